@@ -1,0 +1,64 @@
+//! WebGPU's records and enums, as the protocol defines them, to the types of wgpu and back.
+//!
+//! Every match is exhaustive, so that a value added to the protocol does not compile until it has a meaning here. The
+//! modules know nothing of sessions and ids.
+
+pub mod adapter;
+pub mod binding;
+pub mod pipeline;
+pub mod texture;
+
+use std::borrow::Cow;
+
+use airlock_protocol::{
+    commands::buffer::BufferUsage,
+    limits::{MAX_LABEL, cut},
+};
+use wgpu_types as wgt;
+
+/// A label for wgpu's messages. It is cut here too, because the daemon trusts no length of the client's.
+pub fn label(label: &str) -> wgpu_core::Label<'_> {
+    if label.is_empty() { None } else { Some(Cow::Borrowed(cut(label, MAX_LABEL))) }
+}
+
+/// `GPUBufferUsage`, whose bits wgpu shares. A bit that neither knows is kept, so that wgpu refuses it.
+pub fn buffer_usage(usage: BufferUsage) -> wgt::BufferUsages {
+    // wgpu's own bits for ray tracing lie above WebGPU's: they must not be reachable by number.
+    if BufferUsage::all().contains(usage) {
+        wgt::BufferUsages::from_bits_retain(usage.bits())
+    } else {
+        wgt::BufferUsages::from_bits_retain(1 << 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffer_usages_have_the_same_bits() {
+        let pairs = [
+            (BufferUsage::MAP_READ, wgt::BufferUsages::MAP_READ),
+            (BufferUsage::MAP_WRITE, wgt::BufferUsages::MAP_WRITE),
+            (BufferUsage::COPY_SRC, wgt::BufferUsages::COPY_SRC),
+            (BufferUsage::COPY_DST, wgt::BufferUsages::COPY_DST),
+            (BufferUsage::INDEX, wgt::BufferUsages::INDEX),
+            (BufferUsage::VERTEX, wgt::BufferUsages::VERTEX),
+            (BufferUsage::UNIFORM, wgt::BufferUsages::UNIFORM),
+            (BufferUsage::STORAGE, wgt::BufferUsages::STORAGE),
+            (BufferUsage::INDIRECT, wgt::BufferUsages::INDIRECT),
+            (BufferUsage::QUERY_RESOLVE, wgt::BufferUsages::QUERY_RESOLVE),
+        ];
+        for (ours, theirs) in pairs {
+            assert_eq!(buffer_usage(ours), theirs);
+        }
+    }
+
+    #[test]
+    fn unknown_buffer_usages_stay_unknown() {
+        for bit in [10, 11, 20, 31] {
+            let usage = buffer_usage(BufferUsage::from_bits_retain(1 << bit));
+            assert!(!wgt::BufferUsages::all().contains(usage), "bit {bit}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! `GPUCommandEncoder` and `GPUCommandBuffer`.
+//!
+//! wgpu keeps most errors of an encoder until its finish, as WebGPU has it; what a call returns at once is the use of an
+//! encoder that has ended.
+
+use std::rc::Rc;
+
+use airlock_protocol::commands::command_encoder::{
+    ClearBuffer, CopyBufferToBuffer, CopyBufferToTexture, CopyTextureToBuffer, CopyTextureToTexture,
+    CreateCommandEncoder, EncoderInsertDebugMarker, EncoderPopDebugGroup, EncoderPushDebugGroup, FinishCommandEncoder,
+    ResolveQuerySet,
+};
+use airlock_protocol::commands::texture::{TexelCopyBufferInfo, TexelCopyTextureInfo};
+use airlock_protocol::limits::{MAX_LABEL, cut};
+use wgpu_core::id;
+use wgpu_types as wgt;
+
+use crate::{
+    convert::{
+        self,
+        texture::{copy_layout, copy_texture, extent},
+    },
+    objects::Object,
+    session::Session,
+    violation::{Outcome, Violation},
+};
+
+impl Session {
+    pub(super) fn create_command_encoder(&mut self, c: CreateCommandEncoder<'_>) -> Outcome {
+        let device = Rc::clone(self.devices.get(c.device)?);
+        self.command_encoders.vacant(c.encoder)?;
+        let descriptor = wgt::CommandEncoderDescriptor { label: convert::label(c.label) };
+        let made = device.global.device_create_command_encoder(device.id, &descriptor, None);
+        let id = device.created("GPUDevice.createCommandEncoder", c.label, made);
+        self.command_encoders.insert(c.encoder, Object { id, device })
+    }
+
+    pub(super) fn copy_buffer_to_buffer(&mut self, c: CopyBufferToBuffer) -> Outcome {
+        let encoder = self.command_encoders.get(c.encoder)?;
+        let result = encoder.device.global.command_encoder_copy_buffer_to_buffer(
+            encoder.id,
+            self.buffers.get(c.source)?.id,
+            c.source_offset,
+            self.buffers.get(c.destination)?.id,
+            c.destination_offset,
+            c.size,
+        );
+        encoder.device.check("GPUCommandEncoder.copyBufferToBuffer", result);
+        Ok(())
+    }
+
+    pub(super) fn copy_buffer_to_texture(&mut self, c: CopyBufferToTexture) -> Outcome {
+        let encoder = self.command_encoders.get(c.encoder)?;
+        let (source, destination) = (self.buffer_info(&c.source)?, self.texture_info(&c.destination)?);
+        let global = &encoder.device.global;
+        let result = global.command_encoder_copy_buffer_to_texture(encoder.id, &source, &destination, &extent(c.size));
+        encoder.device.check("GPUCommandEncoder.copyBufferToTexture", result);
+        Ok(())
+    }
+
+    pub(super) fn copy_texture_to_buffer(&mut self, c: CopyTextureToBuffer) -> Outcome {
+        let encoder = self.command_encoders.get(c.encoder)?;
+        let (source, destination) = (self.texture_info(&c.source)?, self.buffer_info(&c.destination)?);
+        let global = &encoder.device.global;
+        let result = global.command_encoder_copy_texture_to_buffer(encoder.id, &source, &destination, &extent(c.size));
+        encoder.device.check("GPUCommandEncoder.copyTextureToBuffer", result);
+        Ok(())
+    }
+
+    pub(super) fn copy_texture_to_texture(&mut self, c: CopyTextureToTexture) -> Outcome {
+        let encoder = self.command_encoders.get(c.encoder)?;
+        let (source, destination) = (self.texture_info(&c.source)?, self.texture_info(&c.destination)?);
+        let global = &encoder.device.global;
+        let result = global.command_encoder_copy_texture_to_texture(encoder.id, &source, &destination, &extent(c.size));
+        encoder.device.check("GPUCommandEncoder.copyTextureToTexture", result);
+        Ok(())
+    }
+
+    pub(super) fn clear_buffer(&mut self, c: ClearBuffer) -> Outcome {
+        let encoder = self.command_encoders.get(c.encoder)?;
+        let buffer = self.buffers.get(c.buffer)?.id;
+        let result = encoder.device.global.command_encoder_clear_buffer(encoder.id, buffer, c.offset, c.size);
+        encoder.device.check("GPUCommandEncoder.clearBuffer", result);
+        Ok(())
+    }
+
+    pub(super) fn resolve_query_set(&mut self, c: ResolveQuerySet) -> Outcome {
+        let encoder = self.command_encoders.get(c.encoder)?;
+        let result = encoder.device.global.command_encoder_resolve_query_set(
+            encoder.id,
+            self.query_sets.get(c.query_set)?.id,
+            c.first_query,
+            c.query_count,
+            self.buffers.get(c.destination)?.id,
+            c.destination_offset,
+        );
+        encoder.device.check("GPUCommandEncoder.resolveQuerySet", result);
+        Ok(())
+    }
+
+    /// wgpu's encoder stays, ended, until the client drops it.
+    pub(super) fn finish_command_encoder(&mut self, c: FinishCommandEncoder<'_>) -> Outcome {
+        let encoder = self.command_encoders.get(c.encoder)?;
+        let (encoder, device) = (encoder.id, Rc::clone(&encoder.device));
+        self.command_buffers.vacant(c.command_buffer)?;
+        let descriptor = wgt::CommandBufferDescriptor { label: convert::label(c.label) };
+        let (id, error) = device.global.command_encoder_finish(encoder, &descriptor, None);
+        if let Some((label, error)) = error {
+            device.report("GPUCommandEncoder.finish", &label, &error);
+        }
+        self.command_buffers.insert(c.command_buffer, Object { id, device })
+    }
+
+    pub(super) fn encoder_push_debug_group(&mut self, c: EncoderPushDebugGroup<'_>) -> Outcome {
+        let encoder = self.command_encoders.get(c.encoder)?;
+        let label = cut(c.label, MAX_LABEL);
+        let result = encoder.device.global.command_encoder_push_debug_group(encoder.id, label);
+        encoder.device.check("GPUCommandEncoder.pushDebugGroup", result);
+        Ok(())
+    }
+
+    pub(super) fn encoder_pop_debug_group(&mut self, c: EncoderPopDebugGroup) -> Outcome {
+        let encoder = self.command_encoders.get(c.encoder)?;
+        let result = encoder.device.global.command_encoder_pop_debug_group(encoder.id);
+        encoder.device.check("GPUCommandEncoder.popDebugGroup", result);
+        Ok(())
+    }
+
+    pub(super) fn encoder_insert_debug_marker(&mut self, c: EncoderInsertDebugMarker<'_>) -> Outcome {
+        let encoder = self.command_encoders.get(c.encoder)?;
+        let label = cut(c.label, MAX_LABEL);
+        let result = encoder.device.global.command_encoder_insert_debug_marker(encoder.id, label);
+        encoder.device.check("GPUCommandEncoder.insertDebugMarker", result);
+        Ok(())
+    }
+
+    fn buffer_info(&self, info: &TexelCopyBufferInfo) -> Result<wgt::TexelCopyBufferInfo<id::BufferId>, Violation> {
+        let buffer = self.buffers.get(info.buffer)?.id;
+        Ok(wgt::TexelCopyBufferInfo { buffer, layout: copy_layout(&info.layout) })
+    }
+
+    fn texture_info(&self, info: &TexelCopyTextureInfo) -> Result<wgt::TexelCopyTextureInfo<id::TextureId>, Violation> {
+        Ok(copy_texture(info, self.textures.get(info.texture)?.id))
+    }
+}

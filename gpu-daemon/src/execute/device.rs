@@ -1,0 +1,28 @@
+//! `GPUDevice` itself.
+
+use std::sync::Arc;
+
+use airlock_protocol::commands::device::DestroyDevice;
+
+use crate::{session::Session, violation::Outcome, watch::Until};
+
+impl Session {
+    /// WebGPU, "destroy()": buffers are unmapped, work that was submitted goes on, then the device is lost. wgpu says
+    /// so from a poll that finds the queue empty, which the poll thread drives.
+    pub(super) fn destroy_device(&mut self, c: DestroyDevice) -> Outcome {
+        let device = Arc::clone(&self.devices.get(c.device)?.core);
+        if device.is_lost() {
+            return Ok(());
+        }
+        for buffer in self.completions.end_mappings(&device, "the device was destroyed before the map was done") {
+            // An error would only say that the buffer is not mapped.
+            let _ = device.global.buffer_unmap(buffer);
+        }
+        device.set_destroyed();
+        device.global.device_destroy(device.id);
+        // Closed with the rest of the device's tickets when the loss is told.
+        let ticket = self.completions.watch.open(&device);
+        self.completions.watch.until(&device, ticket, Until::Idle);
+        Ok(())
+    }
+}

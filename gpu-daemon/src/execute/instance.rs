@@ -1,0 +1,63 @@
+//! `GPU`: finding adapters.
+
+use airlock_protocol::{
+    Event,
+    commands::instance::{AdapterSelector, ListAdapters, RequestAdapter},
+};
+
+use crate::{
+    instances::{Found, prefer},
+    session::Session,
+    violation::Outcome,
+};
+
+impl Session {
+    pub(super) fn request_adapter(&mut self, c: RequestAdapter<'_>) -> Outcome {
+        self.adapters.vacant(c.adapter)?;
+        let result = match self.choose_adapter(&c) {
+            Ok(found) => {
+                tracing::info!("adapter {}: {}", c.adapter.0, found.name());
+                let capabilities = Box::new(found.capabilities());
+                self.adapters.insert(c.adapter, found.adapter)?;
+                Ok(capabilities)
+            }
+            Err(reason) => Err(reason),
+        };
+        self.completions.events.send(&Event::AdapterReply { request: c.request, result });
+        Ok(())
+    }
+
+    pub(super) fn list_adapters(&mut self, c: ListAdapters) -> Outcome {
+        let adapters = self.instances.adapters().iter().map(Found::capabilities).collect();
+        self.completions.events.send(&Event::AdapterList { request: c.request, adapters });
+        Ok(())
+    }
+
+    fn choose_adapter(&mut self, c: &RequestAdapter<'_>) -> Result<Found, String> {
+        if matches!(c.selector, AdapterSelector::Noop) {
+            return self.instances.noop().ok_or_else(|| "the noop backend is not there".to_owned());
+        }
+        let found = self.instances.adapters();
+        if found.is_empty() {
+            return Err("no adapter is there: neither Vulkan nor OpenGL (or what the platform has in their place) \
+                        finds a GPU or a software driver such as lavapipe (package mesa-vulkan-drivers)"
+                .to_owned());
+        }
+        let names = found.iter().map(Found::name).collect::<Vec<_>>().join(", ");
+        match c.selector {
+            AdapterSelector::Index(index) => {
+                let index = usize::try_from(index).unwrap_or(usize::MAX);
+                let chosen = found.into_iter().nth(index);
+                chosen.ok_or_else(|| format!("adapter {index} is asked for, there are (from 0): {names}"))
+            }
+            AdapterSelector::Name(name) => {
+                let chosen = found.into_iter().find(|found| found.is_called(name));
+                chosen.ok_or_else(|| format!("an adapter called {name:?} is asked for, there are: {names}"))
+            }
+            AdapterSelector::Any | AdapterSelector::Noop => {
+                let chosen = prefer(found, c.power_preference, c.force_fallback_adapter);
+                chosen.ok_or_else(|| format!("a software adapter is asked for, there are: {names}"))
+            }
+        }
+    }
+}

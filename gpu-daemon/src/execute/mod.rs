@@ -1,0 +1,148 @@
+//! Executes commands on wgpu-core: one file per WebGPU object, in the protocol's names.
+//!
+//! wgpu-core returns errors as values, but it trusts its caller in some places and panics there. What of that a client
+//! could reach is checked before the call, and raises the error that WebGPU asks for:
+//!
+//! - ids that are not alive: slabs answer for every id before wgpu sees its own;
+//! - usage and stage bits that WebGPU does not know: `convert` turns them into bits that wgpu refuses, or into an error
+//!   (wgpu has bits of its own above WebGPU's);
+//! - vertex attributes so far out that adding their size overflows: `convert::pipeline` brings them within range of the
+//!   comparison that refuses them;
+//! - indirect draws in bundles, which wgpu-core 30 does not check at all: `render_bundle`;
+//! - limits below what wgpu's own validation shaders are made for: `instances` gives the noop backend WebGPU's limits,
+//!   the real backends raise theirs themselves.
+//!
+//! What remains is caught around the batch (`worker`): a panic ends the session, not the service.
+
+mod adapter;
+mod binding;
+mod buffer;
+mod command_encoder;
+mod compute_pass;
+mod device;
+mod error;
+mod instance;
+mod pipeline;
+mod query_set;
+mod queue;
+mod render_bundle;
+mod render_pass;
+mod session;
+mod shader;
+mod texture;
+
+use airlock_protocol::Command;
+
+use crate::{session::Session, violation::Outcome};
+
+/// Executes one command.
+pub fn execute(session: &mut Session, command: Command<'_>) -> Outcome {
+    match command {
+        // instance
+        Command::RequestAdapter(c) => session.request_adapter(c),
+        Command::ListAdapters(c) => session.list_adapters(c),
+        // adapter
+        Command::RequestDevice(c) => session.request_device(c),
+        // device
+        Command::DestroyDevice(c) => session.destroy_device(c),
+        // queue
+        Command::Submit(c) => session.submit(c),
+        Command::OnSubmittedWorkDone(c) => session.on_submitted_work_done(c),
+        Command::WriteBuffer(c) => session.write_buffer(c),
+        Command::WriteTexture(c) => session.write_texture(c),
+        // buffer
+        Command::CreateBuffer(c) => session.create_buffer(c),
+        Command::MapBuffer(c) => session.map_buffer(c),
+        Command::WriteMapped(c) => session.write_mapped(c),
+        Command::UnmapBuffer(c) => session.unmap_buffer(c),
+        Command::DestroyBuffer(c) => session.destroy_buffer(c),
+        // texture
+        Command::CreateTexture(c) => session.create_texture(c),
+        Command::CreateTextureView(c) => session.create_texture_view(c),
+        Command::DestroyTexture(c) => session.destroy_texture(c),
+        Command::CreateSampler(c) => session.create_sampler(c),
+        // binding
+        Command::CreateBindGroupLayout(c) => session.create_bind_group_layout(c),
+        Command::CreatePipelineLayout(c) => session.create_pipeline_layout(c),
+        Command::CreateBindGroup(c) => session.create_bind_group(c),
+        // shader
+        Command::CreateShaderModule(c) => session.create_shader_module(c),
+        Command::GetCompilationInfo(c) => session.get_compilation_info(c),
+        // pipeline
+        Command::CreateComputePipeline(c) => session.create_compute_pipeline(c),
+        Command::CreateRenderPipeline(c) => session.create_render_pipeline(c),
+        Command::GetBindGroupLayout(c) => session.get_bind_group_layout(c),
+        // command_encoder
+        Command::CreateCommandEncoder(c) => session.create_command_encoder(c),
+        Command::CopyBufferToBuffer(c) => session.copy_buffer_to_buffer(c),
+        Command::CopyBufferToTexture(c) => session.copy_buffer_to_texture(c),
+        Command::CopyTextureToBuffer(c) => session.copy_texture_to_buffer(c),
+        Command::CopyTextureToTexture(c) => session.copy_texture_to_texture(c),
+        Command::ClearBuffer(c) => session.clear_buffer(c),
+        Command::ResolveQuerySet(c) => session.resolve_query_set(c),
+        Command::FinishCommandEncoder(c) => session.finish_command_encoder(c),
+        Command::EncoderPushDebugGroup(c) => session.encoder_push_debug_group(c),
+        Command::EncoderPopDebugGroup(c) => session.encoder_pop_debug_group(c),
+        Command::EncoderInsertDebugMarker(c) => session.encoder_insert_debug_marker(c),
+        // render_pass
+        Command::BeginRenderPass(c) => session.begin_render_pass(c),
+        Command::RenderPassSetPipeline(c) => session.render_pass_set_pipeline(c),
+        Command::RenderPassSetIndexBuffer(c) => session.render_pass_set_index_buffer(c),
+        Command::RenderPassSetVertexBuffer(c) => session.render_pass_set_vertex_buffer(c),
+        Command::RenderPassDraw(c) => session.render_pass_draw(c),
+        Command::RenderPassDrawIndexed(c) => session.render_pass_draw_indexed(c),
+        Command::RenderPassDrawIndirect(c) => session.render_pass_draw_indirect(c),
+        Command::RenderPassDrawIndexedIndirect(c) => session.render_pass_draw_indexed_indirect(c),
+        Command::RenderPassSetBindGroup(c) => session.render_pass_set_bind_group(c),
+        Command::RenderPassSetImmediates(c) => session.render_pass_set_immediates(c),
+        Command::SetViewport(c) => session.set_viewport(c),
+        Command::SetScissorRect(c) => session.set_scissor_rect(c),
+        Command::SetBlendConstant(c) => session.set_blend_constant(c),
+        Command::SetStencilReference(c) => session.set_stencil_reference(c),
+        Command::BeginOcclusionQuery(c) => session.begin_occlusion_query(c),
+        Command::EndOcclusionQuery(c) => session.end_occlusion_query(c),
+        Command::ExecuteBundles(c) => session.execute_bundles(c),
+        Command::EndRenderPass(c) => session.end_render_pass(c),
+        Command::RenderPassPushDebugGroup(c) => session.render_pass_push_debug_group(c),
+        Command::RenderPassPopDebugGroup(c) => session.render_pass_pop_debug_group(c),
+        Command::RenderPassInsertDebugMarker(c) => session.render_pass_insert_debug_marker(c),
+        // compute_pass
+        Command::BeginComputePass(c) => session.begin_compute_pass(c),
+        Command::ComputePassSetPipeline(c) => session.compute_pass_set_pipeline(c),
+        Command::ComputePassSetBindGroup(c) => session.compute_pass_set_bind_group(c),
+        Command::ComputePassSetImmediates(c) => session.compute_pass_set_immediates(c),
+        Command::DispatchWorkgroups(c) => session.dispatch_workgroups(c),
+        Command::DispatchWorkgroupsIndirect(c) => session.dispatch_workgroups_indirect(c),
+        Command::EndComputePass(c) => session.end_compute_pass(c),
+        Command::ComputePassPushDebugGroup(c) => session.compute_pass_push_debug_group(c),
+        Command::ComputePassPopDebugGroup(c) => session.compute_pass_pop_debug_group(c),
+        Command::ComputePassInsertDebugMarker(c) => session.compute_pass_insert_debug_marker(c),
+        // render_bundle
+        Command::CreateRenderBundleEncoder(c) => session.create_render_bundle_encoder(c),
+        Command::BundleSetPipeline(c) => session.bundle_set_pipeline(c),
+        Command::BundleSetIndexBuffer(c) => session.bundle_set_index_buffer(c),
+        Command::BundleSetVertexBuffer(c) => session.bundle_set_vertex_buffer(c),
+        Command::BundleDraw(c) => session.bundle_draw(c),
+        Command::BundleDrawIndexed(c) => session.bundle_draw_indexed(c),
+        Command::BundleDrawIndirect(c) => session.bundle_draw_indirect(c),
+        Command::BundleDrawIndexedIndirect(c) => session.bundle_draw_indexed_indirect(c),
+        Command::BundleSetBindGroup(c) => session.bundle_set_bind_group(c),
+        Command::BundleSetImmediates(c) => session.bundle_set_immediates(c),
+        Command::FinishRenderBundle(c) => session.finish_render_bundle(c),
+        Command::BundlePushDebugGroup(c) => session.bundle_push_debug_group(c),
+        Command::BundlePopDebugGroup(c) => session.bundle_pop_debug_group(c),
+        Command::BundleInsertDebugMarker(c) => session.bundle_insert_debug_marker(c),
+        // query_set
+        Command::CreateQuerySet(c) => session.create_query_set(c),
+        Command::DestroyQuerySet(c) => session.destroy_query_set(c),
+        // error
+        Command::PushErrorScope(c) => session.push_error_scope(c),
+        Command::PopErrorScope(c) => session.pop_error_scope(c),
+        Command::RaiseError(c) => session.raise_error(c),
+        // session
+        Command::SetLabel(c) => session.set_label(c),
+        Command::DropObject(c) => session.drop_object(c),
+        Command::Stage(c) => session.stage(c),
+        Command::ReportStats(c) => session.report_stats(c),
+    }
+}

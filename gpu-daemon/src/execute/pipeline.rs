@@ -1,0 +1,147 @@
+//! `GPUComputePipeline` and `GPURenderPipeline`.
+
+use std::{borrow::Cow, rc::Rc};
+
+use airlock_protocol::{
+    Event,
+    commands::{
+        error::ErrorFilter,
+        pipeline::{CreateComputePipeline, CreateRenderPipeline, GetBindGroupLayout, PipelineId, ProgrammableStage},
+    },
+    events::{PipelineError, PipelineErrorReason},
+    ids::{PipelineLayoutId, RequestId},
+};
+use wgpu_core::{id, pipeline as wgc};
+use wgpu_types::{ColorTargetState, error::WebGpuError};
+
+use crate::{
+    convert::{
+        self,
+        pipeline::{color_target, depth_stencil, multisample, primitive, vertex_buffer},
+    },
+    device::Device,
+    errors,
+    objects::Object,
+    session::Session,
+    violation::{Outcome, Violation, check_list},
+};
+
+impl Session {
+    pub(super) fn create_compute_pipeline(&mut self, c: CreateComputePipeline<'_>) -> Outcome {
+        let device = Rc::clone(self.devices.get(c.device)?);
+        self.compute_pipelines.vacant(c.pipeline)?;
+        let descriptor = wgc::ComputePipelineDescriptor {
+            label: convert::label(c.label),
+            layout: self.layout(c.layout)?,
+            stage: self.stage_of(&c.compute)?,
+            cache: None,
+        };
+        let (id, error) = device.global.device_create_compute_pipeline(device.id, &descriptor, None);
+        self.pipeline_made(&device, "GPUDevice.createComputePipeline", c.label, c.request, error);
+        self.compute_pipelines.insert(c.pipeline, Object { id, device })
+    }
+
+    pub(super) fn create_render_pipeline(&mut self, c: CreateRenderPipeline<'_>) -> Outcome {
+        check_list(&c.vertex_buffers)?;
+        for buffer in c.vertex_buffers.iter().flatten() {
+            check_list(&buffer.attributes)?;
+        }
+        let device = Rc::clone(self.devices.get(c.device)?);
+        self.render_pipelines.vacant(c.pipeline)?;
+        let vertex = wgc::VertexState {
+            stage: self.stage_of(&c.vertex)?,
+            buffers: Cow::Owned(c.vertex_buffers.iter().map(|buffer| buffer.as_ref().map(vertex_buffer)).collect()),
+        };
+        let fragment = match &c.fragment {
+            None => None,
+            Some(state) => {
+                check_list(&state.targets)?;
+                let targets: Vec<Option<ColorTargetState>> =
+                    state.targets.iter().map(|target| target.as_ref().map(color_target)).collect();
+                Some(wgc::FragmentState { stage: self.stage_of(&state.stage)?, targets: Cow::Owned(targets) })
+            }
+        };
+        let descriptor = wgc::RenderPipelineDescriptor {
+            label: convert::label(c.label),
+            layout: self.layout(c.layout)?,
+            vertex,
+            primitive: primitive(&c.primitive),
+            depth_stencil: c.depth_stencil.as_ref().map(depth_stencil),
+            multisample: multisample(&c.multisample),
+            fragment,
+            multiview_mask: None,
+            cache: None,
+        };
+        let (id, error) = device.global.device_create_render_pipeline(device.id, &descriptor, None);
+        self.pipeline_made(&device, "GPUDevice.createRenderPipeline", c.label, c.request, error);
+        self.render_pipelines.insert(c.pipeline, Object { id, device })
+    }
+
+    /// wgpu gives an invalid layout for an index that the pipeline does not have.
+    pub(super) fn get_bind_group_layout(&mut self, c: GetBindGroupLayout) -> Outcome {
+        const CALL: &str = "getBindGroupLayout";
+        self.bind_group_layouts.vacant(c.layout)?;
+        let (id, device) = match c.pipeline {
+            PipelineId::Compute(pipeline) => {
+                let pipeline = self.compute_pipelines.get(pipeline)?;
+                let global = &pipeline.device.global;
+                let made = global.compute_pipeline_get_bind_group_layout(pipeline.id, c.index, None);
+                (pipeline.device.created(CALL, "", made), Rc::clone(&pipeline.device))
+            }
+            PipelineId::Render(pipeline) => {
+                let pipeline = self.render_pipelines.get(pipeline)?;
+                let global = &pipeline.device.global;
+                let made = global.render_pipeline_get_bind_group_layout(pipeline.id, c.index, None);
+                (pipeline.device.created(CALL, "", made), Rc::clone(&pipeline.device))
+            }
+        };
+        self.bind_group_layouts.insert(c.layout, Object { id, device })
+    }
+
+    fn layout(&self, layout: Option<PipelineLayoutId>) -> Result<Option<id::PipelineLayoutId>, Violation> {
+        layout.map(|layout| self.pipeline_layouts.get(layout).map(|layout| layout.id)).transpose()
+    }
+
+    fn stage_of<'a>(&self, stage: &ProgrammableStage<'a>) -> Result<wgc::ProgrammableStageDescriptor<'a>, Violation> {
+        check_list(&stage.constants)?;
+        Ok(wgc::ProgrammableStageDescriptor {
+            module: self.shader_modules.get(stage.module)?.object.id,
+            entry_point: stage.entry_point.map(Cow::Borrowed),
+            constants: stage.constants.iter().map(|&(name, value)| (name.to_owned(), value)).collect(),
+            // WGSL says that workgroup memory starts at zero; anything else would show what ran before.
+            zero_initialize_workgroup_memory: true,
+        })
+    }
+
+    /// The synchronous form raises its error, the asynchronous one answers with it.
+    fn pipeline_made<E: WebGpuError>(
+        &self,
+        device: &Device,
+        call: &str,
+        label: &str,
+        request: Option<RequestId>,
+        error: Option<E>,
+    ) {
+        let Some(request) = request else {
+            if let Some(error) = error {
+                device.report(call, label, &error);
+            }
+            return;
+        };
+        let result = match error {
+            None => Ok(()),
+            // WebGPU, "createRenderPipelineAsync": a lost device makes pipelines that do nothing.
+            Some(error) => match errors::kind(error.webgpu_error_type()) {
+                None => Ok(()),
+                Some(kind) => Err(PipelineError {
+                    reason: match kind {
+                        ErrorFilter::Validation => PipelineErrorReason::Validation,
+                        ErrorFilter::OutOfMemory | ErrorFilter::Internal => PipelineErrorReason::Internal,
+                    },
+                    message: errors::describe(call, label, &error),
+                }),
+            },
+        };
+        self.completions.events.send(&Event::PipelineReply { request, result });
+    }
+}

@@ -1,0 +1,269 @@
+//! `GPURenderPassEncoder`.
+
+use std::{borrow::Cow, num::NonZeroU64, rc::Rc};
+
+use airlock_protocol::{
+    commands::render_pass::{
+        BeginOcclusionQuery, BeginRenderPass, ColorAttachment, DepthStencilAttachment, EndOcclusionQuery,
+        EndRenderPass, ExecuteBundles, LoadOp, RenderPassDraw, RenderPassDrawIndexed, RenderPassDrawIndexedIndirect,
+        RenderPassDrawIndirect, RenderPassInsertDebugMarker, RenderPassPopDebugGroup, RenderPassPushDebugGroup,
+        RenderPassSetBindGroup, RenderPassSetImmediates, RenderPassSetIndexBuffer, RenderPassSetPipeline,
+        RenderPassSetVertexBuffer, SetBlendConstant, SetScissorRect, SetStencilReference, SetViewport, StoreOp,
+    },
+    limits::{MAX_LABEL, cut},
+};
+use wgpu_core::{
+    command::{PassChannel, RenderPassColorAttachment, RenderPassDepthStencilAttachment, RenderPassDescriptor},
+    id,
+};
+use wgpu_types as wgt;
+
+use crate::{
+    convert::{self, pipeline::index_format},
+    objects::Recorder,
+    session::Session,
+    violation::{Outcome, Violation, check_list},
+};
+
+impl Session {
+    /// As with compute passes, wgpu gives a pass in any case.
+    pub(super) fn begin_render_pass(&mut self, c: BeginRenderPass<'_>) -> Outcome {
+        check_list(&c.color_attachments)?;
+        let encoder = self.command_encoders.get(c.encoder)?;
+        let (encoder, device) = (encoder.id, Rc::clone(&encoder.device));
+        self.render_passes.vacant(c.pass)?;
+        let colors = c
+            .color_attachments
+            .iter()
+            .map(|attachment| attachment.as_ref().map(|attachment| self.color_attachment(attachment)).transpose())
+            .collect::<Result<Vec<_>, _>>()?;
+        let depth_stencil = c.depth_stencil_attachment.as_ref();
+        let occlusion = c.occlusion_query_set.map(|id| self.query_sets.get(id).map(|set| set.id)).transpose()?;
+        let descriptor = RenderPassDescriptor {
+            label: convert::label(c.label),
+            color_attachments: Cow::Owned(colors),
+            depth_stencil_attachment: depth_stencil.map(|a| self.depth_stencil_attachment(a)).transpose()?,
+            timestamp_writes: self.timestamp_writes(c.timestamp_writes)?,
+            occlusion_query_set: occlusion,
+            multiview_mask: None,
+        };
+        let begun = device.global.command_encoder_begin_render_pass(encoder, &descriptor);
+        let raw = Box::new(device.created("GPUCommandEncoder.beginRenderPass", c.label, begun));
+        self.render_passes.insert(c.pass, Recorder { raw, device })
+    }
+
+    fn color_attachment(&self, a: &ColorAttachment) -> Result<RenderPassColorAttachment, Violation> {
+        let [r, g, b, a_] = a.clear_value;
+        let resolve = a.resolve_target.map(|view| self.view(view)).transpose()?;
+        Ok(RenderPassColorAttachment {
+            view: self.view(a.view)?,
+            depth_slice: a.depth_slice,
+            resolve_target: resolve,
+            load_op: load_op(a.load_op, wgt::Color { r, g, b, a: a_ }),
+            store_op: store_op(a.store_op),
+        })
+    }
+
+    fn depth_stencil_attachment(
+        &self,
+        a: &DepthStencilAttachment,
+    ) -> Result<RenderPassDepthStencilAttachment<id::TextureViewId>, Violation> {
+        Ok(RenderPassDepthStencilAttachment {
+            view: self.view(a.view)?,
+            depth: PassChannel {
+                load_op: a.depth_load_op.map(|op| load_op(op, a.depth_clear_value)),
+                store_op: a.depth_store_op.map(store_op),
+                read_only: a.depth_read_only,
+            },
+            stencil: PassChannel {
+                load_op: a.stencil_load_op.map(|op| load_op(op, Some(a.stencil_clear_value))),
+                store_op: a.stencil_store_op.map(store_op),
+                read_only: a.stencil_read_only,
+            },
+        })
+    }
+
+    fn view(&self, view: airlock_protocol::ids::TextureViewId) -> Result<id::TextureViewId, Violation> {
+        self.texture_views.get(view).map(|view| view.id)
+    }
+
+    pub(super) fn render_pass_set_pipeline(&mut self, c: RenderPassSetPipeline) -> Outcome {
+        let pipeline = self.render_pipelines.get(c.pipeline)?.id;
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        device.check("GPURenderPassEncoder.setPipeline", device.global.render_pass_set_pipeline(raw, pipeline));
+        Ok(())
+    }
+
+    pub(super) fn render_pass_set_index_buffer(&mut self, c: RenderPassSetIndexBuffer) -> Outcome {
+        let buffer = self.buffers.get(c.buffer)?.id;
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let (offset, size) = range(c.offset, c.size);
+        let result = device.global.render_pass_set_index_buffer(raw, buffer, index_format(c.format), offset, size);
+        device.check("GPURenderPassEncoder.setIndexBuffer", result);
+        Ok(())
+    }
+
+    pub(super) fn render_pass_set_vertex_buffer(&mut self, c: RenderPassSetVertexBuffer) -> Outcome {
+        let buffer = c.buffer.map(|id| self.buffers.get(id).map(|buffer| buffer.id)).transpose()?;
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let (offset, size) = range(c.offset, c.size);
+        let result = device.global.render_pass_set_vertex_buffer(raw, c.slot, buffer, offset, size);
+        device.check("GPURenderPassEncoder.setVertexBuffer", result);
+        Ok(())
+    }
+
+    pub(super) fn render_pass_draw(&mut self, c: RenderPassDraw) -> Outcome {
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let global = &device.global;
+        let result = global.render_pass_draw(raw, c.vertex_count, c.instance_count, c.first_vertex, c.first_instance);
+        device.check("GPURenderPassEncoder.draw", result);
+        Ok(())
+    }
+
+    pub(super) fn render_pass_draw_indexed(&mut self, c: RenderPassDrawIndexed) -> Outcome {
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let result = device.global.render_pass_draw_indexed(
+            raw,
+            c.index_count,
+            c.instance_count,
+            c.first_index,
+            c.base_vertex,
+            c.first_instance,
+        );
+        device.check("GPURenderPassEncoder.drawIndexed", result);
+        Ok(())
+    }
+
+    pub(super) fn render_pass_draw_indirect(&mut self, c: RenderPassDrawIndirect) -> Outcome {
+        let buffer = self.buffers.get(c.buffer)?.id;
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let result = device.global.render_pass_draw_indirect(raw, buffer, c.offset);
+        device.check("GPURenderPassEncoder.drawIndirect", result);
+        Ok(())
+    }
+
+    pub(super) fn render_pass_draw_indexed_indirect(&mut self, c: RenderPassDrawIndexedIndirect) -> Outcome {
+        let buffer = self.buffers.get(c.buffer)?.id;
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let result = device.global.render_pass_draw_indexed_indirect(raw, buffer, c.offset);
+        device.check("GPURenderPassEncoder.drawIndexedIndirect", result);
+        Ok(())
+    }
+
+    pub(super) fn render_pass_set_bind_group(&mut self, c: RenderPassSetBindGroup) -> Outcome {
+        check_list(&c.dynamic_offsets)?;
+        let group = c.bind_group.map(|id| self.bind_groups.get(id).map(|group| group.id)).transpose()?;
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let result = device.global.render_pass_set_bind_group(raw, c.index, group, &c.dynamic_offsets);
+        device.check("GPURenderPassEncoder.setBindGroup", result);
+        Ok(())
+    }
+
+    pub(super) fn render_pass_set_immediates(&mut self, c: RenderPassSetImmediates<'_>) -> Outcome {
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let result = device.global.render_pass_set_immediates(raw, c.offset, c.data);
+        device.check("GPURenderPassEncoder.setImmediates", result);
+        Ok(())
+    }
+
+    pub(super) fn set_viewport(&mut self, c: SetViewport) -> Outcome {
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let global = &device.global;
+        let result = global.render_pass_set_viewport(raw, c.x, c.y, c.width, c.height, c.min_depth, c.max_depth);
+        device.check("GPURenderPassEncoder.setViewport", result);
+        Ok(())
+    }
+
+    pub(super) fn set_scissor_rect(&mut self, c: SetScissorRect) -> Outcome {
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let result = device.global.render_pass_set_scissor_rect(raw, c.x, c.y, c.width, c.height);
+        device.check("GPURenderPassEncoder.setScissorRect", result);
+        Ok(())
+    }
+
+    pub(super) fn set_blend_constant(&mut self, c: SetBlendConstant) -> Outcome {
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let [r, g, b, a] = c.color;
+        let result = device.global.render_pass_set_blend_constant(raw, wgt::Color { r, g, b, a });
+        device.check("GPURenderPassEncoder.setBlendConstant", result);
+        Ok(())
+    }
+
+    pub(super) fn set_stencil_reference(&mut self, c: SetStencilReference) -> Outcome {
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let result = device.global.render_pass_set_stencil_reference(raw, c.reference);
+        device.check("GPURenderPassEncoder.setStencilReference", result);
+        Ok(())
+    }
+
+    pub(super) fn begin_occlusion_query(&mut self, c: BeginOcclusionQuery) -> Outcome {
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let result = device.global.render_pass_begin_occlusion_query(raw, c.query_index);
+        device.check("GPURenderPassEncoder.beginOcclusionQuery", result);
+        Ok(())
+    }
+
+    pub(super) fn end_occlusion_query(&mut self, c: EndOcclusionQuery) -> Outcome {
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        device.check("GPURenderPassEncoder.endOcclusionQuery", device.global.render_pass_end_occlusion_query(raw));
+        Ok(())
+    }
+
+    pub(super) fn execute_bundles(&mut self, c: ExecuteBundles) -> Outcome {
+        check_list(&c.bundles)?;
+        let bundles = c
+            .bundles
+            .iter()
+            .map(|&id| self.render_bundles.get(id).map(|bundle| bundle.id))
+            .collect::<Result<Vec<_>, _>>()?;
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let result = device.global.render_pass_execute_bundles(raw, &bundles);
+        device.check("GPURenderPassEncoder.executeBundles", result);
+        Ok(())
+    }
+
+    pub(super) fn end_render_pass(&mut self, c: EndRenderPass) -> Outcome {
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        device.check("GPURenderPassEncoder.end", device.global.render_pass_end(raw));
+        Ok(())
+    }
+
+    pub(super) fn render_pass_push_debug_group(&mut self, c: RenderPassPushDebugGroup<'_>) -> Outcome {
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let result = device.global.render_pass_push_debug_group(raw, cut(c.label, MAX_LABEL), 0);
+        device.check("GPURenderPassEncoder.pushDebugGroup", result);
+        Ok(())
+    }
+
+    pub(super) fn render_pass_pop_debug_group(&mut self, c: RenderPassPopDebugGroup) -> Outcome {
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        device.check("GPURenderPassEncoder.popDebugGroup", device.global.render_pass_pop_debug_group(raw));
+        Ok(())
+    }
+
+    pub(super) fn render_pass_insert_debug_marker(&mut self, c: RenderPassInsertDebugMarker<'_>) -> Outcome {
+        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let result = device.global.render_pass_insert_debug_marker(raw, cut(c.label, MAX_LABEL), 0);
+        device.check("GPURenderPassEncoder.insertDebugMarker", result);
+        Ok(())
+    }
+}
+
+fn load_op<V>(op: LoadOp, clear: V) -> wgt::LoadOp<V> {
+    match op {
+        LoadOp::Load => wgt::LoadOp::Load,
+        LoadOp::Clear => wgt::LoadOp::Clear(clear),
+    }
+}
+
+fn store_op(op: StoreOp) -> wgt::StoreOp {
+    match op {
+        StoreOp::Store => wgt::StoreOp::Store,
+        StoreOp::Discard => wgt::StoreOp::Discard,
+    }
+}
+
+/// A range of an index or vertex buffer. wgpu has no size of zero, so an empty range becomes an impossible one.
+pub(super) fn range(offset: u64, size: Option<u64>) -> (u64, Option<NonZeroU64>) {
+    (offset, size.and_then(NonZeroU64::new))
+}

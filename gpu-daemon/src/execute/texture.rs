@@ -1,0 +1,91 @@
+//! `GPUTexture`, `GPUTextureView`, `GPUSampler`.
+
+use std::rc::Rc;
+
+use airlock_protocol::commands::texture::{CreateSampler, CreateTexture, CreateTextureView, DestroyTexture};
+use wgpu_core::resource::{SamplerDescriptor, TextureDescriptor, TextureViewDescriptor};
+use wgpu_types as wgt;
+
+use crate::{
+    convert::{
+        self,
+        texture::{
+            address_mode, aspect, compare_function, extent, filter_mode, mipmap_filter_mode, texture_dimension,
+            texture_format, texture_usage, view_dimension,
+        },
+    },
+    objects::Object,
+    session::Session,
+    violation::{Outcome, check_list},
+};
+
+impl Session {
+    pub(super) fn create_texture(&mut self, c: CreateTexture<'_>) -> Outcome {
+        check_list(&c.view_formats)?;
+        let device = Rc::clone(self.devices.get(c.device)?);
+        self.textures.vacant(c.texture)?;
+        let descriptor = TextureDescriptor {
+            label: convert::label(c.label),
+            size: extent(c.size),
+            mip_level_count: c.mip_level_count,
+            sample_count: c.sample_count,
+            dimension: texture_dimension(c.dimension),
+            format: texture_format(c.format),
+            usage: texture_usage(c.usage),
+            view_formats: c.view_formats.iter().copied().map(texture_format).collect(),
+        };
+        let made = device.global.device_create_texture(device.id, &descriptor, None);
+        let id = device.created("GPUDevice.createTexture", c.label, made);
+        self.textures.insert(c.texture, Object { id, device })
+    }
+
+    /// wgpu resolves absent fields as WebGPU does: `texture` of wgpu's `create_texture_view`.
+    pub(super) fn create_texture_view(&mut self, c: CreateTextureView<'_>) -> Outcome {
+        let texture = self.textures.get(c.texture)?;
+        let (texture, device) = (texture.id, Rc::clone(&texture.device));
+        self.texture_views.vacant(c.view)?;
+        let descriptor = TextureViewDescriptor {
+            label: convert::label(c.label),
+            format: c.format.map(texture_format),
+            dimension: c.dimension.map(view_dimension),
+            // An empty set is WebGPU's way to say "the texture's".
+            usage: c.usage.filter(|usage| !usage.is_empty()).map(texture_usage),
+            range: wgt::ImageSubresourceRange {
+                aspect: aspect(c.aspect),
+                base_mip_level: c.base_mip_level,
+                mip_level_count: c.mip_level_count,
+                base_array_layer: c.base_array_layer,
+                array_layer_count: c.array_layer_count,
+            },
+        };
+        let made = device.global.texture_create_view(texture, &descriptor, None);
+        let id = device.created("GPUTexture.createView", c.label, made);
+        self.texture_views.insert(c.view, Object { id, device })
+    }
+
+    pub(super) fn destroy_texture(&mut self, c: DestroyTexture) -> Outcome {
+        let texture = self.textures.get(c.texture)?;
+        texture.device.global.texture_destroy(texture.id);
+        Ok(())
+    }
+
+    pub(super) fn create_sampler(&mut self, c: CreateSampler<'_>) -> Outcome {
+        let device = Rc::clone(self.devices.get(c.device)?);
+        self.samplers.vacant(c.sampler)?;
+        let descriptor = SamplerDescriptor {
+            label: convert::label(c.label),
+            address_modes: c.address_modes.map(address_mode),
+            mag_filter: filter_mode(c.mag_filter),
+            min_filter: filter_mode(c.min_filter),
+            mipmap_filter: mipmap_filter_mode(c.mipmap_filter),
+            lod_min_clamp: c.lod_min_clamp,
+            lod_max_clamp: c.lod_max_clamp,
+            compare: c.compare.map(compare_function),
+            anisotropy_clamp: c.max_anisotropy,
+            border_color: None,
+        };
+        let made = device.global.device_create_sampler(device.id, &descriptor, None);
+        let id = device.created("GPUDevice.createSampler", c.label, made);
+        self.samplers.insert(c.sampler, Object { id, device })
+    }
+}

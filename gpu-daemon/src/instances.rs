@@ -1,0 +1,157 @@
+//! wgpu's instances, made when they are first needed: starting a driver costs time, and a session on the noop backend
+//! never starts one.
+//!
+//! Vulkan (and what other platforms have in its place) comes first. OpenGL is started only where that finds nothing:
+//! it would list the same hardware again, and it is the less complete of the two.
+
+use std::sync::Arc;
+
+use airlock_protocol::commands::{adapter::Capabilities, instance::PowerPreference};
+use wgpu_core::{global::Global, id::AdapterId};
+use wgpu_types::{
+    AdapterInfo, Backend, BackendOptions, Backends, DeviceType, InstanceDescriptor, InstanceFlags, Limits,
+};
+
+use crate::{convert, objects::Adapter};
+
+/// The instances of a session.
+#[derive(Debug, Default)]
+pub struct Instances {
+    real: Option<Arc<Global>>,
+    noop: Option<Arc<Global>>,
+}
+
+/// An adapter that was found.
+#[derive(Debug)]
+pub struct Found {
+    /// The adapter.
+    pub adapter: Adapter,
+    info: AdapterInfo,
+}
+
+impl Found {
+    fn new(global: &Arc<Global>, id: AdapterId) -> Self {
+        Self { info: global.adapter_get_info(id), adapter: Adapter { global: Arc::clone(global), id } }
+    }
+
+    /// What it offers.
+    pub fn capabilities(&self) -> Capabilities {
+        let Adapter { global, id } = &self.adapter;
+        convert::adapter::capabilities(&self.info, global.adapter_features(*id), &global.adapter_limits(*id))
+    }
+
+    /// A name for messages.
+    pub fn name(&self) -> String {
+        format!("{} ({})", self.info.name, self.info.backend.to_str())
+    }
+
+    /// It is a software adapter.
+    pub fn is_software(&self) -> bool {
+        self.info.device_type == DeviceType::Cpu
+    }
+
+    /// Its name, driver or backend contains the text, case ignored.
+    pub fn is_called(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        let info = &self.info;
+        [info.name.as_str(), info.driver.as_str(), info.driver_info.as_str(), info.backend.to_str()]
+            .iter()
+            .any(|text| text.to_lowercase().contains(&name))
+    }
+
+    /// Its place in the list: hardware first, discrete before integrated.
+    fn order(&self) -> u8 {
+        match self.info.device_type {
+            DeviceType::DiscreteGpu => 0,
+            DeviceType::IntegratedGpu => 1,
+            DeviceType::VirtualGpu => 2,
+            DeviceType::Other => 3,
+            DeviceType::Cpu => 4,
+        }
+    }
+
+    /// The same hardware under the same driver: two driver manifests may name one driver twice.
+    fn is_same(&self, other: &Self) -> bool {
+        let key = |found: &Self| {
+            let info = found.info.clone();
+            (info.backend, info.name, info.vendor, info.device, info.device_pci_bus_id, info.driver, info.driver_info)
+        };
+        key(self) == key(other)
+    }
+}
+
+impl Instances {
+    /// Every real adapter, in the order that an index counts.
+    pub fn adapters(&mut self) -> Vec<Found> {
+        let first = Backends::VULKAN | Backends::METAL | Backends::DX12;
+        let mut found = Vec::new();
+        match &self.real {
+            Some(global) => found = list(global),
+            None => {
+                for backends in [first, Backends::GL] {
+                    let global = Arc::new(instance(backends));
+                    found = list(&global);
+                    if !found.is_empty() {
+                        // Kept only where it found something: the next request looks again.
+                        self.real = Some(global);
+                        break;
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// The adapter of the noop backend.
+    pub fn noop(&mut self) -> Option<Found> {
+        let global = self.noop.get_or_insert_with(|| Arc::new(instance(Backends::NOOP)));
+        global.enumerate_adapters(Backends::NOOP, false).into_iter().map(|id| Found::new(global, id)).next()
+    }
+}
+
+/// Chooses as `requestAdapter` does; the list is in [`Instances::adapters`]' order.
+pub fn prefer(found: Vec<Found>, preference: Option<PowerPreference>, fallback: bool) -> Option<Found> {
+    let mut found: Vec<_> = found.into_iter().filter(|found| !fallback || found.is_software()).collect();
+    if preference == Some(PowerPreference::LowPower) {
+        found.sort_by_key(|found| match found.info.device_type {
+            DeviceType::IntegratedGpu => 0,
+            DeviceType::DiscreteGpu | DeviceType::VirtualGpu | DeviceType::Other | DeviceType::Cpu => {
+                found.order().saturating_add(1)
+            }
+        });
+    }
+    found.into_iter().next()
+}
+
+fn list(global: &Arc<Global>) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    for id in global.enumerate_adapters(Backends::all(), false) {
+        let next = Found::new(global, id);
+        if next.info.backend != Backend::Noop && !found.iter().any(|known| known.is_same(&next)) {
+            found.push(next);
+        }
+    }
+    found.sort_by_key(Found::order);
+    found
+}
+
+fn instance(backends: Backends) -> Global {
+    let mut backend_options = BackendOptions::default();
+    if backends == Backends::NOOP {
+        backend_options.noop.enable = true;
+        // WebGPU's own: the backend's would be without bounds, and wgpu asserts on alignments below 32.
+        backend_options.noop.limits = Some(Limits { max_immediate_size: 64, ..Limits::defaults() });
+    }
+    let descriptor = InstanceDescriptor {
+        backends,
+        // Not the debug layers, which are for people who debug a driver. What indirect calls read is checked on the
+        // GPU: a guest could make the driver read out of bounds otherwise. Timestamps are nanoseconds, as WebGPU has
+        // them. Labels stay out of the driver, which has no need to parse text from a guest.
+        flags: InstanceFlags::VALIDATION_INDIRECT_CALL
+            | InstanceFlags::AUTOMATIC_TIMESTAMP_NORMALIZATION
+            | InstanceFlags::DISCARD_HAL_LABELS,
+        backend_options,
+        ..InstanceDescriptor::new_without_display_handle()
+    };
+    Global::new("airlock", descriptor, None)
+}

@@ -1,0 +1,181 @@
+//! The objects in the session's slabs: wgpu's ids with their owners, dropped with them.
+
+use std::{ops::Deref, rc::Rc, sync::Arc};
+
+use airlock_protocol::commands::shader::CompilationMessage;
+use wgpu_core::{command, global::Global, id};
+
+use crate::device::Device;
+
+/// wgpu's id of one kind of object, which knows how it is dropped.
+pub trait Release: Copy {
+    /// Drops wgpu's object. The id is dead afterwards: wgpu panics when it sees it again.
+    fn release(self, global: &Global);
+}
+
+macro_rules! release {
+    ($($Id:ident => $drop:ident,)*) => {
+        $(impl Release for id::$Id {
+            fn release(self, global: &Global) {
+                global.$drop(self);
+            }
+        })*
+    };
+}
+
+release! {
+    BufferId => buffer_drop,
+    TextureId => texture_drop,
+    TextureViewId => texture_view_drop,
+    SamplerId => sampler_drop,
+    BindGroupLayoutId => bind_group_layout_drop,
+    PipelineLayoutId => pipeline_layout_drop,
+    BindGroupId => bind_group_drop,
+    ShaderModuleId => shader_module_drop,
+    ComputePipelineId => compute_pipeline_drop,
+    RenderPipelineId => render_pipeline_drop,
+    CommandEncoderId => command_encoder_drop,
+    CommandBufferId => command_buffer_drop,
+    RenderBundleId => render_bundle_drop,
+    QuerySetId => query_set_drop,
+}
+
+/// An object of wgpu's with the device that made it. wgpu's ids of failed creations are ids of invalid objects: using
+/// them gives the errors that WebGPU asks for, so nothing here tells the two apart.
+#[derive(Debug)]
+pub struct Object<I: Release> {
+    /// wgpu's id.
+    pub id: I,
+    /// The device.
+    pub device: Rc<Device>,
+}
+
+impl<I: Release> Drop for Object<I> {
+    fn drop(&mut self) {
+        self.id.release(&self.device.global);
+    }
+}
+
+/// A buffer with its size, which some of the checks here need.
+#[derive(Debug)]
+pub struct Buffer {
+    /// wgpu's buffer.
+    pub object: Object<id::BufferId>,
+    /// In bytes.
+    pub size: u64,
+}
+
+impl Deref for Buffer {
+    type Target = Object<id::BufferId>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.object
+    }
+}
+
+/// An adapter.
+#[derive(Debug)]
+pub struct Adapter {
+    /// The wgpu instance that the id belongs to.
+    pub global: Arc<Global>,
+    /// wgpu's id.
+    pub id: id::AdapterId,
+}
+
+impl Drop for Adapter {
+    fn drop(&mut self) {
+        self.global.adapter_drop(self.id);
+    }
+}
+
+/// A shader module with what its compiler said.
+#[derive(Debug)]
+pub struct ShaderModule {
+    /// wgpu's module.
+    pub object: Object<id::ShaderModuleId>,
+    /// What `getCompilationInfo` answers.
+    pub messages: Vec<CompilationMessage>,
+}
+
+/// A pass, which wgpu hands out by value. It may be dropped at any time: a pass that never ended
+/// leaves its encoder locked, and the encoder's finish says so.
+#[derive(Debug)]
+pub struct Recorder<T> {
+    /// wgpu's recorder; boxed, because it is large and slots are many.
+    pub raw: Box<T>,
+    /// The device.
+    pub device: Rc<Device>,
+}
+
+/// A render pass.
+pub type RenderPass = Recorder<command::RenderPass>;
+/// A compute pass.
+pub type ComputePass = Recorder<command::ComputePass>;
+
+/// A bundle encoder.
+#[derive(Debug)]
+pub struct RenderBundleEncoder {
+    /// wgpu's encoder.
+    pub raw: Box<command::RenderBundleEncoder>,
+    /// The device.
+    pub device: Rc<Device>,
+    /// Its creation succeeded.
+    pub valid: bool,
+    /// What is found here and not by wgpu, and makes its finish fail.
+    pub flaws: Flaws,
+}
+
+/// What makes a recording invalid although wgpu takes it: the first reason, and groups that do not match.
+#[derive(Debug, Default)]
+pub struct Flaws {
+    first: Option<String>,
+    groups: u64,
+}
+
+impl Flaws {
+    /// Notes a reason.
+    pub fn add(&mut self, reason: String) {
+        self.first.get_or_insert(reason);
+    }
+
+    /// A debug group opens.
+    pub fn push_group(&mut self) {
+        self.groups = self.groups.saturating_add(1);
+    }
+
+    /// A debug group closes, if one is open.
+    pub fn pop_group(&mut self) {
+        match self.groups.checked_sub(1) {
+            Some(groups) => self.groups = groups,
+            None => self.add("a debug group is popped while none is open".to_owned()),
+        }
+    }
+
+    /// The reason, at the recording's finish.
+    pub fn finish(&mut self) -> Option<String> {
+        if self.groups > 0 {
+            self.add("a debug group is still open".to_owned());
+        }
+        self.first.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_groups_must_match() {
+        let mut flaws = Flaws::default();
+        flaws.push_group();
+        flaws.pop_group();
+        assert_eq!(flaws.finish(), None);
+        flaws.push_group();
+        assert_eq!(flaws.finish().as_deref(), Some("a debug group is still open"));
+        let mut flaws = Flaws::default();
+        flaws.pop_group();
+        flaws.push_group();
+        flaws.add("later".to_owned());
+        assert_eq!(flaws.finish().as_deref(), Some("a debug group is popped while none is open"));
+    }
+}

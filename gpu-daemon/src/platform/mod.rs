@@ -1,0 +1,14 @@
+//! What differs between operating systems. Everything else compiles everywhere.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub use unix::*;
+
+#[cfg(not(unix))]
+mod other;
+#[cfg(not(unix))]
+pub use other::*;
+
+#[cfg(target_os = "linux")]
+mod linux;

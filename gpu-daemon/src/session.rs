@@ -1,0 +1,121 @@
+//! One session: the objects that its client made, and the means to execute its commands.
+
+use std::{rc::Rc, sync::Arc, time::Instant};
+
+use airlock_protocol::{
+    events::Report,
+    ids::{
+        AdapterId, BindGroupId, BindGroupLayoutId, BufferId, CommandBufferId, CommandEncoderId, ComputePassId,
+        ComputePipelineId, DeviceId, PipelineLayoutId, QuerySetId, RenderBundleEncoderId, RenderBundleId, RenderPassId,
+        RenderPipelineId, SamplerId, ShaderModuleId, TextureId, TextureViewId,
+    },
+    transport::RingReader,
+};
+use wgpu_core::{global::Global, id};
+
+use crate::{
+    completions::Completions,
+    device::Device,
+    instances::Instances,
+    objects::{Adapter, Buffer, ComputePass, Object, RenderBundleEncoder, RenderPass, ShaderModule},
+    payloads::Payloads,
+    slab::Slab,
+};
+
+/// The state of a session, owned by the executor's thread. What the poll thread shares is in [`Completions`].
+#[derive(Debug)]
+pub struct Session {
+    /// wgpu's instances.
+    pub instances: Instances,
+    /// The instance that all devices belong to, from the first device on. Ids of two instances look alike and must
+    /// never meet in one call.
+    pub global: Option<Arc<Global>>,
+    /// What ends on its own time.
+    pub completions: Arc<Completions>,
+    /// Bulk data.
+    pub payloads: Payloads<RingReader>,
+    /// What has been done, for `ReportStats`.
+    pub report: Report,
+    /// When the batch came that is being executed.
+    pub batch_start: Instant,
+    /// How many devices there were.
+    pub serial: u64,
+    /// The objects, by kind.
+    pub adapters: Slab<AdapterId, Adapter>,
+    /// See [`Session::adapters`].
+    pub devices: Slab<DeviceId, Rc<Device>>,
+    /// See [`Session::adapters`].
+    pub buffers: Slab<BufferId, Buffer>,
+    /// See [`Session::adapters`].
+    pub textures: Slab<TextureId, Object<id::TextureId>>,
+    /// See [`Session::adapters`].
+    pub texture_views: Slab<TextureViewId, Object<id::TextureViewId>>,
+    /// See [`Session::adapters`].
+    pub samplers: Slab<SamplerId, Object<id::SamplerId>>,
+    /// See [`Session::adapters`].
+    pub bind_group_layouts: Slab<BindGroupLayoutId, Object<id::BindGroupLayoutId>>,
+    /// See [`Session::adapters`].
+    pub pipeline_layouts: Slab<PipelineLayoutId, Object<id::PipelineLayoutId>>,
+    /// See [`Session::adapters`].
+    pub bind_groups: Slab<BindGroupId, Object<id::BindGroupId>>,
+    /// See [`Session::adapters`].
+    pub shader_modules: Slab<ShaderModuleId, ShaderModule>,
+    /// See [`Session::adapters`].
+    pub compute_pipelines: Slab<ComputePipelineId, Object<id::ComputePipelineId>>,
+    /// See [`Session::adapters`].
+    pub render_pipelines: Slab<RenderPipelineId, Object<id::RenderPipelineId>>,
+    /// See [`Session::adapters`].
+    pub command_encoders: Slab<CommandEncoderId, Object<id::CommandEncoderId>>,
+    /// See [`Session::adapters`].
+    pub command_buffers: Slab<CommandBufferId, Object<id::CommandBufferId>>,
+    /// See [`Session::adapters`].
+    pub render_passes: Slab<RenderPassId, RenderPass>,
+    /// See [`Session::adapters`].
+    pub compute_passes: Slab<ComputePassId, ComputePass>,
+    /// See [`Session::adapters`].
+    pub render_bundle_encoders: Slab<RenderBundleEncoderId, RenderBundleEncoder>,
+    /// See [`Session::adapters`].
+    pub render_bundles: Slab<RenderBundleId, Object<id::RenderBundleId>>,
+    /// See [`Session::adapters`].
+    pub query_sets: Slab<QuerySetId, Object<id::QuerySetId>>,
+}
+
+impl Session {
+    /// A session without objects.
+    pub fn new(completions: Arc<Completions>, ring: RingReader) -> Self {
+        Self {
+            instances: Instances::default(),
+            global: None,
+            completions,
+            payloads: Payloads::new(ring),
+            report: Report::default(),
+            batch_start: Instant::now(),
+            serial: 0,
+            adapters: Slab::default(),
+            devices: Slab::default(),
+            buffers: Slab::default(),
+            textures: Slab::default(),
+            texture_views: Slab::default(),
+            samplers: Slab::default(),
+            bind_group_layouts: Slab::default(),
+            pipeline_layouts: Slab::default(),
+            bind_groups: Slab::default(),
+            shader_modules: Slab::default(),
+            compute_pipelines: Slab::default(),
+            render_pipelines: Slab::default(),
+            command_encoders: Slab::default(),
+            command_buffers: Slab::default(),
+            render_passes: Slab::default(),
+            compute_passes: Slab::default(),
+            render_bundle_encoders: Slab::default(),
+            render_bundles: Slab::default(),
+            query_sets: Slab::default(),
+        }
+    }
+
+    /// Nanoseconds spent on batches, this one so far included.
+    pub fn busy_ns(&self) -> u64 {
+        let batch = u64::try_from(self.batch_start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.report.busy_ns.saturating_add(batch)
+    }
+}

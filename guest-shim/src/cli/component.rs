@@ -1,0 +1,188 @@
+//! What a file is, and what it imports and exports by name: read before it is compiled, so that a wrong file has a clear
+//! message and the GPU's process can start meanwhile.
+
+use std::{fs, ops::Range, path::Path};
+
+use wasmparser::{Chunk, Parser, Payload};
+
+use super::{WEBGPU_VERSION, error::CliError};
+
+/// A component's file.
+#[derive(Debug)]
+pub struct ComponentFile {
+    /// Its name for messages.
+    pub file: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+impl ComponentFile {
+    /// Reads a file and checks that it is a component with the right version of `wasi:webgpu`, if with any.
+    pub fn read(path: &Path) -> Result<Self, CliError> {
+        let file = path.display().to_string();
+        let bytes = fs::read(path).map_err(|cause| CliError::Read { file: file.clone(), cause })?;
+        check_kind(&file, &bytes)?;
+        let mut component = Self { file, bytes: Vec::new(), imports: Vec::new(), exports: Vec::new() };
+        component.scan(&bytes)?;
+        component.bytes = bytes;
+        component.check_webgpu()?;
+        Ok(component)
+    }
+
+    /// The component uses a GPU.
+    pub fn imports_webgpu(&self) -> bool {
+        self.webgpu_imports().next().is_some()
+    }
+
+    /// The names of what it exports.
+    pub fn exports(&self) -> &[String] {
+        &self.exports
+    }
+
+    fn webgpu_imports(&self) -> impl Iterator<Item = &String> {
+        self.imports.iter().filter(|import| import.starts_with("wasi:webgpu/"))
+    }
+
+    fn check_webgpu(&self) -> Result<(), CliError> {
+        match self
+            .webgpu_imports()
+            .find(|import| import.rsplit_once('@').map(|(_, version)| version) != Some(WEBGPU_VERSION))
+        {
+            Some(found) => Err(CliError::WebGpuVersion { file: self.file.clone(), found: found.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Walks over the outermost sections. What is inside modules is left to wasmtime.
+    fn scan(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+        let mut parser = Parser::new(0);
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let chunk = parser.parse(rest, false).map_err(|error| self.invalid(&error))?;
+            let Chunk::Parsed { consumed, payload } = chunk else { return Err(self.truncated(bytes)) };
+            at = match nested(&payload) {
+                Some(inside) if inside.end <= bytes.len() => inside.end,
+                Some(_) => return Err(self.truncated(bytes)),
+                None => at.saturating_add(consumed),
+            };
+            self.take_names(payload)?;
+        }
+        Ok(())
+    }
+
+    fn take_names(&mut self, payload: Payload<'_>) -> Result<(), CliError> {
+        match payload {
+            Payload::ComponentImportSection(section) => {
+                for import in section {
+                    self.imports.push(import.map_err(|error| self.invalid(&error))?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section {
+                    self.exports.push(export.map_err(|error| self.invalid(&error))?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn truncated(&self, bytes: &[u8]) -> CliError {
+        CliError::Truncated { file: self.file.clone(), length: bytes.len() }
+    }
+
+    fn invalid(&self, error: &wasmparser::BinaryReaderError) -> CliError {
+        CliError::Invalid { file: self.file.clone(), cause: error.to_string() }
+    }
+}
+
+/// Where the module or component in a section lies. Its sections are not this component's.
+fn nested(payload: &Payload<'_>) -> Option<Range<usize>> {
+    match payload {
+        Payload::ModuleSection { unchecked_range, .. } | Payload::ComponentSection { unchecked_range, .. } => {
+            Some(unchecked_range.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Names what is not a component by its first bytes.
+fn check_kind(file: &str, bytes: &[u8]) -> Result<(), CliError> {
+    const MAGIC: &[u8] = b"\0asm";
+    let file = || file.to_owned();
+    if Parser::is_component(bytes) {
+        return Ok(());
+    }
+    if Parser::is_core_wasm(bytes) {
+        return Err(CliError::CoreModule { file: file() });
+    }
+    if bytes.is_empty() {
+        return Err(CliError::NotWasm { file: file(), found: "it is empty" });
+    }
+    if MAGIC.starts_with(bytes) || bytes.starts_with(MAGIC) && bytes.len() < 8 {
+        return Err(CliError::Truncated { file: file(), length: bytes.len() });
+    }
+    if bytes.starts_with(MAGIC) {
+        return Err(CliError::NotWasm { file: file(), found: "its header names an unknown version of the format" });
+    }
+    if is_text(bytes) {
+        return Err(CliError::Text { file: file() });
+    }
+    Err(CliError::NotWasm { file: file(), found: "it does not start with WebAssembly's magic bytes" })
+}
+
+/// True for WebAssembly's text format: an opening parenthesis after blanks and line comments.
+fn is_text(bytes: &[u8]) -> bool {
+    let Ok(text) = str::from_utf8(bytes) else { return false };
+    let first = text.lines().map(str::trim_start).find(|line| !line.is_empty() && !line.starts_with(";;"));
+    first.is_some_and(|line| line.starts_with("(module") || line.starts_with("(component") || line.starts_with("(;"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(bytes: &[u8]) -> String {
+        check_kind("f", bytes).err().map_or_else(String::new, |error| error.to_string())
+    }
+
+    fn scan(bytes: &[u8]) -> Result<ComponentFile, CliError> {
+        let mut file =
+            ComponentFile { file: "f".to_owned(), bytes: Vec::new(), imports: Vec::new(), exports: Vec::new() };
+        file.scan(bytes).map(|()| file)
+    }
+
+    #[test]
+    fn wrong_files_are_named() {
+        assert_eq!(kind(b"\0asm\x0d\0\x01\0"), "");
+        assert!(kind(b"\0asm\x01\0\0\0").contains("core module"));
+        assert!(kind(b"").contains("empty"));
+        assert!(kind(b"\0as").contains("truncated"));
+        assert!(kind(b"\0asm\x0d\0").contains("truncated"));
+        assert!(kind(b"\0asm\x09\0\x01\0").contains("unknown version"));
+        assert!(kind(b";; a comment\n\n  (component)").contains("wasm-tools parse"));
+        assert!(kind(b"\x7fELF").contains("magic"));
+        assert!(kind(b"(not wasm)").contains("magic"));
+    }
+
+    #[test]
+    fn an_import_is_found_and_a_cut_file_noticed() {
+        // An instance type without exports, then an import of it as `wasi:webgpu/webgpu@0.0.1`.
+        let mut bytes = b"\0asm\x0d\0\x01\0\x07\x03\x01\x42\0".to_vec();
+        let name = b"wasi:webgpu/webgpu@0.0.1";
+        bytes.extend([10, 5 + name.len() as u8, 1, 0, name.len() as u8]);
+        bytes.extend(name);
+        bytes.extend([5, 0]);
+        let error = scan(&bytes).and_then(|file| file.check_webgpu()).err().map(|error| error.to_string());
+        assert_eq!(
+            error.as_deref(),
+            Some("f imports wasi:webgpu/webgpu@0.0.1; this airlock offers wasi:webgpu 0.3.0-rc.2 only")
+        );
+        for length in (9..bytes.len()).filter(|&length| length != 13) {
+            let error = scan(&bytes[..length]).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains("truncated"), "{length}: {error}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The guest's GPU, made ready while its component is compiled: a worker is started and asked for its adapters, so that
+//! a set-up that cannot work is one clear message instead of a guest without an adapter.
+
+use std::path::PathBuf;
+
+use airlock::{AdapterChoice, Daemon, WasiWebGpuCtx};
+use airlock_protocol::commands::adapter::{AdapterInfo, Capabilities};
+use clap::Args;
+use tokio::task::JoinHandle;
+
+use super::{error::CliError, print::PrintCommands};
+
+/// Where workers come from; the same for every subcommand that needs one.
+#[derive(Clone, Debug, Args)]
+pub struct DaemonOption {
+    /// Use a running `gpu-daemon serve`, by its Unix socket, instead of a worker of one's own
+    #[arg(long, value_name = "SOCKET", env = "AIRLOCK_DAEMON", hide_env_values = true)]
+    daemon: Option<PathBuf>,
+}
+
+impl DaemonOption {
+    /// Where workers come from.
+    pub fn daemon(&self) -> Result<Daemon, CliError> {
+        match self.daemon.as_ref().filter(|path| !path.as_os_str().is_empty()) {
+            Some(path) => Ok(Daemon::Socket(path.clone())),
+            None => Ok(Daemon::find()?),
+        }
+    }
+}
+
+/// A context whose worker is on its way.
+#[derive(Debug)]
+pub struct StartingGpu {
+    choice: Option<String>,
+    task: JoinHandle<Result<(WasiWebGpuCtx, Vec<Capabilities>), CliError>>,
+}
+
+/// Makes a context without a worker.
+pub fn context(daemon: Option<Daemon>, choice: Option<&str>, print_commands: bool) -> WasiWebGpuCtx {
+    let mut builder = WasiWebGpuCtx::builder();
+    if let Some(daemon) = daemon {
+        builder = builder.daemon(daemon);
+    }
+    if let Some(choice) = choice {
+        builder = builder.adapter(AdapterChoice::parse(choice));
+    }
+    if print_commands {
+        builder = builder.tap(|| Box::new(PrintCommands::default()));
+    }
+    builder.build()
+}
+
+impl StartingGpu {
+    /// Starts a worker and asks for its adapters, in the background.
+    pub fn start(daemon: DaemonOption, choice: Option<String>, print_commands: bool) -> Self {
+        let text = choice.clone();
+        let task = tokio::spawn(async move {
+            let daemon = daemon.daemon()?;
+            let mut ctx = context(Some(daemon.clone()), text.as_deref(), print_commands);
+            // Starting a process and waiting for its first line blocks.
+            let connection = tokio::task::spawn_blocking(move || daemon.connect()).await;
+            ctx.adopt(connection.map_err(|_| CliError::WorkerEnded)??);
+            let adapters = match text.as_deref().map(AdapterChoice::parse) {
+                // The noop adapter is always there, and a list would start the drivers for nothing.
+                Some(AdapterChoice::Noop) => Vec::new(),
+                _ => ctx.list_adapters().await.ok_or(CliError::WorkerEnded)?,
+            };
+            Ok((ctx, adapters))
+        });
+        Self { choice, task }
+    }
+
+    /// The context, once there is an adapter that the guest may have.
+    pub async fn ready(self) -> Result<WasiWebGpuCtx, CliError> {
+        // The task neither panics nor is it cancelled; if it were, there would be no worker.
+        let (ctx, adapters) = self.task.await.map_err(|_| CliError::WorkerEnded)??;
+        check_choice(self.choice.as_deref(), &adapters)?;
+        Ok(ctx)
+    }
+}
+
+/// Finds out whether an adapter is there, as the daemon will when the guest asks.
+fn check_choice(choice: Option<&str>, adapters: &[Capabilities]) -> Result<(), CliError> {
+    let chosen = choice.map_or(AdapterChoice::Any, AdapterChoice::parse);
+    if chosen == AdapterChoice::Noop {
+        return Ok(());
+    }
+    if adapters.is_empty() {
+        return Err(CliError::NoAdapter);
+    }
+    let fits = match chosen {
+        AdapterChoice::Any | AdapterChoice::Noop => true,
+        AdapterChoice::Index(index) => usize::try_from(index).is_ok_and(|index| index < adapters.len()),
+        AdapterChoice::Name(name) => adapters.iter().any(|adapter| is_called(&adapter.info, &name)),
+    };
+    if fits {
+        return Ok(());
+    }
+    let names: Vec<_> = adapters.iter().enumerate().map(|(index, adapter)| numbered(index, &adapter.info)).collect();
+    Err(CliError::NoSuchAdapter { wanted: choice.unwrap_or_default().to_owned(), available: names.join(", ") })
+}
+
+fn numbered(index: usize, info: &AdapterInfo) -> String {
+    format!("{index}: {} ({})", info.description, info.backend)
+}
+
+/// A part of its name, driver or backend, case ignored.
+fn is_called(info: &AdapterInfo, name: &str) -> bool {
+    let name = name.to_lowercase();
+    [&info.description, &info.driver, &info.driver_info, &info.backend]
+        .iter()
+        .any(|text| text.to_lowercase().contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(choice: Option<&str>, names: &[&str]) -> Option<String> {
+        let adapters: Vec<_> = names
+            .iter()
+            .map(|name| Capabilities {
+                info: AdapterInfo {
+                    description: (*name).to_owned(),
+                    backend: "vulkan".to_owned(),
+                    ..AdapterInfo::default()
+                },
+                ..Capabilities::default()
+            })
+            .collect();
+        check_choice(choice, &adapters).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn choices_that_fit() {
+        for choice in [None, Some("0"), Some("1"), Some("PIPE"), Some("vulkan"), Some("noop")] {
+            assert_eq!(check(choice, &["Big GPU", "llvmpipe"]), None, "{choice:?}");
+        }
+        assert_eq!(check(Some("noop"), &[]), None);
+    }
+
+    #[test]
+    fn choices_that_do_not() {
+        assert!(check(None, &[]).is_some_and(|error| error.contains("airlock doctor")));
+        for choice in ["2", "radeon"] {
+            assert_eq!(
+                check(Some(choice), &["Big GPU", "llvmpipe"]),
+                Some(format!(
+                    "no adapter matches --adapter {choice}; there is 0: Big GPU (vulkan), 1: llvmpipe (vulkan)"
+                ))
+            );
+        }
+    }
+}

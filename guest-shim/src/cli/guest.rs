@@ -1,0 +1,111 @@
+//! A guest: what it can reach, how its entry point is found, and how it ends.
+
+use airlock::{WasiWebGpuCtx, WasiWebGpuCtxView, WasiWebGpuView};
+use wasmtime::{
+    Engine, Store, WasmBacktrace,
+    component::{Component, Linker, ResourceTable},
+};
+use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView, p2, p3};
+
+use super::{
+    component::ComponentFile,
+    error::{CliError, root_cause},
+    imports, terminal,
+};
+
+/// The exit code after a trap: that of a process that SIGABRT ended, as in wasmtime's own command.
+const TRAPPED: u8 = 134;
+
+/// A guest's store.
+pub struct State {
+    /// Files, streams, arguments, clocks.
+    pub wasi: WasiCtx,
+    /// The GPU.
+    pub gpu: WasiWebGpuCtx,
+    /// Where its handles point to.
+    pub table: ResourceTable,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiWebGpuView for State {
+    fn webgpu(&mut self) -> WasiWebGpuCtxView<'_> {
+        WasiWebGpuCtxView { ctx: &mut self.gpu, table: &mut self.table }
+    }
+}
+
+/// A component with its imports resolved, by the version of its `wasi:cli/run`.
+pub enum Guest {
+    /// 0.2: a plain function.
+    Wasi2(p2::bindings::CommandPre<State>),
+    /// 0.3: an async function.
+    Wasi3(p3::bindings::CommandPre<State>),
+}
+
+impl Guest {
+    /// Resolves the imports and finds the entry point.
+    pub fn link(engine: &Engine, component: &Component, file: &ComponentFile) -> Result<Self, CliError> {
+        let linker = linker(engine).map_err(|error| CliError::Engine { cause: root_cause(&error) })?;
+        let instance = linker.instantiate_pre(component).map_err(|error| imports::explain(&file.file, &error))?;
+        let exports_run = |version: &str| file.exports().iter().any(|name| name.starts_with(version));
+        let guest = if exports_run("wasi:cli/run@0.3.") {
+            p3::bindings::CommandPre::new(instance).map(Guest::Wasi3)
+        } else if exports_run("wasi:cli/run@0.2.") {
+            p2::bindings::CommandPre::new(instance).map(Guest::Wasi2)
+        } else {
+            let exports = if file.exports().is_empty() { "nothing".to_owned() } else { file.exports().join(", ") };
+            return Err(CliError::NotCommand { file: file.file.clone(), exports });
+        };
+        guest.map_err(|error| CliError::CommandVersion { file: file.file.clone(), cause: root_cause(&error) })
+    }
+
+    /// Runs the guest to its end; gives the exit code.
+    pub async fn run(&self, store: &mut Store<State>) -> u8 {
+        match self.call(store).await {
+            Ok(Ok(())) => 0,
+            Ok(Err(())) => 1,
+            Err(error) => exit_code(&error),
+        }
+    }
+
+    async fn call(&self, store: &mut Store<State>) -> wasmtime::Result<Result<(), ()>> {
+        match self {
+            Guest::Wasi2(command) => {
+                let command = command.instantiate_async(&mut *store).await?;
+                command.wasi_cli_run().call_run(store).await
+            }
+            Guest::Wasi3(command) => {
+                let command = command.instantiate_async(&mut *store).await?;
+                store.run_concurrent(async |accessor| command.wasi_cli_run().call_run(accessor).await).await?
+            }
+        }
+    }
+}
+
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    p2::add_to_linker_async(&mut linker)?;
+    p3::add_to_linker(&mut linker)?;
+    airlock::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+/// The code of a guest that did not return: it called `exit`, or trapped, which is told with the guest's own backtrace.
+fn exit_code(error: &wasmtime::Error) -> u8 {
+    if let Some(&I32Exit(code)) = error.downcast_ref::<I32Exit>() {
+        return u8::try_from(code).unwrap_or(1);
+    }
+    let cause = root_cause(error);
+    terminal::error(&format!("the guest trapped: {}", cause.strip_prefix("wasm trap: ").unwrap_or(&cause)));
+    if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
+        // Its first line says what ours has said.
+        for line in backtrace.to_string().lines().skip(1) {
+            eprintln!("{}", terminal::harmless(line));
+        }
+    }
+    TRAPPED
+}

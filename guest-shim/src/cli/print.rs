@@ -1,0 +1,26 @@
+//! `--print-commands`: the command stream on standard error, one line per command, before it is sent.
+
+use std::io::Write as _;
+
+use airlock::Tap;
+use airlock_traces::CommandLines;
+
+/// Prints one session.
+#[derive(Debug, Default)]
+pub struct PrintCommands {
+    lines: CommandLines,
+    /// Kept from batch to batch for its memory.
+    text: String,
+}
+
+impl Tap for PrintCommands {
+    fn batch(&mut self, bytes: &[u8]) {
+        self.text.clear();
+        let outcome = self.lines.batch(bytes, &mut self.text);
+        // The guest goes on where nobody reads the lines any more.
+        let _ = std::io::stderr().lock().write_all(self.text.as_bytes());
+        if let Err(error) = outcome {
+            tracing::error!("--print-commands: {error}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! `airlock run`: one guest, from its file to its exit code.
+
+use std::{
+    env,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use airlock::{Stats, WasiWebGpuCtx, nanoseconds};
+use clap::{Args, ValueEnum};
+use wasmtime::{Store, component::ResourceTable};
+use wasmtime_wasi::{FsPerms, WasiCtx};
+
+use super::{
+    component::ComponentFile,
+    engine,
+    error::{CliError, plain},
+    gpu::{self, DaemonOption, StartingGpu},
+    guest::{Guest, State},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  airlock run app.wasm
+  airlock run app.wasm --size 512              everything after the file goes to the guest
+  airlock run --dir . app.wasm out.png         the guest may read and write this folder
+  airlock run --dir /data::/in app.wasm        it sees /data as /in
+  airlock run --adapter 1 app.wasm             the second adapter of `airlock doctor`
+  airlock run --stats=json app.wasm 2>stats    calls, commands, bytes and waits
+  airlock run --print-commands app.wasm        what the guest asks of the GPU, as it asks
+
+The exit code is the guest's; 134 after a trap, 2 when it could not be started.
+";
+
+/// Run a component on the GPU
+///
+/// The component may import WASI 0.2, WASI 0.3 and wasi:webgpu, and must export wasi:cli/run. Its GPU is driven by a
+/// process of its own, which ends with it. It has standard streams, and no folder, variable or network that it is not
+/// given.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Give the guest a variable; without a value, the one of this process
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Give the guest a folder to read and write, under another name if you like
+    #[arg(long, value_name = "HOST[::GUEST]")]
+    dir: Vec<String>,
+    /// Choose the adapter: a part of its name, its number in `airlock doctor`, or `noop`, which executes nothing
+    #[arg(long, value_name = "ADAPTER")]
+    adapter: Option<String>,
+    #[command(flatten)]
+    daemon: DaemonOption,
+    /// At the end, write what the run did to standard error
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    stats: Option<StatsFormat>,
+    /// Write every command for the GPU to standard error, one line each
+    #[arg(long)]
+    print_commands: bool,
+    /// Compile the component anew instead of using wasmtime's cache
+    #[arg(long)]
+    no_cache: bool,
+    /// The component
+    #[arg(value_name = "APP.WASM")]
+    file: PathBuf,
+    /// The guest's arguments
+    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// How `--stats` looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StatsFormat {
+    /// For a person
+    Text,
+    /// One line for a program
+    Json,
+}
+
+/// Runs a guest; gives its exit code.
+pub async fn run(arguments: Arguments) -> Result<u8, CliError> {
+    let file = ComponentFile::read(&arguments.file)?;
+    let wasi = wasi(&arguments)?;
+    let starting = file
+        .imports_webgpu()
+        .then(|| StartingGpu::start(arguments.daemon.clone(), arguments.adapter.clone(), arguments.print_commands));
+
+    let engine = engine::engine(!arguments.no_cache)?;
+    let component = engine::compile(&engine, &file)?;
+    let guest = Guest::link(&engine, &component, &file)?;
+    // Compiled code does not need it any more, and a guest may run for long.
+    drop(file);
+    let gpu = match starting {
+        Some(starting) => starting.ready().await?,
+        None => gpu::context(None, None, false),
+    };
+
+    let mut store = Store::new(&engine, State { wasi, gpu, table: ResourceTable::new() });
+    let start = Instant::now();
+    let code = guest.run(&mut store).await;
+    let guest_ns = nanoseconds(start.elapsed());
+    if let Some(format) = arguments.stats {
+        let stats = Stats { guest_ns: Some(guest_ns), ..stats(&mut store.data_mut().gpu).await };
+        print(&stats, format)?;
+    }
+    Ok(code)
+}
+
+/// What a guest may reach beside the GPU.
+fn wasi(arguments: &Arguments) -> Result<WasiCtx, CliError> {
+    let mut wasi = WasiCtx::builder();
+    wasi.inherit_stdio();
+    // The name only: where a file lies on this machine is not the guest's business.
+    wasi.arg(arguments.file.file_name().unwrap_or_default().to_string_lossy());
+    wasi.args(&arguments.arguments);
+    for variable in &arguments.env {
+        match variable.split_once('=') {
+            Some((name, value)) => wasi.env(name, value),
+            None => {
+                let value = env::var(variable).map_err(|_| CliError::NoVariable { name: variable.clone() })?;
+                wasi.env(variable, value)
+            }
+        };
+    }
+    for folder in &arguments.dir {
+        let (host, guest) = folder.split_once("::").unwrap_or((folder, folder));
+        give_folder(&mut wasi, Path::new(host), guest)
+            .map_err(|cause| CliError::Folder { folder: folder.clone(), cause })?;
+    }
+    Ok(wasi.build())
+}
+
+fn give_folder(wasi: &mut wasmtime_wasi::WasiCtxBuilder, host: &Path, guest: &str) -> Result<(), String> {
+    // Asked first, for an error in the system's words.
+    let metadata = host.metadata().map_err(|error| plain(&error))?;
+    if !metadata.is_dir() {
+        return Err("not a folder".to_owned());
+    }
+    wasi.preopened_dir(host, guest, FsPerms::ReadWrite).map(|_| ()).map_err(|error| super::error::root_cause(&error))
+}
+
+/// What the run did; with the worker's part, if there was one and it still lives.
+async fn stats(gpu: &mut WasiWebGpuCtx) -> Stats {
+    // First, so that the question itself is counted like every other command.
+    let report = gpu.report().await;
+    let stats = gpu.stats();
+    match report {
+        Some(report) => stats.with_report(report),
+        None => stats,
+    }
+}
+
+fn print(stats: &Stats, format: StatsFormat) -> Result<(), CliError> {
+    let text = match format {
+        StatsFormat::Text => stats.to_string(),
+        StatsFormat::Json => {
+            let json = serde_json::to_string(stats).map_err(|error| CliError::Report { cause: error.to_string() })?;
+            json + "\n"
+        }
+    };
+    std::io::stderr().lock().write_all(text.as_bytes()).map_err(|error| CliError::Report { cause: plain(&error) })
+}

@@ -1,0 +1,98 @@
+//! Text for a person: colours where they help, and nothing in it that a terminal would obey.
+
+use std::{borrow::Cow, env, fmt::Write as _, io::IsTerminal};
+
+/// Colours, or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Paint(bool);
+
+impl Paint {
+    /// Colours when the stream is a terminal and the environment does not ask for none (<https://no-color.org>).
+    pub fn of(stream: &impl IsTerminal) -> Self {
+        let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+        Self(stream.is_terminal() && !unwanted && !dumb)
+    }
+
+    /// No colours.
+    #[cfg(test)]
+    pub fn none() -> Self {
+        Self(false)
+    }
+
+    /// True when there are colours.
+    pub fn is_on(self) -> bool {
+        self.0
+    }
+
+    fn wrap(self, code: &str, text: &str) -> String {
+        if self.0 && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// For headings.
+    pub fn bold(self, text: &str) -> String {
+        self.wrap("1", text)
+    }
+
+    /// For what matters less.
+    pub fn dim(self, text: &str) -> String {
+        self.wrap("2", text)
+    }
+
+    /// For what is well.
+    pub fn good(self, text: &str) -> String {
+        self.wrap("1;32", text)
+    }
+
+    /// For what needs a look.
+    pub fn warn(self, text: &str) -> String {
+        self.wrap("1;33", text)
+    }
+
+    /// For what is wrong.
+    pub fn bad(self, text: &str) -> String {
+        self.wrap("1;31", text)
+    }
+}
+
+/// Writes `airlock: error: <message>` to standard error, in one line.
+pub fn error(message: &str) {
+    let paint = Paint::of(&std::io::stderr());
+    eprintln!("airlock: {} {}", paint.bad("error:"), one_line(message));
+}
+
+/// A text in one line, without characters that a terminal would obey.
+pub fn one_line(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    harmless(&lines.join(" ")).into_owned()
+}
+
+/// A text without characters that a terminal would obey, line ends excepted. Names of functions and labels come from
+/// the guest.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && c != '\n';
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
+        if obeyed(c) {
+            // Writing to a string cannot fail.
+            let _ = write!(clean, "{}", c.escape_default());
+        } else {
+            clean.push(c);
+        }
+    }
+    Cow::Owned(clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_joined_and_escapes_shown() {
+        assert_eq!(one_line("a\n  b\n\n\x1b[31mc\t"), "a b \\u{1b}[31mc");
+        assert_eq!(harmless("a\nb\x07"), "a\nb\\u{7}");
+    }
+}

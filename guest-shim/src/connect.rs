@@ -1,0 +1,202 @@
+//! Finding and starting the GPU's process.
+
+use std::{
+    env, fmt,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+};
+
+use airlock_protocol::{
+    handshake::{Hello, HelloError},
+    limits::{HELLO_TIMEOUT, MAX_HELLO},
+    transport::{self, ClientChannels, TransportError},
+};
+use thiserror::Error;
+
+use crate::platform;
+
+/// The worker's program.
+pub const DAEMON_NAME: &str = if cfg!(windows) { "gpu-daemon.exe" } else { "gpu-daemon" };
+
+/// The variable that names the worker's program where it is neither beside the executable nor on `PATH`.
+pub const DAEMON_VARIABLE: &str = "AIRLOCK_GPU_DAEMON";
+
+/// Where a session's worker comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Daemon {
+    /// A worker of one's own, spawned from this program.
+    Spawn(PathBuf),
+    /// A worker from `gpu-daemon serve`, behind this socket.
+    Socket(PathBuf),
+}
+
+/// Why there is no session.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// There is no worker's program.
+    #[error(
+        "no {DAEMON_NAME} beside this program or on PATH, and {DAEMON_VARIABLE} is not set: build it with `cargo build \
+         --release -p gpu-daemon`, or use --daemon"
+    )]
+    NoDaemon,
+    /// The worker's program does not start.
+    #[error("cannot start {path}: {cause}")]
+    Spawn {
+        /// The program.
+        path: String,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The socket takes no connection.
+    #[error("cannot connect to the GPU daemon at {path}: {cause}")]
+    Socket {
+        /// The socket.
+        path: String,
+        /// What the system says, in plain words.
+        cause: String,
+    },
+    /// The worker ended or fell silent before its first line.
+    #[error("the GPU daemon {who} says nothing: {cause}")]
+    Silent {
+        /// Which one.
+        who: String,
+        /// What happened.
+        cause: String,
+    },
+    /// The two programs do not fit.
+    #[error("cannot use the GPU daemon {who}: {cause}")]
+    Hello {
+        /// Which one.
+        who: String,
+        /// Why.
+        cause: HelloError,
+    },
+    /// The channels could not be made.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}
+
+/// A worker, connected.
+#[derive(Debug)]
+pub struct Connection {
+    pub(crate) channels: ClientChannels,
+    pub(crate) life: Lifeline,
+}
+
+/// Holds the worker: its standard input ends with this value, and the worker with it.
+#[derive(Debug)]
+pub(crate) enum Lifeline {
+    /// Our own child, whose end can be explained.
+    Child(Child),
+    /// A connection to `serve`.
+    Socket(#[allow(dead_code)] platform::DaemonSocket),
+}
+
+impl Daemon {
+    /// The worker's program: beside the running executable, else on `PATH`, else from the variable.
+    pub fn find() -> Result<Self, ConnectError> {
+        let beside = env::current_exe().ok().and_then(|exe| exe.parent().map(|folder| folder.join(DAEMON_NAME)));
+        let on_path = env::var_os("PATH")
+            .into_iter()
+            .flat_map(|path| env::split_paths(&path).map(|folder| folder.join(DAEMON_NAME)).collect::<Vec<_>>());
+        beside
+            .into_iter()
+            .chain(on_path)
+            .find(|candidate| candidate.is_file())
+            .or_else(|| env::var_os(DAEMON_VARIABLE).map(PathBuf::from))
+            .map(Daemon::Spawn)
+            .ok_or(ConnectError::NoDaemon)
+    }
+
+    /// Starts a worker and opens a session with it. Waits for the worker's first line, at most [`HELLO_TIMEOUT`].
+    pub fn connect(&self) -> Result<Connection, ConnectError> {
+        match self {
+            Daemon::Spawn(path) => spawn(path),
+            Daemon::Socket(path) => {
+                let who = format!("at {}", path.display());
+                let socket = platform::DaemonSocket::connect(path)
+                    .map_err(|error| ConnectError::Socket { path: path.display().to_string(), cause: plain(&error) })?;
+                let reader = socket
+                    .reader()
+                    .map_err(|error| ConnectError::Socket { path: path.display().to_string(), cause: plain(&error) })?;
+                let server = hello(reader, &who)?;
+                Ok(Connection { channels: transport::connect(server)?, life: Lifeline::Socket(socket) })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Daemon::Spawn(path) | Daemon::Socket(path) => path.display().fmt(f),
+        }
+    }
+}
+
+fn spawn(path: &Path) -> Result<Connection, ConnectError> {
+    let who = path.display().to_string();
+    let mut child = Command::new(path)
+        .arg("worker")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|cause| ConnectError::Spawn { path: who.clone(), cause })?;
+    let outcome = match child.stdout.take() {
+        Some(stdout) => hello(stdout, &who).and_then(|server| Ok(transport::connect(server)?)),
+        None => Err(ConnectError::Silent { who, cause: "it has no output".to_owned() }),
+    };
+    match outcome {
+        Ok(channels) => Ok(Connection { channels, life: Lifeline::Child(child) }),
+        Err(error) => {
+            // Nothing is left running when there is no session.
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(error)
+        }
+    }
+}
+
+/// Reads the worker's first line, bounded in length and time, and gives its server's name.
+fn hello(reader: impl Read + Send + 'static, who: &str) -> Result<String, ConnectError> {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        // The receiver is gone when the time ran out.
+        let _ = send.send(first_line(reader));
+    });
+    let line = receive
+        .recv_timeout(HELLO_TIMEOUT)
+        .map_err(|_| format!("no answer within {} seconds", HELLO_TIMEOUT.as_secs()))
+        .and_then(|line| line.map_err(|error| plain(&error)))
+        .map_err(|cause| ConnectError::Silent { who: who.to_owned(), cause })?;
+    if line.is_empty() {
+        return Err(ConnectError::Silent { who: who.to_owned(), cause: "it ended at once".to_owned() });
+    }
+    Hello::check(&line).map_err(|cause| ConnectError::Hello { who: who.to_owned(), cause })
+}
+
+/// Bytes up to a newline, one at a time: what follows the line belongs to nobody else's buffer.
+fn first_line(mut reader: impl Read) -> io::Result<String> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while line.len() < MAX_HELLO && reader.read(&mut byte)? == 1 && byte != *b"\n" {
+        line.extend(byte);
+    }
+    Ok(String::from_utf8_lossy(&line).into_owned())
+}
+
+/// An error without the number that Rust appends.
+fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such socket".to_owned(),
+        io::ErrorKind::ConnectionRefused => "nobody serves it".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or_default().to_owned()
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The host functions: one file per WebGPU object, functions in WIT order. Each checks what only the host can know, keeps
+//! the shadow state, and appends a command. Nothing here waits but the `async` functions.
+
+mod adapter;
+mod binding;
+mod buffer;
+mod canvas;
+mod command_encoder;
+mod compute_pass;
+mod convert;
+mod device;
+mod error;
+mod instance;
+mod pipeline;
+mod query_set;
+mod queue;
+mod record;
+mod render_bundle;
+mod render_pass;
+mod shader;
+mod texture;
+
+use std::sync::Arc;
+
+use airlock_protocol::{
+    Command,
+    commands::session::SetLabel,
+    ids::Id,
+    limits::{MAX_LABEL, MAX_LIST, cut},
+};
+use wasmtime::component::{HasData, Resource};
+
+use crate::{
+    WasiWebGpuCtxView, WasiWebGpuView,
+    bindings::webgpu,
+    functions::called,
+    session::DeviceState,
+    shadow::{Base, Based},
+};
+
+/// Lets generated code reach a [`WasiWebGpuCtxView`] in any store's data.
+pub struct WasiWebGpu;
+
+impl HasData for WasiWebGpu {
+    type Data<'a> = WasiWebGpuCtxView<'a>;
+}
+
+/// Adds `wasi:webgpu@0.3.0-rc.2` to a linker.
+///
+/// The engine's configuration needs `wasm_component_model_async`.
+///
+/// ```no_run
+/// use airlock::{WasiWebGpuCtx, WasiWebGpuCtxView, WasiWebGpuView};
+/// use wasmtime::component::{Component, Linker, ResourceTable};
+/// use wasmtime::{Config, Engine, Store};
+///
+/// struct State {
+///     table: ResourceTable,
+///     gpu: WasiWebGpuCtx,
+/// }
+///
+/// impl WasiWebGpuView for State {
+///     fn webgpu(&mut self) -> WasiWebGpuCtxView<'_> {
+///         WasiWebGpuCtxView { ctx: &mut self.gpu, table: &mut self.table }
+///     }
+/// }
+///
+/// # async fn embed() -> wasmtime::Result<()> {
+/// let mut config = Config::new();
+/// config.wasm_component_model_async(true);
+/// let engine = Engine::new(&config)?;
+/// let mut linker = Linker::<State>::new(&engine);
+/// airlock::add_to_linker(&mut linker)?;
+/// let state = State { table: ResourceTable::new(), gpu: WasiWebGpuCtx::builder().build() };
+/// let mut store = Store::new(&engine, state);
+/// let component = Component::from_file(&engine, "app.wasm")?;
+/// let app = linker.instantiate_async(&mut store, &component).await?;
+/// # let _ = app;
+/// # Ok(())
+/// # }
+/// ```
+pub fn add_to_linker<T: WasiWebGpuView + 'static>(linker: &mut wasmtime::component::Linker<T>) -> wasmtime::Result<()> {
+    webgpu::add_to_linker::<T, WasiWebGpu>(linker, T::webgpu)
+}
+
+/// The guest's own WebGPU functions that belong to no object.
+impl webgpu::Host for WasiWebGpuCtxView<'_> {
+    fn get_gpu(&mut self) -> wasmtime::Result<Resource<webgpu::Gpu>> {
+        called!(self, "get-gpu");
+        Ok(self.table.push(crate::shadow::Gpu)?)
+    }
+}
+
+impl WasiWebGpuCtxView<'_> {
+    /// Appends a command of one object.
+    #[inline]
+    fn encode<'a, T: Based + Send + 'static, C: Into<Command<'a>>>(
+        &mut self,
+        object: &Resource<T>,
+        command: impl FnOnce(T::Id) -> C,
+    ) -> wasmtime::Result<()> {
+        let base = self.table.get(object)?.base();
+        if let Some(id) = base.id {
+            self.ctx.send(&base.device, command(id));
+        }
+        Ok(())
+    }
+
+    /// Appends a command of one object that names another.
+    #[inline]
+    fn encode_with<'a, T, O, C>(
+        &mut self,
+        object: &Resource<T>,
+        other: &Resource<O>,
+        command: impl FnOnce(T::Id, O::Id) -> C,
+    ) -> wasmtime::Result<()>
+    where
+        T: Based + Send + 'static,
+        O: Based + Send + 'static,
+        C: Into<Command<'a>>,
+    {
+        let base = self.table.get(object)?.base();
+        let Some(id) = base.id else { return Ok(()) };
+        match named(self.table.get(other)?.base(), &base.device) {
+            Some(other) => self.ctx.send(&base.device, command(id, other)),
+            None => self.ctx.invalid(&base.device, &foreign::<O::Id>()),
+        }
+        Ok(())
+    }
+
+    /// The id by which a command of `device` names an object; `None`, with a validation error raised, when it cannot.
+    fn name<T: Based + Send + 'static>(
+        &mut self,
+        object: &Resource<T>,
+        device: &Arc<DeviceState>,
+    ) -> wasmtime::Result<Option<T::Id>> {
+        let id = named(self.table.get(object)?.base(), device);
+        if id.is_none() {
+            self.ctx.invalid(device, &foreign::<T::Id>());
+        }
+        Ok(id)
+    }
+
+    /// The base of a new object of a device.
+    fn create<I: Id>(&mut self, device: &Arc<DeviceState>, label: Option<String>) -> Base<I> {
+        Base { id: self.ctx.allocate(device), device: Arc::clone(device), label: bounded_label(label) }
+    }
+
+    /// The base of a new object that no command names, because what it is made of is not there.
+    fn inert<I: Id>(device: &Arc<DeviceState>, label: Option<String>) -> Base<I> {
+        Base { id: None, device: Arc::clone(device), label: bounded_label(label) }
+    }
+
+    /// The device of an object.
+    fn device_of<T: Based + Send + 'static>(&self, object: &Resource<T>) -> wasmtime::Result<Arc<DeviceState>> {
+        Ok(Arc::clone(&self.table.get(object)?.base().device))
+    }
+
+    fn label_of<T: Based + Send + 'static>(&self, object: &Resource<T>) -> wasmtime::Result<String> {
+        Ok(self.table.get(object)?.base().label.clone())
+    }
+
+    fn relabel<T: Based + Send + 'static>(&mut self, object: &Resource<T>, label: String) -> wasmtime::Result<()> {
+        let base = self.table.get_mut(object)?.base_mut();
+        base.label = bounded_label(Some(label));
+        if let Some(id) = base.id {
+            self.ctx.send(&base.device, SetLabel { object: id.object(), label: &base.label });
+        }
+        Ok(())
+    }
+
+    fn release<T: Based + Send + 'static>(&mut self, object: Resource<T>) -> wasmtime::Result<()> {
+        let base = self.table.delete(object)?.into_base();
+        self.ctx.release(base.device, base.id.map(Id::object));
+        Ok(())
+    }
+}
+
+/// The id of an object as commands of `device` may use it. An object of an earlier session has an id that now belongs to
+/// another object.
+#[inline]
+fn named<I: Id>(base: &Base<I>, device: &DeviceState) -> Option<I> {
+    base.id.filter(|_| base.device.session == device.session)
+}
+
+fn foreign<I: Id>() -> String {
+    format!("the {} belongs to a device that is lost, or was never made", I::KIND)
+}
+
+fn bounded_label(label: Option<String>) -> String {
+    let mut label = label.unwrap_or_default();
+    label.truncate(cut(&label, MAX_LABEL).len());
+    label
+}
+
+/// A list of a descriptor, no longer than the stream allows. What is cut off is far beyond every limit of WebGPU, so that
+/// the rest gives the same validation error.
+fn bounded<T>(mut list: Vec<T>) -> Vec<T> {
+    list.truncate(MAX_LIST);
+    list
+}
+
+/// The functions that all objects of a device have: `label`, `set-label`, and the drop of a handle.
+macro_rules! object_functions {
+    ($Resource:ty, $label:literal, $set_label:literal) => {
+        fn label(&mut self, object: Resource<$Resource>) -> wasmtime::Result<String> {
+            called!(self, $label);
+            self.label_of(&object)
+        }
+
+        fn set_label(&mut self, object: Resource<$Resource>, label: String) -> wasmtime::Result<()> {
+            called!(self, $set_label);
+            self.relabel(&object, label)
+        }
+
+        fn drop(&mut self, object: Resource<$Resource>) -> wasmtime::Result<()> {
+            self.release(object)
+        }
+    };
+}
+use object_functions;

@@ -1,0 +1,156 @@
+//! `gpu-compute-pass-encoder`.
+
+use airlock_protocol::{
+    commands::compute_pass::{
+        ComputePassInsertDebugMarker, ComputePassPopDebugGroup, ComputePassPushDebugGroup, ComputePassSetBindGroup,
+        ComputePassSetImmediates, ComputePassSetPipeline, DispatchWorkgroups, DispatchWorkgroupsIndirect,
+        EndComputePass,
+    },
+    limits::{MAX_LABEL, cut},
+};
+use wasmtime::component::Resource;
+
+use super::{bounded, object_functions, queue::immediates};
+use crate::{
+    WasiWebGpuCtxView,
+    bindings::webgpu::{self, *},
+    functions::called,
+};
+
+impl webgpu::HostGpuComputePassEncoder for WasiWebGpuCtxView<'_> {
+    fn set_pipeline(
+        &mut self,
+        pass: Resource<GpuComputePassEncoder>,
+        pipeline: Resource<GpuComputePipeline>,
+    ) -> wasmtime::Result<()> {
+        called!(self, "gpu-compute-pass-encoder.set-pipeline");
+        self.encode_with(&pass, &pipeline, |pass, pipeline| ComputePassSetPipeline { pass, pipeline })
+    }
+
+    fn dispatch_workgroups(
+        &mut self,
+        pass: Resource<GpuComputePassEncoder>,
+        workgroup_count_x: GpuSize32,
+        workgroup_count_y: Option<GpuSize32>,
+        workgroup_count_z: Option<GpuSize32>,
+    ) -> wasmtime::Result<()> {
+        called!(self, "gpu-compute-pass-encoder.dispatch-workgroups");
+        self.encode(&pass, |pass| DispatchWorkgroups {
+            pass,
+            x: workgroup_count_x,
+            y: workgroup_count_y.unwrap_or(1),
+            z: workgroup_count_z.unwrap_or(1),
+        })
+    }
+
+    fn dispatch_workgroups_indirect(
+        &mut self,
+        pass: Resource<GpuComputePassEncoder>,
+        indirect_buffer: Resource<GpuBuffer>,
+        indirect_offset: GpuSize64,
+    ) -> wasmtime::Result<()> {
+        called!(self, "gpu-compute-pass-encoder.dispatch-workgroups-indirect");
+        self.encode_with(&pass, &indirect_buffer, |pass, buffer| DispatchWorkgroupsIndirect {
+            pass,
+            buffer,
+            offset: indirect_offset,
+        })
+    }
+
+    fn end(&mut self, pass: Resource<GpuComputePassEncoder>) -> wasmtime::Result<()> {
+        called!(self, "gpu-compute-pass-encoder.end");
+        self.encode(&pass, |pass| EndComputePass { pass })
+    }
+
+    object_functions!(GpuComputePassEncoder, "gpu-compute-pass-encoder.label", "gpu-compute-pass-encoder.set-label");
+
+    fn push_debug_group(&mut self, pass: Resource<GpuComputePassEncoder>, group_label: String) -> wasmtime::Result<()> {
+        called!(self, "gpu-compute-pass-encoder.push-debug-group");
+        self.encode(&pass, |pass| ComputePassPushDebugGroup { pass, label: cut(&group_label, MAX_LABEL) })
+    }
+
+    fn pop_debug_group(&mut self, pass: Resource<GpuComputePassEncoder>) -> wasmtime::Result<()> {
+        called!(self, "gpu-compute-pass-encoder.pop-debug-group");
+        self.encode(&pass, |pass| ComputePassPopDebugGroup { pass })
+    }
+
+    fn insert_debug_marker(
+        &mut self,
+        pass: Resource<GpuComputePassEncoder>,
+        marker_label: String,
+    ) -> wasmtime::Result<()> {
+        called!(self, "gpu-compute-pass-encoder.insert-debug-marker");
+        self.encode(&pass, |pass| ComputePassInsertDebugMarker { pass, label: cut(&marker_label, MAX_LABEL) })
+    }
+
+    fn set_bind_group(
+        &mut self,
+        pass: Resource<GpuComputePassEncoder>,
+        index: GpuIndex32,
+        bind_group: Option<Resource<GpuBindGroup>>,
+        dynamic_offsets_data: Option<Vec<GpuBufferDynamicOffset>>,
+        dynamic_offsets_data_start: Option<GpuSize64>,
+        dynamic_offsets_data_length: Option<GpuSize32>,
+    ) -> wasmtime::Result<Result<(), SetBindGroupError>> {
+        called!(self, "gpu-compute-pass-encoder.set-bind-group");
+        let offsets =
+            match dynamic_offsets(dynamic_offsets_data, dynamic_offsets_data_start, dynamic_offsets_data_length) {
+                Ok(dynamic_offsets) => dynamic_offsets,
+                Err(error) => return Ok(Err(error)),
+            };
+        match bind_group {
+            Some(bind_group) => self.encode_with(&pass, &bind_group, |pass, bind_group| ComputePassSetBindGroup {
+                pass,
+                index,
+                bind_group: Some(bind_group),
+                dynamic_offsets: offsets,
+            })?,
+            None => self.encode(&pass, |pass| ComputePassSetBindGroup {
+                pass,
+                index,
+                bind_group: None,
+                dynamic_offsets: offsets,
+            })?,
+        }
+        Ok(Ok(()))
+    }
+
+    fn set_immediates(
+        &mut self,
+        pass: Resource<GpuComputePassEncoder>,
+        range_offset: GpuSize32,
+        data: Vec<u8>,
+        data_offset: Option<GpuSize64>,
+        data_size: Option<GpuSize64>,
+    ) -> wasmtime::Result<()> {
+        called!(self, "gpu-compute-pass-encoder.set-immediates");
+        let (offset, data) = immediates(range_offset, &data, data_offset, data_size);
+        self.encode(&pass, |pass| ComputePassSetImmediates { pass, offset, data })
+    }
+}
+
+/// The dynamic offsets that a `set-bind-group` names within its data (WebGPU, setBindGroup with a Uint32Array).
+pub(super) fn dynamic_offsets(
+    data: Option<Vec<u32>>,
+    start: Option<u64>,
+    length: Option<u32>,
+) -> Result<Vec<u32>, SetBindGroupError> {
+    let Some(data) = data else { return Ok(Vec::new()) };
+    if start.is_none() && length.is_none() {
+        return Ok(bounded(data));
+    }
+    let first = start.unwrap_or(0);
+    let from = usize::try_from(first).ok().and_then(|first| data.get(first..));
+    let named = match (from, length) {
+        (Some(rest), Some(length)) => rest.get(..length as usize),
+        (rest, None) => rest,
+        (None, Some(_)) => None,
+    };
+    match named {
+        Some(offsets) => Ok(bounded(offsets.to_vec())),
+        None => Err(SetBindGroupError {
+            kind: SetBindGroupErrorKind::RangeError,
+            message: format!("start {first} and length {length:?} do not lie within {} dynamic offsets", data.len()),
+        }),
+    }
+}

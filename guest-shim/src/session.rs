@@ -1,0 +1,279 @@
+//! A session: the encoder of the command stream, the ids, and the questions that wait for an event. It knows nothing of
+//! the generated bindings, so that other versions of the interface can be served beside this one.
+//!
+//! Commands are encoded into a batch on the guest's thread without a lock. A thread of its own receives the events; it
+//! shares with the encoder only the table of waiting questions and the state of devices.
+
+mod devices;
+mod events;
+mod ids;
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::{collections::HashMap, fmt, thread, time::Instant};
+
+use airlock_protocol::{
+    Command, Payload,
+    codec::BatchWriter,
+    commands::{adapter::Capabilities, session as wire},
+    events::{MapError, PipelineError, Report, RequestDeviceError},
+    ids::{DeviceId, Id, Object, RequestId},
+    limits::{BATCH_TARGET, INLINE_PAYLOAD, MAX_PENDING, MAX_PIECE, MAX_STAGED},
+    transport::{BatchSender, RingWriter},
+};
+use tokio::sync::oneshot;
+
+use crate::connect::Connection;
+use crate::stats::StreamStats;
+
+pub use devices::{DeviceState, Lost};
+pub(crate) use devices::{ErrorStream, News};
+pub(crate) use ids::IdPools;
+
+/// An answer of the daemon's.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Adapter(Result<Box<Capabilities>, String>),
+    AdapterList(Vec<Capabilities>),
+    Device(Result<Box<Capabilities>, RequestDeviceError>),
+    Mapped(Result<Vec<u8>, MapError>),
+    WorkDone,
+    Pipeline(Result<(), PipelineError>),
+    CompilationInfo(Vec<airlock_protocol::commands::shader::CompilationMessage>),
+    Scope(Result<Option<airlock_protocol::commands::error::GpuError>, ()>),
+    Report(Report),
+}
+
+/// A question that waits. Dropping it tells its asker that the session is over.
+#[derive(Debug)]
+struct Pending {
+    answer: oneshot::Sender<Reply>,
+    /// Where a map's contents gather, and how long they may become.
+    data: Vec<u8>,
+    expected: usize,
+}
+
+/// What the encoder and the thread that receives events have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pending: Mutex<HashMap<u64, Pending>>,
+    devices: Mutex<HashMap<u32, Weak<DeviceState>>>,
+    credit: Mutex<Credit>,
+    credited: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Credit {
+    consumed: u64,
+    /// Why the session is over, once it is.
+    ended: Option<String>,
+}
+
+/// A poisoned lock guards plain data that stays valid, whatever its last holder was doing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sees every batch before it is sent.
+pub trait Tap: Send {
+    /// The bytes of a batch, header included.
+    fn batch(&mut self, bytes: &[u8]);
+}
+
+/// A live session with one worker.
+pub struct Session {
+    number: u32,
+    writer: BatchWriter,
+    batches: BatchSender,
+    ring: RingWriter,
+    ids: IdPools,
+    next_request: u64,
+    shared: Arc<Shared>,
+    tap: Option<Box<dyn Tap>>,
+    pub(crate) stats: StreamStats,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Takes over a connection. `number` tells this session from the ones before it.
+    pub(crate) fn start(connection: Connection, number: u32, tap: Option<Box<dyn Tap>>) -> Self {
+        let Connection { channels, life } = connection;
+        let shared = Arc::new(Shared::default());
+        let receiver = events::Receiver { events: channels.events, shared: Arc::clone(&shared), life };
+        let spawned = thread::Builder::new().name("airlock-events".to_owned()).spawn(move || receiver.run());
+        if let Err(error) = spawned {
+            shared.end(&format!("no thread for its events: {error}"));
+        }
+        Self {
+            number,
+            writer: BatchWriter::default(),
+            batches: channels.commands,
+            ring: channels.ring,
+            ids: IdPools::default(),
+            next_request: 0,
+            shared,
+            tap,
+            stats: StreamStats::default(),
+        }
+    }
+
+    /// Tells this session from the ones before it.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Why the session is over, once it is.
+    pub(crate) fn ended(&self) -> Option<String> {
+        lock(&self.shared.credit).ended.clone()
+    }
+
+    /// A free id of a kind; `None` when the session has as many objects of it as a session may have.
+    #[inline]
+    pub(crate) fn allocate<I: Id>(&mut self) -> Option<I> {
+        self.ids.allocate()
+    }
+
+    /// Tells the daemon that an object is dropped, and frees its id.
+    pub(crate) fn release(&mut self, object: Object) {
+        self.send(wire::DropObject { object }.into());
+        self.ids.free(object);
+    }
+
+    /// Frees an id that the daemon never gave to an object.
+    pub(crate) fn reclaim(&mut self, object: Object) {
+        self.ids.free(object);
+    }
+
+    /// Appends a command to the batch, and sends the batch when it is full.
+    #[inline]
+    pub(crate) fn send(&mut self, command: Command<'_>) {
+        if let Err(error) = self.writer.push(&command) {
+            tracing::error!("{}: {error}", command.name());
+        }
+        if self.writer.len() >= BATCH_TARGET {
+            self.flush();
+        }
+    }
+
+    /// Sends what has gathered.
+    pub(crate) fn flush(&mut self) {
+        if self.writer.is_empty() {
+            return;
+        }
+        self.stats.batches += 1;
+        self.stats.commands += u64::from(self.writer.commands());
+        let (batches, tap, stats) = (&self.batches, &mut self.tap, &mut self.stats);
+        self.writer.finish(|bytes| {
+            if let Some(tap) = tap {
+                tap.batch(bytes);
+            }
+            stats.stream_bytes += bytes.len() as u64;
+            // A daemon that is gone is noticed by the thread that receives events; commands for it are dropped.
+            let _ = batches.send(bytes);
+        });
+    }
+
+    /// Registers a question. `None` when too many wait already: its asker then gets no answer.
+    pub(crate) fn ask(&mut self, map_bytes: usize) -> Option<(RequestId, oneshot::Receiver<Reply>)> {
+        let (answer, receiver) = oneshot::channel();
+        let mut pending = lock(&self.shared.pending);
+        if pending.len() >= MAX_PENDING {
+            return None;
+        }
+        let request = self.next_request;
+        self.next_request += 1;
+        // After the end nobody would take the question from the table.
+        if lock(&self.shared.credit).ended.is_none() {
+            pending.insert(request, Pending { answer, data: Vec::new(), expected: map_bytes });
+        }
+        Some((RequestId(request), receiver))
+    }
+
+    /// Makes the events of a device reach its state.
+    pub(crate) fn watch(&self, id: DeviceId, device: &Arc<DeviceState>) {
+        lock(&self.shared.devices).insert(id.0, Arc::downgrade(device));
+        if let Some(reason) = self.ended() {
+            device.lose(Lost::unknown(&reason));
+        }
+    }
+
+    /// The device has no objects any more.
+    pub(crate) fn forget(&self, id: DeviceId) {
+        lock(&self.shared.devices).remove(&id.0);
+    }
+
+    /// Sends a command that carries bulk data: inside it when it is short, through the ring when it is long. Gives the
+    /// data back as an error when it is longer than a daemon gathers.
+    pub(crate) fn send_with_data<'a>(
+        &mut self,
+        data: &'a [u8],
+        command: impl FnOnce(Payload<'a>) -> Command<'a>,
+    ) -> Result<(), TooLong> {
+        self.stats.data_bytes += data.len() as u64;
+        if data.len() <= INLINE_PAYLOAD {
+            self.send(command(Payload::Inline(data)));
+            return Ok(());
+        }
+        if data.len() as u64 > MAX_STAGED {
+            return Err(TooLong { len: data.len() });
+        }
+        if data.len() <= MAX_PIECE as usize {
+            let payload = self.put(data);
+            self.send(command(payload));
+        } else {
+            for piece in data.chunks(MAX_PIECE as usize) {
+                let data = self.put(piece);
+                self.send(wire::Stage { data }.into());
+                // The daemon copies this piece while the next one is put into the ring.
+                self.flush();
+            }
+            self.send(command(Payload::Staged { len: data.len() as u64 }));
+        }
+        Ok(())
+    }
+
+    /// Puts a piece into the ring, waiting for room if need be.
+    fn put<'a>(&mut self, piece: &'a [u8]) -> Payload<'a> {
+        let len = u32::try_from(piece.len()).unwrap_or(MAX_PIECE);
+        loop {
+            let seen = lock(&self.shared.credit).consumed;
+            self.ring.credit(seen);
+            if let Some(start) = self.ring.write(piece) {
+                return Payload::Shared { start, len };
+            }
+            // What the daemon must read before there is room may still be in our batch.
+            self.flush();
+            let since = Instant::now();
+            let credit = self
+                .shared
+                .credited
+                .wait_while(lock(&self.shared.credit), |credit| credit.ended.is_none() && credit.consumed == seen)
+                .unwrap_or_else(PoisonError::into_inner);
+            let ended = credit.ended.is_some();
+            drop(credit);
+            self.stats.ring_waits += 1;
+            self.stats.ring_wait += since.elapsed();
+            if ended {
+                // Nobody reads the command; it only needs some payload.
+                return Payload::Inline(&[]);
+            }
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+/// Data that is longer than a daemon gathers for one command.
+#[derive(Debug, thiserror::Error)]
+#[error("{len} bytes of data are more than the {MAX_STAGED} that one call may carry")]
+pub(crate) struct TooLong {
+    len: usize,
+}

@@ -1,0 +1,140 @@
+//! The thread that receives events and hands them to whoever waits.
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use airlock_protocol::{Event, codec, ids::RequestId, transport::EventReceiver};
+
+use super::{DeviceState, Lost, Pending, Reply, Shared, lock};
+use crate::{connect::Lifeline, platform};
+
+/// How long a dead worker's exit status is waited for.
+const EXIT_STATUS_WAIT: Duration = Duration::from_secs(2);
+
+pub(super) struct Receiver {
+    pub(super) events: EventReceiver,
+    pub(super) shared: Arc<Shared>,
+    pub(super) life: Lifeline,
+}
+
+impl Receiver {
+    /// Runs until the session ends, whoever ends it.
+    pub(super) fn run(mut self) {
+        let mut reason = None;
+        while let Ok(bytes) = self.events.recv() {
+            match codec::decode_event(&bytes) {
+                Ok(Event::Closed { reason: why }) => reason = Some(format!("the GPU daemon ended the session: {why}")),
+                Ok(event) => self.shared.dispatch(event),
+                Err(error) => {
+                    reason = Some(format!("the GPU daemon sent what is no event ({error})"));
+                    break;
+                }
+            }
+        }
+        let reason = reason.unwrap_or_else(|| self.explain());
+        tracing::debug!("session over: {reason}");
+        self.shared.end(&reason);
+        if let Lifeline::Child(child) = &mut self.life {
+            // A worker that hangs in its driver is not waited for.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Says how the worker ended.
+    fn explain(&mut self) -> String {
+        let Lifeline::Child(child) = &mut self.life else {
+            return "the GPU daemon closed the connection".to_owned();
+        };
+        let deadline = Instant::now() + EXIT_STATUS_WAIT;
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) => return format!("the GPU worker is gone: {}", platform::explain_exit(status)),
+                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+                _ => return "the GPU worker closed the connection".to_owned(),
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn dispatch(&self, event: Event<'_>) {
+        match event {
+            Event::Welcome | Event::Closed { .. } => {}
+            Event::Credit { consumed } => {
+                let mut credit = lock(&self.credit);
+                credit.consumed = credit.consumed.max(consumed);
+                drop(credit);
+                self.credited.notify_all();
+            }
+            Event::AdapterReply { request, result } => self.answer(request, Reply::Adapter(result)),
+            Event::AdapterList { request, adapters } => self.answer(request, Reply::AdapterList(adapters)),
+            Event::DeviceReply { request, result } => self.answer(request, Reply::Device(result)),
+            Event::MapData { request, data } => {
+                if let Some(pending) = lock(&self.pending).get_mut(&request.0) {
+                    pending.gather(data);
+                }
+            }
+            Event::Mapped { request, result } => {
+                if let Some(Pending { answer, data, .. }) = self.take(request) {
+                    let _ = answer.send(Reply::Mapped(result.map(|()| data)));
+                }
+            }
+            Event::WorkDone { request } => self.answer(request, Reply::WorkDone),
+            Event::PipelineReply { request, result } => self.answer(request, Reply::Pipeline(result)),
+            Event::CompilationInfo { request, messages } => self.answer(request, Reply::CompilationInfo(messages)),
+            Event::ScopePopped { request, result } => self.answer(request, Reply::Scope(result)),
+            Event::Report { request, report } => self.answer(request, Reply::Report(report)),
+            Event::Uncaptured { device, error } => {
+                if let Some(device) = self.device(device.0) {
+                    device.uncaptured(error);
+                }
+            }
+            Event::DeviceLost { device, reason, message } => {
+                if let Some(device) = self.device(device.0) {
+                    device.lose(Lost { reason, message });
+                }
+            }
+        }
+    }
+
+    fn take(&self, request: RequestId) -> Option<Pending> {
+        lock(&self.pending).remove(&request.0)
+    }
+
+    fn answer(&self, request: RequestId, reply: Reply) {
+        if let Some(pending) = self.take(request) {
+            // Whoever asked may have stopped waiting.
+            let _ = pending.answer.send(reply);
+        }
+    }
+
+    fn device(&self, id: u32) -> Option<Arc<DeviceState>> {
+        lock(&self.devices).get(&id)?.upgrade()
+    }
+
+    /// Ends every wait. The first reason stays.
+    pub(super) fn end(&self, reason: &str) {
+        lock(&self.credit).ended.get_or_insert_with(|| reason.to_owned());
+        self.credited.notify_all();
+        let devices: Vec<_> = lock(&self.devices).values().filter_map(|device| device.upgrade()).collect();
+        for device in devices {
+            device.lose(Lost::unknown(reason));
+        }
+        lock(&self.pending).clear();
+    }
+}
+
+impl Pending {
+    /// Takes a piece of a map's contents, never more than the map asked for.
+    fn gather(&mut self, data: &[u8]) {
+        if self.data.capacity() == 0 {
+            self.data.reserve_exact(self.expected);
+        }
+        let room = self.expected.saturating_sub(self.data.len());
+        self.data.extend_from_slice(data.get(..room.min(data.len())).unwrap_or_default());
+    }
+}

@@ -1,0 +1,257 @@
+//! What the host knows of the guest's objects: enough to answer every synchronous function without asking the daemon.
+
+use std::{ops::Range, sync::Arc};
+
+use airlock_protocol::{
+    commands::{
+        adapter::Capabilities,
+        buffer::{BufferUsage, MapMode},
+        error::GpuError as WireError,
+        query_set::QueryType,
+        shader::CompilationMessage,
+        texture::{Extent3d, TextureDimension, TextureFormat, TextureUsage},
+    },
+    ids::{self, Id, RequestId},
+};
+use indexmap::IndexMap;
+
+use crate::{
+    bindings::webgpu,
+    session::{DeviceState, Lost},
+};
+
+/// The part that all objects of a device have.
+#[derive(Debug)]
+pub struct Base<I> {
+    /// `None` for an inert object, which no command names.
+    pub(crate) id: Option<I>,
+    pub(crate) device: Arc<DeviceState>,
+    pub(crate) label: String,
+}
+
+/// An object with nothing but its base.
+pub(crate) trait Based {
+    type Id: Id;
+    fn base(&self) -> &Base<Self::Id>;
+    fn base_mut(&mut self) -> &mut Base<Self::Id>;
+    fn into_base(self) -> Base<Self::Id>;
+}
+
+macro_rules! objects {
+    ($($(#[$doc:meta])* $Name:ident: $Id:ident { $($field:ident: $type:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub struct $Name {
+                pub(crate) base: Base<ids::$Id>,
+                $(pub(crate) $field: $type,)*
+            }
+
+            impl Based for $Name {
+                type Id = ids::$Id;
+                fn base(&self) -> &Base<Self::Id> {
+                    &self.base
+                }
+                fn base_mut(&mut self) -> &mut Base<Self::Id> {
+                    &mut self.base
+                }
+                fn into_base(self) -> Base<Self::Id> {
+                    self.base
+                }
+            }
+        )*
+    };
+}
+
+objects! {
+    /// `gpu-buffer`.
+    Buffer: BufferId { size: u64, usage: BufferUsage, map: MapState, }
+    /// `gpu-texture`.
+    Texture: TextureId {
+        size: Extent3d,
+        mip_level_count: u32,
+        sample_count: u32,
+        dimension: TextureDimension,
+        format: TextureFormat,
+        usage: TextureUsage,
+    }
+    /// `gpu-texture-view`.
+    TextureView: TextureViewId {}
+    /// `gpu-sampler`.
+    Sampler: SamplerId {}
+    /// `gpu-bind-group-layout`.
+    BindGroupLayout: BindGroupLayoutId {}
+    /// `gpu-pipeline-layout`.
+    PipelineLayout: PipelineLayoutId {}
+    /// `gpu-bind-group`.
+    BindGroup: BindGroupId {}
+    /// `gpu-shader-module`.
+    ShaderModule: ShaderModuleId {}
+    /// `gpu-compute-pipeline`.
+    ComputePipeline: ComputePipelineId {}
+    /// `gpu-render-pipeline`.
+    RenderPipeline: RenderPipelineId {}
+    /// `gpu-command-encoder`.
+    CommandEncoder: CommandEncoderId {}
+    /// `gpu-command-buffer`.
+    CommandBuffer: CommandBufferId {}
+    /// `gpu-render-pass-encoder`.
+    RenderPass: RenderPassId {}
+    /// `gpu-compute-pass-encoder`.
+    ComputePass: ComputePassId {}
+    /// `gpu-render-bundle-encoder`.
+    RenderBundleEncoder: RenderBundleEncoderId {}
+    /// `gpu-render-bundle`.
+    RenderBundle: RenderBundleId {}
+    /// `gpu-query-set`.
+    QuerySet: QuerySetId { ty: QueryType, count: u32, }
+}
+
+/// `gpu`.
+#[derive(Debug)]
+pub struct Gpu;
+
+/// `gpu-adapter`.
+#[derive(Debug)]
+pub struct Adapter {
+    pub(crate) session: u32,
+    pub(crate) id: ids::AdapterId,
+    pub(crate) capabilities: Arc<Capabilities>,
+    /// It has given its one device (WebGPU, "adapter consumed").
+    pub(crate) consumed: bool,
+}
+
+/// `gpu-device`.
+#[derive(Debug)]
+pub struct Device {
+    pub(crate) device: Arc<DeviceState>,
+    pub(crate) label: String,
+}
+
+/// `gpu-queue`: every handle of a device's queue is the same queue.
+#[derive(Debug)]
+pub struct Queue {
+    pub(crate) device: Arc<DeviceState>,
+}
+
+/// `gpu-supported-features`, `gpu-supported-limits` and `gpu-adapter-info` all show capabilities.
+pub type Shown = Arc<Capabilities>;
+
+/// `gpu-supported-features`.
+#[derive(Debug)]
+pub struct SupportedFeatures(pub(crate) Shown);
+
+/// `gpu-supported-limits`.
+#[derive(Debug)]
+pub struct SupportedLimits(pub(crate) Shown);
+
+/// `gpu-adapter-info`.
+#[derive(Debug)]
+pub struct AdapterInfo(pub(crate) Shown);
+
+/// `wgsl-language-features`.
+#[derive(Debug)]
+pub struct WgslLanguageFeatures;
+
+/// `gpu-device-lost-info`.
+#[derive(Debug)]
+pub struct DeviceLostInfo(pub(crate) Arc<Lost>);
+
+/// `gpu-error`.
+#[derive(Clone, Debug)]
+pub struct GpuError(pub(crate) WireError);
+
+/// `gpu-uncaptured-error-event`.
+#[derive(Debug)]
+pub struct UncapturedErrorEvent(pub(crate) GpuError);
+
+/// `gpu-compilation-info`.
+#[derive(Debug)]
+pub struct CompilationInfo(pub(crate) Vec<CompilationMessage>);
+
+/// `gpu-compilation-message`.
+#[derive(Debug)]
+pub struct Message(pub(crate) CompilationMessage);
+
+/// `record-gpu-pipeline-constant-value`.
+#[derive(Debug, Default)]
+pub struct Constants(pub(crate) IndexMap<String, f64>);
+
+/// `record-option-gpu-size64`.
+#[derive(Debug, Default)]
+pub struct OptionalSizes(pub(crate) IndexMap<String, Option<u64>>);
+
+/// `gpu-canvas-context`. The interface has no function that makes one: an embedder with something to show pushes one into
+/// the table and hands it to its guest through an interface of its own.
+#[derive(Debug)]
+pub struct CanvasContext {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) configuration: Option<CanvasConfiguration>,
+}
+
+impl CanvasContext {
+    /// A canvas of this size in texels.
+    pub fn new(width: u32, height: u32) -> Self {
+        Self { width, height, configuration: None }
+    }
+}
+
+/// What a canvas was configured with.
+#[derive(Clone, Debug)]
+pub(crate) struct CanvasConfiguration {
+    pub(crate) device: Arc<DeviceState>,
+    pub(crate) format: webgpu::GpuTextureFormat,
+    pub(crate) usage: Option<webgpu::GpuTextureUsage>,
+    pub(crate) view_formats: Option<Vec<webgpu::GpuTextureFormat>>,
+    pub(crate) color_space: Option<webgpu::PredefinedColorSpace>,
+    pub(crate) tone_mapping: Option<webgpu::GpuCanvasToneMapping>,
+    pub(crate) alpha_mode: Option<webgpu::GpuCanvasAlphaMode>,
+}
+
+/// Whether a buffer is mapped, and the mapped contents.
+#[derive(Debug)]
+pub(crate) enum MapState {
+    Unmapped,
+    Pending(RequestId),
+    Mapped(Mapping),
+}
+
+/// A mapped range.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    pub(crate) mode: MapMode,
+    /// Start in bytes from the buffer's start.
+    pub(crate) offset: u64,
+    pub(crate) data: Vec<u8>,
+    /// What the guest wrote, in bytes from the range's start; kept apart and in the order of their starts.
+    pub(crate) written: Vec<Range<usize>>,
+}
+
+impl Mapping {
+    /// Notes a written range, joined with those that it touches.
+    pub(crate) fn wrote(&mut self, range: Range<usize>) {
+        let first = self.written.partition_point(|known| known.end < range.start);
+        let last = self.written.partition_point(|known| known.start <= range.end);
+        let touched = self.written.get(first..last).unwrap_or_default();
+        let start = touched.first().map_or(range.start, |known| known.start.min(range.start));
+        let end = touched.last().map_or(range.end, |known| known.end.max(range.end));
+        self.written.splice(first..last.max(first), std::iter::once(start..end));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_ranges_join_where_they_touch() {
+        let mut mapping = Mapping { mode: MapMode::Write, offset: 0, data: Vec::new(), written: Vec::new() };
+        for range in [8..12, 0..4, 20..24, 4..8, 10..22, 30..32] {
+            mapping.wrote(range);
+        }
+        assert_eq!(mapping.written, [0..24, 30..32]);
+        mapping.wrote(0..40);
+        assert_eq!(mapping.written, [0..40]);
+    }
+}

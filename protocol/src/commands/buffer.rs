@@ -1,0 +1,103 @@
+//! `GPUBuffer`. Mapped contents live in the host: a map for reading brings them over, an unmap sends what was written.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{BufferId, DeviceId, RequestId},
+    payload::Payload,
+};
+
+/// `GPUDevice.createBuffer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateBuffer<'a> {
+    /// The device.
+    pub device: DeviceId,
+    /// The new buffer.
+    pub buffer: BufferId,
+    /// Its label.
+    pub label: &'a str,
+    /// Its size in bytes.
+    pub size: u64,
+    /// How it may be used.
+    pub usage: BufferUsage,
+    /// It starts mapped for writing; its contents arrive in [`WriteMapped`].
+    pub mapped_at_creation: bool,
+}
+
+/// `GPUBuffer.mapAsync`. Answered by [`Event::Mapped`](crate::Event::Mapped), which
+/// [`Event::MapData`](crate::Event::MapData) precedes with the range's contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapBuffer {
+    /// The answer's number.
+    pub request: RequestId,
+    /// The buffer.
+    pub buffer: BufferId,
+    /// For reading or for writing.
+    pub mode: MapMode,
+    /// Start of the range in bytes.
+    pub offset: u64,
+    /// Length of the range in bytes.
+    pub size: u64,
+}
+
+/// Bytes that the guest wrote into a mapped range. They reach the buffer before its [`UnmapBuffer`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteMapped<'a> {
+    /// The buffer, mapped for writing.
+    pub buffer: BufferId,
+    /// Where the data goes, in bytes from the buffer's start.
+    pub offset: u64,
+    /// The data.
+    #[serde(borrow)]
+    pub data: Payload<'a>,
+}
+
+/// `GPUBuffer.unmap`. A pending map ends with an abort error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnmapBuffer {
+    /// The buffer.
+    pub buffer: BufferId,
+}
+
+/// `GPUBuffer.destroy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestroyBuffer {
+    /// The buffer.
+    pub buffer: BufferId,
+}
+
+bitflags::bitflags! {
+    /// `GPUBufferUsage`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub struct BufferUsage: u32 {
+        /// `GPUBufferUsage.MAP_READ`.
+        const MAP_READ = 1 << 0;
+        /// `GPUBufferUsage.MAP_WRITE`.
+        const MAP_WRITE = 1 << 1;
+        /// `GPUBufferUsage.COPY_SRC`.
+        const COPY_SRC = 1 << 2;
+        /// `GPUBufferUsage.COPY_DST`.
+        const COPY_DST = 1 << 3;
+        /// `GPUBufferUsage.INDEX`.
+        const INDEX = 1 << 4;
+        /// `GPUBufferUsage.VERTEX`.
+        const VERTEX = 1 << 5;
+        /// `GPUBufferUsage.UNIFORM`.
+        const UNIFORM = 1 << 6;
+        /// `GPUBufferUsage.STORAGE`.
+        const STORAGE = 1 << 7;
+        /// `GPUBufferUsage.INDIRECT`.
+        const INDIRECT = 1 << 8;
+        /// `GPUBufferUsage.QUERY_RESOLVE`.
+        const QUERY_RESOLVE = 1 << 9;
+    }
+}
+
+/// `GPUMapMode`: exactly one of its two flags is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum MapMode {
+    /// For reading.
+    Read,
+    /// For writing.
+    Write,
+}

@@ -1,0 +1,375 @@
+//! `GPUComputePipeline` and `GPURenderPipeline`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    commands::texture::TextureFormat,
+    ids::{
+        BindGroupLayoutId, ComputePipelineId, DeviceId, PipelineLayoutId, RenderPipelineId, RequestId, ShaderModuleId,
+    },
+};
+
+/// `GPUDevice.createComputePipeline`, and its async form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreateComputePipeline<'a> {
+    /// The device.
+    pub device: DeviceId,
+    /// The new pipeline.
+    pub pipeline: ComputePipelineId,
+    /// Present for the async form: failure answers there with
+    /// [`Event::PipelineReply`](crate::Event::PipelineReply) and raises no error.
+    pub request: Option<RequestId>,
+    /// Its label.
+    pub label: &'a str,
+    /// Its layout; absent for `"auto"`.
+    pub layout: Option<PipelineLayoutId>,
+    /// The compute stage.
+    #[serde(borrow)]
+    pub compute: ProgrammableStage<'a>,
+}
+
+/// `GPUDevice.createRenderPipeline`, and its async form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreateRenderPipeline<'a> {
+    /// The device.
+    pub device: DeviceId,
+    /// The new pipeline.
+    pub pipeline: RenderPipelineId,
+    /// Present for the async form, as in [`CreateComputePipeline::request`].
+    pub request: Option<RequestId>,
+    /// Its label.
+    pub label: &'a str,
+    /// Its layout; absent for `"auto"`.
+    pub layout: Option<PipelineLayoutId>,
+    /// The vertex stage.
+    #[serde(borrow)]
+    pub vertex: ProgrammableStage<'a>,
+    /// One layout per vertex buffer slot; absent for an unused slot.
+    pub vertex_buffers: Vec<Option<VertexBufferLayout>>,
+    /// How vertices make primitives.
+    pub primitive: PrimitiveState,
+    /// Depth and stencil tests, where there are any.
+    pub depth_stencil: Option<DepthStencilState>,
+    /// Multisampling.
+    pub multisample: MultisampleState,
+    /// The fragment stage and its targets.
+    pub fragment: Option<FragmentState<'a>>,
+}
+
+/// `getBindGroupLayout` of either kind of pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetBindGroupLayout {
+    /// The pipeline.
+    pub pipeline: PipelineId,
+    /// The group's number.
+    pub index: u32,
+    /// The id that the layout gets.
+    pub layout: BindGroupLayoutId,
+}
+
+/// Either kind of pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum PipelineId {
+    /// A compute pipeline.
+    Compute(ComputePipelineId),
+    /// A render pipeline.
+    Render(RenderPipelineId),
+}
+
+/// `GPUProgrammableStage`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProgrammableStage<'a> {
+    /// The module.
+    pub module: ShaderModuleId,
+    /// The entry point; absent when the module has just one for the stage.
+    pub entry_point: Option<&'a str>,
+    /// Values of `override` declarations, by name or number.
+    #[serde(borrow)]
+    pub constants: Vec<(&'a str, f64)>,
+}
+
+/// `GPUFragmentState`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FragmentState<'a> {
+    /// The fragment stage.
+    #[serde(borrow)]
+    pub stage: ProgrammableStage<'a>,
+    /// One state per color attachment; absent for an unused one.
+    pub targets: Vec<Option<ColorTargetState>>,
+}
+
+/// `GPUColorTargetState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColorTargetState {
+    /// The attachment's format.
+    pub format: TextureFormat,
+    /// Color and alpha blending.
+    pub blend: Option<(BlendComponent, BlendComponent)>,
+    /// Which channels are written.
+    pub write_mask: ColorWrite,
+}
+
+/// `GPUBlendComponent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlendComponent {
+    /// How the two are combined.
+    pub operation: BlendOperation,
+    /// What the fragment's value is multiplied with.
+    pub src_factor: BlendFactor,
+    /// What the attachment's value is multiplied with.
+    pub dst_factor: BlendFactor,
+}
+
+/// `GPUVertexBufferLayout`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VertexBufferLayout {
+    /// From one element to the next, in bytes.
+    pub array_stride: u64,
+    /// Advance per vertex or per instance.
+    pub step_mode: VertexStepMode,
+    /// What is in an element.
+    pub attributes: Vec<VertexAttribute>,
+}
+
+/// `GPUVertexAttribute`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VertexAttribute {
+    /// Its format.
+    pub format: VertexFormat,
+    /// From the element's start, in bytes.
+    pub offset: u64,
+    /// The `@location` number.
+    pub shader_location: u32,
+}
+
+/// `GPUPrimitiveState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrimitiveState {
+    /// Points, lines or triangles.
+    pub topology: PrimitiveTopology,
+    /// The index format of a strip.
+    pub strip_index_format: Option<IndexFormat>,
+    /// Which winding is the front.
+    pub front_face: FrontFace,
+    /// Which side is not drawn.
+    pub cull_mode: CullMode,
+    /// Depth clipping is off.
+    pub unclipped_depth: bool,
+}
+
+/// `GPUDepthStencilState`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DepthStencilState {
+    /// The attachment's format.
+    pub format: TextureFormat,
+    /// Depth is written; must be given for formats with depth.
+    pub depth_write_enabled: Option<bool>,
+    /// The depth test; must be given for formats with depth that are tested.
+    pub depth_compare: Option<CompareFunction>,
+    /// Stencil of front faces.
+    pub stencil_front: StencilFaceState,
+    /// Stencil of back faces.
+    pub stencil_back: StencilFaceState,
+    /// Bits that are read.
+    pub stencil_read_mask: u32,
+    /// Bits that are written.
+    pub stencil_write_mask: u32,
+    /// Constant depth bias.
+    pub depth_bias: i32,
+    /// Depth bias by slope.
+    pub depth_bias_slope_scale: f32,
+    /// Largest depth bias.
+    pub depth_bias_clamp: f32,
+}
+
+/// `GPUStencilFaceState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StencilFaceState {
+    /// The test.
+    pub compare: CompareFunction,
+    /// When it fails.
+    pub fail_op: StencilOperation,
+    /// When the depth test fails.
+    pub depth_fail_op: StencilOperation,
+    /// When both pass.
+    pub pass_op: StencilOperation,
+}
+
+/// `GPUMultisampleState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MultisampleState {
+    /// Samples per texel.
+    pub count: u32,
+    /// Samples that are written.
+    pub mask: u32,
+    /// Alpha decides how many samples are written.
+    pub alpha_to_coverage_enabled: bool,
+}
+
+bitflags::bitflags! {
+    /// `GPUColorWrite`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub struct ColorWrite: u32 {
+        /// `GPUColorWrite.RED`.
+        const RED = 1 << 0;
+        /// `GPUColorWrite.GREEN`.
+        const GREEN = 1 << 1;
+        /// `GPUColorWrite.BLUE`.
+        const BLUE = 1 << 2;
+        /// `GPUColorWrite.ALPHA`.
+        const ALPHA = 1 << 3;
+    }
+}
+
+/// `GPUCompareFunction`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum CompareFunction {
+    Never,
+    Less,
+    Equal,
+    LessEqual,
+    Greater,
+    NotEqual,
+    GreaterEqual,
+    Always,
+}
+
+/// `GPUStencilOperation`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum StencilOperation {
+    Keep,
+    Zero,
+    Replace,
+    Invert,
+    IncrementClamp,
+    DecrementClamp,
+    IncrementWrap,
+    DecrementWrap,
+}
+
+/// `GPUBlendFactor`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum BlendFactor {
+    Zero,
+    One,
+    Src,
+    OneMinusSrc,
+    SrcAlpha,
+    OneMinusSrcAlpha,
+    Dst,
+    OneMinusDst,
+    DstAlpha,
+    OneMinusDstAlpha,
+    SrcAlphaSaturated,
+    Constant,
+    OneMinusConstant,
+    Src1,
+    OneMinusSrc1,
+    Src1Alpha,
+    OneMinusSrc1Alpha,
+}
+
+/// `GPUBlendOperation`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum BlendOperation {
+    Add,
+    Subtract,
+    ReverseSubtract,
+    Min,
+    Max,
+}
+
+/// `GPUPrimitiveTopology`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum PrimitiveTopology {
+    PointList,
+    LineList,
+    LineStrip,
+    TriangleList,
+    TriangleStrip,
+}
+
+/// `GPUFrontFace`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum FrontFace {
+    Ccw,
+    Cw,
+}
+
+/// `GPUCullMode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum CullMode {
+    None,
+    Front,
+    Back,
+}
+
+/// `GPUIndexFormat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum IndexFormat {
+    Uint16,
+    Uint32,
+}
+
+/// `GPUVertexStepMode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum VertexStepMode {
+    Vertex,
+    Instance,
+}
+
+/// `GPUVertexFormat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum VertexFormat {
+    Uint8,
+    Uint8x2,
+    Uint8x4,
+    Sint8,
+    Sint8x2,
+    Sint8x4,
+    Unorm8,
+    Unorm8x2,
+    Unorm8x4,
+    Snorm8,
+    Snorm8x2,
+    Snorm8x4,
+    Uint16,
+    Uint16x2,
+    Uint16x4,
+    Sint16,
+    Sint16x2,
+    Sint16x4,
+    Unorm16,
+    Unorm16x2,
+    Unorm16x4,
+    Snorm16,
+    Snorm16x2,
+    Snorm16x4,
+    Float16,
+    Float16x2,
+    Float16x4,
+    Float32,
+    Float32x2,
+    Float32x3,
+    Float32x4,
+    Uint32,
+    Uint32x2,
+    Uint32x3,
+    Uint32x4,
+    Sint32,
+    Sint32x2,
+    Sint32x3,
+    Sint32x4,
+    Unorm1010102,
+    Unorm8x4Bgra,
+}

@@ -1,0 +1,323 @@
+//! `GPUTexture`, `GPUTextureView`, `GPUSampler`, and how texels are addressed in copies.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    commands::pipeline::CompareFunction,
+    ids::{BufferId, DeviceId, SamplerId, TextureId, TextureViewId},
+};
+
+/// `GPUDevice.createTexture`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateTexture<'a> {
+    /// The device.
+    pub device: DeviceId,
+    /// The new texture.
+    pub texture: TextureId,
+    /// Its label.
+    pub label: &'a str,
+    /// Its size in texels and layers.
+    pub size: Extent3d,
+    /// How many mip levels it has.
+    pub mip_level_count: u32,
+    /// Samples per texel: 1 or 4.
+    pub sample_count: u32,
+    /// 1D, 2D or 3D.
+    pub dimension: TextureDimension,
+    /// The texels' format.
+    pub format: TextureFormat,
+    /// How it may be used.
+    pub usage: TextureUsage,
+    /// Other formats that its views may have.
+    pub view_formats: Vec<TextureFormat>,
+}
+
+/// `GPUTexture.createView`. Absent fields take the defaults of WebGPU, "resolving GPUTextureViewDescriptor defaults",
+/// which depend on the texture and are resolved where it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateTextureView<'a> {
+    /// The texture.
+    pub texture: TextureId,
+    /// The new view.
+    pub view: TextureViewId,
+    /// Its label.
+    pub label: &'a str,
+    /// Its format.
+    pub format: Option<TextureFormat>,
+    /// How shaders see it.
+    pub dimension: Option<TextureViewDimension>,
+    /// Its usages, a subset of the texture's.
+    pub usage: Option<TextureUsage>,
+    /// Which aspects it shows.
+    pub aspect: TextureAspect,
+    /// First mip level.
+    pub base_mip_level: u32,
+    /// How many mip levels.
+    pub mip_level_count: Option<u32>,
+    /// First array layer.
+    pub base_array_layer: u32,
+    /// How many array layers.
+    pub array_layer_count: Option<u32>,
+}
+
+/// `GPUTexture.destroy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestroyTexture {
+    /// The texture.
+    pub texture: TextureId,
+}
+
+/// `GPUDevice.createSampler`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreateSampler<'a> {
+    /// The device.
+    pub device: DeviceId,
+    /// The new sampler.
+    pub sampler: SamplerId,
+    /// Its label.
+    pub label: &'a str,
+    /// What lies beyond the edges, along u, v and w.
+    pub address_modes: [AddressMode; 3],
+    /// Between texels, when they are magnified.
+    pub mag_filter: FilterMode,
+    /// Between texels, when they are minified.
+    pub min_filter: FilterMode,
+    /// Between mip levels.
+    pub mipmap_filter: FilterMode,
+    /// Smallest level of detail.
+    pub lod_min_clamp: f32,
+    /// Largest level of detail.
+    pub lod_max_clamp: f32,
+    /// Present for a comparison sampler.
+    pub compare: Option<CompareFunction>,
+    /// Largest anisotropy; 1 for none.
+    pub max_anisotropy: u16,
+}
+
+/// `GPUExtent3D`, in texels and array layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Extent3d {
+    /// Texels along x.
+    pub width: u32,
+    /// Texels along y.
+    pub height: u32,
+    /// Texels along z, or layers.
+    pub depth_or_array_layers: u32,
+}
+
+/// `GPUOrigin3D`, in texels and array layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Origin3d {
+    /// Texels along x.
+    pub x: u32,
+    /// Texels along y.
+    pub y: u32,
+    /// Texels along z, or layers.
+    pub z: u32,
+}
+
+/// `GPUTexelCopyTextureInfo`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TexelCopyTextureInfo {
+    /// The texture.
+    pub texture: TextureId,
+    /// Its mip level.
+    pub mip_level: u32,
+    /// The first texel.
+    pub origin: Origin3d,
+    /// Which aspect is copied.
+    pub aspect: TextureAspect,
+}
+
+/// `GPUTexelCopyBufferLayout`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TexelCopyBufferLayout {
+    /// Where the first texel block starts, in bytes.
+    pub offset: u64,
+    /// From one row of blocks to the next, in bytes.
+    pub bytes_per_row: Option<u32>,
+    /// From one image to the next, in rows of blocks.
+    pub rows_per_image: Option<u32>,
+}
+
+/// `GPUTexelCopyBufferInfo`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TexelCopyBufferInfo {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// How the texels lie in it.
+    pub layout: TexelCopyBufferLayout,
+}
+
+bitflags::bitflags! {
+    /// `GPUTextureUsage`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub struct TextureUsage: u32 {
+        /// `GPUTextureUsage.COPY_SRC`.
+        const COPY_SRC = 1 << 0;
+        /// `GPUTextureUsage.COPY_DST`.
+        const COPY_DST = 1 << 1;
+        /// `GPUTextureUsage.TEXTURE_BINDING`.
+        const TEXTURE_BINDING = 1 << 2;
+        /// `GPUTextureUsage.STORAGE_BINDING`.
+        const STORAGE_BINDING = 1 << 3;
+        /// `GPUTextureUsage.RENDER_ATTACHMENT`.
+        const RENDER_ATTACHMENT = 1 << 4;
+        /// `GPUTextureUsage.TRANSIENT_ATTACHMENT`.
+        const TRANSIENT_ATTACHMENT = 1 << 5;
+    }
+}
+
+/// `GPUTextureDimension`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum TextureDimension {
+    D1,
+    D2,
+    D3,
+}
+
+/// `GPUTextureViewDimension`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum TextureViewDimension {
+    D1,
+    D2,
+    D2Array,
+    Cube,
+    CubeArray,
+    D3,
+}
+
+/// `GPUTextureAspect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum TextureAspect {
+    All,
+    StencilOnly,
+    DepthOnly,
+}
+
+/// `GPUAddressMode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum AddressMode {
+    ClampToEdge,
+    Repeat,
+    MirrorRepeat,
+}
+
+/// `GPUFilterMode`, and `GPUMipmapFilterMode`, which has the same cases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum FilterMode {
+    Nearest,
+    Linear,
+}
+
+/// `GPUTextureFormat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum TextureFormat {
+    R8unorm,
+    R8snorm,
+    R8uint,
+    R8sint,
+    R16unorm,
+    R16snorm,
+    R16uint,
+    R16sint,
+    R16float,
+    Rg8unorm,
+    Rg8snorm,
+    Rg8uint,
+    Rg8sint,
+    R32uint,
+    R32sint,
+    R32float,
+    Rg16unorm,
+    Rg16snorm,
+    Rg16uint,
+    Rg16sint,
+    Rg16float,
+    Rgba8unorm,
+    Rgba8unormSrgb,
+    Rgba8snorm,
+    Rgba8uint,
+    Rgba8sint,
+    Bgra8unorm,
+    Bgra8unormSrgb,
+    Rgb9e5ufloat,
+    Rgb10a2uint,
+    Rgb10a2unorm,
+    Rg11b10ufloat,
+    Rg32uint,
+    Rg32sint,
+    Rg32float,
+    Rgba16unorm,
+    Rgba16snorm,
+    Rgba16uint,
+    Rgba16sint,
+    Rgba16float,
+    Rgba32uint,
+    Rgba32sint,
+    Rgba32float,
+    Stencil8,
+    Depth16unorm,
+    Depth24plus,
+    Depth24plusStencil8,
+    Depth32float,
+    Depth32floatStencil8,
+    Bc1RgbaUnorm,
+    Bc1RgbaUnormSrgb,
+    Bc2RgbaUnorm,
+    Bc2RgbaUnormSrgb,
+    Bc3RgbaUnorm,
+    Bc3RgbaUnormSrgb,
+    Bc4RUnorm,
+    Bc4RSnorm,
+    Bc5RgUnorm,
+    Bc5RgSnorm,
+    Bc6hRgbUfloat,
+    Bc6hRgbFloat,
+    Bc7RgbaUnorm,
+    Bc7RgbaUnormSrgb,
+    Etc2Rgb8unorm,
+    Etc2Rgb8unormSrgb,
+    Etc2Rgb8a1unorm,
+    Etc2Rgb8a1unormSrgb,
+    Etc2Rgba8unorm,
+    Etc2Rgba8unormSrgb,
+    EacR11unorm,
+    EacR11snorm,
+    EacRg11unorm,
+    EacRg11snorm,
+    Astc4x4Unorm,
+    Astc4x4UnormSrgb,
+    Astc5x4Unorm,
+    Astc5x4UnormSrgb,
+    Astc5x5Unorm,
+    Astc5x5UnormSrgb,
+    Astc6x5Unorm,
+    Astc6x5UnormSrgb,
+    Astc6x6Unorm,
+    Astc6x6UnormSrgb,
+    Astc8x5Unorm,
+    Astc8x5UnormSrgb,
+    Astc8x6Unorm,
+    Astc8x6UnormSrgb,
+    Astc8x8Unorm,
+    Astc8x8UnormSrgb,
+    Astc10x5Unorm,
+    Astc10x5UnormSrgb,
+    Astc10x6Unorm,
+    Astc10x6UnormSrgb,
+    Astc10x8Unorm,
+    Astc10x8UnormSrgb,
+    Astc10x10Unorm,
+    Astc10x10UnormSrgb,
+    Astc12x10Unorm,
+    Astc12x10UnormSrgb,
+    Astc12x12Unorm,
+    Astc12x12UnormSrgb,
+}

@@ -1,0 +1,183 @@
+//! What flows back from the daemon. Variants are appended and fields never change, as with commands.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    commands::{adapter::Capabilities, error::GpuError, shader::CompilationMessage},
+    ids::{DeviceId, RequestId},
+};
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event<'a> {
+    /// The session is open: the first event of every session.
+    Welcome,
+    /// The session ends, with the reason. The last event of a session that the daemon ends.
+    Closed {
+        /// What the client did wrong, or what broke.
+        reason: String,
+    },
+    /// How far the shared ring has been read.
+    Credit {
+        /// Bytes since the session's start.
+        consumed: u64,
+    },
+    /// Answers `RequestAdapter`.
+    AdapterReply {
+        /// The question's number.
+        request: RequestId,
+        /// The adapter, or why there is none.
+        result: Result<Box<Capabilities>, String>,
+    },
+    /// Answers `ListAdapters`.
+    AdapterList {
+        /// The question's number.
+        request: RequestId,
+        /// All of them, in the order that [`AdapterSelector::Index`](crate::commands::instance::AdapterSelector) counts.
+        adapters: Vec<Capabilities>,
+    },
+    /// Answers `RequestDevice`.
+    DeviceReply {
+        /// The question's number.
+        request: RequestId,
+        /// What the device was granted, or why there is none.
+        result: Result<Box<Capabilities>, RequestDeviceError>,
+    },
+    /// A piece of a mapped range. Pieces come in order and before [`Event::Mapped`].
+    MapData {
+        /// The number of the `MapBuffer`.
+        request: RequestId,
+        /// The piece.
+        data: &'a [u8],
+    },
+    /// Answers `MapBuffer`.
+    Mapped {
+        /// The question's number.
+        request: RequestId,
+        /// Why it failed, if it did.
+        result: Result<(), MapError>,
+    },
+    /// Answers `OnSubmittedWorkDone`.
+    WorkDone {
+        /// The question's number.
+        request: RequestId,
+    },
+    /// Answers the async form of pipeline creation.
+    PipelineReply {
+        /// The question's number.
+        request: RequestId,
+        /// Why it failed, if it did.
+        result: Result<(), PipelineError>,
+    },
+    /// Answers `GetCompilationInfo`.
+    CompilationInfo {
+        /// The question's number.
+        request: RequestId,
+        /// What the compiler said.
+        messages: Vec<CompilationMessage>,
+    },
+    /// Answers `PopErrorScope`.
+    ScopePopped {
+        /// The question's number.
+        request: RequestId,
+        /// The error that the scope caught, if any; `Err` when there was no scope.
+        result: Result<Option<GpuError>, ()>,
+    },
+    /// An error that no scope caught.
+    Uncaptured {
+        /// The device.
+        device: DeviceId,
+        /// The error.
+        error: GpuError,
+    },
+    /// A device is lost. Once per device.
+    DeviceLost {
+        /// The device.
+        device: DeviceId,
+        /// Why.
+        reason: DeviceLostReason,
+        /// What happened.
+        message: String,
+    },
+    /// Answers `ReportStats`.
+    Report {
+        /// The question's number.
+        request: RequestId,
+        /// What the daemon has done.
+        report: Report,
+    },
+}
+
+/// Why a device was not granted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestDeviceError {
+    /// Its kind: `TypeError` for a feature that the adapter lacks, `OperationError` for the rest.
+    pub kind: RequestDeviceErrorKind,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// The kind of a [`RequestDeviceError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RequestDeviceErrorKind {
+    /// `TypeError`.
+    Type,
+    /// `OperationError`.
+    Operation,
+}
+
+/// Why a map failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapError {
+    /// Its kind.
+    pub kind: MapErrorKind,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// The kind of a [`MapError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MapErrorKind {
+    /// The call was not valid.
+    Operation,
+    /// The buffer was unmapped or destroyed before the map was done.
+    Abort,
+}
+
+/// Why a pipeline was not made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PipelineError {
+    /// Its reason.
+    pub reason: PipelineErrorReason,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// `GPUPipelineErrorReason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PipelineErrorReason {
+    /// The description is not valid.
+    Validation,
+    /// The driver failed.
+    Internal,
+}
+
+/// `GPUDeviceLostReason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeviceLostReason {
+    /// Anything but a call of `destroy`.
+    Unknown,
+    /// The guest called `destroy`.
+    Destroyed,
+}
+
+/// What a daemon has done in a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Batches received.
+    pub batches: u64,
+    /// Commands executed.
+    pub commands: u64,
+    /// Nanoseconds spent on them, waits for the next batch excluded.
+    pub busy_ns: u64,
+}

@@ -1,0 +1,18 @@
+//! What crosses between the Wasm host and the GPU daemon, and what a trace will hold: the one definition of commands,
+//! events, ids, limits, their bytes, the handshake and the transport.
+//!
+//! Values are WebGPU's records and enums under WebGPU's names, with defaults resolved by the host. The daemon trusts
+//! none of them. This crate opens no device and knows no runtime.
+
+pub mod codec;
+pub mod commands;
+pub mod events;
+pub mod handshake;
+pub mod ids;
+pub mod limits;
+pub mod payload;
+pub mod transport;
+
+pub use commands::Command;
+pub use events::Event;
+pub use payload::Payload;

@@ -1,0 +1,75 @@
+//! Every size that one side controls and the other must bear, with what the bound is there to stop.
+
+use std::time::Duration;
+
+/// Commands gather up to this many bytes before a batch leaves by itself, so that the daemon works while the guest still
+/// records. Larger saves system calls, smaller starts the daemon earlier.
+pub const BATCH_TARGET: usize = 32 << 10;
+
+/// Bytes of one batch. A single command may be long (a shader's source), hence well above [`BATCH_TARGET`]; the bound
+/// keeps a client from making the daemon hold more.
+pub const MAX_BATCH: usize = 16 << 20;
+
+/// Bytes of one shader's source. Parsing takes memory and time in proportion.
+pub const MAX_SHADER_SOURCE: usize = 4 << 20;
+
+/// Bytes of one label or debug marker; longer ones are cut by the host. Nothing is lost but memory spent on names.
+pub const MAX_LABEL: usize = 4 << 10;
+
+/// Elements of one list in a descriptor (entries, constants, attributes, command buffers, bundles). WebGPU's own limits
+/// are far below; this one stops a list from costing memory before they are checked.
+pub const MAX_LIST: usize = 64 << 10;
+
+/// Bytes of data that still travel inside the batch; above, they take the shared ring. Measured: below this, the ring's
+/// bookkeeping costs more than the copy it saves.
+pub const INLINE_PAYLOAD: usize = 8 << 10;
+
+/// Bytes of the shared ring.
+pub const RING_SIZE: u32 = 8 << 20;
+
+/// Bytes of one piece in the ring: a quarter of it, so that copies in and out overlap.
+pub const MAX_PIECE: u32 = 2 << 20;
+
+/// Bytes that the daemon gathers from pieces for one command. A client cannot make it hold more than this beside what
+/// it allocates on the GPU.
+pub const MAX_STAGED: u64 = 1 << 30;
+
+/// Bytes of one [`MapData`](crate::Event::MapData) event.
+pub const MAP_PIECE: usize = 128 << 10;
+
+/// Bytes that a session may have mapped at a time. Mapped contents live in the host.
+pub const MAX_MAPPED: u64 = 1 << 30;
+
+/// Live objects of one kind in a session. An id above it is a protocol violation, so that an id alone cannot make a slab
+/// grow.
+pub const MAX_OBJECTS: u32 = 1 << 20;
+
+/// Requests that wait for an answer at a time. More is a guest that never reads what it asks for.
+pub const MAX_PENDING: usize = 64 << 10;
+
+/// Nested error scopes of one device.
+pub const MAX_SCOPES: usize = 1 << 10;
+
+/// Uncaptured errors that wait for the guest to read its stream; later ones are logged and dropped.
+pub const MAX_QUEUED_ERRORS: usize = 256;
+
+/// Bytes of an error message; longer ones are cut. A validation message can quote a guest's own source.
+pub const MAX_MESSAGE: usize = 16 << 10;
+
+/// Bytes of the worker's first line.
+pub const MAX_HELLO: usize = 4 << 10;
+
+/// How long a client waits for a worker's first line, and a worker for its client.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Shortens a text to `limit` bytes at a character's boundary.
+pub fn cut(text: &str, limit: usize) -> &str {
+    if text.len() <= limit {
+        return text;
+    }
+    let mut end = limit;
+    while end > 0 && !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or("")
+}

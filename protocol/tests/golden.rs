@@ -1,0 +1,193 @@
+//! The bytes of the stream. They are what daemons of other builds and traces of other days read: a change here that is
+//! not a new variant breaks them.
+
+#![allow(clippy::expect_used)]
+
+use airlock_protocol::{
+    Command, Event, Payload,
+    codec::{BATCH_HEADER, BatchReader, BatchWriter, DecodeError, decode_event, encode_event},
+    commands::{
+        adapter::{FeatureName, LimitName, RequestDevice},
+        buffer::{BufferUsage, CreateBuffer},
+        queue::{Submit, WriteBuffer},
+        render_pass::{RenderPassDraw, RenderPassSetBindGroup},
+        session::DropObject,
+        texture::TextureFormat,
+    },
+    events::{MapError, MapErrorKind},
+    ids::{AdapterId, BindGroupId, BufferId, CommandBufferId, DeviceId, Object, RenderPassId, RequestId},
+};
+
+fn bytes(command: impl Into<Command<'static>>) -> Vec<u8> {
+    let mut writer = BatchWriter::default();
+    writer.push(&command.into()).expect("commands have an encoding");
+    writer.finish(|bytes| bytes[BATCH_HEADER..].to_vec())
+}
+
+#[test]
+fn commands_have_these_bytes() {
+    let draw = RenderPassDraw {
+        pass: RenderPassId(1),
+        vertex_count: 3,
+        instance_count: 1,
+        first_vertex: 0,
+        first_instance: 300,
+    };
+    assert_eq!(bytes(draw), [40, 1, 3, 1, 0, 251, 44, 1]);
+    let set = RenderPassSetBindGroup {
+        pass: RenderPassId(1),
+        index: 0,
+        bind_group: Some(BindGroupId(7)),
+        dynamic_offsets: vec![256],
+    };
+    assert_eq!(bytes(set), [44, 1, 0, 1, 7, 1, 251, 0, 1]);
+    let create = CreateBuffer {
+        device: DeviceId(0),
+        buffer: BufferId(2),
+        label: "hi",
+        size: 64,
+        usage: BufferUsage::COPY_DST | BufferUsage::STORAGE,
+        mapped_at_creation: false,
+    };
+    assert_eq!(bytes(create), [8, 0, 2, 2, b'h', b'i', 64, 136, 0]);
+    let write =
+        WriteBuffer { device: DeviceId(0), buffer: BufferId(2), offset: 4, data: Payload::Inline(&[9, 8, 7, 6]) };
+    assert_eq!(bytes(write), [6, 0, 2, 4, 0, 4, 9, 8, 7, 6]);
+    let shared =
+        WriteBuffer { device: DeviceId(0), buffer: BufferId(2), offset: 0, data: Payload::Shared { start: 5, len: 6 } };
+    assert_eq!(bytes(shared), [6, 0, 2, 0, 1, 5, 6]);
+    let submit = Submit { device: DeviceId(0), command_buffers: vec![CommandBufferId(4), CommandBufferId(5)] };
+    assert_eq!(bytes(submit), [4, 0, 2, 4, 5]);
+    let request = RequestDevice {
+        request: RequestId(1),
+        adapter: AdapterId(0),
+        device: DeviceId(0),
+        label: "",
+        required_features: vec![FeatureName::TimestampQuery],
+        required_limits: vec![(LimitName::MaxBufferSize, 1 << 20)],
+    };
+    assert_eq!(bytes(request), [2, 1, 0, 0, 0, 1, 8, 1, 24, 252, 0, 0, 16, 0]);
+    assert_eq!(bytes(DropObject { object: Object::Buffer(BufferId(2)) }), [87, 2, 2]);
+}
+
+#[test]
+fn commands_keep_their_numbers() {
+    // The first, one of each file, and the last of this release: an insertion anywhere shifts one of them.
+    let expected = [
+        (0, "RequestAdapter"),
+        (2, "RequestDevice"),
+        (3, "DestroyDevice"),
+        (4, "Submit"),
+        (8, "CreateBuffer"),
+        (13, "CreateTexture"),
+        (17, "CreateBindGroupLayout"),
+        (20, "CreateShaderModule"),
+        (22, "CreateComputePipeline"),
+        (25, "CreateCommandEncoder"),
+        (36, "BeginRenderPass"),
+        (57, "BeginComputePass"),
+        (67, "CreateRenderBundleEncoder"),
+        (81, "CreateQuerySet"),
+        (83, "PushErrorScope"),
+        (89, "ReportStats"),
+    ];
+    for (number, name) in expected {
+        assert_eq!(Command::NAMES.get(number), Some(&name), "command {number}");
+    }
+    assert_eq!(Command::NAMES.len(), 90);
+}
+
+#[test]
+fn formats_keep_their_numbers() {
+    assert_eq!(TextureFormat::R8unorm as u32, 0);
+    assert_eq!(TextureFormat::Rgba8unorm as u32, 21);
+    assert_eq!(TextureFormat::Depth32floatStencil8 as u32, 48);
+    assert_eq!(TextureFormat::Astc12x12UnormSrgb as u32, 100);
+}
+
+#[test]
+fn events_have_these_bytes_and_come_back() {
+    let events = [
+        (Event::Welcome, vec![0]),
+        (Event::Credit { consumed: 251 }, vec![2, 251, 251, 0]),
+        (Event::MapData { request: RequestId(3), data: &[1, 2] }, vec![6, 3, 2, 1, 2]),
+        (
+            Event::Mapped {
+                request: RequestId(3),
+                result: Err(MapError { kind: MapErrorKind::Abort, message: "no".into() }),
+            },
+            vec![7, 3, 1, 1, 2, b'n', b'o'],
+        ),
+    ];
+    for (event, expected) in events {
+        let mut found = Vec::new();
+        encode_event(&event, &mut found).expect("events have an encoding");
+        assert_eq!(found, expected, "{event:?}");
+        assert_eq!(decode_event(&found).expect("our own bytes"), event);
+    }
+}
+
+/// A batch with a few commands of different shapes.
+fn batch() -> Vec<u8> {
+    let mut writer = BatchWriter::default();
+    let commands: [Command<'_>; 3] = [
+        CreateBuffer {
+            device: DeviceId(0),
+            buffer: BufferId(2),
+            label: "a label",
+            size: 1 << 40,
+            usage: BufferUsage::all(),
+            mapped_at_creation: true,
+        }
+        .into(),
+        WriteBuffer { device: DeviceId(0), buffer: BufferId(2), offset: 4, data: Payload::Inline(&[7; 20]) }.into(),
+        Submit { device: DeviceId(0), command_buffers: vec![CommandBufferId(4); 9] }.into(),
+    ];
+    for command in &commands {
+        writer.push(command).expect("commands have an encoding");
+    }
+    writer.finish(<[u8]>::to_vec)
+}
+
+fn read(bytes: &[u8]) -> Result<usize, DecodeError> {
+    let mut reader = BatchReader::new(bytes, 0)?;
+    let mut commands = 0;
+    while reader.next()?.is_some() {
+        commands += 1;
+    }
+    Ok(commands)
+}
+
+#[test]
+fn a_batch_comes_back_whole() {
+    let bytes = batch();
+    assert_eq!(read(&bytes).expect("our own bytes"), 3);
+    assert!(matches!(BatchReader::new(&bytes, 1), Err(DecodeError::Sequence { expected: 1, found: 0 })));
+}
+
+#[test]
+fn a_cut_batch_is_an_error_at_every_length() {
+    let bytes = batch();
+    for length in 0..bytes.len() {
+        assert!(read(&bytes[..length]).is_err(), "{length} of {} bytes", bytes.len());
+        // The same with a header that says what is there.
+        let mut cut = bytes[..length].to_vec();
+        if let Some(place) = cut.get_mut(8..12) {
+            place.copy_from_slice(&((length.saturating_sub(BATCH_HEADER)) as u32).to_le_bytes());
+            assert!(read(&cut).is_err(), "{length} of {} bytes", bytes.len());
+        }
+    }
+}
+
+#[test]
+fn flipped_bytes_never_panic_and_never_allocate_without_bound() {
+    let bytes = batch();
+    for place in 0..bytes.len() {
+        for value in [0, 1, 127, 128, 250, 251, 252, 253, 254, 255] {
+            let mut flipped = bytes.clone();
+            flipped[place] = value;
+            // A length of 2^60 in eight bytes must fail before anything is reserved for it: the test would be killed.
+            let _ = read(&flipped);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `gpu-queue`: submits, writes to buffers and textures, and waiting for all of it.
+
+use guest_support::gpu::*;
+use guest_support::textures::{extent, whole};
+use guest_support::{Gpu, Outcome};
+
+use crate::check::{Check, check_error, check_success, plain_device};
+
+pub async fn tour(check: &mut Check) -> Outcome {
+    let gpu = plain_device("queue").await?;
+    let (device, queue) = (&gpu.device, &gpu.queue);
+
+    queue.on_submitted_work_done().await;
+    check.that("an idle queue is done", true);
+    check.valid(device, "a submit of nothing", || queue.submit(&[])).await;
+    queue.on_submitted_work_done().await;
+
+    write_buffer(check, &gpu).await?;
+    write_texture(check, &gpu).await?;
+
+    let commands = gpu.encoder("once").finish(None);
+    check.valid(device, "the first submit of a command buffer", || queue.submit(&[&commands])).await;
+    check.invalid(device, "the second submit of a command buffer", || queue.submit(&[&commands])).await;
+    let (a, b) = (gpu.encoder("a").finish(None), gpu.encoder("b").finish(None));
+    check.valid(device, "a submit of two", || queue.submit(&[&a, &b])).await;
+    queue.on_submitted_work_done().await;
+    check.that("the queue is done", true);
+    Ok(())
+}
+
+async fn write_buffer(check: &mut Check, gpu: &Gpu) -> Outcome {
+    let (device, queue) = (&gpu.device, &gpu.queue);
+    let buffer = gpu.buffer("target", 64, GpuBufferUsage::COPY_DST | GpuBufferUsage::COPY_SRC);
+    let data: Vec<u8> = (0..32).collect();
+    let write = |offset, from, size| queue.write_buffer_with_copy(&buffer, offset, &data, from, size);
+
+    check_success!(check, "a write of everything", write(0, None, None));
+    check_success!(check, "a write of a part", write(32, Some(8), Some(12)));
+    check_success!(check, "a write to the end", write(48, Some(16), None));
+    check_success!(check, "a write of nothing", write(64, Some(32), None));
+    let mut expected = data.clone();
+    expected.extend(&data[8..20]);
+    expected.extend([0; 4]);
+    expected.extend(&data[16..32]);
+    check.same_list("what was written", &gpu.download::<u8>(&buffer).await?, &expected);
+
+    use WriteBufferErrorKind::OperationError;
+    check_error!(check, "a size that is no multiple of 4", write(0, None, Some(6)), OperationError);
+    check_error!(check, "more than there is", write(0, Some(28), Some(8)), OperationError);
+    check_error!(check, "an offset behind the data", write(0, Some(40), None), OperationError);
+    let result = check.invalid(device, "a write at an odd place", || write(2, None, Some(4))).await;
+    check_success!(check, "... is not the host's error", result);
+    let result = check.invalid(device, "a write over the end", || write(48, None, None)).await;
+    check_success!(check, "... is not the host's error either", result);
+    let wrong = gpu.buffer("no target", 64, GpuBufferUsage::COPY_SRC);
+    let result = check
+        .invalid(device, "a write without COPY_DST", || queue.write_buffer_with_copy(&wrong, 0, &data, None, None))
+        .await;
+    check_success!(check, "... is the device's error", result);
+
+    // Above any threshold between small and bulk data.
+    let big: Vec<u32> = (0..1 << 20).collect();
+    let target = gpu.buffer("big", 4 << 20, GpuBufferUsage::COPY_DST | GpuBufferUsage::COPY_SRC);
+    gpu.upload(&target, 0, &big)?;
+    check.same_list("4 MiB there and back", &gpu.download::<u32>(&target).await?, &big);
+    Ok(())
+}
+
+async fn write_texture(check: &mut Check, gpu: &Gpu) -> Outcome {
+    let (device, queue) = (&gpu.device, &gpu.queue);
+    let usage = GpuTextureUsage::COPY_DST | GpuTextureUsage::COPY_SRC;
+    let texture = gpu.texture("target", 8, 4, GpuTextureFormat::Rgba8unorm, usage);
+    let data: Vec<u8> = (0..=255).collect();
+    let layout =
+        |offset, row| GpuTexelCopyBufferLayout { offset: Some(offset), bytes_per_row: Some(row), rows_per_image: None };
+    check
+        .valid(device, "a write of a texture", || {
+            queue.write_texture_with_copy(&whole(&texture), &data, layout(0, 32), extent(8, 4));
+        })
+        .await;
+    // A 2 x 2 corner, from rows of 20 bytes that start at byte 4.
+    let corner = GpuTexelCopyTextureInfo {
+        origin: Some(GpuOrigin3D { x: Some(6), y: Some(2), z: None }),
+        mip_level: Some(0),
+        aspect: Some(GpuTextureAspect::All),
+        texture: &texture,
+    };
+    check
+        .valid(device, "a write of a corner", || {
+            queue.write_texture_with_copy(&corner, &data[..32], layout(4, 20), extent(2, 2));
+        })
+        .await;
+    let mut expected = data[..128].to_vec();
+    expected[2 * 32 + 24..3 * 32].copy_from_slice(&data[4..12]);
+    expected[3 * 32 + 24..].copy_from_slice(&data[24..32]);
+    check.same_list("the texture", &gpu.download_rgba(&texture, 8, 4).await?, &expected);
+
+    check
+        .invalid(device, "a write over the texture's edge", || {
+            queue.write_texture_with_copy(&corner, &data, layout(0, 32), extent(3, 2));
+        })
+        .await;
+    check
+        .invalid(device, "a write of too little data", || {
+            queue.write_texture_with_copy(&whole(&texture), &data[..100], layout(0, 32), extent(8, 4));
+        })
+        .await;
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Standard output and error over WASI 0.3 streams: [`outln!`] and [`errln!`] are this crate's `println!`.
+//!
+//! A stream is opened at the first line and kept. Each call returns when the host has taken the whole text, so that
+//! nothing is lost when the guest ends or traps right after; it blocks the guest's one task for that moment, which
+//! keeps printing usable in ordinary functions.
+
+use std::cell::RefCell;
+
+use wit_bindgen::{FutureReader, StreamReader, StreamWriter};
+
+use crate::bindings::wasi::cli::types::ErrorCode;
+use crate::bindings::wasi::cli::{stderr, stdout};
+use crate::bindings::wit_stream;
+
+/// Where a text goes.
+#[derive(Clone, Copy)]
+pub enum Target {
+    Stdout,
+    Stderr,
+}
+
+/// An open stream; the future would say how it ended, which a guest that prints has no use for.
+struct Open {
+    writer: StreamWriter<u8>,
+    _end: FutureReader<Result<(), ErrorCode>>,
+}
+
+impl Open {
+    fn new(start: impl FnOnce(StreamReader<u8>) -> FutureReader<Result<(), ErrorCode>>) -> Open {
+        let (writer, reader) = wit_stream::new();
+        let end = start(reader);
+        Open { writer, _end: end }
+    }
+}
+
+thread_local! {
+    static STDOUT: RefCell<Option<Open>> = const { RefCell::new(None) };
+    static STDERR: RefCell<Option<Open>> = const { RefCell::new(None) };
+}
+
+/// Writes `text` and returns when the host has it. A closed stream swallows the text, as a closed pipe should.
+pub fn write(target: Target, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    let slot = match target {
+        Target::Stdout => &STDOUT,
+        Target::Stderr => &STDERR,
+    };
+    // Taken out while in use: a panic inside the write must find an empty slot, not a locked one.
+    let mut open = slot.with(|slot| slot.borrow_mut().take()).unwrap_or_else(|| match target {
+        Target::Stdout => Open::new(stdout::write_via_stream),
+        Target::Stderr => Open::new(stderr::write_via_stream),
+    });
+    let bytes = text.as_bytes().to_vec();
+    let open = wit_bindgen::block_on(async move {
+        open.writer.write_all(bytes).await;
+        open
+    });
+    slot.with(|slot| *slot.borrow_mut() = Some(open));
+}
+
+/// Prints to standard output without a newline.
+#[macro_export]
+macro_rules! out {
+    ($($arg:tt)*) => { $crate::print::write($crate::print::Target::Stdout, &::std::format!($($arg)*)) };
+}
+
+/// Prints a line to standard output.
+#[macro_export]
+macro_rules! outln {
+    () => { $crate::print::write($crate::print::Target::Stdout, "\n") };
+    ($($arg:tt)*) => { $crate::print::write($crate::print::Target::Stdout, &(::std::format!($($arg)*) + "\n")) };
+}
+
+/// Prints a line to standard error.
+#[macro_export]
+macro_rules! errln {
+    ($($arg:tt)*) => { $crate::print::write($crate::print::Target::Stderr, &(::std::format!($($arg)*) + "\n")) };
+}

@@ -1,0 +1,16 @@
+//! What the end-to-end tests share: finding the built programs, running them with a time limit, a `gpu-daemon serve` of
+//! one's own, components made to order.
+//!
+//! The tests see only what a user sees: processes, their output, exit codes, files. The programs are the ones that
+//! `cargo build --release` has put beside the tests.
+
+pub mod components;
+pub mod interface;
+pub mod processes;
+pub mod programs;
+
+/// A folder of a test's own, gone with the value.
+pub fn scratch() -> tempfile::TempDir {
+    #[allow(clippy::expect_used)]
+    tempfile::tempdir().expect("a folder for temporary files")
+}

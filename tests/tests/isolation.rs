@@ -1,0 +1,49 @@
+//! The driver is in the other process, and only there.
+#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::{process::Command, time::Duration};
+
+use airlock_tests::{
+    processes::{mapped_files, wait_for, worker_of},
+    programs::{Running, airlock, guest, program},
+};
+
+/// Parts of file names of Vulkan, GL and Mesa libraries.
+const DRIVERS: [&str; 9] = ["vulkan", "libGL", "libEGL", "libgallium", "lvp", "swrast", "mesa", "nvidia", "libdrm"];
+
+fn drivers(files: &[String]) -> Vec<&String> {
+    files.iter().filter(|file| DRIVERS.iter().any(|part| file.contains(part))).collect()
+}
+
+#[test]
+fn the_host_maps_no_driver_while_scene_runs() {
+    let mut command = airlock(["run"]);
+    command.arg(guest("scene"));
+    let running = Running::start(command);
+    let worker = worker_of(running.id());
+    // Once the worker has its driver the guest is past its request for an adapter.
+    let worker_files = wait_for("driver in the worker", Duration::from_secs(60), || {
+        let files = mapped_files(worker);
+        (!drivers(&files).is_empty()).then_some(files)
+    });
+    for _ in 0..20 {
+        let files = mapped_files(running.id());
+        assert_eq!(drivers(&files), Vec::<&String>::new());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(!worker_files.iter().any(|file| file.contains("wasmtime")), "{worker_files:?}");
+    let host_files = mapped_files(running.id());
+    assert!(host_files.iter().any(|file| file.ends_with("/airlock")), "the host was not looked at: {host_files:?}");
+    running.finish().succeeded();
+}
+
+#[test]
+fn the_programs_are_linked_to_no_driver() {
+    for name in ["airlock", "gpu-daemon"] {
+        let output = Command::new("ldd").arg(program(name)).output().expect("ldd runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains("libc.so"), "ldd says nothing of {name}: {text}");
+        let libraries: Vec<_> = text.lines().map(str::to_owned).collect();
+        assert_eq!(drivers(&libraries), Vec::<&String>::new(), "{name}");
+    }
+}

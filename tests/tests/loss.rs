@@ -1,0 +1,74 @@
+//! The worker dies, or stops: the guest learns of it and decides, the host goes on.
+#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::{thread, time::Duration};
+
+use airlock_tests::{
+    processes::worker_of,
+    programs::{Outcome, Running, Serve, airlock, guest, signal},
+};
+use rustix::process::Signal;
+
+/// The exit code by which `nbody` says that it noticed the loss.
+const NOTICED: i32 = 3;
+
+fn nbody(options: &[&str]) -> Running {
+    let mut command = airlock(["run"]);
+    command.args(options).arg(guest("nbody")).args(["1024", "100000"]);
+    Running::start(command)
+}
+
+fn noticed(outcome: &Outcome, why: &str) {
+    assert_eq!(outcome.code(), Some(NOTICED), "{outcome}");
+    assert!(outcome.stderr.contains("device lost"), "{outcome}");
+    assert!(outcome.stderr.contains(why), "no {why:?} in: {outcome}");
+    assert!(!outcome.stderr.contains("panicked"), "{outcome}");
+}
+
+#[test]
+fn a_killed_worker_is_a_lost_device() {
+    let running = nbody(&[]);
+    let worker = worker_of(running.id());
+    thread::sleep(Duration::from_millis(1500));
+    signal(worker, Signal::KILL);
+    noticed(&running.finish(), "SIGKILL");
+}
+
+#[test]
+fn an_aborted_worker_is_a_lost_device() {
+    let running = nbody(&[]);
+    let worker = worker_of(running.id());
+    thread::sleep(Duration::from_millis(1500));
+    signal(worker, Signal::ABORT);
+    noticed(&running.finish(), "SIGABRT");
+}
+
+#[test]
+fn a_killed_worker_behind_serve_is_a_lost_device_for_its_own_session_only() {
+    let serve = Serve::start(&[]);
+    let socket = serve.socket().to_str().expect("a printable path").to_owned();
+    let victim = nbody(&["--daemon", &socket]);
+    let worker = worker_of(serve.id());
+    thread::sleep(Duration::from_millis(1000));
+    let mut command = airlock(["run", "--daemon", &socket]);
+    command.arg(guest("nbody")).args(["256", "200"]);
+    let bystander = Running::start(command);
+    thread::sleep(Duration::from_millis(500));
+    signal(worker, Signal::KILL);
+    noticed(&victim.finish(), "closed the connection");
+    bystander.finish().succeeded();
+}
+
+#[test]
+fn a_stopped_daemon_is_a_lost_device() {
+    let mut serve = Serve::start(&[]);
+    let socket = serve.socket().to_str().expect("a printable path").to_owned();
+    let running = nbody(&["--daemon", &socket]);
+    worker_of(serve.id());
+    thread::sleep(Duration::from_millis(1000));
+    let (status, time) = serve.terminate();
+    assert!(status.success(), "{status}");
+    assert!(time < Duration::from_secs(3), "stopping took {time:?}");
+    assert!(!serve.socket().exists(), "the socket file is left behind");
+    noticed(&running.finish(), "the connection");
+}

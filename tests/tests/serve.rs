@@ -1,0 +1,82 @@
+//! `gpu-daemon serve` as an operator meets it.
+#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::{fs, os::unix::net::UnixListener, thread, time::Duration};
+
+use airlock_tests::{
+    processes::{children, wait_for},
+    programs::{Running, Serve, airlock, command, guest, run},
+    scratch,
+};
+
+#[test]
+fn sessions_above_the_maximum_are_refused_until_one_ends() {
+    let serve = Serve::start(&["--max-sessions", "1"]);
+    let socket = serve.socket().to_str().expect("a printable path").to_owned();
+    let mut long = airlock(["run", "--daemon", &socket]);
+    long.arg(guest("nbody")).args(["512", "100000"]);
+    let first = Running::start(long);
+    wait_for("worker", Duration::from_secs(30), || (!children(serve.id()).is_empty()).then_some(()));
+    let second = || {
+        let mut command = airlock(["run", "--daemon", &socket]);
+        command.arg(guest("collatz"));
+        run(command)
+    };
+    second().refused(&["refuses the session", &socket]);
+    drop(first);
+    wait_for("end of the worker", Duration::from_secs(10), || children(serve.id()).is_empty().then_some(()));
+    second().succeeded();
+}
+
+#[test]
+fn a_live_socket_is_not_taken_over_and_a_dead_one_is() {
+    let serve = Serve::start(&[]);
+    let mut another = command("gpu-daemon");
+    another.arg("serve").arg("--socket").arg(serve.socket());
+    let outcome = run(another);
+    assert_eq!(outcome.code(), Some(2), "{outcome}");
+    assert!(outcome.stderr.contains("already"), "{outcome}");
+    let mut guest_run = airlock(["run", "--daemon"]);
+    guest_run.arg(serve.socket()).arg(guest("collatz"));
+    run(guest_run).succeeded();
+
+    let folder = scratch();
+    let stale = folder.path().join("gpu.sock");
+    drop(UnixListener::bind(&stale).expect("a socket that nobody serves"));
+    assert!(stale.exists());
+    let mut taker = command("gpu-daemon");
+    taker.arg("serve").arg("--socket").arg(&stale);
+    let taker = Running::start(taker);
+    wait_for("daemon on the stale socket", Duration::from_secs(10), || {
+        let mut command = airlock(["run", "--daemon"]);
+        command.arg(&stale).arg(guest("collatz"));
+        run(command).status.success().then_some(())
+    });
+    drop(taker);
+}
+
+/// What connects and says nothing, or nonsense, takes a session and nothing else.
+#[test]
+fn silent_and_babbling_clients_do_not_disturb() {
+    use std::{io::Write, os::unix::net::UnixStream};
+    let serve = Serve::start(&[]);
+    let silent = UnixStream::connect(serve.socket()).expect("a connection");
+    let mut babbling = UnixStream::connect(serve.socket()).expect("a connection");
+    babbling.write_all(&[0xff; 4096]).expect("the daemon's side buffers it");
+    let mut command = airlock(["run", "--daemon"]);
+    command.arg(serve.socket()).arg(guest("collatz"));
+    run(command).succeeded();
+    drop((silent, babbling));
+    wait_for("end of all workers", Duration::from_secs(10), || children(serve.id()).is_empty().then_some(()));
+}
+
+#[test]
+fn nothing_stays_in_the_temporary_folder() {
+    let folder = scratch();
+    let mut command = airlock(["run"]);
+    command.arg(guest("collatz")).env("TMPDIR", folder.path());
+    run(command).succeeded();
+    thread::sleep(Duration::from_millis(200));
+    let left: Vec<_> = fs::read_dir(folder.path()).expect("the folder").collect();
+    assert!(left.is_empty(), "{left:?}");
+}
