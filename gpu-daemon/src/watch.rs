@@ -1,28 +1,39 @@
 //! The poll thread: it drives wgpu while something is waited for, and sleeps otherwise.
 //!
 //! wgpu fires its callbacks only from inside calls, and a client that waits makes none. So this thread calls
-//! `device_poll`, which waits for the GPU, whenever a map, a work-done request or a loss is pending.
+//! `device_poll` whenever a map, a work-done request or a loss is pending.
 //!
-//! Why the waits are short: inside a waiting poll, wgpu-core 30 holds the device's snatch lock for reading
-//! (`Device::poll_and_return_closures` takes it before `maintain` waits). Submits, writes and creations take it for
-//! reading too and go on, but `destroy` of a buffer, texture or query set takes it for writing and would stand still
-//! until the GPU is done. A wait of [`SLICE`] bounds that; a fence that is signalled ends the wait at once, so the
-//! slices cost no latency.
+//! Why it asks again and again instead of waiting inside wgpu, of which wgpu-core 30 allows neither form beside another
+//! thread that submits:
+//!
+//! - A poll that waits holds the device's snatch lock for reading (`Device::poll_and_return_closures` takes it before
+//!   `maintain` waits), and `destroy` of a buffer, texture or query set takes it for writing: with a wait to the end,
+//!   the executor would stand still until the GPU is done.
+//! - A wait with a timeout asserts, after it has read how far the GPU is, that an empty queue means that all is done.
+//!   A submit on another thread can see to the rest and empty the queue just between the two
+//!   (`assert!(current_finished_submission >= wait_submission_index)`): a panic in a session that did nothing wrong.
+//!   `tests/arbitrary` finds it within minutes.
+//!
+//! A poll that does not wait has neither problem and costs a microsecond or two. The pauses between them start short,
+//! for a readback that is all but done, and grow with the time already waited, so that they add a small part to it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use wgpu_core::{SubmissionIndex, device::WaitIdleError};
 use wgpu_types::PollType;
 
 use crate::{completions::Completions, device::CoreDevice};
 
-/// The longest that one poll waits: how long a `destroy` can be held up by it.
-const SLICE: Duration = Duration::from_millis(1);
+/// How long polls follow each other without a pause: a small readback is done by then.
+const EAGER: Duration = Duration::from_micros(60);
+/// A pause is this part of the time already waited.
+const PART: u32 = 16;
+/// The longest pause: the most that is added to a long wait.
+const LONGEST: Duration = Duration::from_micros(250);
 
 /// Locks, whether or not another thread panicked with it: the state is whole between any two statements.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -32,15 +43,6 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// One thing that is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket(u64);
-
-/// What must have happened on the GPU for a ticket to close.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Until {
-    /// A submission is done.
-    Submission(SubmissionIndex),
-    /// Everything is done.
-    Idle,
-}
 
 /// What is waited for, by device.
 #[derive(Debug, Default)]
@@ -53,14 +55,14 @@ pub struct Watch {
 struct State {
     devices: HashMap<u64, Watched>,
     next: u64,
-    /// Counts opened and closed tickets, to tell a poll that moved something from one that did not.
+    /// Counts what opened and closed: while it stands still, so does what is waited for.
     changes: u64,
 }
 
 #[derive(Debug)]
 struct Watched {
     device: Arc<CoreDevice>,
-    tickets: HashMap<Ticket, Option<Until>>,
+    tickets: HashSet<Ticket>,
 }
 
 impl Watch {
@@ -73,20 +75,14 @@ impl Watch {
         let watched = state
             .devices
             .entry(device.serial)
-            .or_insert_with(|| Watched { device: Arc::clone(device), tickets: HashMap::new() });
-        watched.tickets.insert(ticket, None);
+            .or_insert_with(|| Watched { device: Arc::clone(device), tickets: HashSet::new() });
+        watched.tickets.insert(ticket);
         ticket
     }
 
-    /// Says what the ticket waits for, which starts the poll thread. Nothing happens when it has closed already.
-    pub fn until(&self, device: &CoreDevice, ticket: Ticket, until: Until) {
-        let mut state = lock(&self.state);
-        let Some(watched) = state.devices.get_mut(&device.serial) else { return };
-        if let Some(open) = watched.tickets.get_mut(&ticket) {
-            *open = Some(until);
-            drop(state);
-            self.changed.notify_one();
-        }
+    /// Wakes the poll thread, after the call into wgpu.
+    pub fn wake(&self) {
+        self.changed.notify_one();
     }
 
     /// Closes a ticket.
@@ -115,48 +111,37 @@ impl Watch {
         lock(&self.state).devices.values().map(|watched| watched.tickets.len()).sum()
     }
 
-    /// Waits until something is waited for; gives each such device with the nearest event on it.
-    fn due(&self) -> (u64, Vec<(Arc<CoreDevice>, Until)>) {
+    /// Waits until something is waited for; gives the devices, and what [`State::changes`] is.
+    fn due(&self) -> (u64, Vec<Arc<CoreDevice>>) {
         let mut state = lock(&self.state);
-        loop {
-            let due: Vec<_> = state
-                .devices
-                .values()
-                .filter_map(|watched| {
-                    let nearest = watched.tickets.values().filter_map(|until| *until).min()?;
-                    Some((Arc::clone(&watched.device), nearest))
-                })
-                .collect();
-            if !due.is_empty() {
-                return (state.changes, due);
-            }
+        while state.devices.is_empty() {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-    }
-
-    fn changes(&self) -> u64 {
-        lock(&self.state).changes
+        (state.changes, state.devices.values().map(|watched| Arc::clone(&watched.device)).collect())
     }
 }
 
 /// The poll thread's body.
 pub fn run(completions: &Completions) {
+    let mut seen = 0;
+    let mut since = Instant::now();
     loop {
-        let (before, due) = completions.watch.due();
-        let slice = SLICE / u32::try_from(due.len()).unwrap_or(u32::MAX);
-        let mut waited = false;
-        for (device, until) in due {
-            let submission_index = match until {
-                Until::Submission(index) => Some(index),
-                Until::Idle => None,
-            };
-            let poll = PollType::Wait { submission_index, timeout: Some(slice) };
-            waited |= matches!(device.global.device_poll(device.id, poll), Err(WaitIdleError::Timeout));
+        let (changes, due) = completions.watch.due();
+        if changes != seen {
+            (seen, since) = (changes, Instant::now());
+        }
+        for device in due {
+            if let Err(error) = device.global.device_poll(device.id, PollType::Poll) {
+                // A lost device, which is told by its closure.
+                tracing::debug!("poll of device {}: {error}", device.client.0);
+            }
             completions.settle_losses();
         }
-        // Every completed poll closes the ticket that it was for. Should one not, this keeps the thread from spinning.
-        if !waited && completions.watch.changes() == before {
-            thread::sleep(SLICE);
+        let waited = since.elapsed();
+        if waited < EAGER {
+            thread::yield_now();
+        } else {
+            thread::sleep((waited / PART).min(LONGEST));
         }
     }
 }

@@ -8,8 +8,9 @@ use std::{
     any::Any,
     io::{IsTerminal, Read, Write},
     panic::{AssertUnwindSafe, catch_unwind, set_hook},
+    path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::Instant,
 };
@@ -66,10 +67,14 @@ pub fn run() -> Result<ExitCode, WorkerError> {
     }
     let listener = Listener::new()?;
     let hello = Hello::ready(listener.name().to_owned()).to_line();
-    thread::Builder::new().name("stdin".to_owned()).spawn(end_with_stdin).map_err(WorkerError::Thread)?;
+    let waiting = Waiting::new(listener.name());
+    let watched = Arc::clone(&waiting);
+    let watch_stdin = move || end_with_stdin(&watched);
+    thread::Builder::new().name("stdin".to_owned()).spawn(watch_stdin).map_err(WorkerError::Thread)?;
     let mut stdout = std::io::stdout();
     stdout.write_all(hello.as_bytes()).and_then(|()| stdout.flush()).map_err(WorkerError::Hello)?;
-    let channels = accept(listener)?;
+    let channels = accept(listener).inspect_err(|_| waiting.clean_up())?;
+    waiting.over();
     let completions = Arc::new(Completions::new(Events::new(channels.events.clone())));
     set_hook(Box::new(|info| tracing::error!("{}", one_line(&info.to_string()))));
     let polled = Arc::clone(&completions);
@@ -83,8 +88,31 @@ pub fn run() -> Result<ExitCode, WorkerError> {
     serve(channels, &completions)
 }
 
+/// The folder with the socket on which a client is waited for. ipc-channel removes it when the client has come; a process
+/// that ends before removes it here.
+#[derive(Debug)]
+struct Waiting(Mutex<Option<PathBuf>>);
+
+impl Waiting {
+    fn new(socket: &str) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Path::new(socket).parent().map(Path::to_owned))))
+    }
+
+    /// The client has come.
+    fn over(&self) {
+        *watch::lock(&self.0) = None;
+    }
+
+    fn clean_up(&self) {
+        if let Some(folder) = watch::lock(&self.0).take() {
+            // Nothing depends on it; at worst an empty folder stays.
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
 /// Reads standard input to its end, then ends the process: the client is gone.
-fn end_with_stdin() {
+fn end_with_stdin(waiting: &Waiting) {
     let mut stdin = std::io::stdin().lock();
     let mut ignored = [0; 256];
     loop {
@@ -95,6 +123,7 @@ fn end_with_stdin() {
             Err(_) => break,
         }
     }
+    waiting.clean_up();
     platform::quit(0)
 }
 

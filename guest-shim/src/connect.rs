@@ -4,9 +4,10 @@ use std::{
     env, fmt,
     io::{self, Read},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
+    time::{Duration, Instant},
 };
 
 use airlock_protocol::{
@@ -47,8 +48,8 @@ pub enum ConnectError {
     Spawn {
         /// The program.
         path: String,
-        /// What the system says.
-        cause: io::Error,
+        /// What the system says, in plain words.
+        cause: String,
     },
     /// The socket takes no connection.
     #[error("cannot connect to the GPU daemon at {path}: {cause}")]
@@ -93,6 +94,19 @@ pub(crate) enum Lifeline {
     Child(Child),
     /// A connection to `serve`.
     Socket(#[allow(dead_code)] platform::DaemonSocket),
+    /// It is over.
+    Cut,
+}
+
+impl Lifeline {
+    /// Ends the worker, if it has not ended.
+    pub(crate) fn cut(&mut self) {
+        if let Lifeline::Child(mut child) = std::mem::replace(self, Lifeline::Cut) {
+            // A worker that hangs in its driver is not waited for.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 impl Daemon {
@@ -144,18 +158,40 @@ fn spawn(path: &Path) -> Result<Connection, ConnectError> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|cause| ConnectError::Spawn { path: who.clone(), cause })?;
+        .map_err(|error| ConnectError::Spawn { path: who.clone(), cause: plain(&error) })?;
     let outcome = match child.stdout.take() {
         Some(stdout) => hello(stdout, &who).and_then(|server| Ok(transport::connect(server)?)),
         None => Err(ConnectError::Silent { who, cause: "it has no output".to_owned() }),
     };
     match outcome {
         Ok(channels) => Ok(Connection { channels, life: Lifeline::Child(child) }),
+        Err(ConnectError::Silent { who, cause }) => {
+            // One that ended by itself has an exit status; the others are ended here, so that nothing is left running.
+            let status = wait_briefly(&mut child);
+            let _ = child.kill();
+            let _ = child.wait();
+            let cause = status.map_or(cause, platform::explain_exit);
+            Err(ConnectError::Silent { who, cause })
+        }
         Err(error) => {
-            // Nothing is left running when there is no session.
             let _ = child.kill();
             let _ = child.wait();
             Err(error)
+        }
+    }
+}
+
+/// How long the exit status of a worker that is ending is waited for.
+const EXIT_STATUS_WAIT: Duration = Duration::from_millis(500);
+
+/// The exit status of a worker that has ended or is about to; `None` when it runs on.
+pub(crate) fn wait_briefly(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + EXIT_STATUS_WAIT;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+            _ => return None,
         }
     }
 }
@@ -191,7 +227,7 @@ fn first_line(mut reader: impl Read) -> io::Result<String> {
 /// An error without the number that Rust appends.
 fn plain(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "there is no such socket".to_owned(),
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::ConnectionRefused => "nobody serves it".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         _ => {

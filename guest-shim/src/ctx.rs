@@ -192,7 +192,7 @@ impl WasiWebGpuCtx {
     }
 
     /// Why the last session is over, if it is.
-    pub(crate) fn ended(&self) -> Option<String> {
+    pub fn ended(&self) -> Option<String> {
         self.session.as_ref().and_then(Session::ended)
     }
 

@@ -8,8 +8,13 @@ mod devices;
 mod events;
 mod ids;
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::{collections::HashMap, fmt, thread, time::Instant};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
 
 use airlock_protocol::{
     Command, Payload,
@@ -22,7 +27,7 @@ use airlock_protocol::{
 };
 use tokio::sync::oneshot;
 
-use crate::connect::Connection;
+use crate::connect::{Connection, Lifeline};
 use crate::stats::StreamStats;
 
 pub use devices::{DeviceState, Lost};
@@ -83,14 +88,20 @@ pub trait Tap: Send {
 pub struct Session {
     number: u32,
     writer: BatchWriter,
-    batches: BatchSender,
+    /// `None` once the session closes.
+    batches: Option<BatchSender>,
     ring: RingWriter,
     ids: IdPools,
     next_request: u64,
     shared: Arc<Shared>,
     tap: Option<Box<dyn Tap>>,
+    life: Arc<Mutex<Lifeline>>,
+    receiver_done: mpsc::Receiver<()>,
     pub(crate) stats: StreamStats,
 }
+
+/// How long a worker may take to end by itself when its session closes.
+const CLOSE_WAIT: Duration = Duration::from_millis(300);
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,7 +114,10 @@ impl Session {
     pub(crate) fn start(connection: Connection, number: u32, tap: Option<Box<dyn Tap>>) -> Self {
         let Connection { channels, life } = connection;
         let shared = Arc::new(Shared::default());
-        let receiver = events::Receiver { events: channels.events, shared: Arc::clone(&shared), life };
+        let life = Arc::new(Mutex::new(life));
+        let (done, receiver_done) = mpsc::channel();
+        let receiver =
+            events::Receiver { events: channels.events, shared: Arc::clone(&shared), life: Arc::clone(&life), done };
         let spawned = thread::Builder::new().name("airlock-events".to_owned()).spawn(move || receiver.run());
         if let Err(error) = spawned {
             shared.end(&format!("no thread for its events: {error}"));
@@ -111,12 +125,14 @@ impl Session {
         Self {
             number,
             writer: BatchWriter::default(),
-            batches: channels.commands,
+            batches: Some(channels.commands),
             ring: channels.ring,
             ids: IdPools::default(),
             next_request: 0,
             shared,
             tap,
+            life,
+            receiver_done,
             stats: StreamStats::default(),
         }
     }
@@ -166,7 +182,8 @@ impl Session {
         }
         self.stats.batches += 1;
         self.stats.commands += u64::from(self.writer.commands());
-        let (batches, tap, stats) = (&self.batches, &mut self.tap, &mut self.stats);
+        let Some(batches) = &self.batches else { return };
+        let (tap, stats) = (&mut self.tap, &mut self.stats);
         self.writer.finish(|bytes| {
             if let Some(tap) = tap {
                 tap.batch(bytes);
@@ -266,8 +283,12 @@ impl Session {
 }
 
 impl Drop for Session {
+    /// Closes the channel, which ends the worker, and sees to it that it has ended.
     fn drop(&mut self) {
         self.flush();
+        self.batches = None;
+        let _ = self.receiver_done.recv_timeout(CLOSE_WAIT);
+        lock(&self.life).cut();
     }
 }
 

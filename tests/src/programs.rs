@@ -199,6 +199,7 @@ impl Serve {
         let folder = crate::scratch();
         let socket = folder.path().join("gpu.sock");
         let mut command = command("gpu-daemon");
+        command.env("TMPDIR", folder.path());
         command.arg("serve").arg("--socket").arg(&socket).args(arguments);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the daemon starts");
         let mut lines = BufReader::new(child.stderr.take().expect("its errors")).lines();
@@ -212,6 +213,12 @@ impl Serve {
     /// Where it serves.
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// What lies in its folder for temporary files, its socket among it.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let folder = self.socket.parent().expect("a folder");
+        std::fs::read_dir(folder).expect("its folder").filter_map(|entry| Some(entry.ok()?.path())).collect()
     }
 
     /// Its process id.

@@ -194,7 +194,8 @@ fn two_at_once_through_serve_do_not_see_each_other() {
 /// Nothing is left running when a guest has ended.
 #[test]
 fn no_worker_outlives_its_run() {
-    let running = Running::start(airlock_run(&[], scratch().path(), "nbody", &["256", "100"]));
+    let folder = scratch();
+    let running = Running::start(airlock_run(&[], folder.path(), "nbody", &["256", "100"]));
     let worker = airlock_tests::processes::worker_of(running.id());
     assert_eq!(name(worker), "gpu-daemon");
     running.finish().succeeded();

@@ -68,6 +68,7 @@ fn silent_and_babbling_clients_do_not_disturb() {
     run(command).succeeded();
     drop((silent, babbling));
     wait_for("end of all workers", Duration::from_secs(10), || children(serve.id()).is_empty().then_some(()));
+    assert_eq!(serve.files(), [serve.socket()], "the workers left something behind");
 }
 
 #[test]

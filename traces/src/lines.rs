@@ -52,7 +52,6 @@ impl CommandLines {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use airlock_protocol::{

@@ -376,7 +376,6 @@ impl fmt::Write for WithoutBlanks<'_> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;

@@ -216,9 +216,8 @@ mod tests {
 
     #[test]
     fn a_device_gets_the_defaults_and_no_more() {
-        let mut adapter = Limits::default();
-        adapter.max_texture_dimension_2d = 16384;
-        adapter.min_uniform_buffer_offset_alignment = 16;
+        let adapter =
+            Limits { max_texture_dimension_2d: 16384, min_uniform_buffer_offset_alignment: 16, ..Limits::default() };
         assert_eq!(grant(&[], &adapter), Ok(Limits::default()));
     }
 

@@ -18,7 +18,6 @@ use crate::{
     objects::{Buffer, Object},
     session::Session,
     violation::Outcome,
-    watch::Until,
 };
 
 impl Session {
@@ -69,7 +68,7 @@ impl Session {
         };
         let operation = BufferMapOperation { host, callback: Some(Box::new(callback)) };
         match device.global.buffer_map_async(id, c.offset, Some(c.size), operation) {
-            Ok(submission) => self.completions.watch.until(&device.core, ticket, Until::Submission(submission)),
+            Ok(_) => self.completions.watch.wake(),
             // The callback has answered the request.
             Err(error) => device.report("GPUBuffer.mapAsync", "", &error),
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use airlock_protocol::commands::device::DestroyDevice;
 
-use crate::{session::Session, violation::Outcome, watch::Until};
+use crate::{session::Session, violation::Outcome};
 
 impl Session {
     /// WebGPU, "destroy()": buffers are unmapped, work that was submitted goes on, then the device is lost. wgpu says
@@ -21,8 +21,8 @@ impl Session {
         device.set_destroyed();
         device.global.device_destroy(device.id);
         // Closed with the rest of the device's tickets when the loss is told.
-        let ticket = self.completions.watch.open(&device);
-        self.completions.watch.until(&device, ticket, Until::Idle);
+        self.completions.watch.open(&device);
+        self.completions.watch.wake();
         Ok(())
     }
 }

@@ -14,7 +14,6 @@ use crate::{
     mapped,
     session::Session,
     violation::{Outcome, Violation, check_list},
-    watch::Until,
 };
 
 use super::buffer::non_zero;
@@ -45,8 +44,8 @@ impl Session {
         let ticket = self.completions.work_pending(&device.core, c.request);
         let completions = Arc::clone(&self.completions);
         let callback = move || completions.work_done(ticket);
-        let submission = device.global.queue_on_submitted_work_done(device.queue, Box::new(callback));
-        self.completions.watch.until(&device.core, ticket, Until::Submission(submission));
+        device.global.queue_on_submitted_work_done(device.queue, Box::new(callback));
+        self.completions.watch.wake();
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use crate::{
     violation::{Outcome, check_list},
 };
 
-use super::render_pass::range;
+use super::render_pass::{aligned_indices, range};
 
 impl Session {
     pub(super) fn create_render_bundle_encoder(&mut self, c: CreateRenderBundleEncoder<'_>) -> Outcome {
@@ -56,19 +56,24 @@ impl Session {
     }
 
     pub(super) fn bundle_set_index_buffer(&mut self, c: BundleSetIndexBuffer) -> Outcome {
-        let buffer = self.buffers.get(c.buffer)?.id;
+        let buffer = self.buffers.get(c.buffer)?;
+        let (buffer, buffer_size) = (buffer.id, buffer.size);
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
-        let (offset, size) = range(c.offset, c.size);
         let (global, format) = (&encoder.device.global, index_format(c.format));
+        if let Some((offset, size)) = aligned_indices(c.offset, c.size) {
+            let _ = global.render_bundle_encoder_set_index_buffer(&mut encoder.raw, buffer, format, offset, size);
+        }
+        let (offset, size) = range(c.offset, c.size, buffer_size);
         let result = global.render_bundle_encoder_set_index_buffer(&mut encoder.raw, buffer, format, offset, size);
         encoder.check("setIndexBuffer", result);
         Ok(())
     }
 
     pub(super) fn bundle_set_vertex_buffer(&mut self, c: BundleSetVertexBuffer) -> Outcome {
-        let buffer = c.buffer.map(|id| self.buffers.get(id).map(|buffer| buffer.id)).transpose()?;
+        let buffer = c.buffer.map(|id| self.buffers.get(id)).transpose()?;
+        let (buffer, buffer_size) = (buffer.map(|buffer| buffer.id), buffer.map_or(0, |buffer| buffer.size));
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
-        let (offset, size) = range(c.offset, c.size);
+        let (offset, size) = range(c.offset, c.size, buffer_size);
         let global = &encoder.device.global;
         let result = global.render_bundle_encoder_set_vertex_buffer(&mut encoder.raw, c.slot, buffer, offset, size);
         encoder.check("setVertexBuffer", result);

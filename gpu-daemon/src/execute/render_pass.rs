@@ -95,18 +95,25 @@ impl Session {
     }
 
     pub(super) fn render_pass_set_index_buffer(&mut self, c: RenderPassSetIndexBuffer) -> Outcome {
-        let buffer = self.buffers.get(c.buffer)?.id;
+        let buffer = self.buffers.get(c.buffer)?;
+        let (buffer, buffer_size) = (buffer.id, buffer.size);
         let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
-        let (offset, size) = range(c.offset, c.size);
-        let result = device.global.render_pass_set_index_buffer(raw, buffer, index_format(c.format), offset, size);
+        let format = index_format(c.format);
+        if let Some((offset, size)) = aligned_indices(c.offset, c.size) {
+            // What can be wrong with it is wrong with the next one too, which reports it.
+            let _ = device.global.render_pass_set_index_buffer(raw, buffer, format, offset, size);
+        }
+        let (offset, size) = range(c.offset, c.size, buffer_size);
+        let result = device.global.render_pass_set_index_buffer(raw, buffer, format, offset, size);
         device.check("GPURenderPassEncoder.setIndexBuffer", result);
         Ok(())
     }
 
     pub(super) fn render_pass_set_vertex_buffer(&mut self, c: RenderPassSetVertexBuffer) -> Outcome {
-        let buffer = c.buffer.map(|id| self.buffers.get(id).map(|buffer| buffer.id)).transpose()?;
+        let buffer = c.buffer.map(|id| self.buffers.get(id)).transpose()?;
+        let (buffer, buffer_size) = (buffer.map(|buffer| buffer.id), buffer.map_or(0, |buffer| buffer.size));
         let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
-        let (offset, size) = range(c.offset, c.size);
+        let (offset, size) = range(c.offset, c.size, buffer_size);
         let result = device.global.render_pass_set_vertex_buffer(raw, c.slot, buffer, offset, size);
         device.check("GPURenderPassEncoder.setVertexBuffer", result);
         Ok(())
@@ -263,7 +270,51 @@ fn store_op(op: StoreOp) -> wgt::StoreOp {
     }
 }
 
-/// A range of an index or vertex buffer. wgpu has no size of zero, so an empty range becomes an impossible one.
-pub(super) fn range(offset: u64, size: Option<u64>) -> (u64, Option<NonZeroU64>) {
-    (offset, size.and_then(NonZeroU64::new))
+/// A range of an index or vertex buffer, as wgpu takes it. wgpu has no size of zero and reads its absence as the rest of
+/// the buffer, so an empty range becomes the rest at the buffer's end.
+pub(super) fn range(offset: u64, size: Option<u64>, buffer_size: u64) -> (u64, Option<NonZeroU64>) {
+    let end = buffer_size - buffer_size % 4;
+    // A wrong offset is left as it is, for wgpu to refuse.
+    let empty = size == Some(0) && offset <= end && offset.is_multiple_of(4);
+    (if empty { end } else { offset }, size.and_then(NonZeroU64::new))
+}
+
+/// A range to be bound before one of 16-bit indices that starts in the middle of a word.
+///
+/// wgpu-core 30 sets to zeros what of a bound range was never written, and panics at submit when that starts off a word
+/// (`initialize_buffer_memory`), which indices rightly may. The same range from the word's start, bound first, has it
+/// zeroed by then; the binding itself is replaced at once.
+pub(super) fn aligned_indices(offset: u64, size: Option<u64>) -> Option<(u64, Option<NonZeroU64>)> {
+    if offset % 4 != 2 {
+        return None;
+    }
+    let size = match size {
+        None => None,
+        Some(size) => Some(size.checked_add(2)?),
+    };
+    Some((offset - 2, size.and_then(NonZeroU64::new)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indices_off_a_word_are_bound_from_its_start_first() {
+        assert_eq!(aligned_indices(0, Some(6)), None);
+        assert_eq!(aligned_indices(4, None), None);
+        assert_eq!(aligned_indices(3, None), None, "that is an error of its own");
+        assert_eq!(aligned_indices(6, Some(6)), Some((4, NonZeroU64::new(8))));
+        assert_eq!(aligned_indices(2, None), Some((0, None)));
+        assert_eq!(aligned_indices(2, Some(u64::MAX)), None);
+    }
+
+    #[test]
+    fn an_empty_range_stays_empty() {
+        assert_eq!(range(8, Some(4), 64), (8, NonZeroU64::new(4)));
+        assert_eq!(range(8, None, 64), (8, None));
+        assert_eq!(range(8, Some(0), 64), (64, None));
+        assert_eq!(range(68, Some(0), 64), (68, None), "refused by wgpu");
+        assert_eq!(range(3, Some(0), 64), (3, None), "refused by wgpu");
+    }
 }

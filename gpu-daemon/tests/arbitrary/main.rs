@@ -96,8 +96,6 @@ impl Worker {
         let barrier = RequestId(u64::MAX - 1);
         self.push(PopErrorScope { request: barrier, device: DEVICE }.into());
         let _ = self.writer.finish(|bytes| self.batches.send(bytes));
-        let start = std::time::Instant::now();
-        let _slow = scopeguard(start);
         loop {
             let Ok(event) = self.events.recv_timeout(Duration::from_secs(120)) else {
                 return Err(format!("no answer; exit: {:?}", self.process.try_wait()));
@@ -113,17 +111,6 @@ impl Worker {
     }
 }
 
-struct G(std::time::Instant);
-fn scopeguard(s: std::time::Instant) -> G {
-    G(s)
-}
-impl Drop for G {
-    fn drop(&mut self) {
-        if self.0.elapsed().as_millis() > 700 {
-            eprintln!("SLOW {:?}", self.0.elapsed());
-        }
-    }
-}
 impl Drop for Worker {
     fn drop(&mut self) {
         let _ = self.process.kill();

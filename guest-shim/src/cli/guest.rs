@@ -102,7 +102,8 @@ fn exit_code(error: &wasmtime::Error) -> u8 {
     let cause = root_cause(error);
     terminal::error(&format!("the guest trapped: {}", cause.strip_prefix("wasm trap: ").unwrap_or(&cause)));
     if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
-        // Its first line says what ours has said.
+        // Its own first line says what ours has said.
+        eprintln!("wasm backtrace:");
         for line in backtrace.to_string().lines().skip(1) {
             eprintln!("{}", terminal::harmless(line));
         }

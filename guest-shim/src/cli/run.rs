@@ -1,11 +1,6 @@
 //! `airlock run`: one guest, from its file to its exit code.
 
-use std::{
-    env,
-    io::Write as _,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{env, ffi::OsString, io::Write as _, path::Path, time::Instant};
 
 use airlock::{Stats, WasiWebGpuCtx, nanoseconds};
 use clap::{Args, ValueEnum};
@@ -39,7 +34,7 @@ The exit code is the guest's; 134 after a trap, 2 when it could not be started.
 /// process of its own, which ends with it. It has standard streams, and no folder, variable or network that it is not
 /// given.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = "airlock run [OPTIONS] <APP.WASM> [ARGS]...")]
 pub struct Arguments {
     /// Give the guest a variable; without a value, the one of this process
     #[arg(long, value_name = "NAME[=VALUE]")]
@@ -61,12 +56,16 @@ pub struct Arguments {
     /// Compile the component anew instead of using wasmtime's cache
     #[arg(long)]
     no_cache: bool,
-    /// The component
-    #[arg(value_name = "APP.WASM")]
-    file: PathBuf,
-    /// The guest's arguments
-    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<String>,
+    /// The component; everything after it goes to the guest
+    // One list, so that an option after the file is the guest's even where this program has one of that name.
+    #[arg(value_name = "APP.WASM", required = true, trailing_var_arg = true)]
+    command: Vec<OsString>,
+}
+
+impl Arguments {
+    fn file(&self) -> &Path {
+        Path::new(self.command.first().map_or_else(Default::default, OsString::as_os_str))
+    }
 }
 
 /// How `--stats` looks.
@@ -80,7 +79,7 @@ enum StatsFormat {
 
 /// Runs a guest; gives its exit code.
 pub async fn run(arguments: Arguments) -> Result<u8, CliError> {
-    let file = ComponentFile::read(&arguments.file)?;
+    let file = ComponentFile::read(arguments.file())?;
     let wasi = wasi(&arguments)?;
     let starting = file
         .imports_webgpu()
@@ -112,8 +111,11 @@ fn wasi(arguments: &Arguments) -> Result<WasiCtx, CliError> {
     let mut wasi = WasiCtx::builder();
     wasi.inherit_stdio();
     // The name only: where a file lies on this machine is not the guest's business.
-    wasi.arg(arguments.file.file_name().unwrap_or_default().to_string_lossy());
-    wasi.args(&arguments.arguments);
+    wasi.arg(arguments.file().file_name().unwrap_or_default().to_string_lossy());
+    for argument in arguments.command.iter().skip(1) {
+        // WASI's arguments are Unicode.
+        wasi.arg(argument.to_string_lossy());
+    }
     for variable in &arguments.env {
         match variable.split_once('=') {
             Some((name, value)) => wasi.env(name, value),
@@ -160,4 +162,35 @@ fn print(stats: &Stats, format: StatsFormat) -> Result<(), CliError> {
         }
     };
     std::io::stderr().lock().write_all(text.as_bytes()).map_err(|error| CliError::Report { cause: plain(&error) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Line::try_parse_from(line.split(' ')).map(|line| line.arguments)
+    }
+
+    #[test]
+    fn what_follows_the_file_is_the_guests() {
+        let arguments = parse("run --stats a.wasm --stats=json --unknown -x -- y").unwrap();
+        assert_eq!(arguments.stats, Some(StatsFormat::Text));
+        assert_eq!(arguments.file(), Path::new("a.wasm"));
+        assert_eq!(arguments.command[1..], ["--stats=json", "--unknown", "-x", "--", "y"]);
+    }
+
+    #[test]
+    fn mistakes_before_the_file_are_found() {
+        assert!(parse("run").is_err());
+        assert!(parse("run --unknown a.wasm").is_err());
+        assert!(parse("run --stats=xml a.wasm").is_err());
+    }
 }

@@ -1,28 +1,26 @@
 //! The thread that receives events and hands them to whoever waits.
 
-use std::{
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::sync::{Arc, Mutex, mpsc};
 
 use airlock_protocol::{Event, codec, ids::RequestId, transport::EventReceiver};
 
 use super::{DeviceState, Lost, Pending, Reply, Shared, lock};
-use crate::{connect::Lifeline, platform};
-
-/// How long a dead worker's exit status is waited for.
-const EXIT_STATUS_WAIT: Duration = Duration::from_secs(2);
+use crate::{
+    connect::{Lifeline, wait_briefly},
+    platform,
+};
 
 pub(super) struct Receiver {
     pub(super) events: EventReceiver,
     pub(super) shared: Arc<Shared>,
-    pub(super) life: Lifeline,
+    pub(super) life: Arc<Mutex<Lifeline>>,
+    /// Dropped when the thread is done, which tells the session.
+    pub(super) done: mpsc::Sender<()>,
 }
 
 impl Receiver {
     /// Runs until the session ends, whoever ends it.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(self) {
         let mut reason = None;
         while let Ok(bytes) = self.events.recv() {
             match codec::decode_event(&bytes) {
@@ -37,25 +35,19 @@ impl Receiver {
         let reason = reason.unwrap_or_else(|| self.explain());
         tracing::debug!("session over: {reason}");
         self.shared.end(&reason);
-        if let Lifeline::Child(child) = &mut self.life {
-            // A worker that hangs in its driver is not waited for.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        lock(&self.life).cut();
+        drop(self.done);
     }
 
     /// Says how the worker ended.
-    fn explain(&mut self) -> String {
-        let Lifeline::Child(child) = &mut self.life else {
-            return "the GPU daemon closed the connection".to_owned();
-        };
-        let deadline = Instant::now() + EXIT_STATUS_WAIT;
-        loop {
-            match child.try_wait() {
-                Ok(Some(status)) => return format!("the GPU worker is gone: {}", platform::explain_exit(status)),
-                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
-                _ => return "the GPU worker closed the connection".to_owned(),
-            }
+    fn explain(&self) -> String {
+        match &mut *lock(&self.life) {
+            Lifeline::Child(child) => match wait_briefly(child) {
+                Some(status) => format!("the GPU worker is gone: {}", platform::explain_exit(status)),
+                None => "the GPU worker closed the connection".to_owned(),
+            },
+            Lifeline::Socket(_) => "the GPU daemon closed the connection".to_owned(),
+            Lifeline::Cut => "the session is closed".to_owned(),
         }
     }
 }
