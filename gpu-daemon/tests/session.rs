@@ -741,7 +741,8 @@ fn a_destroyed_device_is_lost_and_silent() {
         }
         _ => None,
     });
-    assert_eq!(mapped, Some(Err(MapErrorKind::Abort)));
+    // Unless it was done before the destroy came.
+    assert!(matches!(mapped, Some(Ok(()) | Err(MapErrorKind::Abort))), "{mapped:?}");
     assert!(done);
     // Whatever comes later has no errors and gets its answers.
     client.push(PushErrorScope { device: DEVICE, filter: ErrorFilter::Validation });

@@ -24,11 +24,12 @@ pub fn feature(name: FeatureName) -> Option<wgt::Features> {
         FeatureName::Float32Blendable => wgt::Features::FLOAT32_BLENDABLE,
         FeatureName::ClipDistances => wgt::Features::CLIP_DISTANCES,
         FeatureName::DualSourceBlending => wgt::Features::DUAL_SOURCE_BLENDING,
-        FeatureName::Subgroups => wgt::Features::SUBGROUP,
         FeatureName::PrimitiveIndex => wgt::Features::PRIMITIVE_INDEX,
-        FeatureName::TextureFormatsTier1 | FeatureName::TextureFormatsTier2 | FeatureName::TextureComponentSwizzle => {
-            return None;
-        }
+        // wgpu has `Features::SUBGROUP`, but naga 30 refuses the `enable subgroups;` that WGSL asks for.
+        FeatureName::Subgroups
+        | FeatureName::TextureFormatsTier1
+        | FeatureName::TextureFormatsTier2
+        | FeatureName::TextureComponentSwizzle => return None,
     })
 }
 

@@ -175,8 +175,11 @@ impl Session {
 
     pub(super) fn set_viewport(&mut self, c: SetViewport) -> Outcome {
         let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        // WebGPU refuses what is not finite; wgpu compares, which lets NaN through. No viewport has this width.
+        let finite = [c.x, c.y, c.width, c.height, c.min_depth, c.max_depth].iter().all(|value| value.is_finite());
+        let width = if finite { c.width } else { -1.0 };
         let global = &device.global;
-        let result = global.render_pass_set_viewport(raw, c.x, c.y, c.width, c.height, c.min_depth, c.max_depth);
+        let result = global.render_pass_set_viewport(raw, c.x, c.y, width, c.height, c.min_depth, c.max_depth);
         device.check("GPURenderPassEncoder.setViewport", result);
         Ok(())
     }
