@@ -128,6 +128,24 @@ impl WasiWebGpuCtxView<'_> {
         Ok(())
     }
 
+    /// As [`Self::encode_with`], where the other object may be absent.
+    fn encode_with_option<'a, T, O, C>(
+        &mut self,
+        object: &Resource<T>,
+        other: Option<&Resource<O>>,
+        command: impl FnOnce(T::Id, Option<O::Id>) -> C,
+    ) -> wasmtime::Result<()>
+    where
+        T: Based + Send + 'static,
+        O: Based + Send + 'static,
+        C: Into<Command<'a>>,
+    {
+        match other {
+            Some(other) => self.encode_with(object, other, |object, other| command(object, Some(other))),
+            None => self.encode(object, |object| command(object, None)),
+        }
+    }
+
     /// The id by which a command of `device` names an object; `None`, with a validation error raised, when it cannot.
     fn name<T: Based + Send + 'static>(
         &mut self,

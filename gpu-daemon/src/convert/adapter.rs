@@ -127,6 +127,9 @@ pub fn device_limits(granted: &Limits, adapter: &wgt::Limits) -> wgt::Limits {
         max_compute_workgroup_size_y: granted.max_compute_workgroup_size_y,
         max_compute_workgroup_size_z: granted.max_compute_workgroup_size_z,
         max_compute_workgroups_per_dimension: granted.max_compute_workgroups_per_dimension,
+        // wgpu's alone: its default would forbid what the limits above allow together.
+        max_buffers_and_acceleration_structures_per_shader_stage: adapter
+            .max_buffers_and_acceleration_structures_per_shader_stage,
         ..wgt::Limits::defaults().or_worse_values_from(adapter)
     }
 }

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use airlock_protocol::commands::{
-    binding::{
-        BindGroupEntry, BindGroupLayoutEntry, BindingResource, BindingType, BufferBindingType, CreateBindGroup,
-        CreateBindGroupLayout, CreatePipelineLayout, SamplerBindingType, StorageTextureAccess, TextureSampleType,
+use airlock_protocol::{
+    Command,
+    commands::{
+        binding::{
+            BindGroupEntry, BindGroupLayoutEntry, BindingResource, BindingType, BufferBindingType, CreateBindGroup,
+            CreateBindGroupLayout, CreatePipelineLayout, SamplerBindingType, StorageTextureAccess, TextureSampleType,
+        },
+        texture::TextureViewDimension,
     },
-    texture::TextureViewDimension,
+    ids::BindGroupId,
 };
 use wasmtime::component::Resource;
 
@@ -17,7 +21,7 @@ use crate::{
     bindings::webgpu::{self, *},
     functions::called,
     session::DeviceState,
-    shadow,
+    shadow::{self, Based},
 };
 
 impl webgpu::HostGpuBindGroup for WasiWebGpuCtxView<'_> {
@@ -107,6 +111,23 @@ impl WasiWebGpuCtxView<'_> {
         Ok(self.table.push(shadow::BindGroup { base })?)
     }
 
+    /// `set-bind-group` of all three encoders; `offsets` are the data, start and length of its dynamic offsets.
+    pub(super) fn bind<'a, T: Based + Send + 'static, C: Into<Command<'a>>>(
+        &mut self,
+        encoder: &Resource<T>,
+        bind_group: Option<Resource<GpuBindGroup>>,
+        offsets: (Option<Vec<GpuBufferDynamicOffset>>, Option<GpuSize64>, Option<GpuSize32>),
+        command: impl FnOnce(T::Id, Option<BindGroupId>, Vec<u32>) -> C,
+    ) -> wasmtime::Result<Result<(), SetBindGroupError>> {
+        let (data, start, length) = offsets;
+        let offsets = match dynamic_offsets(data, start, length) {
+            Ok(offsets) => offsets,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.encode_with_option(encoder, bind_group.as_ref(), |encoder, group| command(encoder, group, offsets))?;
+        Ok(Ok(()))
+    }
+
     fn binding_resource(
         &mut self,
         resource: &GpuBindingResource,
@@ -153,4 +174,30 @@ fn layout_entry(entry: &GpuBindGroupLayoutEntry) -> BindGroupLayoutEntry {
         (first, more) => BindingType::Invalid { given: u32::from(first.is_some()) + more as u32 },
     };
     BindGroupLayoutEntry { binding: entry.binding, visibility: entry.visibility.to_wire(), ty }
+}
+
+/// The dynamic offsets that a `set-bind-group` names within its data (WebGPU, setBindGroup with a Uint32Array).
+fn dynamic_offsets(
+    data: Option<Vec<u32>>,
+    start: Option<u64>,
+    length: Option<u32>,
+) -> Result<Vec<u32>, SetBindGroupError> {
+    let Some(data) = data else { return Ok(Vec::new()) };
+    if start.is_none() && length.is_none() {
+        return Ok(bounded(data));
+    }
+    let first = start.unwrap_or(0);
+    let from = usize::try_from(first).ok().and_then(|first| data.get(first..));
+    let named = match (from, length) {
+        (Some(rest), Some(length)) => rest.get(..length as usize),
+        (rest, None) => rest,
+        (None, Some(_)) => None,
+    };
+    match named {
+        Some(offsets) => Ok(bounded(offsets.to_vec())),
+        None => Err(SetBindGroupError {
+            kind: SetBindGroupErrorKind::RangeError,
+            message: format!("start {first} and length {length:?} do not lie within {} dynamic offsets", data.len()),
+        }),
+    }
 }

@@ -10,7 +10,7 @@ use airlock_protocol::{
 };
 use wasmtime::component::Resource;
 
-use super::{bounded, object_functions, queue::immediates};
+use super::{object_functions, queue::immediates};
 use crate::{
     WasiWebGpuCtxView,
     bindings::webgpu::{self, *},
@@ -93,26 +93,13 @@ impl webgpu::HostGpuComputePassEncoder for WasiWebGpuCtxView<'_> {
         dynamic_offsets_data_length: Option<GpuSize32>,
     ) -> wasmtime::Result<Result<(), SetBindGroupError>> {
         called!(self, "gpu-compute-pass-encoder.set-bind-group");
-        let offsets =
-            match dynamic_offsets(dynamic_offsets_data, dynamic_offsets_data_start, dynamic_offsets_data_length) {
-                Ok(dynamic_offsets) => dynamic_offsets,
-                Err(error) => return Ok(Err(error)),
-            };
-        match bind_group {
-            Some(bind_group) => self.encode_with(&pass, &bind_group, |pass, bind_group| ComputePassSetBindGroup {
-                pass,
-                index,
-                bind_group: Some(bind_group),
-                dynamic_offsets: offsets,
-            })?,
-            None => self.encode(&pass, |pass| ComputePassSetBindGroup {
-                pass,
-                index,
-                bind_group: None,
-                dynamic_offsets: offsets,
-            })?,
-        }
-        Ok(Ok(()))
+        let offsets = (dynamic_offsets_data, dynamic_offsets_data_start, dynamic_offsets_data_length);
+        self.bind(&pass, bind_group, offsets, |pass, bind_group, dynamic_offsets| ComputePassSetBindGroup {
+            pass,
+            index,
+            bind_group,
+            dynamic_offsets,
+        })
     }
 
     fn set_immediates(
@@ -126,31 +113,5 @@ impl webgpu::HostGpuComputePassEncoder for WasiWebGpuCtxView<'_> {
         called!(self, "gpu-compute-pass-encoder.set-immediates");
         let (offset, data) = immediates(range_offset, &data, data_offset, data_size);
         self.encode(&pass, |pass| ComputePassSetImmediates { pass, offset, data })
-    }
-}
-
-/// The dynamic offsets that a `set-bind-group` names within its data (WebGPU, setBindGroup with a Uint32Array).
-pub(super) fn dynamic_offsets(
-    data: Option<Vec<u32>>,
-    start: Option<u64>,
-    length: Option<u32>,
-) -> Result<Vec<u32>, SetBindGroupError> {
-    let Some(data) = data else { return Ok(Vec::new()) };
-    if start.is_none() && length.is_none() {
-        return Ok(bounded(data));
-    }
-    let first = start.unwrap_or(0);
-    let from = usize::try_from(first).ok().and_then(|first| data.get(first..));
-    let named = match (from, length) {
-        (Some(rest), Some(length)) => rest.get(..length as usize),
-        (rest, None) => rest,
-        (None, Some(_)) => None,
-    };
-    match named {
-        Some(offsets) => Ok(bounded(offsets.to_vec())),
-        None => Err(SetBindGroupError {
-            kind: SetBindGroupErrorKind::RangeError,
-            message: format!("start {first} and length {length:?} do not lie within {} dynamic offsets", data.len()),
-        }),
     }
 }

@@ -12,7 +12,7 @@ use airlock_protocol::{
 };
 use wasmtime::component::Resource;
 
-use super::{bounded, compute_pass::dynamic_offsets, convert::ToWire, object_functions, queue::immediates};
+use super::{bounded, convert::ToWire, object_functions, queue::immediates};
 use crate::{
     WasiWebGpuCtxView,
     bindings::webgpu::{self, *},
@@ -82,26 +82,13 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
         dynamic_offsets_data_length: Option<GpuSize32>,
     ) -> wasmtime::Result<Result<(), SetBindGroupError>> {
         called!(self, "gpu-render-bundle-encoder.set-bind-group");
-        let offsets =
-            match dynamic_offsets(dynamic_offsets_data, dynamic_offsets_data_start, dynamic_offsets_data_length) {
-                Ok(dynamic_offsets) => dynamic_offsets,
-                Err(error) => return Ok(Err(error)),
-            };
-        match bind_group {
-            Some(bind_group) => self.encode_with(&encoder, &bind_group, |encoder, bind_group| BundleSetBindGroup {
-                encoder,
-                index,
-                bind_group: Some(bind_group),
-                dynamic_offsets: offsets,
-            })?,
-            None => self.encode(&encoder, |encoder| BundleSetBindGroup {
-                encoder,
-                index,
-                bind_group: None,
-                dynamic_offsets: offsets,
-            })?,
-        }
-        Ok(Ok(()))
+        let offsets = (dynamic_offsets_data, dynamic_offsets_data_start, dynamic_offsets_data_length);
+        self.bind(&encoder, bind_group, offsets, |encoder, bind_group, dynamic_offsets| BundleSetBindGroup {
+            encoder,
+            index,
+            bind_group,
+            dynamic_offsets,
+        })
     }
 
     fn set_immediates(
@@ -154,18 +141,13 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-bundle-encoder.set-vertex-buffer");
         let offset = offset.unwrap_or(0);
-        match buffer {
-            Some(buffer) => self.encode_with(&encoder, &buffer, |encoder, buffer| BundleSetVertexBuffer {
-                encoder,
-                slot,
-                buffer: Some(buffer),
-                offset,
-                size,
-            }),
-            None => {
-                self.encode(&encoder, |encoder| BundleSetVertexBuffer { encoder, slot, buffer: None, offset, size })
-            }
-        }
+        self.encode_with_option(&encoder, buffer.as_ref(), |encoder, buffer| BundleSetVertexBuffer {
+            encoder,
+            slot,
+            buffer,
+            offset,
+            size,
+        })
     }
 
     fn draw(

@@ -12,7 +12,7 @@ use airlock_protocol::{
 };
 use wasmtime::component::Resource;
 
-use super::{compute_pass::dynamic_offsets, convert::ToWire, object_functions, queue::immediates};
+use super::{convert::ToWire, object_functions, queue::immediates};
 use crate::{
     WasiWebGpuCtxView,
     bindings::webgpu::{self, *},
@@ -131,26 +131,13 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         dynamic_offsets_data_length: Option<GpuSize32>,
     ) -> wasmtime::Result<Result<(), SetBindGroupError>> {
         called!(self, "gpu-render-pass-encoder.set-bind-group");
-        let offsets =
-            match dynamic_offsets(dynamic_offsets_data, dynamic_offsets_data_start, dynamic_offsets_data_length) {
-                Ok(dynamic_offsets) => dynamic_offsets,
-                Err(error) => return Ok(Err(error)),
-            };
-        match bind_group {
-            Some(bind_group) => self.encode_with(&pass, &bind_group, |pass, bind_group| RenderPassSetBindGroup {
-                pass,
-                index,
-                bind_group: Some(bind_group),
-                dynamic_offsets: offsets,
-            })?,
-            None => self.encode(&pass, |pass| RenderPassSetBindGroup {
-                pass,
-                index,
-                bind_group: None,
-                dynamic_offsets: offsets,
-            })?,
-        }
-        Ok(Ok(()))
+        let offsets = (dynamic_offsets_data, dynamic_offsets_data_start, dynamic_offsets_data_length);
+        self.bind(&pass, bind_group, offsets, |pass, bind_group, dynamic_offsets| RenderPassSetBindGroup {
+            pass,
+            index,
+            bind_group,
+            dynamic_offsets,
+        })
     }
 
     fn set_immediates(
@@ -203,16 +190,13 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.set-vertex-buffer");
         let offset = offset.unwrap_or(0);
-        match buffer {
-            Some(buffer) => self.encode_with(&pass, &buffer, |pass, buffer| RenderPassSetVertexBuffer {
-                pass,
-                slot,
-                buffer: Some(buffer),
-                offset,
-                size,
-            }),
-            None => self.encode(&pass, |pass| RenderPassSetVertexBuffer { pass, slot, buffer: None, offset, size }),
-        }
+        self.encode_with_option(&pass, buffer.as_ref(), |pass, buffer| RenderPassSetVertexBuffer {
+            pass,
+            slot,
+            buffer,
+            offset,
+            size,
+        })
     }
 
     fn draw(
