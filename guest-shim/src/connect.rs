@@ -102,9 +102,11 @@ impl Lifeline {
     /// Ends the worker, if it has not ended.
     pub(crate) fn cut(&mut self) {
         if let Lifeline::Child(mut child) = std::mem::replace(self, Lifeline::Cut) {
-            // A worker that hangs in its driver is not waited for.
             let _ = child.kill();
-            let _ = child.wait();
+            if wait_briefly(&mut child).is_none() {
+                // A worker that hangs in its driver is not waited for here, only reaped when it ends.
+                thread::spawn(move || child.wait());
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ use wasmtime::component::ResourceTable;
 
 use crate::{
     connect::{ConnectError, Connection, Daemon},
-    session::{DeviceState, Reply, Session, Tap},
+    session::{DeviceState, News, Reply, Session, Tap},
     stats::{Counters, Stats},
 };
 
@@ -319,8 +319,11 @@ impl WasiWebGpuCtx {
         question: impl FnOnce(RequestId, AdapterId, AdapterSelector<'_>, &mut Session),
     ) -> Option<(u32, AdapterId, oneshot::Receiver<Reply>)> {
         let session = self.session.as_mut()?;
-        let adapter = session.allocate()?;
-        let (request, answer) = session.ask(0)?;
+        let adapter: AdapterId = session.allocate()?;
+        let Some((request, answer)) = session.ask(0) else {
+            session.reclaim(adapter.object());
+            return None;
+        };
         question(request, adapter, self.adapter.selector(), session);
         session.flush();
         self.stats.waits();
@@ -332,14 +335,15 @@ impl WasiWebGpuCtx {
         &mut self,
         session: u32,
         question: impl FnOnce(RequestId, DeviceId) -> Command<'a>,
-    ) -> Option<(DeviceId, oneshot::Receiver<Reply>)> {
+    ) -> Option<(DeviceId, Arc<News>, oneshot::Receiver<Reply>)> {
         let session = self.session(session)?;
-        let device = session.allocate()?;
         let (request, answer) = session.ask(0)?;
+        let device = session.allocate()?;
+        let news = session.watch(device);
         session.send(question(request, device));
         session.flush();
         self.stats.waits();
-        Some((device, answer))
+        Some((device, news, answer))
     }
 
     /// There is no adapter behind this id: it is free without a drop.
@@ -356,10 +360,17 @@ impl WasiWebGpuCtx {
         }
     }
 
-    /// Makes a device known to the thread that receives events.
-    pub(crate) fn watch(&mut self, id: DeviceId, device: &Arc<DeviceState>) {
+    /// There is no device behind this id.
+    pub(crate) fn no_device(&mut self, session: u32, device: DeviceId) {
+        if let Some(session) = self.session(session) {
+            session.forget(device);
+        }
+    }
+
+    /// Frees the id of an object whose create command was not sent.
+    pub(crate) fn reclaim(&mut self, device: &DeviceState, object: Object) {
         if let Some(session) = self.session(device.session) {
-            session.watch(id, device);
+            session.reclaim(object);
         }
     }
 }

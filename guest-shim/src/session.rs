@@ -11,7 +11,7 @@ mod ids;
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak, mpsc},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -61,7 +61,7 @@ struct Pending {
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pending: Mutex<HashMap<u64, Pending>>,
-    devices: Mutex<HashMap<u32, Weak<DeviceState>>>,
+    devices: Mutex<HashMap<u32, Arc<News>>>,
     credit: Mutex<Credit>,
     credited: Condvar,
 }
@@ -210,15 +210,17 @@ impl Session {
         Some((RequestId(request), receiver))
     }
 
-    /// Makes the events of a device reach its state.
-    pub(crate) fn watch(&self, id: DeviceId, device: &Arc<DeviceState>) {
-        lock(&self.shared.devices).insert(id.0, Arc::downgrade(device));
+    /// Gathers the news of a device from before it is asked for, so that none is missed.
+    pub(crate) fn watch(&self, id: DeviceId) -> Arc<News> {
+        let news = Arc::new(News::default());
+        lock(&self.shared.devices).insert(id.0, Arc::clone(&news));
         if let Some(reason) = self.ended() {
-            device.lose(Lost::unknown(&reason));
+            news.lose(Lost::unknown(&reason));
         }
+        news
     }
 
-    /// The device has no objects any more.
+    /// The device was not granted, or has no objects any more.
     pub(crate) fn forget(&self, id: DeviceId) {
         lock(&self.shared.devices).remove(&id.0);
     }

@@ -213,8 +213,23 @@ pub(crate) struct CanvasConfiguration {
 #[derive(Debug)]
 pub(crate) enum MapState {
     Unmapped,
-    Pending(RequestId),
+    Pending {
+        request: RequestId,
+        /// How long the mapped range will be.
+        bytes: usize,
+    },
     Mapped(Mapping),
+}
+
+impl MapState {
+    /// Bytes of the host's memory that the mapping takes, or will.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            MapState::Unmapped => 0,
+            MapState::Pending { bytes, .. } => *bytes,
+            MapState::Mapped(mapping) => mapping.data.len(),
+        }
+    }
 }
 
 /// A mapped range.

@@ -18,7 +18,10 @@ use bincode::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Command, Event, limits::MAX_BATCH};
+use crate::{
+    Command, Event,
+    limits::{MAX_BATCH, MAX_EVENT},
+};
 
 /// Length of a batch's header in bytes.
 pub const BATCH_HEADER: usize = 16;
@@ -104,7 +107,10 @@ pub fn encode_event(event: &Event<'_>, to: &mut Vec<u8>) -> Result<(), EncodeErr
 
 /// Reads one event, which takes all the bytes.
 pub fn decode_event(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
-    let (event, length) = decode::<Event<'_>>(bytes).map_err(|error| DecodeError::Event(error.to_string()))?;
+    // bincode makes room for a string before it looks whether its bytes are there; the limit bounds that.
+    let config = CONFIG.with_limit::<MAX_EVENT>();
+    let (event, length) = bincode::serde::borrow_decode_from_slice::<Event<'_>, _>(bytes, config)
+        .map_err(|error| DecodeError::Event(error.to_string()))?;
     if length != bytes.len() {
         return Err(DecodeError::Trailing { found: bytes.len().saturating_sub(length) });
     }

@@ -34,6 +34,17 @@ pub const MAX_PIECE: u32 = 2 << 20;
 /// it allocates on the GPU.
 pub const MAX_STAGED: u64 = 1 << 30;
 
+/// Bytes of one event, and of all that is read into memory for it. It keeps a broken daemon from making the host
+/// allocate what a length field says.
+pub const MAX_EVENT: usize = 4 << 20;
+
+/// Uncaptured-error streams of one device that get errors; further ones only end with the device.
+pub const MAX_ERROR_STREAMS: usize = 64;
+
+/// Values of `override` declarations of one stage, vertex buffers and color targets of a pipeline, attributes of a vertex
+/// buffer. Above every limit of WebGPU, and small enough for a pipeline to fit a batch.
+pub const MAX_PIPELINE_LIST: usize = 1 << 10;
+
 /// Bytes of one [`MapData`](crate::Event::MapData) event.
 pub const MAP_PIECE: usize = 128 << 10;
 

@@ -191,3 +191,14 @@ fn flipped_bytes_never_panic_and_never_allocate_without_bound() {
         }
     }
 }
+
+#[test]
+fn an_event_with_an_endless_string_is_an_error() {
+    // `Closed` with a reason of 2^45 and 2^63 bytes: nothing may be reserved for them.
+    for length in [1u64 << 45, 1 << 63, u64::MAX] {
+        let mut bytes = vec![1, 253];
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(b"because");
+        assert!(matches!(decode_event(&bytes), Err(DecodeError::Event(_))), "{length}");
+    }
+}

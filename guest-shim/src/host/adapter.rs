@@ -15,7 +15,7 @@ use crate::{
     WasiWebGpuCtxView,
     bindings::webgpu,
     functions::called,
-    session::{DeviceState, Reply},
+    session::{DeviceState, News, Reply},
     shadow,
 };
 
@@ -57,6 +57,7 @@ type RequestDeviceResult = Result<Resource<webgpu::GpuDevice>, webgpu::RequestDe
 struct Asked {
     session: u32,
     device: DeviceId,
+    news: Arc<News>,
     label: String,
     queue_label: String,
     answer: oneshot::Receiver<Reply>,
@@ -77,23 +78,28 @@ impl<T: Send> webgpu::HostGpuAdapterWithStore<T> for WasiWebGpu {
             Ok(asked) => asked,
             Err(error) => return Ok(Err(error)),
         };
-        match asked.answer.await {
-            Ok(Reply::Device(Ok(capabilities))) => accessor.with(|mut access| {
-                let view = access.get();
-                let device = Arc::new(DeviceState::new(asked.session, asked.device, Arc::from(capabilities)));
-                device.set_queue_label(asked.queue_label);
-                view.ctx.watch(asked.device, &device);
-                if let Ok(adapter) = view.table.get_mut(&adapter) {
-                    adapter.consumed = true;
+        let Asked { session, device, news, label, queue_label, answer } = asked;
+        let reply = answer.await;
+        accessor.with(|mut access| {
+            let view = access.get();
+            let error = match reply {
+                Ok(Reply::Device(Ok(capabilities))) => {
+                    let device = Arc::new(DeviceState::new(session, device, Arc::from(capabilities), news));
+                    device.set_queue_label(queue_label);
+                    return Ok(Ok(view.table.push(shadow::Device { device, label })?));
                 }
-                Ok(Ok(view.table.push(shadow::Device { device, label: asked.label })?))
-            }),
-            Ok(Reply::Device(Err(error))) => Ok(Err(match error.kind {
-                RequestDeviceErrorKind::Type => type_error(error.message),
-                RequestDeviceErrorKind::Operation => operation_error(error.message),
-            })),
-            _ => Ok(Err(operation_error(accessor.with(|mut access| access.get().why_no_answer())))),
-        }
+                Ok(Reply::Device(Err(error))) => match error.kind {
+                    RequestDeviceErrorKind::Type => type_error(error.message),
+                    RequestDeviceErrorKind::Operation => operation_error(error.message),
+                },
+                _ => operation_error(view.why_no_answer()),
+            };
+            view.ctx.no_device(session, device);
+            if let Ok(adapter) = view.table.get_mut(&adapter) {
+                adapter.consumed = false;
+            }
+            Ok(Err(error))
+        })
     }
 }
 
@@ -142,7 +148,7 @@ impl WasiWebGpuCtxView<'_> {
             required_limits.extend(value.map(|value| (limit, value)));
         }
         let label = bounded_label(label);
-        let adapter = self.table.get(adapter)?;
+        let adapter = self.table.get_mut(adapter)?;
         if adapter.consumed {
             return Ok(Err(operation_error(
                 "the adapter has given its device already: request an adapter for each device".to_owned(),
@@ -153,8 +159,11 @@ impl WasiWebGpuCtxView<'_> {
             RequestDevice { request, adapter: id, device, label: &label, required_features, required_limits }.into()
         });
         Ok(match asked {
-            Some((device, answer)) => {
-                Ok(Asked { session, device, label, queue_label: bounded_label(queue_label), answer })
+            Some((device, news, answer)) => {
+                // From now on: of two calls at a time, one gets the device.
+                adapter.consumed = true;
+                let queue_label = bounded_label(queue_label);
+                Ok(Asked { session, device, news, label, queue_label, answer })
             }
             None => Err(operation_error(self.why_no_answer())),
         })

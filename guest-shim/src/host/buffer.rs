@@ -43,7 +43,7 @@ impl webgpu::HostGpuBuffer for WasiWebGpuCtxView<'_> {
             // Destroying a device unmaps its buffers (WebGPU, GPUDevice.destroy).
             _ if buffer.base.device.is_destroyed() => GpuBufferMapState::Unmapped,
             MapState::Unmapped => GpuBufferMapState::Unmapped,
-            MapState::Pending(_) => GpuBufferMapState::Pending,
+            MapState::Pending { .. } => GpuBufferMapState::Pending,
             MapState::Mapped(_) => GpuBufferMapState::Mapped,
         })
     }
@@ -65,12 +65,12 @@ impl webgpu::HostGpuBuffer for WasiWebGpuCtxView<'_> {
         called!(self, "gpu-buffer.unmap");
         let buffer = self.table.get_mut(&buffer)?;
         let before = std::mem::replace(&mut buffer.map, MapState::Unmapped);
+        self.ctx.unmapped(before.bytes());
         let (Some(id), device) = (buffer.base.id, Arc::clone(&buffer.base.device)) else { return Ok(Ok(())) };
         match before {
             MapState::Unmapped => {}
-            MapState::Pending(_) => self.ctx.send(&device, UnmapBuffer { buffer: id }),
+            MapState::Pending { .. } => self.ctx.send(&device, UnmapBuffer { buffer: id }),
             MapState::Mapped(mapping) => {
-                self.ctx.unmapped(mapping.data.len());
                 if mapping.mode == MapMode::Write {
                     for range in mapping.written {
                         let offset = mapping.offset + range.start as u64;
@@ -86,10 +86,8 @@ impl webgpu::HostGpuBuffer for WasiWebGpuCtxView<'_> {
 
     fn destroy(&mut self, buffer: Resource<GpuBuffer>) -> wasmtime::Result<()> {
         called!(self, "gpu-buffer.destroy");
-        if let MapState::Mapped(mapping) = std::mem::replace(&mut self.table.get_mut(&buffer)?.map, MapState::Unmapped)
-        {
-            self.ctx.unmapped(mapping.data.len());
-        }
+        let before = std::mem::replace(&mut self.table.get_mut(&buffer)?.map, MapState::Unmapped);
+        self.ctx.unmapped(before.bytes());
         self.encode(&buffer, |buffer| DestroyBuffer { buffer })
     }
 
@@ -129,9 +127,7 @@ impl webgpu::HostGpuBuffer for WasiWebGpuCtxView<'_> {
     }
 
     fn drop(&mut self, buffer: Resource<GpuBuffer>) -> wasmtime::Result<()> {
-        if let MapState::Mapped(mapping) = &self.table.get(&buffer)?.map {
-            self.ctx.unmapped(mapping.data.len());
-        }
+        self.ctx.unmapped(self.table.get(&buffer)?.map.bytes());
         self.release(buffer)
     }
 }
@@ -215,7 +211,7 @@ impl WasiWebGpuCtxView<'_> {
     ) -> wasmtime::Result<Result<Asked, MapAsyncError>> {
         let buffer = self.table.get(resource)?;
         let device = Arc::clone(&buffer.base.device);
-        if matches!(buffer.map, MapState::Pending(_)) {
+        if matches!(buffer.map, MapState::Pending { .. }) {
             return Ok(Err(operation_error("a map of this buffer is pending already".to_owned())));
         }
         let mode = if mode == GpuMapMode::READ {
@@ -248,7 +244,8 @@ impl WasiWebGpuCtxView<'_> {
         // A buffer that is mapped already stays so: the daemon answers with the validation error.
         let buffer = self.table.get_mut(resource)?;
         if matches!(buffer.map, MapState::Unmapped) {
-            buffer.map = MapState::Pending(number);
+            buffer.map = MapState::Pending { request: number, bytes };
+            self.ctx.mapped(bytes);
         }
         Ok(Ok(Asked { number, mode, offset, answer }))
     }
@@ -264,8 +261,9 @@ impl WasiWebGpuCtxView<'_> {
         let Ok(buffer) = self.table.get_mut(resource) else {
             return Err(abort_error("the buffer was dropped".to_owned()));
         };
-        let mine = matches!(buffer.map, MapState::Pending(pending) if pending == number);
+        let mine = matches!(buffer.map, MapState::Pending { request, .. } if request == number);
         if mine {
+            self.ctx.unmapped(buffer.map.bytes());
             buffer.map = MapState::Unmapped;
         }
         match reply {

@@ -65,7 +65,7 @@ impl webgpu::HostGpuCanvasContext for WasiWebGpuCtxView<'_> {
         let Some(configuration) = canvas.configuration.clone() else {
             // WebGPU throws an InvalidStateError here; the interface gives the function no result, so the texture is one
             // of a device that there is not.
-            let nowhere = Arc::new(DeviceState::new(0, DeviceId(0), Arc::default()));
+            let nowhere = Arc::new(DeviceState::new(0, DeviceId(0), Arc::default(), Arc::default()));
             let texture = canvas_texture(width, height, GpuTextureFormat::Bgra8unorm, None, None);
             return self.new_texture(&nowhere, texture);
         };

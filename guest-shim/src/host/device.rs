@@ -274,7 +274,15 @@ impl<T: WasiWebGpuView + 'static> webgpu::HostGpuDeviceWithStore<T> for WasiWebG
             Ok(match depth {
                 Err(_) => Err(empty_stack()),
                 Ok(depth) if depth > MAX_SCOPES as u32 => Ok(None),
-                Ok(_) => Ok(view.ctx.ask(&device, 0, |request| PopErrorScope { request, device: device.id }.into())),
+                Ok(_) => {
+                    let question = |request| PopErrorScope { request, device: device.id }.into();
+                    let answer = view.ctx.ask(&device, 0, question);
+                    if answer.is_none() {
+                        // The daemon's stack still has it.
+                        device.scopes.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Ok(answer)
+                }
             })
         })?;
         let answer = match answer {

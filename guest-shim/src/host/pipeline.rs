@@ -11,11 +11,12 @@ use airlock_protocol::{
     },
     events::{PipelineError, PipelineErrorReason},
     ids::{PipelineLayoutId, RequestId, ShaderModuleId},
+    limits::{MAX_LABEL, MAX_PIPELINE_LIST, cut},
 };
 use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, Resource};
 
-use super::{WasiWebGpu, bounded, convert::ToWire, object_functions};
+use super::{WasiWebGpu, convert::ToWire, object_functions};
 use crate::{
     WasiWebGpuCtxView,
     bindings::webgpu::{self, *},
@@ -139,10 +140,11 @@ impl WasiWebGpuCtxView<'_> {
         let (Some(stage), Some(layout)) = (stage, layout) else {
             return Ok((shadow::ComputePipeline { base: Self::inert(device, label) }, None));
         };
-        let base = self.create(device, label);
+        let mut base = self.create(device, label);
         let answer = self.create_pipeline(device, &base, wait, |pipeline, request, label| {
             CreateComputePipeline { device: device.id, pipeline, request, label, layout, compute: stage.wire() }.into()
         });
+        self.check_sent(&mut base, wait && answer.is_none());
         Ok((shadow::ComputePipeline { base }, answer))
     }
 
@@ -176,7 +178,7 @@ impl WasiWebGpuCtxView<'_> {
         let (fragment_stage, targets) = match fragment {
             Some(fragment) => {
                 let stage = self.stage(fragment.module, fragment.entry_point, fragment.constants, device)?;
-                (Some(stage), bounded(fragment.targets))
+                (Some(stage), short(fragment.targets))
             }
             None => (None, Vec::new()),
         };
@@ -186,13 +188,13 @@ impl WasiWebGpuCtxView<'_> {
         else {
             return Ok((shadow::RenderPipeline { base: Self::inert(device, label) }, None));
         };
-        let vertex_buffers: Vec<_> = bounded(vertex.buffers.unwrap_or_default())
+        let vertex_buffers: Vec<_> = short(vertex.buffers.unwrap_or_default())
             .into_iter()
             .map(|layout| layout.map(vertex_buffer_layout))
             .collect();
         let targets: Vec<_> = targets.iter().map(|target| target.as_ref().map(color_target)).collect();
         let fragment_stage = fragment_stage.flatten();
-        let base = self.create(device, label);
+        let mut base = self.create(device, label);
         let answer = self.create_pipeline(device, &base, wait, |pipeline, request, label| {
             CreateRenderPipeline {
                 device: device.id,
@@ -209,6 +211,7 @@ impl WasiWebGpuCtxView<'_> {
             }
             .into()
         });
+        self.check_sent(&mut base, wait && answer.is_none());
         Ok((shadow::RenderPipeline { base }, answer))
     }
 
@@ -228,6 +231,13 @@ impl WasiWebGpuCtxView<'_> {
         None
     }
 
+    /// Makes a pipeline inert whose question nobody could take: the daemon never made it.
+    fn check_sent<I: airlock_protocol::ids::Id>(&mut self, base: &mut Base<I>, refused: bool) {
+        if refused && let Some(id) = base.id.take() {
+            self.ctx.reclaim(&base.device, id.object());
+        }
+    }
+
     fn stage(
         &mut self,
         module: Resource<GpuShaderModule>,
@@ -240,8 +250,15 @@ impl WasiWebGpuCtxView<'_> {
             Some(record) => self.table.delete(record)?.0,
             None => Default::default(),
         };
+        if constants.len() > MAX_PIPELINE_LIST {
+            let message = format!("{} constants of one stage, more than {MAX_PIPELINE_LIST}", constants.len());
+            self.ctx.invalid(device, &message);
+            return Ok(None);
+        }
+        // No entry point has so long a name: what is cut names none either.
+        let entry_point = entry_point.map(|name| cut(&name, MAX_LABEL).to_owned());
         let module = self.name(&module, device)?;
-        Ok(module.map(|module| Stage { module, entry_point, constants: bounded(constants.into_iter().collect()) }))
+        Ok(module.map(|module| Stage { module, entry_point, constants: constants.into_iter().collect() }))
     }
 
     fn layout_mode(&mut self, layout: &GpuLayoutMode, device: &Arc<DeviceState>) -> wasmtime::Result<Option<Layout>> {
@@ -272,11 +289,17 @@ impl WasiWebGpuCtxView<'_> {
     }
 }
 
+/// A list of a pipeline, no longer than [`MAX_PIPELINE_LIST`]: what remains is still far beyond WebGPU's limits.
+fn short<T>(mut list: Vec<T>) -> Vec<T> {
+    list.truncate(MAX_PIPELINE_LIST);
+    list
+}
+
 fn vertex_buffer_layout(layout: GpuVertexBufferLayout) -> VertexBufferLayout {
     VertexBufferLayout {
         array_stride: layout.array_stride,
         step_mode: layout.step_mode.map_or(VertexStepMode::Vertex, ToWire::to_wire),
-        attributes: bounded(layout.attributes)
+        attributes: short(layout.attributes)
             .into_iter()
             .map(|attribute| VertexAttribute {
                 format: attribute.format.to_wire(),

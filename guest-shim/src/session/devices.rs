@@ -13,7 +13,7 @@ use airlock_protocol::{
     commands::{adapter::Capabilities, error::GpuError},
     events::DeviceLostReason,
     ids::DeviceId,
-    limits::MAX_QUEUED_ERRORS,
+    limits::{MAX_ERROR_STREAMS, MAX_QUEUED_ERRORS},
 };
 
 use super::lock;
@@ -72,7 +72,7 @@ pub(crate) struct ErrorStream {
 }
 
 impl DeviceState {
-    pub(crate) fn new(session: u32, id: DeviceId, capabilities: Arc<Capabilities>) -> Self {
+    pub(crate) fn new(session: u32, id: DeviceId, capabilities: Arc<Capabilities>, news: Arc<News>) -> Self {
         Self {
             session,
             id,
@@ -80,7 +80,7 @@ impl DeviceState {
             destroyed: AtomicBool::new(false),
             scopes: AtomicU32::new(0),
             queue_label: Mutex::default(),
-            news: Arc::default(),
+            news,
         }
     }
 
@@ -100,34 +100,15 @@ impl DeviceState {
         self.destroyed.store(true, Ordering::Relaxed);
     }
 
-    /// Notes the loss; the first reason stays.
-    pub(crate) fn lose(&self, lost: Lost) {
-        self.news.change(|state| {
-            state.lost.get_or_insert_with(|| Arc::new(lost));
-        });
-    }
-
-    /// Queues an error for the guest's stream.
-    pub(crate) fn uncaptured(&self, error: GpuError) {
-        tracing::warn!(device = self.id.0, kind = ?error.kind, "uncaptured error: {}", error.message);
-        self.news.change(|state| {
-            if state.next_stream == 0 {
-                queue(&mut state.early, error);
-                return;
-            }
-            for errors in state.streams.values_mut() {
-                queue(errors, error.clone());
-            }
-        });
-    }
-
     /// Opens a stream; every stream gets every error.
     pub(crate) fn open_stream(&self) -> ErrorStream {
         let mut state = lock(&self.news.0);
         let number = state.next_stream;
         state.next_stream += 1;
         let early = std::mem::take(&mut state.early);
-        state.streams.insert(number, early);
+        if state.streams.len() < MAX_ERROR_STREAMS {
+            state.streams.insert(number, early);
+        }
         ErrorStream { news: Arc::clone(&self.news), number }
     }
 }
@@ -162,6 +143,26 @@ impl Drop for ErrorStream {
 }
 
 impl News {
+    /// Notes the loss; the first reason stays.
+    pub(crate) fn lose(&self, lost: Lost) {
+        self.change(|state| {
+            state.lost.get_or_insert_with(|| Arc::new(lost));
+        });
+    }
+
+    /// Queues an error for the guest's streams.
+    pub(crate) fn uncaptured(&self, error: GpuError) {
+        self.change(|state| {
+            if state.next_stream == 0 {
+                queue(&mut state.early, error);
+                return;
+            }
+            for errors in state.streams.values_mut() {
+                queue(errors, error.clone());
+            }
+        });
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
         let wakers = {
             let mut state = lock(&self.0);

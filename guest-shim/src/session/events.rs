@@ -1,10 +1,13 @@
 //! The thread that receives events and hands them to whoever waits.
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, mpsc},
+};
 
 use airlock_protocol::{Event, codec, ids::RequestId, transport::EventReceiver};
 
-use super::{DeviceState, Lost, Pending, Reply, Shared, lock};
+use super::{Lost, News, Pending, Reply, Shared, lock};
 use crate::{
     connect::{Lifeline, wait_briefly},
     platform,
@@ -21,6 +24,17 @@ pub(super) struct Receiver {
 impl Receiver {
     /// Runs until the session ends, whoever ends it.
     pub(super) fn run(self) {
+        // A panic here, in ipc-channel for example, must not leave the guest waiting.
+        let reason = catch_unwind(AssertUnwindSafe(|| self.receive()))
+            .unwrap_or_else(|_| "what the GPU daemon sent cannot be received".to_owned());
+        tracing::debug!("session over: {reason}");
+        self.shared.end(&reason);
+        lock(&self.life).cut();
+        drop(self.done);
+    }
+
+    /// Receives events to the end of the session; gives the reason of the end.
+    fn receive(&self) -> String {
         let mut reason = None;
         while let Ok(bytes) = self.events.recv() {
             match codec::decode_event(&bytes) {
@@ -32,11 +46,7 @@ impl Receiver {
                 }
             }
         }
-        let reason = reason.unwrap_or_else(|| self.explain());
-        tracing::debug!("session over: {reason}");
-        self.shared.end(&reason);
-        lock(&self.life).cut();
-        drop(self.done);
+        reason.unwrap_or_else(|| self.explain())
     }
 
     /// Says how the worker ended.
@@ -57,9 +67,8 @@ impl Shared {
         match event {
             Event::Welcome | Event::Closed { .. } => {}
             Event::Credit { consumed } => {
-                let mut credit = lock(&self.credit);
-                credit.consumed = credit.consumed.max(consumed);
-                drop(credit);
+                // The ring ignores what cannot be; the next credit then counts again.
+                lock(&self.credit).consumed = consumed;
                 self.credited.notify_all();
             }
             Event::AdapterReply { request, result } => self.answer(request, Reply::Adapter(result)),
@@ -81,13 +90,14 @@ impl Shared {
             Event::ScopePopped { request, result } => self.answer(request, Reply::Scope(result)),
             Event::Report { request, report } => self.answer(request, Reply::Report(report)),
             Event::Uncaptured { device, error } => {
-                if let Some(device) = self.device(device.0) {
-                    device.uncaptured(error);
+                tracing::warn!(device = device.0, kind = ?error.kind, "uncaptured error: {}", error.message);
+                if let Some(news) = self.device(device.0) {
+                    news.uncaptured(error);
                 }
             }
             Event::DeviceLost { device, reason, message } => {
-                if let Some(device) = self.device(device.0) {
-                    device.lose(Lost { reason, message });
+                if let Some(news) = self.device(device.0) {
+                    news.lose(Lost { reason, message });
                 }
             }
         }
@@ -104,17 +114,17 @@ impl Shared {
         }
     }
 
-    fn device(&self, id: u32) -> Option<Arc<DeviceState>> {
-        lock(&self.devices).get(&id)?.upgrade()
+    fn device(&self, id: u32) -> Option<Arc<News>> {
+        lock(&self.devices).get(&id).map(Arc::clone)
     }
 
     /// Ends every wait. The first reason stays.
     pub(super) fn end(&self, reason: &str) {
         lock(&self.credit).ended.get_or_insert_with(|| reason.to_owned());
         self.credited.notify_all();
-        let devices: Vec<_> = lock(&self.devices).values().filter_map(|device| device.upgrade()).collect();
-        for device in devices {
-            device.lose(Lost::unknown(reason));
+        let devices: Vec<_> = lock(&self.devices).values().map(Arc::clone).collect();
+        for news in devices {
+            news.lose(Lost::unknown(reason));
         }
         lock(&self.pending).clear();
     }
