@@ -1,8 +1,8 @@
 //! The objects in the session's slabs: wgpu's ids with their owners, dropped with them.
 
-use std::{ops::Deref, rc::Rc, sync::Arc};
+use std::{any::Any, collections::HashSet, ops::Deref, rc::Rc, sync::Arc};
 
-use airlock_protocol::commands::shader::CompilationMessage;
+use airlock_protocol::{commands::shader::CompilationMessage, ids};
 use wgpu_core::{command, global::Global, id};
 
 use crate::device::Device;
@@ -123,6 +123,43 @@ pub struct RenderBundleEncoder {
     pub valid: bool,
     /// What is found here and not by wgpu, and makes its finish fail.
     pub flaws: Flaws,
+    /// What its commands have named.
+    pub named: Named,
+}
+
+/// What the commands of an unfinished bundle encoder have named. Unlike a pass, wgpu's bundle encoder keeps ids, looks them
+/// up at its finish, and panics at one that is dead by then; so an object that is dropped before is kept until then.
+#[derive(Debug, Default)]
+pub struct Named {
+    ids: HashSet<ids::Object>,
+    kept: Vec<Rc<dyn Any>>,
+    finished: bool,
+}
+
+impl Named {
+    /// A command names an object.
+    pub fn add(&mut self, object: ids::Object) {
+        if !self.finished {
+            self.ids.insert(object);
+        }
+    }
+
+    /// True when a command has named the object, and the finish will look it up.
+    pub fn contains(&self, object: ids::Object) -> bool {
+        self.ids.contains(&object)
+    }
+
+    /// Takes over an object whose id is free from now on, if it was named.
+    pub fn keep(&mut self, object: ids::Object, value: &Rc<dyn Any>) {
+        if self.ids.remove(&object) {
+            self.kept.push(Rc::clone(value));
+        }
+    }
+
+    /// Nothing is looked up any more.
+    pub fn finish(&mut self) {
+        *self = Self { finished: true, ..Self::default() };
+    }
 }
 
 /// What makes a recording invalid although wgpu takes it: the first reason, and groups that do not match.

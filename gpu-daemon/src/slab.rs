@@ -63,6 +63,16 @@ impl<I: Id, T> Slab<I, T> {
         }
     }
 
+    /// All live objects.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().flatten()
+    }
+
+    /// All live objects, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().flatten()
+    }
+
     /// Takes a live object out; its id is free from now on.
     pub fn remove(&mut self, id: I) -> Result<T, Violation> {
         let slot = self.slots.get_mut(id.index() as usize).and_then(Option::take);

@@ -31,7 +31,9 @@ use airlock_protocol::{
             ProgrammableStage,
         },
         queue::{OnSubmittedWorkDone, Submit, WriteBuffer, WriteTexture},
-        render_bundle::{BundleDraw, BundleSetPipeline, CreateRenderBundleEncoder, FinishRenderBundle},
+        render_bundle::{
+            BundleDraw, BundleSetPipeline, BundleSetVertexBuffer, CreateRenderBundleEncoder, FinishRenderBundle,
+        },
         render_pass::{BeginRenderPass, ColorAttachment, EndRenderPass, ExecuteBundles, LoadOp, StoreOp},
         session::{DropObject, ReportStats, Stage},
         shader::{CreateShaderModule, GetCompilationInfo},
@@ -670,6 +672,12 @@ fn a_triangle_is_drawn_by_a_pass_and_by_a_bundle() {
     client.push(BundleSetPipeline { encoder: bundle_encoder, pipeline });
     let encoder = bundle_encoder;
     client.push(BundleDraw { encoder, vertex_count: 3, instance_count: 1, first_vertex: 0, first_instance: 0 });
+    // A guest may drop what it has bound; the numbers then name other objects.
+    let bound = client.create_buffer(9, 64, BufferUsage::VERTEX);
+    client.push(BundleSetVertexBuffer { encoder, slot: 0, buffer: Some(bound), offset: 0, size: None });
+    client.push(DropObject { object: Object::Buffer(bound) });
+    client.push(DropObject { object: Object::RenderPipeline(pipeline) });
+    client.create_buffer(9, 4, BufferUsage::COPY_DST);
     client.push(FinishRenderBundle { encoder: bundle_encoder, bundle, label: "" });
     let read = client.create_buffer(0, 512, BufferUsage::MAP_READ | BufferUsage::COPY_DST);
     let whole = TexelCopyTextureInfo { texture, mip_level: 0, origin: Origin3d::default(), aspect: TextureAspect::All };

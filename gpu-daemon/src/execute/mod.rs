@@ -8,6 +8,7 @@
 //!   (wgpu has bits of its own above WebGPU's);
 //! - vertex attributes so far out that adding their size overflows: `convert::pipeline` brings them within range of the
 //!   comparison that refuses them;
+//! - objects that are dropped between a bundle encoder's command and its finish: `objects::Named` keeps them;
 //! - indirect draws in bundles, which wgpu-core 30 does not check at all: `render_bundle`;
 //! - 16-bit indices that start in the middle of a word that was never written: `render_pass` and `render_bundle`;
 //! - waits for the GPU on one thread beside submits on another: `watch` does not wait inside wgpu;

@@ -45,6 +45,10 @@ impl Session {
         let completions = Arc::clone(&self.completions);
         let callback = move || completions.work_done(ticket);
         device.global.queue_on_submitted_work_done(device.queue, Box::new(callback));
+        // Lost since the look above: its requests were settled before this one came, and wgpu may never call back.
+        if device.is_lost() && !device.is_destroyed() {
+            self.completions.work_done(ticket);
+        }
         self.completions.watch.wake();
         Ok(())
     }

@@ -6,17 +6,20 @@
 
 use std::{borrow::Cow, rc::Rc};
 
-use airlock_protocol::commands::render_bundle::{
-    BundleDraw, BundleDrawIndexed, BundleDrawIndexedIndirect, BundleDrawIndirect, BundleInsertDebugMarker,
-    BundlePopDebugGroup, BundlePushDebugGroup, BundleSetBindGroup, BundleSetImmediates, BundleSetIndexBuffer,
-    BundleSetPipeline, BundleSetVertexBuffer, CreateRenderBundleEncoder, FinishRenderBundle,
+use airlock_protocol::{
+    commands::render_bundle::{
+        BundleDraw, BundleDrawIndexed, BundleDrawIndexedIndirect, BundleDrawIndirect, BundleInsertDebugMarker,
+        BundlePopDebugGroup, BundlePushDebugGroup, BundleSetBindGroup, BundleSetImmediates, BundleSetIndexBuffer,
+        BundleSetPipeline, BundleSetVertexBuffer, CreateRenderBundleEncoder, FinishRenderBundle,
+    },
+    ids::Id,
 };
 use wgpu_core::command::{PassStateError, RenderBundleDescriptor, RenderBundleEncoderDescriptor};
 use wgpu_types as wgt;
 
 use crate::{
     convert::{self, pipeline::index_format, texture::texture_format},
-    objects::{Flaws, Object, RenderBundleEncoder},
+    objects::{Flaws, Named, Object, RenderBundleEncoder},
     session::Session,
     violation::{Outcome, check_list},
 };
@@ -43,13 +46,14 @@ impl Session {
         let (raw, error) = device.global.device_create_render_bundle_encoder(device.id, &descriptor);
         let valid = error.is_none();
         let raw = device.created("GPUDevice.createRenderBundleEncoder", c.label, (raw, error));
-        let encoder = RenderBundleEncoder { raw, device, valid, flaws: Flaws::default() };
+        let encoder = RenderBundleEncoder { raw, device, valid, flaws: Flaws::default(), named: Named::default() };
         self.render_bundle_encoders.insert(c.encoder, encoder)
     }
 
     pub(super) fn bundle_set_pipeline(&mut self, c: BundleSetPipeline) -> Outcome {
         let pipeline = self.render_pipelines.get(c.pipeline)?.id;
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
+        encoder.named.add(c.pipeline.object());
         let result = encoder.device.global.render_bundle_encoder_set_pipeline(&mut encoder.raw, pipeline);
         encoder.check("setPipeline", result);
         Ok(())
@@ -59,6 +63,7 @@ impl Session {
         let buffer = self.buffers.get(c.buffer)?;
         let (buffer, buffer_size) = (buffer.id, buffer.size);
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
+        encoder.named.add(c.buffer.object());
         let (global, format) = (&encoder.device.global, index_format(c.format));
         if let Some((offset, size)) = aligned_indices(c.offset, c.size) {
             let _ = global.render_bundle_encoder_set_index_buffer(&mut encoder.raw, buffer, format, offset, size);
@@ -73,6 +78,9 @@ impl Session {
         let buffer = c.buffer.map(|id| self.buffers.get(id)).transpose()?;
         let (buffer, buffer_size) = (buffer.map(|buffer| buffer.id), buffer.map_or(0, |buffer| buffer.size));
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
+        if let Some(buffer) = c.buffer {
+            encoder.named.add(buffer.object());
+        }
         let (offset, size) = range(c.offset, c.size, buffer_size);
         let global = &encoder.device.global;
         let result = global.render_bundle_encoder_set_vertex_buffer(&mut encoder.raw, c.slot, buffer, offset, size);
@@ -111,6 +119,7 @@ impl Session {
         let buffer = self.buffers.get(c.buffer)?;
         let (buffer, size) = (buffer.id, buffer.size);
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
+        encoder.named.add(c.buffer.object());
         if let Some(reason) = indirect_flaw(c.offset, 16, size) {
             encoder.flaws.add(reason);
             return Ok(());
@@ -124,6 +133,7 @@ impl Session {
         let buffer = self.buffers.get(c.buffer)?;
         let (buffer, size) = (buffer.id, buffer.size);
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
+        encoder.named.add(c.buffer.object());
         if let Some(reason) = indirect_flaw(c.offset, 20, size) {
             encoder.flaws.add(reason);
             return Ok(());
@@ -138,6 +148,9 @@ impl Session {
         check_list(&c.dynamic_offsets)?;
         let group = c.bind_group.map(|id| self.bind_groups.get(id).map(|group| group.id)).transpose()?;
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
+        if let Some(group) = c.bind_group {
+            encoder.named.add(group.object());
+        }
         let (global, offsets) = (&encoder.device.global, &c.dynamic_offsets);
         let result = global.render_bundle_encoder_set_bind_group(&mut encoder.raw, c.index, group, offsets);
         encoder.check("setBindGroup", result);
@@ -170,6 +183,7 @@ impl Session {
             made = device.global.render_bundle_encoder_finish(&mut encoder.raw, &descriptor, None);
             made.1 = None;
         }
+        encoder.named.finish();
         let id = device.created(CALL, c.label, made);
         self.render_bundles.insert(c.bundle, Object { id, device })
     }

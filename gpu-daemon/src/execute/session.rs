@@ -1,6 +1,6 @@
 //! What concerns a whole session: labels and drops of any object, bulk data, statistics.
 
-use std::rc::Rc;
+use std::{any::Any, rc::Rc};
 
 use airlock_protocol::{
     Event,
@@ -58,7 +58,7 @@ impl Session {
             Object::Buffer(id) => {
                 let buffer = self.buffers.remove(id)?;
                 self.completions.end_mapping(id);
-                drop(buffer);
+                self.drop_unless_named(c.object, buffer);
                 Ok(())
             }
             Object::Texture(id) => self.textures.remove(id).map(drop),
@@ -66,10 +66,18 @@ impl Session {
             Object::Sampler(id) => self.samplers.remove(id).map(drop),
             Object::BindGroupLayout(id) => self.bind_group_layouts.remove(id).map(drop),
             Object::PipelineLayout(id) => self.pipeline_layouts.remove(id).map(drop),
-            Object::BindGroup(id) => self.bind_groups.remove(id).map(drop),
+            Object::BindGroup(id) => {
+                let group = self.bind_groups.remove(id)?;
+                self.drop_unless_named(c.object, group);
+                Ok(())
+            }
             Object::ShaderModule(id) => self.shader_modules.remove(id).map(drop),
             Object::ComputePipeline(id) => self.compute_pipelines.remove(id).map(drop),
-            Object::RenderPipeline(id) => self.render_pipelines.remove(id).map(drop),
+            Object::RenderPipeline(id) => {
+                let pipeline = self.render_pipelines.remove(id)?;
+                self.drop_unless_named(c.object, pipeline);
+                Ok(())
+            }
             Object::CommandEncoder(id) => self.command_encoders.remove(id).map(drop),
             Object::CommandBuffer(id) => self.command_buffers.remove(id).map(drop),
             Object::RenderPass(id) => self.render_passes.remove(id).map(drop),
@@ -77,6 +85,16 @@ impl Session {
             Object::RenderBundleEncoder(id) => self.render_bundle_encoders.remove(id).map(drop),
             Object::RenderBundle(id) => self.render_bundles.remove(id).map(drop),
             Object::QuerySet(id) => self.query_sets.remove(id).map(drop),
+        }
+    }
+
+    /// Drops an object, or leaves it to the unfinished bundle encoders that have named it.
+    fn drop_unless_named<T: 'static>(&mut self, object: Object, value: T) {
+        if self.render_bundle_encoders.iter().any(|encoder| encoder.named.contains(object)) {
+            let value: Rc<dyn Any> = Rc::new(value);
+            for encoder in self.render_bundle_encoders.iter_mut() {
+                encoder.named.keep(object, &value);
+            }
         }
     }
 

@@ -72,13 +72,15 @@ impl Session {
     pub(super) fn create_sampler(&mut self, c: CreateSampler<'_>) -> Outcome {
         let device = Rc::clone(self.devices.get(c.device)?);
         self.samplers.vacant(c.sampler)?;
+        // wgpu compares the clamps, which lets NaN through to the driver. It refuses a negative one.
+        let finite = c.lod_min_clamp.is_finite() && c.lod_max_clamp.is_finite();
         let descriptor = SamplerDescriptor {
             label: convert::label(c.label),
             address_modes: c.address_modes.map(address_mode),
             mag_filter: filter_mode(c.mag_filter),
             min_filter: filter_mode(c.min_filter),
             mipmap_filter: mipmap_filter_mode(c.mipmap_filter),
-            lod_min_clamp: c.lod_min_clamp,
+            lod_min_clamp: if finite { c.lod_min_clamp } else { -1.0 },
             lod_max_clamp: c.lod_max_clamp,
             compare: c.compare.map(compare_function),
             anisotropy_clamp: c.max_anisotropy,
