@@ -319,11 +319,7 @@ impl WasiWebGpuCtx {
         question: impl FnOnce(RequestId, AdapterId, AdapterSelector<'_>, &mut Session),
     ) -> Option<(u32, AdapterId, oneshot::Receiver<Reply>)> {
         let session = self.session.as_mut()?;
-        let adapter: AdapterId = session.allocate()?;
-        let Some((request, answer)) = session.ask(0) else {
-            session.reclaim(adapter.object());
-            return None;
-        };
+        let (adapter, request, answer) = session.ask_for()?;
         question(request, adapter, self.adapter.selector(), session);
         session.flush();
         self.stats.waits();
@@ -337,8 +333,7 @@ impl WasiWebGpuCtx {
         question: impl FnOnce(RequestId, DeviceId) -> Command<'a>,
     ) -> Option<(DeviceId, Arc<News>, oneshot::Receiver<Reply>)> {
         let session = self.session(session)?;
-        let (request, answer) = session.ask(0)?;
-        let device = session.allocate()?;
+        let (device, request, answer) = session.ask_for()?;
         let news = session.watch(device);
         session.send(question(request, device));
         session.flush();

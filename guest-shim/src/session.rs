@@ -210,6 +210,18 @@ impl Session {
         Some((RequestId(request), receiver))
     }
 
+    /// Registers a question for an object, with the id that the object will have.
+    pub(crate) fn ask_for<I: Id>(&mut self) -> Option<(I, RequestId, oneshot::Receiver<Reply>)> {
+        let id: I = self.allocate()?;
+        match self.ask(0) {
+            Some((request, answer)) => Some((id, request, answer)),
+            None => {
+                self.reclaim(id.object());
+                None
+            }
+        }
+    }
+
     /// Gathers the news of a device from before it is asked for, so that none is missed.
     pub(crate) fn watch(&self, id: DeviceId) -> Arc<News> {
         let news = Arc::new(News::default());

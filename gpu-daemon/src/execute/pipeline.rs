@@ -51,7 +51,8 @@ impl Session {
         let mut buffers: Vec<_> = c.vertex_buffers.iter().map(|buffer| buffer.as_ref().map(vertex_buffer)).collect();
         // Unused slots at the end do not count towards the limit that vertex buffers share with bind groups (WebGPU,
         // "validating GPURenderPipelineDescriptor"), but wgpu counts them. A list that is too long in itself is left to it.
-        if buffers.len() <= device.global.device_limits(device.id).max_vertex_buffers as usize {
+        let unused_at_the_end = matches!(buffers.last(), Some(None));
+        if unused_at_the_end && buffers.len() <= device.global.device_limits(device.id).max_vertex_buffers as usize {
             buffers.truncate(buffers.iter().rposition(Option::is_some).map_or(0, |last| last.saturating_add(1)));
         }
         let vertex = wgc::VertexState { stage: self.stage_of(&c.vertex)?, buffers: Cow::Owned(buffers) };
