@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use airlock_protocol::{
+    connect::{ConnectError, Connection, Daemon},
     Command, Payload,
     commands::{
         adapter::Capabilities,
@@ -14,11 +15,11 @@ use airlock_protocol::{
     ids::{AdapterId, DeviceId, Id, Object, RequestId},
     limits::{MAX_MAPPED, MAX_MESSAGE, cut},
 };
+use airlock_traces::record::Recorder;
 use tokio::sync::oneshot;
 use wasmtime::component::ResourceTable;
 
 use crate::{
-    connect::{ConnectError, Connection, Daemon},
     session::{DeviceState, News, Reply, Session, Tap},
     stats::{Counters, Stats},
 };
@@ -66,19 +67,19 @@ pub struct WasiWebGpuCtx {
     daemon: Option<Daemon>,
     pub(crate) adapter: AdapterChoice,
     session: Option<Session>,
-    tap: TapSource,
+    taps: TapSources,
     pub(crate) stats: Counters,
     /// Bytes that the guest has mapped; their contents are in this process.
     mapped: u64,
 }
 
-/// Makes the tap of a new session.
+/// Make the taps of a new session, from its number.
 #[derive(Default)]
-struct TapSource(Option<Box<dyn FnMut() -> Box<dyn Tap> + Send>>);
+struct TapSources(Vec<Box<dyn FnMut(u32) -> Box<dyn Tap> + Send>>);
 
-impl fmt::Debug for TapSource {
+impl fmt::Debug for TapSources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "TapSource" } else { "no tap" })
+        write!(f, "{} taps", self.0.len())
     }
 }
 
@@ -87,7 +88,7 @@ impl fmt::Debug for TapSource {
 pub struct WasiWebGpuCtxBuilder {
     daemon: Option<Daemon>,
     adapter: AdapterChoice,
-    tap: TapSource,
+    taps: TapSources,
 }
 
 impl WasiWebGpuCtxBuilder {
@@ -103,10 +104,15 @@ impl WasiWebGpuCtxBuilder {
         self
     }
 
-    /// Shows every batch to a [`Tap`] before it is sent; each session has its own.
-    pub fn tap(mut self, make: impl FnMut() -> Box<dyn Tap> + Send + 'static) -> Self {
-        self.tap = TapSource(Some(Box::new(make)));
+    /// Shows the stream to a [`Tap`]; each session, by its number from 1, has its own. There may be several.
+    pub fn tap(mut self, make: impl FnMut(u32) -> Box<dyn Tap> + Send + 'static) -> Self {
+        self.taps.0.push(Box::new(make));
         self
+    }
+
+    /// Records every session. Drop the recorder after the context.
+    pub fn record(self, recorder: Arc<Recorder>) -> Self {
+        self.tap(move |number| Box::new(recorder.session(number)))
     }
 
     /// Makes the context. Nothing is started yet.
@@ -115,7 +121,7 @@ impl WasiWebGpuCtxBuilder {
             daemon: self.daemon,
             adapter: self.adapter,
             session: None,
-            tap: self.tap,
+            taps: self.taps,
             stats: Counters::default(),
             mapped: 0,
         }
@@ -145,8 +151,9 @@ impl WasiWebGpuCtx {
     pub fn adopt(&mut self, connection: Connection) {
         self.retire();
         self.stats.sessions += 1;
-        let tap = self.tap.0.as_mut().map(|make| make());
-        self.session = Some(Session::start(connection, self.stats.sessions, tap));
+        let number = self.stats.sessions;
+        let taps = self.taps.0.iter_mut().map(|make| make(number)).collect();
+        self.session = Some(Session::start(connection, number, taps));
     }
 
     /// Uses a connection, unless another task has brought one meanwhile.

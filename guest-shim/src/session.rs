@@ -7,11 +7,16 @@
 mod devices;
 mod events;
 mod ids;
+mod tap;
 
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -20,6 +25,7 @@ use airlock_protocol::{
     Command, Payload,
     codec::BatchWriter,
     commands::{adapter::Capabilities, session as wire},
+    connect::{Connection, Lifeline},
     events::{MapError, PipelineError, Report, RequestDeviceError},
     ids::{DeviceId, Id, Object, RequestId},
     limits::{BATCH_TARGET, INLINE_PAYLOAD, MAX_PENDING, MAX_PIECE, MAX_STAGED},
@@ -27,12 +33,12 @@ use airlock_protocol::{
 };
 use tokio::sync::oneshot;
 
-use crate::connect::{Connection, Lifeline};
 use crate::stats::StreamStats;
 
 pub use devices::{DeviceState, Lost};
 pub(crate) use devices::{ErrorStream, News};
 pub(crate) use ids::IdPools;
+pub use tap::{EventTap, Tap};
 
 /// An answer of the daemon's.
 #[derive(Debug)]
@@ -64,6 +70,8 @@ pub(crate) struct Shared {
     devices: Mutex<HashMap<u32, Arc<News>>>,
     credit: Mutex<Credit>,
     credited: Condvar,
+    /// The host itself ends the session.
+    closing: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -78,12 +86,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Sees every batch before it is sent.
-pub trait Tap: Send {
-    /// The bytes of a batch, header included.
-    fn batch(&mut self, bytes: &[u8]);
-}
-
 /// A live session with one worker.
 pub struct Session {
     number: u32,
@@ -94,7 +96,7 @@ pub struct Session {
     ids: IdPools,
     next_request: u64,
     shared: Arc<Shared>,
-    tap: Option<Box<dyn Tap>>,
+    taps: Vec<Box<dyn Tap>>,
     life: Arc<Mutex<Lifeline>>,
     receiver_done: mpsc::Receiver<()>,
     pub(crate) stats: StreamStats,
@@ -111,13 +113,19 @@ impl fmt::Debug for Session {
 
 impl Session {
     /// Takes over a connection. `number` tells this session from the ones before it.
-    pub(crate) fn start(connection: Connection, number: u32, tap: Option<Box<dyn Tap>>) -> Self {
+    pub(crate) fn start(connection: Connection, number: u32, mut taps: Vec<Box<dyn Tap>>) -> Self {
         let Connection { channels, life } = connection;
         let shared = Arc::new(Shared::default());
         let life = Arc::new(Mutex::new(life));
         let (done, receiver_done) = mpsc::channel();
         let receiver =
-            events::Receiver { events: channels.events, shared: Arc::clone(&shared), life: Arc::clone(&life), done };
+            events::Receiver {
+                events: channels.events,
+                shared: Arc::clone(&shared),
+                life: Arc::clone(&life),
+                taps: taps.iter_mut().filter_map(|tap| tap.events()).collect(),
+                done,
+            };
         let spawned = thread::Builder::new().name("airlock-events".to_owned()).spawn(move || receiver.run());
         if let Err(error) = spawned {
             shared.end(&format!("no thread for its events: {error}"));
@@ -130,7 +138,7 @@ impl Session {
             ids: IdPools::default(),
             next_request: 0,
             shared,
-            tap,
+            taps,
             life,
             receiver_done,
             stats: StreamStats::default(),
@@ -183,9 +191,9 @@ impl Session {
         self.stats.batches += 1;
         self.stats.commands += u64::from(self.writer.commands());
         let Some(batches) = &self.batches else { return };
-        let (tap, stats) = (&mut self.tap, &mut self.stats);
+        let (taps, stats) = (&mut self.taps, &mut self.stats);
         self.writer.finish(|bytes| {
-            if let Some(tap) = tap {
+            for tap in taps {
                 tap.batch(bytes);
             }
             stats.stream_bytes += bytes.len() as u64;
@@ -274,6 +282,9 @@ impl Session {
             let seen = lock(&self.shared.credit).consumed;
             self.ring.credit(seen);
             if let Some(start) = self.ring.write(piece) {
+                for tap in &mut self.taps {
+                    tap.piece(start, piece);
+                }
                 return Payload::Shared { start, len };
             }
             // What the daemon must read before there is room may still be in our batch.
@@ -300,6 +311,7 @@ impl Drop for Session {
     /// Closes the channel, which ends the worker, and sees to it that it has ended.
     fn drop(&mut self) {
         self.flush();
+        self.shared.closing.store(true, Ordering::Relaxed);
         self.batches = None;
         let _ = self.receiver_done.recv_timeout(CLOSE_WAIT);
         lock(&self.life).cut();

@@ -117,6 +117,24 @@ pub fn decode_event(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
     Ok(event)
 }
 
+/// Appends a command's bytes, as they stand in a batch.
+pub fn encode_command(command: &Command<'_>, to: &mut Vec<u8>) -> Result<(), EncodeError> {
+    append(command, to)
+}
+
+/// Reads one command, which takes all the bytes.
+pub fn decode_command(bytes: &[u8]) -> Result<Command<'_>, DecodeError> {
+    let (command, length) = decode::<Command<'_>>(bytes).map_err(|error| DecodeError::Command {
+        offset: 0,
+        command: 0,
+        cause: error.to_string(),
+    })?;
+    if length != bytes.len() {
+        return Err(DecodeError::Trailing { found: bytes.len().saturating_sub(length) });
+    }
+    Ok(command)
+}
+
 fn decode<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<(T, usize), BincodeDecode> {
     bincode::serde::borrow_decode_from_slice(bytes, CONFIG)
 }
@@ -185,6 +203,11 @@ impl BatchWriter {
         self.sequence = self.sequence.wrapping_add(1);
         result
     }
+}
+
+/// The sequence number in a batch's header; 0 where there is no whole header, which [`BatchReader::new`] then reports.
+pub fn sequence(bytes: &[u8]) -> u64 {
+    bytes.first_chunk().filter(|_| bytes.len() >= BATCH_HEADER).map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 /// Reads a batch's commands one after the other, borrowing from its bytes.

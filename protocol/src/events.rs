@@ -108,6 +108,54 @@ pub enum Event<'a> {
     },
 }
 
+impl Event<'_> {
+    /// How many kinds of events there are. A trace's header tells it, so that a reader can tell a newer trace from a
+    /// damaged one.
+    pub const KINDS: usize = 15;
+
+    /// The event's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Welcome => "Welcome",
+            Event::Closed { .. } => "Closed",
+            Event::Credit { .. } => "Credit",
+            Event::AdapterReply { .. } => "AdapterReply",
+            Event::AdapterList { .. } => "AdapterList",
+            Event::DeviceReply { .. } => "DeviceReply",
+            Event::MapData { .. } => "MapData",
+            Event::Mapped { .. } => "Mapped",
+            Event::WorkDone { .. } => "WorkDone",
+            Event::PipelineReply { .. } => "PipelineReply",
+            Event::CompilationInfo { .. } => "CompilationInfo",
+            Event::ScopePopped { .. } => "ScopePopped",
+            Event::Uncaptured { .. } => "Uncaptured",
+            Event::DeviceLost { .. } => "DeviceLost",
+            Event::Report { .. } => "Report",
+        }
+    }
+
+    /// The question that the event answers; `None` for what comes unasked.
+    pub fn request(&self) -> Option<RequestId> {
+        match self {
+            Event::AdapterReply { request, .. }
+            | Event::AdapterList { request, .. }
+            | Event::DeviceReply { request, .. }
+            | Event::MapData { request, .. }
+            | Event::Mapped { request, .. }
+            | Event::WorkDone { request }
+            | Event::PipelineReply { request, .. }
+            | Event::CompilationInfo { request, .. }
+            | Event::ScopePopped { request, .. }
+            | Event::Report { request, .. } => Some(*request),
+            Event::Welcome
+            | Event::Closed { .. }
+            | Event::Credit { .. }
+            | Event::Uncaptured { .. }
+            | Event::DeviceLost { .. } => None,
+        }
+    }
+}
+
 /// Why a device was not granted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestDeviceError {

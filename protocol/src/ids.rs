@@ -33,8 +33,33 @@ macro_rules! ids {
         }
 
         impl Kind {
+            /// Every kind.
+            pub const ALL: &'static [Kind] = &[$(Kind::$Kind,)*];
             /// How many kinds there are.
-            pub const COUNT: usize = [$(Kind::$Kind,)*].len();
+            pub const COUNT: usize = Kind::ALL.len();
+
+            /// Its name: `Buffer`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Kind::$Kind => stringify!($Kind),)*
+                }
+            }
+
+            /// The kind whose ids have this type: `BufferId`. It is how a reader that walks a command with serde tells an
+            /// id from any other number.
+            pub fn of_id(type_name: &str) -> Option<Kind> {
+                match type_name {
+                    $(stringify!($Id) => Some(Kind::$Kind),)*
+                    _ => None,
+                }
+            }
+
+            /// The object of this kind with a number.
+            pub fn object(self, index: u32) -> Object {
+                match self {
+                    $(Kind::$Kind => Object::$Kind($Id(index)),)*
+                }
+            }
         }
 
         /// Any object of a session, for the commands that every kind has: label and drop.

@@ -1,4 +1,4 @@
-//! What crosses between the Wasm host and the GPU daemon, and what a trace will hold: the one definition of commands,
+//! What crosses between the Wasm host and the GPU daemon, and what a trace holds: the one definition of commands,
 //! events, ids, limits, their bytes, the handshake and the transport.
 //!
 //! Values are WebGPU's records and enums under WebGPU's names, with defaults resolved by the host. The daemon trusts
@@ -6,11 +6,13 @@
 
 pub mod codec;
 pub mod commands;
+pub mod connect;
 pub mod events;
 pub mod handshake;
 pub mod ids;
 pub mod limits;
 pub mod payload;
+mod platform;
 pub mod transport;
 
 pub use commands::Command;

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::limits::RING_SIZE;
 
-pub use ring::{RingError, RingReader, RingWriter};
+pub use ring::{RingError, RingReader, RingWriter, place as ring_place};
 
 /// What a client sends first: its ends of the channels, and the ring.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,16 +1,26 @@
-//! The command stream as text: one line per command, from the bytes of its batches.
+//! The trace file, its tools, and the replayer.
 //!
-//! A line is the command's number in the session, its name, and its fields:
-//!
-//! ```text
-//! 41 CreateBuffer device=0 buffer=3 label="vertices" size=1024 usage=COPY_DST|VERTEX mapped_at_creation=false
-//! 42 WriteBuffer device=0 buffer=3 offset=0 data=Inline(<1024 bytes>)
-//! ```
-//!
-//! [`notation`] says how values are written, [`CommandLines`] turns batches into lines. Nothing here names a command: a
-//! new one has its line as soon as `airlock-protocol` defines it.
+//! A trace is the command stream of a run as it crossed to the GPU's process, with the events that came back.
+//! [`notation`] says how values are written as text, [`CommandLines`] turns batches into lines. Nothing here names a
+//! command where it need not: a new one has its text, its JSON and its place in every tool as soon as
+//! `airlock-protocol` defines it.
 
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod facts;
+pub mod format;
+pub mod header;
+pub mod index;
 mod lines;
+pub mod node;
 pub mod notation;
+pub mod reader;
+pub mod record;
+pub mod survey;
+pub mod trace;
+pub mod writer;
 
 pub use lines::{CommandLines, LinesError};
+pub use reader::{ReadError, TraceFile};
+pub use trace::Trace;
+pub use writer::TraceWriter;

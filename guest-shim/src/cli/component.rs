@@ -19,6 +19,11 @@ pub struct ComponentFile {
 }
 
 impl ComponentFile {
+    /// Its name without folders.
+    pub fn name(&self) -> String {
+        Path::new(&self.file).file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     /// Reads a file and checks that it is a component with the right version of `wasi:webgpu`, if with any.
     pub fn read(path: &Path) -> Result<Self, CliError> {
         let file = path.display().to_string();

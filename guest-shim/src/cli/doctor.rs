@@ -14,12 +14,12 @@ use std::io::Write as _;
 
 use airlock::Daemon;
 use airlock_protocol::commands::adapter::Capabilities;
+use airlock_traces::cli::terminal::Paint;
 use clap::Args;
 
 use super::{
     error::{CliError, plain},
     gpu::{self, DaemonOption},
-    terminal::Paint,
 };
 use report::{AdapterReport, DaemonReport, Finding, Report, Versions};
 
@@ -95,7 +95,7 @@ async fn look_for_adapters(option: &DaemonOption) -> (DaemonReport, Option<Vec<C
 }
 
 async fn ask(daemon: Daemon) -> Result<Vec<Capabilities>, CliError> {
-    let mut ctx = gpu::context(Some(daemon), None, false);
+    let mut ctx = gpu::context(Some(daemon), None, &gpu::Watch::default());
     // Nothing else waits meanwhile.
     ctx.connect()?;
     ctx.list_adapters().await.ok_or(CliError::WorkerEnded)

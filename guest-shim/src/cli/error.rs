@@ -4,6 +4,7 @@
 use std::io;
 
 use airlock::ConnectError;
+use airlock_traces::cli::ToolError;
 use thiserror::Error;
 
 use super::WEBGPU_VERSION;
@@ -11,6 +12,9 @@ use super::WEBGPU_VERSION;
 /// Why a command cannot do what it is asked.
 #[derive(Debug, Error)]
 pub enum CliError {
+    /// A trace tool says why.
+    #[error(transparent)]
+    Tool(ToolError),
     /// The file cannot be read.
     #[error("cannot read {file}: {}", plain(.cause))]
     Read {
@@ -174,7 +178,7 @@ pub fn plain(error: &io::Error) -> String {
 
 /// What went wrong first, in one line, without what wasmtime wraps around it.
 pub fn root_cause(error: &wasmtime::Error) -> String {
-    super::terminal::one_line(&error.root_cause().to_string())
+    airlock_traces::cli::terminal::one_line(&error.root_cause().to_string())
 }
 
 fn with_extension(file: &str, extension: &str) -> String {

@@ -8,7 +8,7 @@ use airlock_protocol::commands::adapter::{AdapterInfo, Capabilities};
 use clap::Args;
 use tokio::task::JoinHandle;
 
-use super::{error::CliError, print::PrintCommands};
+use super::{error::CliError, print::PrintCommands, record::Recordings};
 
 /// Where workers come from; the same for every subcommand that needs one.
 #[derive(Clone, Debug, Args)]
@@ -28,6 +28,15 @@ impl DaemonOption {
     }
 }
 
+/// Who looks on while the guest and the GPU talk.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    /// Every command is printed.
+    pub print_commands: bool,
+    /// The recordings.
+    pub recordings: Recordings,
+}
+
 /// A context whose worker is on its way.
 #[derive(Debug)]
 pub struct StartingGpu {
@@ -36,7 +45,7 @@ pub struct StartingGpu {
 }
 
 /// Makes a context without a worker.
-pub fn context(daemon: Option<Daemon>, choice: Option<&str>, print_commands: bool) -> WasiWebGpuCtx {
+pub fn context(daemon: Option<Daemon>, choice: Option<&str>, watch: &Watch) -> WasiWebGpuCtx {
     let mut builder = WasiWebGpuCtx::builder();
     if let Some(daemon) = daemon {
         builder = builder.daemon(daemon);
@@ -44,19 +53,19 @@ pub fn context(daemon: Option<Daemon>, choice: Option<&str>, print_commands: boo
     if let Some(choice) = choice {
         builder = builder.adapter(AdapterChoice::parse(choice));
     }
-    if print_commands {
-        builder = builder.tap(|| Box::new(PrintCommands::default()));
+    if watch.print_commands {
+        builder = builder.tap(|_| Box::new(PrintCommands::default()));
     }
-    builder.build()
+    watch.recordings.attach(builder).build()
 }
 
 impl StartingGpu {
     /// Starts a worker and asks for its adapters, in the background.
-    pub fn start(daemon: DaemonOption, choice: Option<String>, print_commands: bool) -> Self {
+    pub fn start(daemon: DaemonOption, choice: Option<String>, watch: Watch) -> Self {
         let text = choice.clone();
         let task = tokio::spawn(async move {
             let daemon = daemon.daemon()?;
-            let mut ctx = context(Some(daemon.clone()), text.as_deref(), print_commands);
+            let mut ctx = context(Some(daemon.clone()), text.as_deref(), &watch);
             // Starting a process and waiting for its first line blocks.
             let connection = tokio::task::spawn_blocking(move || daemon.connect()).await;
             ctx.adopt(connection.map_err(|_| CliError::WorkerEnded)??);

@@ -1,5 +1,6 @@
 //! A guest: what it can reach, how its entry point is found, and how it ends.
 
+use airlock_traces::cli::terminal;
 use airlock::{WasiWebGpuCtx, WasiWebGpuCtxView, WasiWebGpuView};
 use wasmtime::{
     Engine, Store, WasmBacktrace,
@@ -10,7 +11,7 @@ use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView, p2, p3};
 use super::{
     component::ComponentFile,
     error::{CliError, root_cause},
-    imports, terminal,
+    imports,
 };
 
 /// The exit code after a trap: that of a process that SIGABRT ended, as in wasmtime's own command.

@@ -2,6 +2,7 @@
 
 use std::{fmt, io::IsTerminal as _};
 
+use airlock_traces::cli::terminal::Paint;
 use tracing::{Event, Level, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     EnvFilter,
@@ -9,7 +10,6 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use super::terminal::Paint;
 
 /// Starts to write messages of the library and of the crates below it, as `RUST_LOG` wants; warnings by default.
 pub fn start() {

@@ -3,7 +3,10 @@
 //! - `component` tells what a file is before anything is started for it,
 //! - `engine` compiles it, `guest` links and runs it,
 //! - `gpu` starts the worker meanwhile and checks the choice of an adapter,
-//! - `error` has every message for a person's mistake, `terminal` writes them.
+//! - `record` makes the recordings of a run,
+//! - `error` has every message for a person's mistake.
+//!
+//! `replay`, `verify` and `trace` are in the `airlock-traces` crate, beside what they use.
 
 mod component;
 mod doctor;
@@ -14,12 +17,13 @@ mod guest;
 mod imports;
 mod log;
 mod print;
+mod record;
 mod run;
-mod terminal;
 
 use std::{process::ExitCode, sync::LazyLock};
 
 use airlock_protocol::handshake::{PROTOCOL_VERSION, SCHEMA_HASH};
+use airlock_traces::cli::{ToolError, replay, terminal, trace, verify};
 use clap::{Parser, Subcommand};
 
 use error::CliError;
@@ -46,6 +50,9 @@ Examples:
   airlock run app.wasm                          run a guest on the best adapter
   airlock run --dir . app.wasm out.png          with this folder, and an argument
   airlock run --adapter llvmpipe --stats app.wasm
+  airlock run --record bug.airtrace app.wasm    keep what happens between guest and GPU
+  airlock replay bug.airtrace                   do it again, without the guest, and compare
+  airlock trace info bug.airtrace               what is in it?
 
 Environment:
   AIRLOCK_DAEMON      socket of a running `gpu-daemon serve`, as --daemon
@@ -65,6 +72,10 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Replay(replay::Arguments),
+    Verify(verify::Arguments),
+    #[command(subcommand)]
+    Trace(trace::Command),
     Doctor(doctor::Arguments),
 }
 
@@ -76,6 +87,9 @@ pub fn main() -> ExitCode {
         let outcome = match arguments.command {
             Command::Run(arguments) => runtime.block_on(run::run(arguments)),
             Command::Doctor(arguments) => runtime.block_on(doctor::doctor(arguments)),
+            Command::Replay(arguments) => tool(replay::run(arguments)),
+            Command::Verify(arguments) => tool(verify::run(arguments)),
+            Command::Trace(command) => tool(trace::run(command)),
         };
         // A thread that waits for a daemon which says nothing, or for input, must not delay the end.
         runtime.shutdown_background();
@@ -88,6 +102,11 @@ pub fn main() -> ExitCode {
             ExitCode::from(WRONG_USE)
         }
     }
+}
+
+/// A tool's exit code, or its error.
+fn tool(outcome: Result<u8, ToolError>) -> Result<u8, CliError> {
+    outcome.map_err(CliError::Tool)
 }
 
 /// The guest runs on the main thread; one more looks after the GPU while the component is compiled, and after timers

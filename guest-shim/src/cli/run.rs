@@ -11,8 +11,9 @@ use super::{
     component::ComponentFile,
     engine,
     error::{CliError, plain},
-    gpu::{self, DaemonOption, StartingGpu},
+    gpu::{self, DaemonOption, StartingGpu, Watch},
     guest::{Guest, State},
+    record::RecordOptions,
 };
 
 const EXAMPLES: &str = "\
@@ -24,6 +25,7 @@ Examples:
   airlock run --adapter 1 app.wasm             the second adapter of `airlock doctor`
   airlock run --stats=json app.wasm 2>stats    calls, commands, bytes and waits
   airlock run --print-commands app.wasm        what the guest asks of the GPU, as it asks
+  airlock run --record bug.airtrace app.wasm   the same in a file, for `airlock replay`
 
 The exit code is the guest's; 134 after a trap, 2 when it could not be started.
 ";
@@ -53,6 +55,8 @@ pub struct Arguments {
     /// Write every command for the GPU to standard error, one line each
     #[arg(long)]
     print_commands: bool,
+    #[command(flatten)]
+    record: RecordOptions,
     /// Compile the component anew instead of using wasmtime's cache
     #[arg(long)]
     no_cache: bool,
@@ -81,9 +85,10 @@ enum StatsFormat {
 pub async fn run(arguments: Arguments) -> Result<u8, CliError> {
     let file = ComponentFile::read(arguments.file())?;
     let wasi = wasi(&arguments)?;
+    let watch = Watch { print_commands: arguments.print_commands, recordings: arguments.record.start(&file) };
     let starting = file
         .imports_webgpu()
-        .then(|| StartingGpu::start(arguments.daemon.clone(), arguments.adapter.clone(), arguments.print_commands));
+        .then(|| StartingGpu::start(arguments.daemon.clone(), arguments.adapter.clone(), watch.clone()));
 
     let engine = engine::engine(!arguments.no_cache)?;
     let component = engine::compile(&engine, &file)?;
@@ -92,7 +97,7 @@ pub async fn run(arguments: Arguments) -> Result<u8, CliError> {
     drop(file);
     let gpu = match starting {
         Some(starting) => starting.ready().await?,
-        None => gpu::context(None, None, false),
+        None => gpu::context(None, None, &watch),
     };
 
     let mut store = Store::new(&engine, State { wasi, gpu, table: ResourceTable::new() });
@@ -103,6 +108,9 @@ pub async fn run(arguments: Arguments) -> Result<u8, CliError> {
         let stats = Stats { guest_ns: Some(guest_ns), ..stats(&mut store.data_mut().gpu).await };
         print(&stats, format)?;
     }
+    // The session ends first: its last events belong into the recordings.
+    drop(store);
+    watch.recordings.finish();
     Ok(code)
 }
 

@@ -1,7 +1,12 @@
 //! `gpu` and `wgsl-language-features`.
 
-use airlock_protocol::{commands::instance::RequestAdapter, ids::AdapterId};
 use std::sync::Arc;
+
+use airlock_protocol::{
+    commands::instance::RequestAdapter,
+    connect::{ConnectError, Connection, Daemon},
+    ids::AdapterId,
+};
 use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, Resource};
 
@@ -9,7 +14,6 @@ use super::{WasiWebGpu, convert::ToWire};
 use crate::{
     WasiWebGpuCtxView,
     bindings::webgpu,
-    connect::{ConnectError, Connection, Daemon},
     functions::called,
     session::Reply,
     shadow,

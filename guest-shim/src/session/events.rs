@@ -2,64 +2,66 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex, atomic::Ordering, mpsc},
 };
 
-use airlock_protocol::{Event, codec, ids::RequestId, transport::EventReceiver};
+use airlock_protocol::{Event, codec, connect::{CLOSED, Lifeline}, ids::RequestId, transport::EventReceiver};
 
-use super::{Lost, News, Pending, Reply, Shared, lock};
-use crate::{
-    connect::{Lifeline, wait_briefly},
-    platform,
-};
+use super::{EventTap, Lost, News, Pending, Reply, Shared, lock};
 
 pub(super) struct Receiver {
     pub(super) events: EventReceiver,
     pub(super) shared: Arc<Shared>,
     pub(super) life: Arc<Mutex<Lifeline>>,
+    /// They hear of everything first.
+    pub(super) taps: Vec<Box<dyn EventTap>>,
     /// Dropped when the thread is done, which tells the session.
     pub(super) done: mpsc::Sender<()>,
 }
 
 impl Receiver {
     /// Runs until the session ends, whoever ends it.
-    pub(super) fn run(self) {
+    pub(super) fn run(mut self) {
         // A panic here, in ipc-channel for example, must not leave the guest waiting.
         let reason = catch_unwind(AssertUnwindSafe(|| self.receive()))
             .unwrap_or_else(|_| "what the GPU daemon sent cannot be received".to_owned());
         tracing::debug!("session over: {reason}");
+        for tap in &mut self.taps {
+            tap.ended(&reason);
+        }
         self.shared.end(&reason);
         lock(&self.life).cut();
         drop(self.done);
     }
 
     /// Receives events to the end of the session; gives the reason of the end.
-    fn receive(&self) -> String {
+    fn receive(&mut self) -> String {
         let mut reason = None;
         while let Ok(bytes) = self.events.recv() {
             match codec::decode_event(&bytes) {
-                Ok(Event::Closed { reason: why }) => reason = Some(format!("the GPU daemon ended the session: {why}")),
-                Ok(event) => self.shared.dispatch(event),
+                Ok(event) => {
+                    for tap in &mut self.taps {
+                        tap.event(&bytes, &event);
+                    }
+                    match event {
+                        Event::Closed { reason: why } => {
+                            reason = Some(format!("the GPU daemon ended the session: {why}"));
+                        }
+                        event => self.shared.dispatch(event),
+                    }
+                }
                 Err(error) => {
                     reason = Some(format!("the GPU daemon sent what is no event ({error})"));
                     break;
                 }
             }
         }
-        reason.unwrap_or_else(|| self.explain())
+        reason.unwrap_or_else(|| {
+            let closing = self.shared.closing.load(Ordering::Relaxed);
+            if closing { CLOSED.to_owned() } else { lock(&self.life).explain() }
+        })
     }
 
-    /// Says how the worker ended.
-    fn explain(&self) -> String {
-        match &mut *lock(&self.life) {
-            Lifeline::Child(child) => match wait_briefly(child) {
-                Some(status) => format!("the GPU worker is gone: {}", platform::explain_exit(status)),
-                None => "the GPU worker closed the connection".to_owned(),
-            },
-            Lifeline::Socket(_) => "the GPU daemon closed the connection".to_owned(),
-            Lifeline::Cut => "the session is closed".to_owned(),
-        }
-    }
 }
 
 impl Shared {

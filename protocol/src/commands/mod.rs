@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::payload::Payload;
+
 pub mod adapter;
 pub mod binding;
 pub mod buffer;
@@ -40,6 +42,21 @@ macro_rules! commands {
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Command::$Variant(_) => stringify!($Variant),)*
+                }
+            }
+        }
+
+        /// Positions in [`Command::NAMES`], one per variant.
+        #[allow(clippy::enum_variant_names)]
+        enum Number {
+            $($Variant,)*
+        }
+
+        impl Command<'_> {
+            /// The command's number on the wire, and its name's place in [`Command::NAMES`].
+            pub fn number(&self) -> usize {
+                match self {
+                    $(Command::$Variant(_) => Number::$Variant as usize,)*
                 }
             }
         }
@@ -196,4 +213,28 @@ commands! {
     #[serde(borrow)]
     Stage(session::Stage<'a>),
     ReportStats(session::ReportStats),
+}
+
+impl<'a> Command<'a> {
+    /// The bulk data that the command carries, if its kind carries any.
+    pub fn payload(&self) -> Option<&Payload<'a>> {
+        match self {
+            Command::WriteBuffer(c) => Some(&c.data),
+            Command::WriteTexture(c) => Some(&c.data),
+            Command::WriteMapped(c) => Some(&c.data),
+            Command::Stage(c) => Some(&c.data),
+            _ => None,
+        }
+    }
+
+    /// The same, to put other data in its place.
+    pub fn payload_mut(&mut self) -> Option<&mut Payload<'a>> {
+        match self {
+            Command::WriteBuffer(c) => Some(&mut c.data),
+            Command::WriteTexture(c) => Some(&mut c.data),
+            Command::WriteMapped(c) => Some(&mut c.data),
+            Command::Stage(c) => Some(&mut c.data),
+            _ => None,
+        }
+    }
 }

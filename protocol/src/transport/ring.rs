@@ -110,7 +110,7 @@ impl RingReader {
 }
 
 /// Where a piece of `len` bytes starts when `head` bytes precede it: there, or at the ring's next round.
-fn place(head: u64, len: u64) -> u64 {
+pub fn place(head: u64, len: u64) -> u64 {
     let offset = head % SIZE;
     if offset + len > SIZE { head + (SIZE - offset) } else { head }
 }

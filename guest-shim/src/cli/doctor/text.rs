@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::terminal::{Paint, harmless};
+use airlock_traces::cli::terminal::{Paint, harmless};
 
 use super::report::{AdapterReport, Facility, Finding, Report};
 

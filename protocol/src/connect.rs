@@ -1,4 +1,4 @@
-//! Finding and starting the GPU's process.
+//! Finding and starting the GPU's process, for everyone who is a client of it: the Wasm host and the replayer.
 
 use std::{
     env, fmt,
@@ -10,14 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use airlock_protocol::{
-    handshake::{Hello, HelloError},
-    limits::{HELLO_TIMEOUT, MAX_HELLO},
-    transport::{self, ClientChannels, TransportError},
-};
 use thiserror::Error;
 
-use crate::platform;
+use crate::{
+    handshake::{Hello, HelloError},
+    limits::{HELLO_TIMEOUT, MAX_HELLO},
+    platform,
+    transport::{self, ClientChannels, TransportError},
+};
 
 /// The worker's program.
 pub const DAEMON_NAME: &str = if cfg!(windows) { "gpu-daemon.exe" } else { "gpu-daemon" };
@@ -83,13 +83,21 @@ pub enum ConnectError {
 /// A worker, connected.
 #[derive(Debug)]
 pub struct Connection {
-    pub(crate) channels: ClientChannels,
-    pub(crate) life: Lifeline,
+    /// What crosses.
+    pub channels: ClientChannels,
+    /// Ends the worker when it is dropped or cut.
+    pub life: Lifeline,
 }
+
+/// Why a session is over that its client closed.
+pub const CLOSED: &str = "the session is closed";
 
 /// Holds the worker: its standard input ends with this value, and the worker with it.
 #[derive(Debug)]
-pub(crate) enum Lifeline {
+pub struct Lifeline(Life);
+
+#[derive(Debug)]
+enum Life {
     /// Our own child, whose end can be explained.
     Child(Child),
     /// A connection to `serve`.
@@ -99,9 +107,21 @@ pub(crate) enum Lifeline {
 }
 
 impl Lifeline {
+    /// Says how the worker ended, once its channels are closed.
+    pub fn explain(&mut self) -> String {
+        match &mut self.0 {
+            Life::Child(child) => match wait_briefly(child) {
+                Some(status) => format!("the GPU worker is gone: {}", platform::explain_exit(status)),
+                None => "the GPU worker closed the connection".to_owned(),
+            },
+            Life::Socket(_) => "the GPU daemon closed the connection".to_owned(),
+            Life::Cut => CLOSED.to_owned(),
+        }
+    }
+
     /// Ends the worker, if it has not ended.
-    pub(crate) fn cut(&mut self) {
-        if let Lifeline::Child(mut child) = std::mem::replace(self, Lifeline::Cut) {
+    pub fn cut(&mut self) {
+        if let Life::Child(mut child) = std::mem::replace(&mut self.0, Life::Cut) {
             let _ = child.kill();
             if wait_briefly(&mut child).is_none() {
                 // A worker that hangs in its driver is not waited for here, only reaped when it ends.
@@ -139,7 +159,7 @@ impl Daemon {
                     .reader()
                     .map_err(|error| ConnectError::Socket { path: path.display().to_string(), cause: plain(&error) })?;
                 let server = hello(reader, &who)?;
-                Ok(Connection { channels: transport::connect(server)?, life: Lifeline::Socket(socket) })
+                Ok(Connection { channels: transport::connect(server)?, life: Lifeline(Life::Socket(socket)) })
             }
         }
     }
@@ -166,7 +186,7 @@ fn spawn(path: &Path) -> Result<Connection, ConnectError> {
         None => Err(ConnectError::Silent { who, cause: "it has no output".to_owned() }),
     };
     match outcome {
-        Ok(channels) => Ok(Connection { channels, life: Lifeline::Child(child) }),
+        Ok(channels) => Ok(Connection { channels, life: Lifeline(Life::Child(child)) }),
         Err(ConnectError::Silent { who, cause }) => {
             // One that ended by itself has an exit status; the others are ended here, so that nothing is left running.
             let status = wait_briefly(&mut child);
@@ -187,7 +207,7 @@ fn spawn(path: &Path) -> Result<Connection, ConnectError> {
 const EXIT_STATUS_WAIT: Duration = Duration::from_millis(500);
 
 /// The exit status of a worker that has ended or is about to; `None` when it runs on.
-pub(crate) fn wait_briefly(child: &mut Child) -> Option<ExitStatus> {
+fn wait_briefly(child: &mut Child) -> Option<ExitStatus> {
     let deadline = Instant::now() + EXIT_STATUS_WAIT;
     loop {
         match child.try_wait() {

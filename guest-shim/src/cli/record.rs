@@ -1,0 +1,75 @@
+//! `--record` and `--flight-recorder`: the recordings of a run.
+
+use std::{path::PathBuf, sync::Arc};
+
+use airlock::{
+    WasiWebGpuCtxBuilder,
+    record::{Durability, Options, Recorder},
+};
+use airlock_traces::{cli::size::Size, header::{ComponentName, Header}};
+use clap::{Args, ValueEnum};
+
+use super::{WEBGPU_VERSION, component::ComponentFile};
+
+/// What is recorded, and how.
+#[derive(Debug, Args)]
+pub struct RecordOptions {
+    /// Record what happens between the guest and the GPU, for `airlock replay` and `airlock trace`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Stop recording when the file has this size; the run goes on
+    #[arg(long, value_name = "SIZE", requires = "record")]
+    record_limit: Option<Size>,
+    /// Write each batch before it is sent, so that nothing is lost when this process is killed
+    #[arg(long, value_name = "HOW", requires = "record", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "batch")]
+    record_sync: Option<Sync>,
+    /// Keep the bytes of everything that the guest reads back, not only digests and the first 4 KiB
+    #[arg(long, requires = "record")]
+    record_readbacks: bool,
+}
+
+/// How `--record-sync` makes sure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Sync {
+    /// It is written: it survives the end of this process
+    Batch,
+    /// It is on the disk: it survives the end of the machine
+    Disk,
+}
+
+/// The recordings in progress.
+#[derive(Clone, Debug, Default)]
+pub struct Recordings(Vec<Arc<Recorder>>);
+
+impl RecordOptions {
+    /// Begins the recordings that were asked for.
+    pub fn start(&self, file: &ComponentFile) -> Recordings {
+        let mut recorders = Vec::new();
+        if let Some(path) = &self.record {
+            let component = ComponentName::new(&file.name(), &file.bytes);
+            let options = Options {
+                limit: self.record_limit.map(|Size(bytes)| bytes),
+                durability: match self.record_sync {
+                    None => Durability::Window,
+                    Some(Sync::Batch) => Durability::Batch,
+                    Some(Sync::Disk) => Durability::Disk,
+                },
+                readback_bytes: self.record_readbacks,
+                ..Options::new(path.clone(), Header::of_this_program(Some(component), WEBGPU_VERSION))
+            };
+            recorders.push(Arc::new(Recorder::start(options, Box::new(|message| tracing::warn!("{message}")))));
+        }
+        Recordings(recorders)
+    }
+}
+
+impl Recordings {
+    /// Has a context recorded.
+    pub fn attach(&self, builder: WasiWebGpuCtxBuilder) -> WasiWebGpuCtxBuilder {
+        self.0.iter().fold(builder, |builder, recorder| builder.record(Arc::clone(recorder)))
+    }
+
+    /// Closes them.
+    pub fn finish(self) {}
+}

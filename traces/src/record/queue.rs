@@ -1,0 +1,132 @@
+//! The queue between the threads that record and the one that writes: bounded in bytes, and without a wake-up per message.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{Consumer, Message, Said};
+
+/// Bytes that wait to be written. Beyond it the guest waits: its run is recorded whole, or as slow as the disk.
+const MAX_WAITING: usize = 16 << 20;
+
+/// Bytes from which on the writing thread is woken before its time.
+const WAKE_AT: usize = 4 << 20;
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    /// Something waits, or the end has come.
+    filled: Condvar,
+    /// Something was taken or written.
+    emptied: Condvar,
+    start: Instant,
+    window: Duration,
+    /// Each message is written before the next is taken.
+    strict: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    messages: VecDeque<Message>,
+    bytes: usize,
+    pushed: u64,
+    written: u64,
+    /// Nothing more will come.
+    ended: bool,
+    /// Nothing more is taken.
+    stopped: bool,
+}
+
+impl Queue {
+    pub fn new(window: Duration, strict: bool) -> Self {
+        let (filled, emptied) = (Condvar::new(), Condvar::new());
+        Self { state: Mutex::default(), filled, emptied, start: Instant::now(), window, strict }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a message, waiting for room if need be; gives its number.
+    pub fn push(&self, session: u32, what: Said) -> u64 {
+        let weight = what.weight();
+        let mut state = self.lock();
+        while !state.stopped && state.bytes > 0 && state.bytes.saturating_add(weight) > MAX_WAITING {
+            self.filled.notify_one();
+            state = self.emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.stopped {
+            return 0;
+        }
+        let time = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        state.messages.push_back(Message { session, time, what });
+        state.bytes = state.bytes.saturating_add(weight);
+        state.pushed += 1;
+        if self.strict || state.bytes >= WAKE_AT {
+            self.filled.notify_one();
+        }
+        state.pushed
+    }
+
+    /// Waits until a message is written.
+    pub fn wait_for(&self, number: u64) {
+        let mut state = self.lock();
+        while !state.stopped && state.written < number {
+            state = self.emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Nothing more will come.
+    pub fn end(&self) {
+        self.lock().ended = true;
+        self.filled.notify_all();
+    }
+
+    /// Nothing more is taken, and nobody waits.
+    pub fn stop(&self) {
+        let mut state = self.lock();
+        state.stopped = true;
+        state.messages = VecDeque::new();
+        state.bytes = 0;
+        self.emptied.notify_all();
+    }
+
+    /// Feeds a consumer until the end.
+    pub fn consume(&self, mut consumer: Box<dyn Consumer>) {
+        loop {
+            let (messages, pushed, ended) = self.take();
+            let settle = self.strict && !messages.is_empty();
+            let alive = messages.into_iter().all(|message| consumer.message(message)) && consumer.settle(settle);
+            if !alive {
+                self.stop();
+                return;
+            }
+            let mut state = self.lock();
+            state.written = pushed;
+            self.emptied.notify_all();
+            if ended && state.messages.is_empty() {
+                drop(state);
+                consumer.finish();
+                self.stop();
+                return;
+            }
+        }
+    }
+
+    /// Waits for messages, at most for half a window: the consumer writes what is older than a whole one.
+    fn take(&self) -> (VecDeque<Message>, u64, bool) {
+        let state = self.lock();
+        let idle = |state: &mut State| {
+            !state.ended && if self.strict { state.messages.is_empty() } else { state.bytes < WAKE_AT }
+        };
+        let (mut state, _) =
+            self.filled.wait_timeout_while(state, self.window / 2, idle).unwrap_or_else(PoisonError::into_inner);
+        state.bytes = 0;
+        let messages = std::mem::take(&mut state.messages);
+        // There is room again, though what was taken is still being written: twice the bound is held at most.
+        self.emptied.notify_all();
+        (messages, state.pushed, state.ended)
+    }
+}
