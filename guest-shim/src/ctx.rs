@@ -3,7 +3,6 @@
 use std::{fmt, sync::Arc};
 
 use airlock_protocol::{
-    connect::{ConnectError, Connection, Daemon},
     Command, Payload,
     commands::{
         adapter::Capabilities,
@@ -11,6 +10,7 @@ use airlock_protocol::{
         instance::{AdapterSelector, ListAdapters},
         session::ReportStats,
     },
+    connect::{ConnectError, Connection, Daemon},
     events::Report,
     ids::{AdapterId, DeviceId, Id, Object, RequestId},
     limits::{MAX_MAPPED, MAX_MESSAGE, cut},

@@ -19,11 +19,11 @@ mod shadow;
 mod stats;
 
 pub use airlock_protocol::connect::{ConnectError, Connection, DAEMON_NAME, DAEMON_VARIABLE, Daemon};
+/// Recording of what crosses.
+pub use airlock_traces::record;
 pub use ctx::{AdapterChoice, WasiWebGpuCtx, WasiWebGpuCtxBuilder, WasiWebGpuCtxView, WasiWebGpuView};
 pub use functions::FUNCTIONS;
 pub use host::{WasiWebGpu, add_to_linker};
 pub use session::{EventTap, Tap};
-/// Recording of what crosses.
-pub use airlock_traces::record;
 pub use shadow::CanvasContext;
 pub use stats::{Count, MAY_WAIT, Stats, nanoseconds};

@@ -118,14 +118,13 @@ impl Session {
         let shared = Arc::new(Shared::default());
         let life = Arc::new(Mutex::new(life));
         let (done, receiver_done) = mpsc::channel();
-        let receiver =
-            events::Receiver {
-                events: channels.events,
-                shared: Arc::clone(&shared),
-                life: Arc::clone(&life),
-                taps: taps.iter_mut().filter_map(|tap| tap.events()).collect(),
-                done,
-            };
+        let receiver = events::Receiver {
+            events: channels.events,
+            shared: Arc::clone(&shared),
+            life: Arc::clone(&life),
+            taps: taps.iter_mut().filter_map(|tap| tap.events()).collect(),
+            done,
+        };
         let spawned = thread::Builder::new().name("airlock-events".to_owned()).spawn(move || receiver.run());
         if let Err(error) = spawned {
             shared.end(&format!("no thread for its events: {error}"));

@@ -70,8 +70,5 @@ pub fn makes_object(name: &str) -> bool {
 
 /// True for a command that has a label.
 pub fn has_label(name: &str) -> bool {
-    makes_object(name)
-        || name == "SetLabel"
-        || name.ends_with("PushDebugGroup")
-        || name.ends_with("InsertDebugMarker")
+    makes_object(name) || name == "SetLabel" || name.ends_with("PushDebugGroup") || name.ends_with("InsertDebugMarker")
 }

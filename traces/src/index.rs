@@ -93,8 +93,7 @@ impl Index {
             body.clear();
             body.push(marker.kind as u8);
             body.extend(marker.command.to_le_bytes());
-            let (kind, index) =
-                marker.object.map_or((u8::MAX, 0), |object| (object.kind() as u8, object.describe().1));
+            let (kind, index) = marker.object.map_or((u8::MAX, 0), |object| (object.kind() as u8, object.describe().1));
             body.push(kind);
             body.extend(index.to_le_bytes());
             body.extend(marker.text.as_bytes());

@@ -5,6 +5,7 @@
 //! command where it need not: a new one has its text, its JSON and its place in every tool as soon as
 //! `airlock-protocol` defines it.
 
+pub mod analysis;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod facts;
@@ -16,6 +17,7 @@ pub mod node;
 pub mod notation;
 pub mod reader;
 pub mod record;
+pub mod replay;
 pub mod survey;
 pub mod trace;
 pub mod writer;

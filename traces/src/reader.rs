@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::{
     format::{
-        Body, CHUNK_HEADER, ChunkHeader, ChunkKind, Cursor, Digest, FormatError, PREAMBLE, PAYLOAD_HEADER, Record,
+        Body, CHUNK_HEADER, ChunkHeader, ChunkKind, Cursor, Digest, FormatError, PAYLOAD_HEADER, PREAMBLE, Record,
         Records, SKIPPABLE, check_preamble, read_payload,
     },
     header::{DeviceRecord, Header},
@@ -147,7 +147,8 @@ impl TraceFile {
             cache: Mutex::default(),
         };
         let (_, contents) = file.chunk_at(PREAMBLE as u64)?;
-        file.header = serde_json::from_slice(&contents).map_err(|error| damaged(PREAMBLE as u64, &error.to_string()))?;
+        file.header =
+            serde_json::from_slice(&contents).map_err(|error| damaged(PREAMBLE as u64, &error.to_string()))?;
         match file.read_index() {
             Some(index) => {
                 (file.index, file.closed, file.whole) = (index, true, len);
@@ -204,9 +205,7 @@ impl TraceFile {
         self.index.markers = std::mem::take(&mut survey.markers);
         self.index.totals = survey.totals();
         // An index that is there without its footer says nothing that the scan has not found.
-        self.index.chunks.retain(|chunk| {
-            ![ChunkKind::Index as u8, ChunkKind::Footer as u8].contains(&chunk.kind)
-        });
+        self.index.chunks.retain(|chunk| ![ChunkKind::Index as u8, ChunkKind::Footer as u8].contains(&chunk.kind));
         Ok(())
     }
 
@@ -225,8 +224,7 @@ impl TraceFile {
                 let mut rest = Cursor(&contents);
                 while !rest.0.is_empty() {
                     let at = contents.len().saturating_sub(rest.0.len()).saturating_add(PAYLOAD_HEADER);
-                    let (digest, bytes) =
-                        read_payload(&mut rest).ok_or_else(|| damaged(offset, "a payload is cut"))?;
+                    let (digest, bytes) = read_payload(&mut rest).ok_or_else(|| damaged(offset, "a payload is cut"))?;
                     let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
                     if self.index.payloads.len() < MAX_PAYLOADS {
                         let place = Place { chunk: number, at: length(at), len: length(bytes.len()) };

@@ -127,8 +127,7 @@ const MADE: u64 = 1 << 62;
 impl Trace {
     /// Takes a file apart. Payloads stay in the file.
     pub fn load(file: &Arc<TraceFile>) -> Result<Self, ReadError> {
-        let mut trace =
-            Self { header: file.header().clone(), blobs: Blobs::of(Arc::clone(file)), ..Self::default() };
+        let mut trace = Self { header: file.header().clone(), blobs: Blobs::of(Arc::clone(file)), ..Self::default() };
         for entry in file.entries() {
             let entry = entry?;
             match entry.what {

@@ -1,7 +1,7 @@
 //! A guest: what it can reach, how its entry point is found, and how it ends.
 
-use airlock_traces::cli::terminal;
 use airlock::{WasiWebGpuCtx, WasiWebGpuCtxView, WasiWebGpuView};
+use airlock_traces::cli::terminal;
 use wasmtime::{
     Engine, Store, WasmBacktrace,
     component::{Component, Linker, ResourceTable},

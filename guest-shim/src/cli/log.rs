@@ -10,7 +10,6 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-
 /// Starts to write messages of the library and of the crates below it, as `RUST_LOG` wants; warnings by default.
 pub fn start() {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();

@@ -6,7 +6,10 @@ use airlock::{
     WasiWebGpuCtxBuilder,
     record::{Durability, Options, Recorder},
 };
-use airlock_traces::{cli::size::Size, header::{ComponentName, Header}};
+use airlock_traces::{
+    cli::size::Size,
+    header::{ComponentName, Header},
+};
 use clap::{Args, ValueEnum};
 
 use super::{WEBGPU_VERSION, component::ComponentFile};

@@ -11,13 +11,7 @@ use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, Resource};
 
 use super::{WasiWebGpu, convert::ToWire};
-use crate::{
-    WasiWebGpuCtxView,
-    bindings::webgpu,
-    functions::called,
-    session::Reply,
-    shadow,
-};
+use crate::{WasiWebGpuCtxView, bindings::webgpu, functions::called, session::Reply, shadow};
 
 /// WGSL language features that naga 30 implements (`naga::front::wgsl::ImplementedLanguageExtension`). They are the
 /// daemon's, and known without asking it because host and daemon are of one release.

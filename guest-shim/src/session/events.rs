@@ -5,7 +5,12 @@ use std::{
     sync::{Arc, Mutex, atomic::Ordering, mpsc},
 };
 
-use airlock_protocol::{Event, codec, connect::{CLOSED, Lifeline}, ids::RequestId, transport::EventReceiver};
+use airlock_protocol::{
+    Event, codec,
+    connect::{CLOSED, Lifeline},
+    ids::RequestId,
+    transport::EventReceiver,
+};
 
 use super::{EventTap, Lost, News, Pending, Reply, Shared, lock};
 
@@ -61,7 +66,6 @@ impl Receiver {
             if closing { CLOSED.to_owned() } else { lock(&self.life).explain() }
         })
     }
-
 }
 
 impl Shared {

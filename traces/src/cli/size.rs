@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn sizes_are_read_and_written() {
-        for (text, bytes) in [("0", 0), ("4096", 4096), ("64K", 65536), ("10MiB", 10 << 20), ("1g", 1 << 30), ("5b", 5)] {
+        for (text, bytes) in [("0", 0), ("4096", 4096), ("64K", 65536), ("10MiB", 10 << 20), ("1g", 1 << 30), ("5b", 5)]
+        {
             assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
         }
         for text in ["", "M", "1X", "-1", "1.5M", "99999999999999999999", "20000000T"] {

@@ -185,11 +185,7 @@ impl ser::Serializer for ToNode {
         Ok(Node::Variant(variant.into(), None))
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<Node, NodeError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<Node, NodeError> {
         Ok(match value.serialize(self)? {
             Node::Unsigned(number) => Node::Id(name, number),
             other => other,

@@ -107,25 +107,23 @@ impl Consumer for FileConsumer {
         self.since.get_or_insert_with(Instant::now);
         let Message { session, time, what } = message;
         self.last = (session, time);
-        self.write(|writer, readbacks| {
-            match what {
-                Said::Piece { start, bytes } => return writer.piece(session, time, start, &bytes),
-                Said::MapData { request, bytes } => {
+        self.write(|writer, readbacks| match what {
+            Said::Piece { start, bytes } => return writer.piece(session, time, start, &bytes),
+            Said::MapData { request, bytes } => {
+                let mut store = |digest: Digest, bytes: &[u8]| writer.payload(digest, bytes);
+                return readbacks.add(session, request, &bytes, &mut store);
+            }
+            Said::Body(body) => {
+                if let Body::Event(bytes) = &body {
                     let mut store = |digest: Digest, bytes: &[u8]| writer.payload(digest, bytes);
-                    return readbacks.add(session, request, &bytes, &mut store);
-                }
-                Said::Body(body) => {
-                    if let Body::Event(bytes) = &body {
-                        let mut store = |digest: Digest, bytes: &[u8]| writer.payload(digest, bytes);
-                        if let Some(readback) = readbacks.complete(session, bytes, &mut store)? {
-                            writer.record(Record { session, time, body: Body::Readback(readback) })?;
-                        }
+                    if let Some(readback) = readbacks.complete(session, bytes, &mut store)? {
+                        writer.record(Record { session, time, body: Body::Readback(readback) })?;
                     }
-                    if let Body::End(_) = &body {
-                        readbacks.end(session);
-                    }
-                    writer.record(Record { session, time, body })
                 }
+                if let Body::End(_) = &body {
+                    readbacks.end(session);
+                }
+                writer.record(Record { session, time, body })
             }
         })
     }

@@ -131,7 +131,9 @@ impl Recorder {
     pub fn start(options: Options, notice: Notice) -> Self {
         let strict = options.durability != Durability::Window;
         let window = options.window;
-        Self::with(window, strict, move || file::FileConsumer::new(options, notice).map(|consumer| Box::new(consumer) as _))
+        Self::with(window, strict, move || {
+            file::FileConsumer::new(options, notice).map(|consumer| Box::new(consumer) as _)
+        })
     }
 
     /// Begins with any consumer, which is made on the recorder's thread.

@@ -1,0 +1,130 @@
+//! What a replay found.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use serde::Serialize;
+
+use crate::header::Adapter;
+
+/// What a replay found. As JSON for scripts, as text with `Display`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Commands that were sent.
+    pub commands: u64,
+    /// Events that were compared.
+    pub events: u64,
+    /// Readbacks that were compared, wholly or in part.
+    pub readbacks: u64,
+    /// The adapter of the recorded run, if it got one.
+    pub recorded_adapter: Option<Adapter>,
+    /// The adapter of this replay.
+    pub adapter: Option<Adapter>,
+    /// What was not compared, and why.
+    pub not_compared: Vec<NotCompared>,
+    /// What differs as it may on another adapter or from another version.
+    pub differing: Vec<Differing>,
+    /// Wall time of the replay.
+    pub time: Duration,
+}
+
+/// How a replay ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every event was as recorded.
+    Same,
+    /// An event was not as recorded, or missing, or one came that was not recorded.
+    Diverged(Box<Divergence>),
+    /// The worker ended by itself.
+    Crashed {
+        /// The last command that is known to have been executed.
+        after: Option<u64>,
+        /// The first command that may not have been.
+        command: Option<u64>,
+        /// That command's name and objects.
+        what: String,
+        /// How the worker ended.
+        reason: String,
+    },
+    /// An answer did not come in time.
+    Hung {
+        /// The command that asks.
+        command: Option<u64>,
+        /// What was waited for.
+        what: String,
+    },
+}
+
+/// The first event that is not as recorded.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Divergence {
+    /// The command, by its number in the trace; `None` where it is not known which.
+    pub command: Option<u64>,
+    /// Its name.
+    pub name: String,
+    /// The objects that it names, with their labels: `Buffer 3 "positions"`.
+    pub objects: Vec<String>,
+    /// What differs, in a few words: `readback`, `Uncaptured`.
+    pub what: String,
+    /// The recorded value.
+    pub expected: String,
+    /// The value in this replay.
+    pub found: String,
+    /// Digest of what was read back in this replay, for a readback.
+    pub digest: Option<String>,
+}
+
+/// Something that was not compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotCompared {
+    /// The command.
+    pub command: u64,
+    /// What: `bytes 0..16 of Buffer 3 "timestamps"`.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Something that differs as it may.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Differing {
+    /// The command.
+    pub command: Option<u64>,
+    /// What.
+    pub what: String,
+    /// Why it may.
+    pub why: String,
+}
+
+/// How much the values of a readback may differ from the recorded ones.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tolerance {
+    /// Each byte by so much: for pictures with 8 bits a channel.
+    Bytes(u8),
+    /// Each 32-bit float by so much, absolute or relative to the larger of the two.
+    F32(f32),
+}
+
+impl FromStr for Tolerance {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = match text.strip_prefix("f32:") {
+            Some(float) => float.parse().ok().filter(|value: &f32| *value >= 0.0).map(Tolerance::F32),
+            None => text.parse().ok().map(Tolerance::Bytes),
+        };
+        parsed.ok_or_else(|| "a tolerance is a number for bytes (2), or f32:NUMBER for floats (f32:1e-5)".to_owned())
+    }
+}
+
+impl fmt::Display for Tolerance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Tolerance::Bytes(value) => write!(f, "{value}"),
+            Tolerance::F32(value) => write!(f, "f32:{value:e}"),
+        }
+    }
+}
