@@ -1,0 +1,82 @@
+//! Many small draws: a bind group and a draw per pixel, 2000 pixels a pass, and one submit per pass. There is next to
+//! nothing for the GPU to do, so that the time is that of the calls.
+//!
+//! The CPU knows which value each pixel gets from the last pass, and any difference ends the guest with exit code 1.
+
+use guest_support::gpu::{GpuBindingResource, GpuBufferUsage, GpuTextureFormat, GpuTextureUsage};
+use guest_support::passes::{color_attachment, color_target, render_descriptor, render_pass};
+use guest_support::{ErrorScopes, Failure, Gpu, Outcome, env, fail, outln};
+
+guest_support::main!(run);
+
+const USAGE: &str = "draws [PASSES] [DRAWS]    (50 passes of 2000 draws by default)";
+const SIZE: u32 = 64;
+/// What the bind groups hold; a draw takes the next one in turn.
+const VALUES: [u32; 4] = [1, 20, 300, 4000];
+
+async fn run() -> Outcome {
+    let args = env::args();
+    let passes: u32 = env::number_or(&args, 0, "PASSES", 50, USAGE)?;
+    let draws: u32 = env::number_or(&args, 1, "DRAWS", 2000, USAGE)?;
+    if args.len() > 2 || passes == 0 || draws == 0 || draws > SIZE * SIZE {
+        return Err(Failure::usage(format!("PASSES is above 0, DRAWS from 1 to {}", SIZE * SIZE), USAGE));
+    }
+    let gpu = Gpu::request("draws").await?;
+    outln!("adapter: {}", gpu.adapter_name());
+
+    let module = gpu.shader("draws", include_str!("draws.wgsl")).await?;
+    let target = color_target(GpuTextureFormat::Rgba32uint);
+    let pipeline = gpu.render_pipeline(render_descriptor("draws", &module, target)).await?;
+    let scopes = ErrorScopes::open(&gpu.device);
+    let usage = GpuTextureUsage::RENDER_ATTACHMENT | GpuTextureUsage::COPY_SRC;
+    let picture = gpu.texture("picture", SIZE, SIZE, GpuTextureFormat::Rgba32uint, usage);
+    let view = picture.create_view(None);
+    let layout = pipeline.get_bind_group_layout(0);
+    let mut groups = Vec::new();
+    for value in VALUES {
+        let buffer = gpu.buffer_with("value", &[value, value + 1, 0, 7], GpuBufferUsage::UNIFORM)?;
+        groups.push(gpu.bind_group(&layout, vec![GpuBindingResource::GpuBuffer(&buffer)]));
+    }
+
+    let watch = env::Stopwatch::start();
+    for pass_number in 0..passes {
+        let encoder = gpu.encoder("draws");
+        let pass = render_pass(&encoder, "draws", vec![color_attachment(&view, [0.0; 4])]);
+        pass.set_pipeline(&pipeline);
+        for draw in 0..draws {
+            let group = &groups[group_of(pass_number, draw)];
+            pass.set_bind_group(0, Some(group), None, None, None)
+                .map_err(|error| Failure::new(format!("cannot set a bind group: {}", error.message)))?;
+            pass.draw(3, None, None, Some(draw));
+        }
+        pass.end();
+        gpu.submit(&encoder);
+    }
+    let held = watch.ms();
+    let texels = gpu.download_rows(&picture, SIZE, 16, 0, SIZE).await?;
+    let whole = watch.ms();
+    scopes.close("drawing").await?;
+
+    let calls = f64::from(passes) * f64::from(draws) * 2.0;
+    outln!("{passes} passes of {draws} draws: {whole:.1} ms, {:.0} ns a call", whole * 1e6 / calls);
+    outln!("held until the last submit: {held:.1} ms, {:.0} ns a call", held * 1e6 / calls);
+    check(&texels, passes - 1, draws)?;
+    outln!("ok: all pixels agree with the CPU");
+    Ok(())
+}
+
+fn group_of(pass: u32, draw: u32) -> usize {
+    (pass as usize + draw as usize) % VALUES.len()
+}
+
+fn check(texels: &[u8], last: u32, draws: u32) -> Outcome {
+    for (pixel, texel) in (0..).zip(texels.chunks_exact(16)) {
+        let value = if pixel < draws { VALUES[group_of(last, pixel)] } else { 0 };
+        let expected = if pixel < draws { [value, value + 1, 0, 7] } else { [0; 4] };
+        let found: Vec<u32> = texel.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        if found != expected {
+            fail!("pixel {pixel} is {found:?}, expected {expected:?}");
+        }
+    }
+    Ok(())
+}
