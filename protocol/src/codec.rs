@@ -124,15 +124,16 @@ pub fn encode_command(command: &Command<'_>, to: &mut Vec<u8>) -> Result<(), Enc
 
 /// Reads one command, which takes all the bytes.
 pub fn decode_command(bytes: &[u8]) -> Result<Command<'_>, DecodeError> {
-    let (command, length) = decode::<Command<'_>>(bytes).map_err(|error| DecodeError::Command {
-        offset: 0,
-        command: 0,
-        cause: error.to_string(),
-    })?;
+    let (command, length) = first_command(bytes)?;
     if length != bytes.len() {
         return Err(DecodeError::Trailing { found: bytes.len().saturating_sub(length) });
     }
     Ok(command)
+}
+
+/// Reads the command at the start of bytes; gives its length too.
+pub fn first_command(bytes: &[u8]) -> Result<(Command<'_>, usize), DecodeError> {
+    decode(bytes).map_err(|error| DecodeError::Command { offset: 0, command: 0, cause: error.to_string() })
 }
 
 fn decode<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<(T, usize), BincodeDecode> {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use airlock_protocol::{
     ids::{Kind, Object, RequestId},
-    limits::{MAX_BATCH, MAX_EVENT},
+    limits::{MAX_BATCH, MAX_EVENT, MAX_MAPPED},
 };
 use thiserror::Error;
 
@@ -454,7 +454,7 @@ fn parse_body(kind: u8, body: &[u8]) -> Option<Option<Body>> {
                 pieces.push((rest.u32()?, rest.digest()?));
             }
             let total = pieces.iter().try_fold(0_u64, |sum, &(len, _)| sum.checked_add(u64::from(len)))?;
-            if !pieces.is_empty() && total != len {
+            if !pieces.is_empty() && total != len || len > MAX_MAPPED {
                 return None;
             }
             Body::Readback(Readback { request, len, digest, pieces })

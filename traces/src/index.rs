@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 
-use airlock_protocol::ids::Kind;
+use airlock_protocol::{ids::Kind, limits::cut};
 
 use crate::{
     format::{ChunkKind, Cursor, Digest},
-    survey::{Marker, MarkerKind, Totals},
+    survey::{MAX_MARKER_TEXT, MAX_MARKERS, Marker, MarkerKind, Totals},
+    writer::MAX_PAYLOADS,
 };
 
 /// Where a chunk is.
@@ -48,6 +49,9 @@ pub struct Index {
     /// The sums.
     pub totals: Totals,
 }
+
+/// Chunks of one trace. A recording that writes one every 50 ms reaches it after two days.
+pub const MAX_CHUNKS: usize = 4 << 20;
 
 /// Bytes of entries that one index chunk gathers.
 const PART: usize = 4 << 20;
@@ -104,7 +108,8 @@ impl Index {
         parts
     }
 
-    /// Adds the entries of an index chunk's contents; false when they make no sense.
+    /// Adds the entries of an index chunk's contents; false when they make no sense, or are more than an index may have: a
+    /// few bytes of a compressed chunk can say a lot.
     pub fn add_chunk(&mut self, contents: &[u8]) -> bool {
         let mut rest = Cursor(contents);
         while !rest.0.is_empty() {
@@ -119,24 +124,25 @@ impl Index {
 
     fn add(&mut self, kind: u8, mut body: Cursor<'_>) -> Option<()> {
         match kind {
-            CHUNK => {
+            CHUNK if self.chunks.len() < MAX_CHUNKS => {
                 let (offset, kind) = (body.u64()?, body.u8()?);
                 let (stored, raw, first_command) = (body.u32()?, body.u32()?, body.u64()?);
                 self.chunks.push(ChunkEntry { offset, kind, stored, raw, first_command });
             }
-            PAYLOAD => {
+            PAYLOAD if self.payloads.len() < MAX_PAYLOADS => {
                 let digest = body.digest()?;
                 self.payloads.insert(digest, Place { chunk: body.u32()?, at: body.u32()?, len: body.u32()? });
             }
-            MARKER => {
+            MARKER if self.markers.len() < MAX_MARKERS => {
                 let (kind, command) = (MarkerKind::from_number(body.u8()?), body.u64()?);
                 let (of, index) = (body.u8()?, body.u32()?);
                 let object = Kind::ALL.get(usize::from(of)).map(|kind| kind.object(index));
-                let text = body.text(body.0.len())?.to_owned();
+                let text = cut(body.text(body.0.len())?, MAX_MARKER_TEXT).to_owned();
                 // A kind of marker that this version does not know is of no use to it.
                 self.markers.extend(kind.map(|kind| Marker { kind, command, object, text }));
             }
-            _ => self.totals = serde_json::from_slice(body.0).ok()?,
+            TOTALS => self.totals = serde_json::from_slice(body.0).ok()?,
+            _ => return None,
         }
         Some(())
     }

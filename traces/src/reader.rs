@@ -20,6 +20,7 @@ use crate::{
     header::{DeviceRecord, Header},
     index::{ChunkEntry, Index, Place},
     survey::Survey,
+    trace::MAX_ENTRIES,
     writer::{FOOTER, MAX_PAYLOADS},
 };
 
@@ -42,6 +43,9 @@ pub enum ReadError {
         /// The header says that the trace may hold what this version does not know.
         newer: bool,
     },
+    /// A tool must hold the whole trace, and there is too much of it.
+    #[error("it has more than {MAX_ENTRIES} commands and events, too many to be changed in memory")]
+    TooLong,
     /// A payload is named and not there.
     #[error("payload {digest} is not in the trace")]
     NoPayload {

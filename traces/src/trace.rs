@@ -124,8 +124,11 @@ pub struct Trace {
 /// Starts of pieces that tools make: beyond every position that a ring reaches.
 const MADE: u64 = 1 << 62;
 
+/// Entries of a trace that is held in memory as a whole. Tools that read on have no such limit.
+pub const MAX_ENTRIES: usize = 16 << 20;
+
 impl Trace {
-    /// Takes a file apart. Payloads stay in the file.
+    /// Takes a file apart, one with at most [`MAX_ENTRIES`]. Payloads stay in the file.
     pub fn load(file: &Arc<TraceFile>) -> Result<Self, ReadError> {
         let mut trace = Self { header: file.header().clone(), blobs: Blobs::of(Arc::clone(file)), ..Self::default() };
         for entry in file.entries() {
@@ -134,6 +137,7 @@ impl Trace {
                 What::Piece(piece) => {
                     trace.pieces.insert((entry.session, piece.start), piece);
                 }
+                _ if trace.entries.len() >= MAX_ENTRIES => return Err(ReadError::TooLong),
                 _ => trace.entries.push(entry),
             }
         }
@@ -261,39 +265,76 @@ impl TraceFile {
         self.entries_from(0).map(|entry| entry.map(|(_, entry)| entry))
     }
 
-    /// The entries from the chunk on that has a command, each with the number of commands before it in the trace.
+    /// The entries from the chunk on that has a command, each with the number of commands before it in the trace. A batch
+    /// is taken apart as it is asked for: a short one can hold millions of commands.
     pub fn entries_from(&self, command: u64) -> impl Iterator<Item = Result<(u64, Entry), ReadError>> + '_ {
-        self.records_from(command).flat_map(|record| {
-            let entries = record.and_then(|(before, record)| self.take_apart(before, record));
-            let (entries, error) = match entries {
-                Ok(entries) => (entries, None),
-                Err(error) => (Vec::new(), Some(Err(error))),
-            };
-            entries.into_iter().map(Ok).chain(error)
+        let mut records = self.records_from(command);
+        let mut open: Option<Batch> = None;
+        let mut failed = false;
+        std::iter::from_fn(move || {
+            if failed {
+                return None;
+            }
+            if open.is_none() {
+                let (before, record) = match records.next()? {
+                    Ok(record) => record,
+                    Err(error) => return Some(Err(error)),
+                };
+                match Batch::begin(before, record) {
+                    Ok(Opened::Batch(batch)) => open = Some(batch),
+                    Ok(Opened::Entry(entry)) => return Some(Ok((before, entry))),
+                    Err((record, cause)) => {
+                        failed = true;
+                        return Some(Err(self.stream_error(&record, before, cause)));
+                    }
+                }
+            }
+            let batch = open.as_mut()?;
+            let number = batch.number;
+            match batch.next() {
+                Ok(entry) => {
+                    if entry.what == What::Flush {
+                        open = None;
+                    }
+                    Some(Ok((number, entry)))
+                }
+                Err(cause) => {
+                    failed = true;
+                    let batch = open.take()?;
+                    Some(Err(self.stream_error(&batch.record, number, cause)))
+                }
+            }
         })
     }
+}
 
-    fn take_apart(&self, before: u64, record: Record) -> Result<Vec<(u64, Entry)>, ReadError> {
+/// A batch that is being taken apart.
+struct Batch {
+    record: Record,
+    /// The next command's number in the trace.
+    number: u64,
+    offset: usize,
+    /// Commands that are still to come.
+    left: u32,
+}
+
+enum Opened {
+    Batch(Batch),
+    Entry(Entry),
+}
+
+impl Batch {
+    fn begin(number: u64, record: Record) -> Result<Opened, (Record, DecodeError)> {
         let (session, time) = (record.session, record.time);
-        let entry = |number: u64, what| (number, Entry { session, time, what });
         let what = match record.body {
             Body::Batch(ref bytes) => {
-                let mut number = before;
-                let fail = |number: u64, cause| self.stream_error(&record, number, cause);
-                let mut reader =
-                    BatchReader::new(bytes, codec::sequence(bytes)).map_err(|cause| fail(number, cause))?;
-                let mut entries = Vec::new();
-                loop {
-                    let start = reader.offset();
-                    if reader.next().map_err(|cause| fail(number, cause))?.is_none() {
-                        break;
-                    }
-                    let command = bytes.get(start..reader.offset()).unwrap_or_default();
-                    entries.push(entry(number, What::Command(command.into())));
-                    number = number.saturating_add(1);
-                }
-                entries.push(entry(number, What::Flush));
-                return Ok(entries);
+                // Checks the header.
+                let start =
+                    BatchReader::new(bytes, codec::sequence(bytes)).map(|reader| (reader.offset(), reader.commands()));
+                return match start {
+                    Ok((offset, left)) => Ok(Opened::Batch(Batch { record, number, offset, left })),
+                    Err(cause) => Err((record, cause)),
+                };
             }
             Body::Session => What::Session,
             Body::Piece(piece) => What::Piece(piece),
@@ -303,6 +344,25 @@ impl TraceFile {
             Body::Stopped(reason) => What::Stopped(reason),
             Body::Unknown(objects) => What::Unknown(objects),
         };
-        Ok(vec![entry(before, what)])
+        Ok(Opened::Entry(Entry { session, time, what }))
+    }
+
+    /// The next command, or the batch's end.
+    fn next(&mut self) -> Result<Entry, DecodeError> {
+        let (session, time) = (self.record.session, self.record.time);
+        let Body::Batch(bytes) = &self.record.body else { return Ok(Entry { session, time, what: What::Flush }) };
+        let rest = bytes.get(self.offset..).unwrap_or_default();
+        if self.left == 0 {
+            return match rest.len() {
+                0 => Ok(Entry { session, time, what: What::Flush }),
+                found => Err(DecodeError::Trailing { found }),
+            };
+        }
+        let (_, length) = codec::first_command(rest)?;
+        let command = rest.get(..length).unwrap_or_default();
+        self.offset = self.offset.saturating_add(length);
+        self.left = self.left.saturating_sub(1);
+        self.number = self.number.saturating_add(1);
+        Ok(Entry { session, time, what: What::Command(command.into()) })
     }
 }

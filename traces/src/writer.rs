@@ -13,7 +13,7 @@ use crate::{
         preamble, write_payload, write_record,
     },
     header::{DeviceRecord, Header},
-    index::{ChunkEntry, Index, Place},
+    index::{ChunkEntry, Index, MAX_CHUNKS, Place},
     survey::Survey,
 };
 
@@ -179,6 +179,10 @@ impl<S: Sink> TraceWriter<S> {
     fn chunk(&mut self, kind: ChunkKind, contents: &[u8]) -> io::Result<()> {
         if contents.len() > MAX_CHUNK {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a chunk would be longer than a chunk may be"));
+        }
+        if self.index.chunks.len() >= MAX_CHUNKS {
+            let message = format!("a trace holds at most {MAX_CHUNKS} chunks");
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, message));
         }
         let compressed = zstd::bulk::compress(contents, LEVEL)?;
         let (compressed, stored) =

@@ -1,15 +1,22 @@
 //! Many small draws: a bind group and a draw per pixel, 2000 pixels a pass, and one submit per pass. There is next to
 //! nothing for the GPU to do, so that the time is that of the calls.
 //!
+//! With a third argument, that draw of the middle pass uses a bind group that does not fit: one validation error among
+//! thousands of calls, for tools that look for one.
+//!
 //! The CPU knows which value each pixel gets from the last pass, and any difference ends the guest with exit code 1.
 
-use guest_support::gpu::{GpuBindingResource, GpuBufferUsage, GpuTextureFormat, GpuTextureUsage};
+use guest_support::gpu::{
+    GpuBindGroup, GpuBindGroupDescriptor, GpuBindGroupEntry, GpuBindingResource, GpuBufferUsage,
+    GpuComputePipelineDescriptor, GpuLayoutMode, GpuProgrammableStage, GpuShaderModuleDescriptor, GpuTextureFormat,
+    GpuTextureUsage,
+};
 use guest_support::passes::{color_attachment, color_target, render_descriptor, render_pass};
 use guest_support::{ErrorScopes, Failure, Gpu, Outcome, env, fail, outln};
 
 guest_support::main!(run);
 
-const USAGE: &str = "draws [PASSES] [DRAWS]    (50 passes of 2000 draws by default)";
+const USAGE: &str = "draws [PASSES [DRAWS [MISTAKE]]]    (50 passes of 2000 draws, no mistake by default)";
 const SIZE: u32 = 64;
 /// What the bind groups hold; a draw takes the next one in turn.
 const VALUES: [u32; 4] = [1, 20, 300, 4000];
@@ -18,7 +25,8 @@ async fn run() -> Outcome {
     let args = env::args();
     let passes: u32 = env::number_or(&args, 0, "PASSES", 50, USAGE)?;
     let draws: u32 = env::number_or(&args, 1, "DRAWS", 2000, USAGE)?;
-    if args.len() > 2 || passes == 0 || draws == 0 || draws > SIZE * SIZE {
+    let mistake: u32 = env::number_or(&args, 2, "MISTAKE", u32::MAX, USAGE)?;
+    if args.len() > 3 || passes == 0 || draws == 0 || draws > SIZE * SIZE {
         return Err(Failure::usage(format!("PASSES is above 0, DRAWS from 1 to {}", SIZE * SIZE), USAGE));
     }
     let gpu = Gpu::request("draws").await?;
@@ -38,13 +46,16 @@ async fn run() -> Outcome {
         groups.push(gpu.bind_group(&layout, vec![GpuBindingResource::GpuBuffer(&buffer)]));
     }
 
+    let odd = odd_group(&gpu);
+
     let watch = env::Stopwatch::start();
     for pass_number in 0..passes {
         let encoder = gpu.encoder("draws");
         let pass = render_pass(&encoder, "draws", vec![color_attachment(&view, [0.0; 4])]);
         pass.set_pipeline(&pipeline);
         for draw in 0..draws {
-            let group = &groups[group_of(pass_number, draw)];
+            let wrong = draw == mistake && pass_number == passes / 2;
+            let group = if wrong { &odd } else { &groups[group_of(pass_number, draw)] };
             pass.set_bind_group(0, Some(group), None, None, None)
                 .map_err(|error| Failure::new(format!("cannot set a bind group: {}", error.message)))?;
             pass.draw(3, None, None, Some(draw));
@@ -63,6 +74,26 @@ async fn run() -> Outcome {
     check(&texels, passes - 1, draws)?;
     outln!("ok: all pixels agree with the CPU");
     Ok(())
+}
+
+/// A bind group with a binding that the pipeline does not have.
+fn odd_group(gpu: &Gpu) -> GpuBindGroup {
+    let module = gpu.device.create_shader_module(&GpuShaderModuleDescriptor {
+        code: "@group(0) @binding(3) var<storage, read_write> odd: u32;\n@compute @workgroup_size(1) fn main() { odd = 1; }"
+            .to_string(),
+        compilation_hints: None,
+        label: Some("odd".to_string()),
+    });
+    let pipeline = gpu.device.create_compute_pipeline(GpuComputePipelineDescriptor {
+        compute: GpuProgrammableStage { module: &module, entry_point: None, constants: None },
+        layout: GpuLayoutMode::Auto,
+        label: Some("odd".to_string()),
+    });
+    let buffer = gpu.buffer("odd", 4, GpuBufferUsage::STORAGE);
+    let entries = vec![GpuBindGroupEntry { binding: 3, resource: GpuBindingResource::GpuBuffer(&buffer) }];
+    let layout = pipeline.get_bind_group_layout(0);
+    let label = Some("odd".to_string());
+    gpu.device.create_bind_group(&GpuBindGroupDescriptor { layout: &layout, entries, label })
 }
 
 fn group_of(pass: u32, draw: u32) -> usize {
