@@ -11,6 +11,9 @@ use crate::{
 /// Lines of what was not compared and of what differs; all of them are in the JSON.
 const MAX_LINES: usize = 10;
 
+/// Characters of such a line.
+const MAX_LINE: usize = 240;
+
 /// Characters of one side of a divergence.
 const MAX_SIDE: usize = 4000;
 
@@ -40,8 +43,8 @@ pub(super) fn text(name: &str, file: &TraceFile, reports: &[Report], unchecked: 
         }
         Outcome::Hung { command, what } => {
             let _ = writeln!(text, "{} {}", paint.bad("hung"), harmless(name));
-            let asks = command.map(|command| format!(", which command {command} asks for")).unwrap_or_default();
-            writeln!(text, "  waited in vain for {}{asks}", one_line(what))
+            let command = command.map(|command| format!("command {command}: ")).unwrap_or_default();
+            writeln!(text, "  {command}waited in vain for {}", one_line(what))
         }
     };
     summary(&mut text, file, report, paint);
@@ -66,10 +69,16 @@ fn diverged(text: &mut String, divergence: &Divergence, paint: Paint) {
 
 /// One side, with its further lines below each other.
 fn side(text: &mut String, name: &str, value: &str) {
-    let short: String = value.chars().take(MAX_SIDE).collect();
-    let more = if short.len() < value.len() { " ..." } else { "" };
-    let value = harmless(&short).replace('\n', "\n            ");
-    let _ = writeln!(text, "  {name}  {value}{more}");
+    let value = shortened(&harmless(value), MAX_SIDE).replace('\n', "\n            ");
+    let _ = writeln!(text, "  {name}  {value}");
+}
+
+fn shortened(text: &str, limit: usize) -> String {
+    let mut short: String = text.chars().take(limit).collect();
+    if short.len() < text.len() {
+        short.push_str(" ...");
+    }
+    short
 }
 
 fn summary(text: &mut String, file: &TraceFile, report: &Report, paint: Paint) {
@@ -133,7 +142,7 @@ fn group<'n>(
         let _ = writeln!(text, "  {}: {}", paint.bold(title), one_line(why));
         for (command, what) in notes.into_iter().take(left) {
             let at = command.map(|command| format!("command {command}: ")).unwrap_or_default();
-            let _ = writeln!(text, "    {at}{}", one_line(what));
+            let _ = writeln!(text, "    {at}{}", shortened(&one_line(what), MAX_LINE));
             left = left.saturating_sub(1);
             count = count.saturating_sub(1);
         }

@@ -137,9 +137,6 @@ fn take_words(event: &mut Event<'_>) -> Vec<String> {
 
 /// The end of a session: the number of the command in the reason counts the replayer's own commands, too.
 fn closed(a: &str, b: &str, rules: Rules, (recorded, found): (&Event<'_>, &Event<'_>)) -> Verdict {
-    fn without_number(reason: &str) -> Option<&str> {
-        Some(reason.strip_prefix("command ")?.split_once(' ')?.1)
-    }
     match (without_number(a), without_number(b)) {
         _ if a == b => Verdict::Same,
         (Some(a), Some(b)) if a == b => Verdict::Same,
@@ -149,43 +146,45 @@ fn closed(a: &str, b: &str, rules: Rules, (recorded, found): (&Event<'_>, &Event
     }
 }
 
+/// A reason without the number of the command that it names.
+fn without_number(reason: &str) -> Option<&str> {
+    Some(reason.strip_prefix("command ")?.split_once(' ')?.1)
+}
+
 fn capabilities(of: &str, a: &Capabilities, b: &Capabilities, rules: Rules) -> Verdict {
-    let lines = capability_differences(a, b, rules.probed && of == "device");
-    let Some((expected, found)) = lines else { return Verdict::Same };
-    if rules.exact() {
-        Verdict::Differs { expected, found }
-    } else {
-        Verdict::May { what: format!("what the {of} can do: {expected}; now {found}"), why: rules.excuse() }
+    let differences = capability_differences(a, b, rules.probed && of == "device");
+    let side = |side: fn(&(String, String)) -> &str| differences.iter().map(side).collect::<Vec<_>>().join(", ");
+    if differences.is_empty() {
+        return Verdict::Same;
     }
+    if rules.exact() {
+        return Verdict::Differs { expected: side(|(expected, _)| expected), found: side(|(_, found)| found) };
+    }
+    let pairs: Vec<_> = differences.iter().map(|(expected, found)| format!("{expected}, now {found}")).collect();
+    Verdict::May { what: format!("what the {of} can do: {}", pairs.join("; ")), why: rules.excuse() }
 }
 
 /// What is recorded and what there is now, only where they differ.
-fn capability_differences(a: &Capabilities, b: &Capabilities, more_is_fine: bool) -> Option<(String, String)> {
-    let (mut expected, mut found) = (Vec::new(), Vec::new());
+fn capability_differences(a: &Capabilities, b: &Capabilities, more_is_fine: bool) -> Vec<(String, String)> {
+    let mut differences = Vec::new();
     if a.info != b.info {
         let (x, y) = (Adapter::from(&a.info).describe(), Adapter::from(&b.info).describe());
         let alike = x == y;
-        expected.push(if alike { format!("{:?}", a.info) } else { x });
-        found.push(if alike { format!("{:?}", b.info) } else { y });
+        differences.push(if alike { (format!("{:?}", a.info), format!("{:?}", b.info)) } else { (x, y) });
     }
     for feature in FeatureName::ALL {
+        let (name, none) = (feature.as_str().to_owned(), format!("no {}", feature.as_str()));
         match (a.features.contains(feature), b.features.contains(feature)) {
-            (true, false) => {
-                expected.push(feature.as_str().to_owned());
-                found.push(format!("no {}", feature.as_str()));
-            }
-            (false, true) if !more_is_fine => {
-                expected.push(format!("no {}", feature.as_str()));
-                found.push(feature.as_str().to_owned());
-            }
+            (true, false) => differences.push((name, none)),
+            (false, true) if !more_is_fine => differences.push((none, name)),
             _ => {}
         }
     }
     for &limit in LimitName::ALL.iter().filter(|&&limit| a.limits.get(limit) != b.limits.get(limit)) {
-        expected.push(format!("{} {}", limit.as_str(), a.limits.get(limit)));
-        found.push(format!("{} {}", limit.as_str(), b.limits.get(limit)));
+        let recorded = format!("{} {}", limit.as_str(), a.limits.get(limit));
+        differences.push((recorded, b.limits.get(limit).to_string()));
     }
-    (!expected.is_empty()).then(|| (expected.join(", "), found.join(", ")))
+    differences
 }
 
 /// An event in words.
@@ -212,7 +211,10 @@ pub(super) fn describe(event: &Event<'_>) -> String {
             let line = |m: &CompilationMessage| format!("{:?} at {}:{}: {}", m.ty, m.line_num, m.line_pos, m.message);
             messages.iter().map(line).collect::<Vec<_>>().join("\n")
         }
-        Event::Closed { reason } => format!("the worker ends the session: {reason}"),
+        Event::Closed { reason } => {
+            format!("the worker ends the session: {}", without_number(reason).unwrap_or(reason))
+        }
+        Event::AdapterList { adapters, .. } => format!("{} adapters", adapters.len()),
         Event::WorkDone { .. } => "the work is done".to_owned(),
         other => other.name().to_owned(),
     };

@@ -17,7 +17,6 @@ use super::{
     Divergence, Input, Options, Outcome, ReplayError, Report, adapter,
     events::Rules,
     fences::Window,
-    labels::Labels,
     live::{Live, Step, Stop, nonsense},
     notes::Notes,
     session::{Probes, Session},
@@ -297,23 +296,31 @@ impl<'r> Run<'r> {
                 (Outcome::Crashed { after, command, what, reason }, window)
             }
             Stop::Late { command, what } => {
-                let (name, objects) = self.describe(command);
-                let what = if name.is_empty() { what } else { format!("{what} ({})", with_objects(&name, &objects)) };
-                (Outcome::Hung { command, what }, None)
+                (Outcome::Hung { command, what: self.waited_for(what, command, session) }, None)
             }
             // The caller has taken these.
             Stop::Error(error) => (Outcome::Hung { command: None, what: error.to_string() }, None),
         }
     }
 
+    fn waited_for(&self, what: String, command: Option<u64>, session: Option<&Session>) -> String {
+        let (name, objects) = self.describe(command);
+        let asks = if name.is_empty() { String::new() } else { format!(", for {}", with_objects(&name, &objects)) };
+        let running = session.and_then(|session| session.live.fences.running());
+        let done = running.map(|window| format!("; commands from {} on are not known to be done", window.first));
+        what + &asks + &done.unwrap_or_default()
+    }
+
     fn describe(&self, command: Option<u64>) -> (String, Vec<String>) {
-        let nameless = Labels::default();
-        let session = self.sessions.get(&self.current).and_then(Option::as_ref);
-        let labels = session.map_or(&nameless, |session| &session.labels);
-        let bytes = command.and_then(|command| source::command(self.input, command));
-        match bytes.as_deref().map(codec::decode_command) {
-            Some(Ok(command)) => (command.name().to_owned(), labels.objects(&command)),
-            _ => (String::new(), Vec::new()),
+        let found = command.and_then(|command| source::command(self.input, command));
+        let Some((session, bytes)) = found else { return (String::new(), Vec::new()) };
+        match codec::decode_command(&bytes) {
+            // An answer can come when its objects are gone and others have their numbers.
+            Ok(decoded) => {
+                let labels = source::labels(self.input, session, command.unwrap_or_default());
+                (decoded.name().to_owned(), labels.objects(&decoded))
+            }
+            Err(_) => (String::new(), Vec::new()),
         }
     }
 }

@@ -29,7 +29,6 @@ use crate::{
 #[derive(Debug)]
 struct Asked {
     command: u64,
-    name: &'static str,
     /// The buffer that is to be mapped.
     buffer: Option<BufferId>,
     /// The buffer was unmapped, or may have been, while the map was on its way.
@@ -107,7 +106,7 @@ impl Session {
                     return Err(nonsense(format!("command {number} asks a question whose number no run uses")));
                 }
                 let buffer = if let Command::MapBuffer(map) = command { Some(map.buffer) } else { None };
-                let asked = Asked { command: number, name: command.name(), buffer, ended: false };
+                let asked = Asked { command: number, buffer, ended: false };
                 self.asked.insert(request.0, asked);
             }
         }
@@ -162,7 +161,7 @@ impl Session {
         let Some(asked) = self.asked.remove(&request.0) else {
             return if notes.check { Err(self.nobody_asks(recorded)) } else { Ok(()) };
         };
-        let Some(bytes) = self.live.answer(request, asked.command, &waited_for(&asked, recorded.name()))? else {
+        let Some(bytes) = self.live.answer(request, asked.command, recorded.name())? else {
             return if notes.check { Err(self.ended_before(&asked, recorded)) } else { Ok(()) };
         };
         let found = decode(&bytes)?;
@@ -270,8 +269,8 @@ impl Session {
             let event = Event::Mapped { request: recorded.request, result: Ok(()) };
             return if notes.check { Err(self.nobody_asks(&event)) } else { Ok(()) };
         };
-        let (command, buffer, what) = (asked.command, asked.buffer, waited_for(asked, "Mapped"));
-        let answer = self.live.peek(recorded.request, command, &what)?.map(decode).transpose()?;
+        let (command, buffer) = (asked.command, asked.buffer);
+        let answer = self.live.peek(recorded.request, command, "Mapped")?.map(decode).transpose()?;
         // The event that follows tells of a map that fails.
         if !notes.check || !matches!(answer, Some(Event::Mapped { result: Ok(()), .. })) {
             return Ok(());
@@ -325,7 +324,7 @@ impl Session {
     // What is missing or too much.
 
     fn nobody_asks(&self, recorded: &Event<'_>) -> Stop {
-        self.missing(None, recorded, "no command of the trace asks for it".to_owned())
+        self.missing(None, recorded, format!("no command up to {} asks for it", self.last))
     }
 
     fn ended_before(&self, asked: &Asked, recorded: &Event<'_>) -> Stop {
@@ -343,7 +342,10 @@ impl Session {
         let closed = self.live.closed();
         let place = closed.map_or(place, |closed| closed.cause);
         let what = if closed.is_some() { "Closed" } else { recorded.name() }.to_owned();
-        let expected = format!("{}: {}", recorded.name(), describe(recorded));
+        let mut expected = describe(recorded);
+        if expected != recorded.name() {
+            expected = format!("{}: {expected}", recorded.name());
+        }
         Stop::Diverged(Box::new(Finding { place, what, expected, found, digest: None }))
     }
 
@@ -372,10 +374,6 @@ impl Session {
             }
         }
     }
-}
-
-fn waited_for(asked: &Asked, event: &str) -> String {
-    format!("{event}, the answer to {}", asked.name)
 }
 
 fn decode(bytes: &[u8]) -> Step<Event<'_>> {

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use airlock_protocol::{Event, codec, connect::CLOSED, ids::RequestId};
 
-use super::Input;
+use super::{
+    Input,
+    labels::{Labels, Lookout},
+};
 use crate::{
     reader::ReadError,
     trace::{Entry, What},
@@ -34,14 +37,27 @@ pub(super) fn entries<'t>(input: &'t Input<'t>, from: u64) -> Entries<'t> {
     }
 }
 
-/// A command's bytes, by its number.
-pub(super) fn command(input: &Input<'_>, wanted: u64) -> Option<Box<[u8]>> {
-    let found = entries(input, wanted).filter_map(Result::ok).find_map(|(number, entry)| match &entry.what {
-        What::Command(bytes) if number == wanted => Some(Some(bytes.clone())),
+/// A command's session and bytes, by its number.
+pub(super) fn command(input: &Input<'_>, wanted: u64) -> Option<(u32, Box<[u8]>)> {
+    let found = entries(input, wanted).map_while(Result::ok).find_map(|(number, entry)| match &entry.what {
+        What::Command(bytes) if number == wanted => Some(Some((entry.session, bytes.clone()))),
         _ if number > wanted => Some(None),
         _ => None,
     });
     found.flatten()
+}
+
+/// What a session's objects are called when a command comes.
+pub(super) fn labels(input: &Input<'_>, session: u32, until: u64) -> Labels {
+    let (mut labels, mut lookout) = (Labels::default(), Lookout::default());
+    for (_, entry) in entries(input, 0).map_while(Result::ok).take_while(|&(number, _)| number <= until) {
+        if let Some(Ok(command)) = entry.command().filter(|_| entry.session == session)
+            && let Some(facts) = lookout.facts(&command)
+        {
+            labels.note(&facts);
+        }
+    }
+    labels
 }
 
 /// The recorded answer to a question that a command asks.

@@ -47,7 +47,7 @@ pub(super) enum Heard {
     Over,
 }
 
-/// See the module's header. Dropping it ends the worker.
+/// See the module's header.
 pub(super) struct Worker {
     /// Bulk data goes out here.
     pub ring: RingWriter,
@@ -122,6 +122,13 @@ impl Worker {
     /// How the worker ended.
     pub fn explain(&mut self) -> String {
         self.why.map_or_else(|| self.life.explain(), str::to_owned)
+    }
+}
+
+impl Drop for Worker {
+    /// Ends the worker, and leaves nothing of it behind.
+    fn drop(&mut self) {
+        self.life.cut();
     }
 }
 
