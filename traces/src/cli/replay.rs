@@ -1,19 +1,189 @@
-//! TODO.
+//! `airlock replay`: a trace again, against a fresh worker, and every answer compared.
 
-use std::path::PathBuf;
+use std::{
+    io::{IsTerminal, Write as _},
+    num::NonZeroU32,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
+use airlock_protocol::connect::Daemon;
 use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::ToolError;
+use super::{DIFFERENT, SAME, ToolError, open, read_error, replay_text, terminal};
+use crate::{
+    reader::TraceFile,
+    replay::{self, Input, Options, Outcome, Probe, ReplayError, Report, Tolerance},
+};
 
-/// Replay a trace
+const EXAMPLES: &str = "\
+Examples:
+  airlock replay bug.airtrace                      the same commands again; is every answer the same?
+  airlock replay bug.airtrace --until 4711         only up to that command
+  airlock replay bug.airtrace --adapter noop       what the driver has no part in
+  airlock replay bug.airtrace --adapter radeon --tolerance 2
+                                                   another adapter, where bytes may differ by 2
+  airlock replay bug.airtrace --loop 100           until it goes wrong; how long it takes
+  airlock replay bug.airtrace --json               the report for a script
+
+The exit code is 0 when all answers are as recorded, 1 when one is not, 3 when the worker crashes, 4 when it hangs,
+2 when there is nothing to replay or nobody to replay it.
+";
+
+/// The exit code where the worker ended by itself.
+const CRASHED: u8 = 3;
+/// The exit code where an answer did not come.
+const HUNG: u8 = 4;
+
+/// Replay a trace and compare every answer with the recorded one
+///
+/// Each session of the trace gets a fresh worker, which is sent the same commands with the same waits at the same places.
+/// The replay stops at the first answer that is not as recorded and names the command. On the same adapter with the same
+/// driver every readback must have the same bytes; elsewhere only the kinds of errors must be the same, and values where a
+/// tolerance is given.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// The trace
+    #[arg(value_name = "FILE")]
     trace: PathBuf,
+    /// Use a running `gpu-daemon serve`, by its Unix socket, instead of workers of one's own
+    #[arg(long, value_name = "SOCKET", env = "AIRLOCK_DAEMON", hide_env_values = true)]
+    daemon: Option<PathBuf>,
+    /// Choose the adapter: a part of its name, its number in `airlock doctor`, or `noop`; by default the recorded one
+    #[arg(long, value_name = "ADAPTER")]
+    adapter: Option<String>,
+    /// Stop after this command, by its number in the trace
+    #[arg(long, value_name = "COMMAND")]
+    until: Option<u64>,
+    /// Replay so often, with fresh workers each time, and stop at the first time that is not as recorded
+    #[arg(long = "loop", value_name = "TIMES")]
+    times: Option<NonZeroU32>,
+    /// How much recorded bytes of readbacks may differ: 2 for bytes, f32:1e-5 for floats (absolute or relative)
+    #[arg(long, value_name = "TOLERANCE")]
+    tolerance: Option<Tolerance>,
+    /// Call it a hang when the worker shows no sign of life for so long while it is waited for
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    timeout: Duration,
+    /// Compare nothing
+    #[arg(long)]
+    no_check: bool,
+    /// Print the report as JSON; with --loop a list of them
+    #[arg(long)]
+    json: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|&seconds: &f64| seconds > 0.0);
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.ok_or_else(|| "a time is a number of seconds above 0, for example 30 or 0.5".to_owned())
+}
+
+impl Arguments {
+    fn options(&self) -> Result<Options, ToolError> {
+        let daemon = match self.daemon.as_ref().filter(|path| !path.as_os_str().is_empty()) {
+            Some(path) => Daemon::Socket(path.clone()),
+            None => Daemon::find()?,
+        };
+        Ok(Options {
+            adapter: self.adapter.clone(),
+            until: self.until,
+            check: !self.no_check,
+            tolerance: self.tolerance,
+            timeout: self.timeout,
+            ..Options::new(daemon)
+        })
+    }
 }
 
 /// Runs the command.
 pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
-    Err(ToolError::Refused(format!("not there yet: {}", arguments.trace.display())))
+    let file = open(&arguments.trace)?;
+    let options = arguments.options()?;
+    let times = arguments.times.map_or(1, NonZeroU32::get);
+    let progress = bar(&file, &options, times);
+    let mut reports = Vec::new();
+    for _ in 0..times {
+        progress.set_position(0);
+        let report = once(&file, &options, &progress).map_err(|error| match error {
+            ReplayError::Connect(error) => ToolError::Connect(error),
+            ReplayError::Read(error) => read_error(&arguments.trace)(error),
+        })?;
+        let same = report.outcome == Outcome::Same;
+        reports.push(report);
+        if !same {
+            break;
+        }
+    }
+    progress.finish_and_clear();
+    let code = reports.last().map_or(SAME, exit_code);
+    print(&arguments, &file, &reports);
+    Ok(code)
+}
+
+fn once(file: &Arc<TraceFile>, options: &Options, progress: &ProgressBar) -> Result<Report, ReplayError> {
+    let mut progress = Progress(progress);
+    let mut probes: Vec<&mut dyn Probe> = Vec::new();
+    // Probes that the command line asks for are added here: --save-images, --save-buffers, --timing.
+    if !progress.0.is_hidden() {
+        probes.push(&mut progress);
+    }
+    replay::replay(&Input::File(Arc::clone(file)), options, &mut probes)
+}
+
+fn exit_code(report: &Report) -> u8 {
+    match report.outcome {
+        Outcome::Same => SAME,
+        Outcome::Diverged(_) => DIFFERENT,
+        Outcome::Crashed { .. } => CRASHED,
+        Outcome::Hung { .. } => HUNG,
+    }
+}
+
+fn print(arguments: &Arguments, file: &TraceFile, reports: &[Report]) {
+    let mut stderr = std::io::stderr();
+    if let Some(damage) = file.damage() {
+        let cut = format!("the trace is cut: replayed up to its last whole chunk, byte {} ({damage})", file.whole());
+        let paint = terminal::Paint::of(&stderr);
+        // Nothing is to be done where there is no standard error.
+        let _ = writeln!(stderr, "airlock: {} {}", paint.warn("note:"), terminal::one_line(&cut));
+    }
+    let text = if arguments.json {
+        let json = match (arguments.times, reports.last()) {
+            (None, Some(report)) => serde_json::to_string_pretty(report),
+            _ => serde_json::to_string_pretty(reports),
+        };
+        // Reports are plain data, which always has a text.
+        json.unwrap_or_default() + "\n"
+    } else {
+        let name = arguments.trace.file_name().unwrap_or(arguments.trace.as_os_str()).to_string_lossy();
+        replay_text::text(&name, file, reports, arguments.no_check, terminal::Paint::of(&std::io::stdout()))
+    };
+    // A pipe that closes early has read what it wants.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// The progress bar, hidden where standard error is no terminal.
+fn bar(file: &TraceFile, options: &Options, times: u32) -> ProgressBar {
+    let commands = file.index().totals.commands;
+    let commands = options.until.map_or(commands, |until| commands.min(until.saturating_add(1)));
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(commands), target);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {human_pos}/{human_len} commands, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.set_message(if times > 1 { "replaying in a loop" } else { "replaying" });
+    bar
+}
+
+/// Moves the progress bar.
+struct Progress<'b>(&'b ProgressBar);
+
+impl Probe for Progress<'_> {
+    fn progress(&mut self, commands: u64) {
+        self.0.set_position(commands);
+    }
 }

@@ -4,7 +4,18 @@
 //! The replayer is one more client of the wire. It knows no command but those that it must look into: questions for
 //! adapters and devices, and maps.
 
+mod adapter;
+mod contents;
+mod events;
+mod fences;
+mod labels;
+mod live;
+mod notes;
 mod report;
+mod run;
+mod session;
+mod source;
+mod worker;
 
 use std::{sync::Arc, time::Duration};
 
@@ -92,7 +103,8 @@ pub trait Probe {
         let _ = (session, to);
     }
 
-    /// An answer to a question that was injected.
+    /// An answer to a question that was injected, `MapData` included. Answers are handed over after the call has returned in
+    /// which they came.
     fn event(&mut self, event: &Event<'_>) {
         let _ = event;
     }
@@ -114,12 +126,30 @@ pub trait Inject {
     fn send(&mut self, command: Command<'_>);
     /// A number for a question.
     fn request(&mut self) -> RequestId;
-    /// Sends what has gathered and waits until every injected question has its answer.
+    /// Sends what has gathered and waits until every injected question has its answer. [`Probe::event`] hears of them once
+    /// the probe has returned. When it takes too long, the replay ends after that.
     fn settle(&mut self);
 }
 
 /// Replays a trace. The probes see every command in order.
 pub fn replay(input: &Input<'_>, options: &Options, probes: &mut [&mut dyn Probe]) -> Result<Report, ReplayError> {
-    let _ = (input, options, probes);
-    todo!()
+    let run::Pass { mut report, window } = run::Run::new(input, options, None).go(probes)?;
+    if let Some(window) = window.filter(|_| options.locate)
+        && let Ok(closer) = run::Run::new(input, options, Some(window)).go(&mut [])
+    {
+        report.outcome = locate(report.outcome, closer.report.outcome);
+    }
+    Ok(report)
+}
+
+/// What a second look says of the same outcome; it knows the command.
+fn locate(first: Outcome, closer: Outcome) -> Outcome {
+    match (first, closer) {
+        (Outcome::Diverged(mut first), Outcome::Diverged(closer)) if first.what == closer.what => {
+            (first.command, first.name, first.objects) = (closer.command, closer.name, closer.objects);
+            Outcome::Diverged(first)
+        }
+        (Outcome::Crashed { .. }, closer @ Outcome::Crashed { .. }) => closer,
+        (first, _) => first,
+    }
 }

@@ -1,0 +1,90 @@
+//! What a replay notes down on its way, for the report.
+
+use std::collections::HashSet;
+
+use airlock_protocol::commands::adapter::AdapterInfo;
+
+use super::{Differing, NotCompared, Tolerance};
+use crate::header::Adapter;
+
+/// Notes of one kind that a report has. A run of a million frames with timestamps must not fill the memory.
+const MAX_NOTES: usize = 10_000;
+
+/// See the module's header.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// Anything is compared at all.
+    pub check: bool,
+    /// How much readbacks may differ.
+    pub tolerance: Option<Tolerance>,
+    /// Commands that were sent.
+    pub commands: u64,
+    /// Events that were compared.
+    pub events: u64,
+    /// Readbacks that were.
+    pub readbacks: u64,
+    /// The adapter of the recorded run.
+    pub recorded_adapter: Option<Adapter>,
+    /// The adapter of this replay.
+    pub adapter: Option<Adapter>,
+    not_compared: Vec<NotCompared>,
+    differing: Vec<Differing>,
+    /// What was noted as differing, so that the same is not said of every device.
+    said: HashSet<(String, &'static str)>,
+    left_out: u64,
+    statistics: u64,
+    last: u64,
+}
+
+impl Notes {
+    /// Nothing noted so far.
+    pub fn new(check: bool, tolerance: Option<Tolerance>) -> Self {
+        Self { check, tolerance, ..Self::default() }
+    }
+
+    /// Something was not compared.
+    pub fn not_compared(&mut self, command: u64, what: String, why: String) {
+        self.last = command;
+        if self.not_compared.len() < MAX_NOTES {
+            self.not_compared.push(NotCompared { command, what, why });
+        } else {
+            self.left_out = self.left_out.saturating_add(1);
+        }
+    }
+
+    /// Something differs as it may.
+    pub fn differing(&mut self, command: Option<u64>, what: String, why: &'static str) {
+        if self.differing.len() < MAX_NOTES && self.said.insert((what.clone(), why)) {
+            self.differing.push(Differing { command, what, why: why.to_owned() });
+        }
+    }
+
+    /// The guest's own statistics, which differ in every run.
+    pub fn statistics(&mut self, command: u64) {
+        self.last = command;
+        self.statistics = self.statistics.saturating_add(1);
+    }
+
+    /// The first adapters of both runs are the ones that are told.
+    pub fn adapters(&mut self, recorded: Option<&AdapterInfo>, found: Option<&AdapterInfo>) {
+        let adapter = |info: Option<&AdapterInfo>| info.map(Adapter::from);
+        self.recorded_adapter = self.recorded_adapter.take().or_else(|| adapter(recorded));
+        self.adapter = self.adapter.take().or_else(|| adapter(found));
+    }
+
+    /// Everything that was not compared, and everything that differs as it may.
+    pub fn finish(&mut self) -> (Vec<NotCompared>, Vec<Differing>) {
+        let command = self.last;
+        if self.statistics > 0 {
+            let what = format!("{} answers to ReportStats", self.statistics);
+            let why = "statistics are different in every run".to_owned();
+            self.not_compared.push(NotCompared { command, what, why });
+        }
+        if self.left_out > 0 {
+            let what = format!("{} further parts of readbacks", self.left_out);
+            let why = format!("as with those above, of which a report has at most {MAX_NOTES}");
+            self.not_compared.push(NotCompared { command, what, why });
+        }
+        (std::mem::take(&mut self.not_compared), std::mem::take(&mut self.differing))
+    }
+}

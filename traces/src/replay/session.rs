@@ -1,0 +1,383 @@
+//! One session of a replay: the recorded commands go to the worker, the recorded events are held against its own.
+
+use std::collections::HashMap;
+
+use airlock_protocol::{
+    Command, Event, Payload, codec,
+    commands::{adapter::AdapterInfo, instance::AdapterSelector},
+    events::MapErrorKind,
+    ids::{BufferId, Object, RequestId},
+    limits::MAX_PIECE,
+};
+
+use super::{
+    INJECTED, Probe,
+    contents::Expected,
+    events::{Rules, Verdict, describe, judge},
+    fences::Window,
+    labels::{Labels, Lookout},
+    live::{Finding, Live, Step, Stop, nonsense},
+    notes::Notes,
+};
+use crate::{
+    analysis::Uncertainty,
+    format::{Piece, Readback},
+    reader::ReadError,
+};
+
+/// A question without its recorded answer so far.
+#[derive(Debug)]
+struct Asked {
+    command: u64,
+    /// The buffer that is to be mapped.
+    buffer: Option<BufferId>,
+    /// The buffer was unmapped, or may have been, while the map was on its way.
+    ended: bool,
+}
+
+/// See the module's header.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// The worker.
+    pub live: Live,
+    /// What objects are called.
+    pub labels: Labels,
+    /// What need not be the same.
+    pub uncertainty: Uncertainty,
+    /// Where the data of coming commands is.
+    pub pieces: HashMap<u64, Piece>,
+    number: u32,
+    asked: HashMap<u64, Asked>,
+    lookout: Lookout,
+    rules: Rules,
+    /// The last command.
+    last: u64,
+}
+
+/// Probes, as a replay has them.
+pub(super) type Probes<'p, 'q> = &'p mut [&'q mut dyn Probe];
+
+impl Session {
+    pub fn new(number: u32, live: Live, rules: Rules) -> Self {
+        let mut uncertainty = Uncertainty::default();
+        uncertainty.session();
+        Self {
+            live,
+            labels: Labels::default(),
+            uncertainty,
+            pieces: HashMap::new(),
+            number,
+            asked: HashMap::new(),
+            lookout: Lookout::default(),
+            rules,
+            last: 0,
+        }
+    }
+
+    // Commands.
+
+    /// Sends a command. Its bulk data is in the ring.
+    pub fn command(&mut self, number: u64, command: &mut Command<'_>, len: usize, probes: Probes<'_, '_>) -> Step {
+        let device = if let Command::RequestDevice(request) = &*command { Some(request.clone()) } else { None };
+        for probe in &mut *probes {
+            probe.before(self.number, number, command, &mut self.live);
+        }
+        if let (Some(device), Command::RequestDevice(request)) = (device, &*command) {
+            self.rules.probed |= device != *request;
+        }
+        self.live.failure.take().map_or(Ok(()), Err)?;
+        self.live.put(number, command, len)?;
+        for probe in &mut *probes {
+            probe.after(self.number, number, command, &mut self.live);
+        }
+        self.live.failure.take().map_or(Ok(()), Err)?;
+        self.deliver(probes);
+        Ok(())
+    }
+
+    /// Takes note of a command before it is sent.
+    pub fn note(&mut self, number: u64, command: &Command<'_>) -> Step {
+        self.last = number;
+        self.uncertainty.command(number, command);
+        if let Some(facts) = self.lookout.facts(command) {
+            self.labels.note(&facts);
+            if let Some(request) = facts.request {
+                if request.0 >= INJECTED {
+                    return Err(nonsense(format!("command {number} asks a question whose number no run uses")));
+                }
+                let buffer = if let Command::MapBuffer(map) = command { Some(map.buffer) } else { None };
+                let asked = Asked { command: number, buffer, ended: false };
+                self.asked.insert(request.0, asked);
+            }
+        }
+        let ends: &dyn Fn(BufferId) -> bool = match command {
+            Command::UnmapBuffer(c) => &|buffer| buffer == c.buffer,
+            Command::DestroyBuffer(c) => &|buffer| buffer == c.buffer,
+            Command::DropObject(c) => &|buffer| c.object == Object::Buffer(buffer),
+            Command::DestroyDevice(_) => &|_| true,
+            _ => return Ok(()),
+        };
+        for asked in self.asked.values_mut() {
+            asked.ended |= asked.buffer.is_some_and(ends);
+        }
+        Ok(())
+    }
+
+    /// Puts a command's bulk data into the ring and says there where it is.
+    pub fn place_data(&mut self, number: u64, command: &mut Command<'_>, bytes: &[u8]) -> Step {
+        if let Some(Payload::Shared { start, len }) = command.payload_mut() {
+            if bytes.len() != *len as usize || *len > MAX_PIECE {
+                return Err(nonsense(format!("the data of command {number} is not as long as the command says")));
+            }
+            *start = self.live.put_piece(number, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Chooses this machine's adapter for a question that was answered with one.
+    pub fn choose_adapter(&mut self, number: u64, recorded: &AdapterInfo) -> Step<AdapterSelector<'static>> {
+        Ok(super::adapter::find(recorded, &self.live.adapters(number)?))
+    }
+
+    // Events.
+
+    /// Holds a recorded event against the one of this replay.
+    pub fn event(&mut self, recorded: &Event<'_>, notes: &mut Notes, probes: Probes<'_, '_>) -> Step {
+        match recorded {
+            // These are not in a trace.
+            Event::Welcome | Event::Credit { .. } | Event::MapData { .. } => Ok(()),
+            Event::Closed { .. } => self.unasked_event(recorded, None, notes),
+            Event::Uncaptured { device, .. } | Event::DeviceLost { device, .. } => {
+                self.unasked_event(recorded, Some(device.0), notes)
+            }
+            _ => match recorded.request() {
+                Some(request) => self.answer(request, recorded, notes, probes),
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn answer(&mut self, request: RequestId, recorded: &Event<'_>, notes: &mut Notes, probes: Probes<'_, '_>) -> Step {
+        let Some(asked) = self.asked.remove(&request.0) else {
+            return if notes.check { Err(self.nobody_asks(recorded)) } else { Ok(()) };
+        };
+        let Some(bytes) = self.live.answer(request, asked.command, recorded.name())? else {
+            return if notes.check { Err(self.ended_before(&asked, recorded)) } else { Ok(()) };
+        };
+        let found = decode(&bytes)?;
+        if let Event::Report { .. } = found {
+            notes.statistics(asked.command);
+        } else if notes.check && !self.may_race(&asked, recorded, &found, notes) {
+            self.learn_adapter(recorded, &found, notes);
+            let verdict = judge(recorded, &found, self.rules);
+            notes.events += 1;
+            self.take(verdict, Some(asked.command), recorded.name(), None, notes)?;
+        } else {
+            self.learn_adapter(recorded, &found, notes);
+        }
+        if let (Some(buffer), Event::Mapped { result, .. }) = (asked.buffer, &found) {
+            let contents = self.live.contents.take(request);
+            if let (Some(bytes), Ok(())) = (contents.bytes(), result) {
+                for probe in &mut *probes {
+                    probe.readback(self.number, asked.command, buffer, bytes);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn learn_adapter(&mut self, recorded: &Event<'_>, found: &Event<'_>, notes: &mut Notes) {
+        let info = |event: &Event<'_>| match event {
+            Event::AdapterReply { result: Ok(capabilities), .. } => Some(capabilities.info.clone()),
+            _ => None,
+        };
+        let (recorded, found) = (info(recorded), info(found));
+        self.rules.foreign |= recorded.is_some() && found.is_some() && recorded != found;
+        notes.adapters(recorded.as_ref(), found.as_ref());
+    }
+
+    /// True for a map that may end in two ways, because the buffer was unmapped while it was on its way.
+    fn may_race(&self, asked: &Asked, recorded: &Event<'_>, found: &Event<'_>, notes: &mut Notes) -> bool {
+        let outcome = |event: &Event<'_>| match event {
+            Event::Mapped { result: Ok(()), .. } => Some(true),
+            Event::Mapped { result: Err(error), .. } if error.kind == MapErrorKind::Abort => Some(false),
+            _ => None,
+        };
+        let race = match (outcome(recorded), outcome(found)) {
+            (Some(false), Some(true)) => true,
+            (Some(true), Some(false)) => asked.ended,
+            _ => false,
+        };
+        if race {
+            let what = format!("{}, now {}", describe(recorded), describe(found));
+            notes.differing(Some(asked.command), what, "the buffer was unmapped while the map was on its way");
+        }
+        race
+    }
+
+    fn unasked_event(&mut self, recorded: &Event<'_>, device: Option<u32>, notes: &mut Notes) -> Step {
+        if !notes.check {
+            let _ = self.live.take_unasked(recorded.name(), device);
+            return Ok(());
+        }
+        match self.live.unasked(recorded.name(), device)? {
+            Some(found) => {
+                let verdict = judge(recorded, &decode(&found.bytes)?, self.rules);
+                notes.events += 1;
+                self.take_at(verdict, found.cause, recorded.name(), None, notes)
+            }
+            None => Err(self.missing(None, recorded, self.nothing())),
+        }
+    }
+
+    /// Holds a recorded event of a time after the replay's end against what has come, without waiting for what has not.
+    pub fn late_event(&mut self, recorded: &Event<'_>, notes: &mut Notes, probes: Probes<'_, '_>) -> Step {
+        match (recorded.request(), recorded) {
+            (Some(request), _) if self.asked.contains_key(&request.0) => self.answer(request, recorded, notes, probes),
+            (Some(_), _) => Ok(()),
+            (None, Event::Uncaptured { device, .. } | Event::DeviceLost { device, .. }) => {
+                let device = Some(device.0);
+                match self.live.take_unasked(recorded.name(), device) {
+                    Some(found) if notes.check => {
+                        let verdict = judge(recorded, &decode(&found.bytes)?, self.rules);
+                        notes.events += 1;
+                        self.take_at(verdict, found.cause, recorded.name(), None, notes)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            (None, event) => {
+                let _ = self.live.take_unasked(event.name(), None);
+                Ok(())
+            }
+        }
+    }
+
+    /// True for an answer that is still expected.
+    pub fn expects(&self, request: RequestId) -> bool {
+        self.asked.contains_key(&request.0)
+    }
+
+    /// True when nothing of this session is left to be compared.
+    pub fn is_satisfied(&self) -> bool {
+        self.asked.is_empty() && !self.live.has_unasked()
+    }
+
+    /// Holds a recorded readback against the one of this replay.
+    pub fn readback(&mut self, recorded: &Readback, bytes: Option<&[u8]>, notes: &mut Notes) -> Step {
+        let Some(asked) = self.asked.get(&recorded.request.0) else {
+            let event = Event::Mapped { request: recorded.request, result: Ok(()) };
+            return if notes.check { Err(self.nobody_asks(&event)) } else { Ok(()) };
+        };
+        let (command, buffer) = (asked.command, asked.buffer);
+        let answer = self.live.peek(recorded.request, command, "Mapped")?.map(decode).transpose()?;
+        // The event that follows tells of a map that fails.
+        if !notes.check || !matches!(answer, Some(Event::Mapped { result: Ok(()), .. })) {
+            return Ok(());
+        }
+        let uncertain = self.uncertainty.readback(recorded.request);
+        let tolerance = notes.tolerance;
+        let expected = Expected { readback: recorded, bytes, uncertain: &uncertain, tolerance, rules: self.rules };
+        let found = self.live.contents.look(recorded.request);
+        let compared = expected.compare(found);
+        let digest = found.digest().to_string();
+        notes.readbacks += u64::from(compared.counts);
+        let buffer = buffer.map_or_else(|| "the buffer".to_owned(), |id| self.labels.name(Object::Buffer(id)));
+        for (part, why) in compared.left_out {
+            notes.not_compared(command, format!("{part} of {buffer}"), why);
+        }
+        self.take(compared.verdict, Some(command), "readback", Some(digest), notes)
+    }
+
+    fn take(
+        &self,
+        verdict: Verdict,
+        command: Option<u64>,
+        what: &str,
+        digest: Option<String>,
+        notes: &mut Notes,
+    ) -> Step {
+        let place = command.map(|command| Window { first: command, last: command });
+        self.take_at(verdict, place, what, digest, notes)
+    }
+
+    fn take_at(
+        &self,
+        verdict: Verdict,
+        place: Option<Window>,
+        what: &str,
+        digest: Option<String>,
+        notes: &mut Notes,
+    ) -> Step {
+        match verdict {
+            Verdict::Same => Ok(()),
+            Verdict::May { what, why } => {
+                notes.differing(place.map(|place| place.last), what, why);
+                Ok(())
+            }
+            Verdict::Differs { expected, found } => {
+                Err(Stop::Diverged(Box::new(Finding { place, what: what.to_owned(), expected, found, digest })))
+            }
+        }
+    }
+
+    // What is missing or too much.
+
+    fn nobody_asks(&self, recorded: &Event<'_>) -> Stop {
+        self.missing(None, recorded, format!("no command up to {} asks for it", self.last))
+    }
+
+    fn ended_before(&self, asked: &Asked, recorded: &Event<'_>) -> Stop {
+        self.missing(Some(Window { first: asked.command, last: asked.command }), recorded, self.nothing())
+    }
+
+    /// What there is where an event is missing.
+    fn nothing(&self) -> String {
+        let closed = self.live.closed().and_then(|closed| codec::decode_event(&closed.bytes).ok());
+        closed.map_or_else(|| format!("nothing, with commands up to {} done", self.last), |closed| describe(&closed))
+    }
+
+    fn missing(&self, place: Option<Window>, recorded: &Event<'_>, found: String) -> Stop {
+        // A worker that has ended the session says more by that than by what is missing since.
+        let closed = self.live.closed();
+        let place = closed.map_or(place, |closed| closed.cause);
+        let what = if closed.is_some() { "Closed" } else { recorded.name() }.to_owned();
+        let mut expected = describe(recorded);
+        if expected != recorded.name() {
+            expected = format!("{}: {expected}", recorded.name());
+        }
+        Stop::Diverged(Box::new(Finding { place, what, expected, found, digest: None }))
+    }
+
+    /// All commands are sent: probes have their last word, and everything is done.
+    pub fn finish(&mut self, probes: Probes<'_, '_>) -> Step {
+        self.live.flush()?;
+        if !self.live.over {
+            for probe in &mut *probes {
+                probe.end(self.number, &mut self.live);
+            }
+            if self.live.failure.is_none() {
+                super::Inject::settle(&mut self.live);
+            }
+            self.live.failure.take().map_or(Ok(()), Err)?;
+        }
+        self.live.finish()?;
+        self.deliver(probes);
+        Ok(())
+    }
+
+    /// Hands answers to the probes.
+    pub fn deliver(&mut self, probes: Probes<'_, '_>) {
+        while let Some(bytes) = self.live.for_probes.pop_front() {
+            if let Ok(event) = codec::decode_event(&bytes) {
+                probes.iter_mut().for_each(|probe| probe.event(&event));
+            }
+        }
+    }
+}
+
+fn decode(bytes: &[u8]) -> Step<Event<'_>> {
+    let newer = false;
+    let fail = |cause| ReadError::Stream { place: "an event of the worker".to_owned(), cause, newer };
+    Ok(codec::decode_event(bytes).map_err(fail)?)
+}
