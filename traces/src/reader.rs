@@ -245,7 +245,7 @@ impl TraceFile {
     }
 
     /// Reads and checks the chunk at a place in the file.
-    fn chunk_at(&self, offset: u64) -> Result<(ChunkHeader, Vec<u8>), ReadError> {
+    pub(crate) fn chunk_at(&self, offset: u64) -> Result<(ChunkHeader, Vec<u8>), ReadError> {
         let cut = || FormatError::Cut { offset };
         let start = offset.checked_add(CHUNK_HEADER as u64).ok_or_else(cut)?;
         if start > self.len {
@@ -324,7 +324,7 @@ impl TraceFile {
             let record: Record = waiting.pop_front()?;
             let before = next;
             if let Body::Batch(bytes) = &record.body {
-                next += u64::from(commands_of(bytes));
+                next = next.saturating_add(commands_of(bytes).into());
             }
             Some(Ok((before, record)))
         })

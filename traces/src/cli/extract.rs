@@ -1,19 +1,65 @@
-//! TODO.
+//! `airlock trace extract`: shaders and payloads as files.
 
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::json;
 
-use super::ToolError;
+use super::{SAME, ToolError, busy, open, print, print_json, terminal::one_line, tool_error};
+use crate::tools::extract::{self, Extracted, MAX_FILES, Wanted};
+
+const EXAMPLES: &str = "\
+Examples:
+  airlock trace extract bug.airtrace out                everything
+  airlock trace extract bug.airtrace out --shaders      only WGSL
+  airlock trace extract --json bug.airtrace out > out/list.json
+
+Files are named by command, label and digest; what occurs more than once is written once.
+";
 
 /// Write shaders and payloads to files
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// The trace
     trace: PathBuf,
+    /// The folder; it is made if need be
+    folder: PathBuf,
+    /// Shaders; without either option, both
+    #[arg(long)]
+    shaders: bool,
+    /// Data, and what maps returned as far as it is in the trace
+    #[arg(long)]
+    payloads: bool,
+    /// Print the list as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the command.
 pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
-    Err(ToolError::Refused(format!("not there yet: {}", arguments.trace.display())))
+    let file = open(&arguments.trace)?;
+    let both = arguments.shaders == arguments.payloads;
+    let wanted = Wanted { shaders: both || arguments.shaders, payloads: both || arguments.payloads };
+    let bar = busy::spinner("extracting");
+    let extracted = extract::extract(&file, &arguments.folder, wanted);
+    bar.finish_and_clear();
+    let (list, full) = extracted.map_err(tool_error(&arguments.trace, &arguments.folder))?;
+    if arguments.json {
+        print_json(&json!({ "files": list, "left_out": full }), &arguments.trace)?;
+    } else {
+        let text: String = list.iter().map(line).collect();
+        print(&text, &arguments.trace)?;
+    }
+    if full {
+        eprintln!("airlock: only the first {MAX_FILES} files were made");
+    }
+    Ok(SAME)
+}
+
+fn line(file: &Extracted) -> String {
+    let times = if file.times > 1 { format!(", {} times", file.times) } else { String::new() };
+    let object = file.object.as_deref().map_or_else(String::new, |object| format!(", {object}"));
+    let label = file.label.as_deref().map_or_else(String::new, |label| format!(" {:?}", one_line(label)));
+    format!("{}  {} bytes, command {}{object}{label}{times}\n", file.file, file.len, file.command)
 }

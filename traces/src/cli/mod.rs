@@ -1,6 +1,7 @@
 //! The commands that the `airlock` program offers for traces: one file each, with its arguments and its `run`, which gives
 //! the exit code.
 
+pub mod busy;
 pub mod diff;
 pub mod dump;
 pub mod extract;
@@ -17,12 +18,20 @@ pub mod trim;
 pub mod verify;
 pub mod verify_file;
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io::{self, Write as _},
+    path::Path,
+    sync::Arc,
+};
 
 use airlock_protocol::connect::ConnectError;
+use serde::Serialize;
 use thiserror::Error;
 
-use crate::reader::{ReadError, TraceFile};
+use crate::{
+    reader::{ReadError, TraceFile},
+    tools,
+};
 
 /// The exit code where all is as it should be.
 pub const SAME: u8 = 0;
@@ -71,4 +80,36 @@ pub fn read_error(path: &Path) -> impl Fn(ReadError) -> ToolError {
 pub fn write_error(path: &Path) -> impl Fn(io::Error) -> ToolError {
     let file = path.display().to_string();
     move |cause| ToolError::Write { file: file.clone(), cause: cause.to_string() }
+}
+
+/// An error of a tool that reads one file and makes another.
+pub fn tool_error(input: &Path, output: &Path) -> impl Fn(tools::Error) -> ToolError {
+    let (read, write) = (read_error(input), write_error(output));
+    let file = input.display().to_string();
+    move |error| match error {
+        tools::Error::Read(cause) => read(cause),
+        tools::Error::Write(cause) => write(cause),
+        error => ToolError::Refused(format!("{file}: {error}")),
+    }
+}
+
+/// What writing to standard output gave. Whoever reads no further (`head`) has seen enough: that is no error.
+pub fn printed(result: Result<(), tools::Error>, input: &Path) -> Result<(), ToolError> {
+    match result {
+        Err(tools::Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(tool_error(input, Path::new("standard output"))),
+    }
+}
+
+/// Prints a text.
+pub fn print(text: &str, input: &Path) -> Result<(), ToolError> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    printed(written.map_err(tools::Error::Write), input)
+}
+
+/// Prints a value as JSON.
+pub fn print_json(value: &impl Serialize, input: &Path) -> Result<(), ToolError> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| ToolError::Refused(error.to_string()))?;
+    print(&(text + "\n"), input)
 }

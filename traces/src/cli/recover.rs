@@ -1,19 +1,69 @@
-//! TODO.
+//! `airlock trace recover`: what is whole of a damaged trace.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::ToolError;
+use super::{
+    SAME, ToolError, busy, open, print, print_json, size::describe, terminal::one_line, tool_error, write_error,
+};
+use crate::tools::{output::Output, recover};
+
+const EXAMPLES: &str = "\
+Examples:
+  airlock trace recover cut.airtrace -o whole.airtrace
+";
 
 /// Save what is whole of a damaged trace
+///
+/// Writes the stream up to the first damage as a trace that is closed, and says what is lost. A trace without damage
+/// comes out the same.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The trace
+    /// The damaged trace
     trace: PathBuf,
+    /// The new trace
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+    /// Print what was saved as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the command.
 pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
-    Err(ToolError::Refused(format!("not there yet: {}", arguments.trace.display())))
+    let (trace, path) = (&arguments.trace, &arguments.output);
+    let file = open(trace)?;
+    let (output, sink) = Output::create(path).map_err(write_error(path))?;
+    let bar = busy::spinner("recovering");
+    let recovered = recover::recover(&file, sink);
+    bar.finish_and_clear();
+    let (_, report) = recovered.map_err(tool_error(trace, path))?;
+    output.commit().map_err(write_error(path))?;
+    if arguments.json {
+        print_json(&report, trace)?;
+        return Ok(SAME);
+    }
+    let mut text = format!("saved {} commands, {} records\n", report.commands, report.records);
+    if report.promised > report.commands {
+        text.push_str(&format!("the trace had {} commands\n", report.promised));
+    }
+    if let Some(offset) = report.damaged_at {
+        text.push_str(&format!("lost {} from byte {offset} on\n", describe(report.lost_bytes)));
+    }
+    if let Some(reason) = &report.reason {
+        text.push_str(&format!("because {}\n", one_line(reason)));
+    }
+    if report.dropped_pieces > 0 {
+        text.push_str(&format!("left out {} pieces of data whose commands are missing\n", report.dropped_pieces));
+    }
+    if report.shortened_readbacks > 0 {
+        text.push_str(&format!("{} readbacks have only their digests\n", report.shortened_readbacks));
+    }
+    if report.whole {
+        text.push_str("nothing is missing\n");
+    }
+    print(&text, trace)?;
+    Ok(SAME)
 }

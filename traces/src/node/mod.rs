@@ -23,6 +23,8 @@ use airlock_protocol::ids::{Kind, Object};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use json::{from_hex, to_hex};
+
 /// A value that has no tree, or a tree that is no such value.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
