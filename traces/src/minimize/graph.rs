@@ -1,0 +1,369 @@
+//! What each command of a trace needs to be there, so that others can be left out.
+//!
+//! Ids are used again after a drop: here an object goes by the command that made it, its *maker*.
+
+use std::collections::{HashMap, HashSet};
+
+use airlock_protocol::{
+    Command, Event, Payload,
+    codec::{self, DecodeError},
+    ids::{Kind, Object},
+};
+use thiserror::Error;
+
+use crate::{
+    facts::Facts,
+    node::NodeError,
+    trace::{Trace, What},
+};
+
+use super::{contents::Contents, set::Set};
+
+/// A trace that cannot be taken apart.
+#[derive(Debug, Error)]
+pub enum GraphError {
+    /// A command makes no sense.
+    #[error("command {number} of the trace: {cause}")]
+    Command {
+        /// Its number.
+        number: u64,
+        /// What is wrong with it.
+        cause: DecodeError,
+    },
+    /// A command has no tree.
+    #[error("command {number} of the trace: {cause}")]
+    Tree {
+        /// Its number.
+        number: u64,
+        /// Why not.
+        cause: NodeError,
+    },
+    /// An event makes no sense.
+    #[error("an event after command {number} of the trace: {cause}")]
+    Event {
+        /// The number of the next command.
+        number: u64,
+        /// What is wrong with it.
+        cause: DecodeError,
+    },
+}
+
+/// A command with the answers to it, or an event that nobody asked for: what a candidate keeps or leaves out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Item {
+    /// Its place in the trace.
+    pub entry: usize,
+    /// The command's number; `None` for an event.
+    pub number: Option<u64>,
+    /// The session.
+    pub session: u32,
+    /// The command's or event's name.
+    pub name: &'static str,
+    /// Items without which it cannot be there: makers, the other end of a pair, staged data and who takes it.
+    pub needs: Vec<usize>,
+    /// Objects in a list that may be shortened, with their makers. Nothing is left of the item when nothing is left of
+    /// the list.
+    pub list: Vec<(Object, usize)>,
+    /// Places of the answers, and of what was read back.
+    pub answers: Vec<usize>,
+    /// The kind of the object that it makes.
+    pub makes: Option<Kind>,
+}
+
+/// Something that begins again on the same thing (an object with an id, a map of a buffer), with what ends it. Of two
+/// that are kept, the end of the first must be kept too.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    begin: usize,
+    end: Option<usize>,
+}
+
+/// See the module's header.
+#[derive(Debug, Default)]
+pub(super) struct Graph {
+    /// Commands and unasked events in the trace's order.
+    pub items: Vec<Item>,
+    /// Who reads and writes what.
+    pub contents: Contents,
+    /// For each place in the trace with an `Unknown` record, the makers of its objects.
+    pub unknown: HashMap<usize, Vec<(Object, usize)>>,
+    /// For each item, who cannot be without it.
+    dependents: Vec<Vec<usize>>,
+    chains: Vec<Vec<Link>>,
+}
+
+impl Graph {
+    /// Takes a trace apart.
+    pub fn of(trace: &Trace) -> Result<Self, GraphError> {
+        let mut builder = Builder { refused: refused(trace), ..Builder::default() };
+        let mut number = 0;
+        for (place, entry) in trace.entries.iter().enumerate() {
+            let session = entry.session;
+            match &entry.what {
+                What::Session => drop(builder.live.insert(session, Live::default())),
+                What::Command(bytes) => {
+                    let command =
+                        codec::decode_command(bytes).map_err(|cause| GraphError::Command { number, cause })?;
+                    let facts = Facts::of(&command).map_err(|cause| GraphError::Tree { number, cause })?;
+                    builder.command((place, number, session), &command, &facts);
+                    number += 1;
+                }
+                What::Event(bytes) => {
+                    let event = codec::decode_event(bytes).map_err(|cause| GraphError::Event { number, cause })?;
+                    builder.event(place, session, &event);
+                }
+                What::Readback(readback) => builder.answer(place, session, readback.request.0),
+                What::Unknown(objects) => {
+                    let live = builder.live.entry(session).or_default();
+                    let makers = objects.iter().filter_map(|&object| Some((object, *live.makers.get(&object)?)));
+                    builder.graph.unknown.insert(place, makers.collect());
+                }
+                What::Flush | What::Piece(_) | What::End(_) | What::Stopped(_) => {}
+            }
+        }
+        let mut graph = builder.graph;
+        graph.dependents = vec![Vec::new(); graph.items.len()];
+        for (index, item) in graph.items.iter().enumerate() {
+            for &need in item.needs.iter().chain(item.list.iter().map(|(_, maker)| maker)) {
+                if let Some(dependents) = graph.dependents.get_mut(need) {
+                    dependents.push(index);
+                }
+            }
+        }
+        // What never begins again needs no look.
+        graph.chains.retain(|chain| chain.len() > 1);
+        Ok(graph)
+    }
+
+    /// Leaves out whatever lacks something that it needs, and puts in the drops without which an id would be made twice.
+    pub fn shrink(&self, keep: &mut Set) {
+        let lacking: Vec<_> = keep.iter().filter(|&item| !self.can_be(item, keep)).collect();
+        let mut gone = lacking;
+        while let Some(item) = gone.pop() {
+            if keep.remove(item) {
+                let dependents = self.dependents.get(item).into_iter().flatten();
+                gone.extend(dependents.filter(|&&item| keep.has(item) && !self.can_be(item, keep)));
+            }
+        }
+        self.end_what_begins_again(keep);
+    }
+
+    fn can_be(&self, item: usize, keep: &Set) -> bool {
+        let Some(item) = self.items.get(item) else { return false };
+        let whole = item.needs.iter().all(|&need| keep.has(need));
+        whole && (item.list.is_empty() || item.list.iter().any(|&(_, maker)| keep.has(maker)))
+    }
+
+    fn end_what_begins_again(&self, keep: &mut Set) {
+        for chain in &self.chains {
+            let kept: Vec<_> = chain.iter().filter(|link| keep.has(link.begin)).collect();
+            for link in kept.iter().take(kept.len().saturating_sub(1)) {
+                if let Some(end) = link.end {
+                    keep.insert(end);
+                }
+            }
+        }
+    }
+
+    /// Puts in whatever is needed.
+    pub fn grow(&self, keep: &mut Set) {
+        let mut look: Vec<_> = keep.iter().collect();
+        while let Some(item) = look.pop() {
+            let needs = self.items.get(item).into_iter().flat_map(|item| &item.needs);
+            look.extend(needs.copied().filter(|&need| keep.insert(need)));
+        }
+        self.end_what_begins_again(keep);
+    }
+
+    /// The item of a command.
+    pub fn command(&self, number: u64) -> Option<usize> {
+        self.items.iter().position(|item| item.number == Some(number))
+    }
+
+    /// The item of an event: itself, or the command that it answers.
+    pub fn of_event(&self, place: usize) -> Option<usize> {
+        self.items.iter().position(|item| item.entry == place || item.answers.contains(&place))
+    }
+
+    /// How many commands are kept.
+    pub fn commands(&self, keep: &Set) -> usize {
+        keep.iter().filter(|&item| self.items.get(item).is_some_and(|item| item.number.is_some())).count()
+    }
+}
+
+/// Questions that were answered with a refusal: they have made nothing.
+fn refused(trace: &Trace) -> HashSet<(u32, u64)> {
+    let events = trace.entries.iter().filter_map(|entry| match &entry.what {
+        What::Event(bytes) => Some((entry.session, codec::decode_event(bytes).ok()?)),
+        _ => None,
+    });
+    let refusals = events.filter_map(|(session, event)| match event {
+        Event::AdapterReply { request, result: Err(_) } | Event::DeviceReply { request, result: Err(_) } => {
+            Some((session, request.0))
+        }
+        _ => None,
+    });
+    refusals.collect()
+}
+
+/// What is alive in a session.
+#[derive(Debug, Default)]
+struct Live {
+    /// The makers of what is alive.
+    makers: HashMap<Object, usize>,
+    /// The last maker of every id, for events that come late.
+    last: HashMap<Object, usize>,
+    /// The chain of every id.
+    ids: HashMap<Object, usize>,
+    /// The chain of every buffer's maps, by its maker.
+    maps: HashMap<usize, usize>,
+    /// Who asked.
+    questions: HashMap<u64, usize>,
+    /// Pieces that wait for the command that takes them.
+    staged: Vec<usize>,
+    /// What waits for its other end.
+    open: HashMap<(&'static str, usize), Vec<usize>>,
+}
+
+#[derive(Debug, Default)]
+struct Builder {
+    graph: Graph,
+    refused: HashSet<(u32, u64)>,
+    live: HashMap<u32, Live>,
+}
+
+impl Builder {
+    fn command(&mut self, (entry, number, session): (usize, u64, u32), command: &Command<'_>, facts: &Facts) {
+        let index = self.graph.items.len();
+        let live = self.live.entry(session).or_default();
+        let mut item = Item { entry, number: Some(number), session, name: command.name(), ..Item::default() };
+        let refused = facts.request.is_some_and(|request| self.refused.contains(&(session, request.0)));
+        let makes = facts.makes.filter(|_| !refused);
+        let named: Vec<_> = facts
+            .objects
+            .iter()
+            .filter(|&&object| Some(object) != facts.makes)
+            .filter_map(|&object| Some((object, *live.makers.get(&object)?)))
+            .collect();
+        for &(object, maker) in &named {
+            if is_member(item.name, object.kind()) { item.list.push((object, maker)) } else { item.needs.push(maker) }
+        }
+        if let Some(request) = facts.request {
+            live.questions.insert(request.0, index);
+        }
+        match command.payload() {
+            _ if item.name == "Stage" => live.staged.push(index),
+            Some(Payload::Staged { .. }) => {
+                for piece in live.staged.drain(..) {
+                    item.needs.push(piece);
+                    self.graph.items.get_mut(piece).into_iter().for_each(|piece| piece.needs.push(index));
+                }
+            }
+            _ => {}
+        }
+        if let Some((open, what)) = pair(item.name)
+            && let Some(on) = if facts.makes.is_some() { Some(index) } else { named.first().map(|&(_, maker)| maker) }
+        {
+            let waiting = live.open.entry((what, on)).or_default();
+            if open {
+                waiting.push(index);
+            } else if let Some(begin) = waiting.pop() {
+                item.needs.push(begin);
+                self.graph.items.get_mut(begin).into_iter().for_each(|begin| begin.needs.push(index));
+            }
+        }
+        link_maps(live, &mut self.graph.chains, &mut item, (index, command), &named);
+        if let Some(object) = makes {
+            item.makes = Some(object.kind());
+            live.makers.insert(object, index);
+            live.last.insert(object, index);
+            let chain = *live.ids.entry(object).or_insert_with(|| new_chain(&mut self.graph.chains));
+            self.graph.chains.get_mut(chain).into_iter().for_each(|chain| chain.push(Link { begin: index, end: None }));
+        }
+        if let Some(object) = facts.drops {
+            live.makers.remove(&object);
+            let chain = live.ids.get(&object).and_then(|&chain| self.graph.chains.get_mut(chain));
+            chain.and_then(|chain| chain.last_mut()).into_iter().for_each(|link| link.end = Some(index));
+        }
+        self.graph.contents.command(index, &item, command, &named);
+        self.graph.items.push(item);
+    }
+
+    fn event(&mut self, entry: usize, session: u32, event: &Event<'_>) {
+        if let Some(request) = event.request() {
+            return self.answer(entry, session, request.0);
+        }
+        let live = self.live.entry(session).or_default();
+        let needs = match event {
+            Event::Uncaptured { device, .. } | Event::DeviceLost { device, .. } => {
+                live.last.get(&Object::Device(*device)).copied().into_iter().collect()
+            }
+            _ => Vec::new(),
+        };
+        self.graph.items.push(Item { entry, session, name: event.name(), needs, ..Item::default() });
+    }
+
+    fn answer(&mut self, entry: usize, session: u32, request: u64) {
+        let asked = self.live.get(&session).and_then(|live| live.questions.get(&request));
+        let item = asked.and_then(|&item| self.graph.items.get_mut(item));
+        item.into_iter().for_each(|item| item.answers.push(entry));
+    }
+}
+
+fn new_chain(chains: &mut Vec<Vec<Link>>) -> usize {
+    chains.push(Vec::new());
+    chains.len().saturating_sub(1)
+}
+
+/// Contents that are written into a mapped range need the map, and a map needs the end of the one before it.
+fn link_maps(
+    live: &mut Live,
+    chains: &mut Vec<Vec<Link>>,
+    item: &mut Item,
+    (index, command): (usize, &Command<'_>),
+    named: &[(Object, usize)],
+) {
+    let buffer = match command {
+        Command::CreateBuffer(c) if c.mapped_at_creation => Some(index),
+        _ => named.first().map(|&(_, maker)| maker),
+    };
+    let Some(buffer) = buffer else { return };
+    let begins = match command {
+        Command::CreateBuffer(c) => c.mapped_at_creation,
+        Command::MapBuffer(_) => true,
+        Command::WriteMapped(_) | Command::UnmapBuffer(_) | Command::DestroyBuffer(_) => false,
+        _ => return,
+    };
+    let chain = *live.maps.entry(buffer).or_insert_with(|| new_chain(chains));
+    let Some(chain) = chains.get_mut(chain) else { return };
+    if begins {
+        chain.push(Link { begin: index, end: None });
+    } else if let Some(link) = chain.last_mut() {
+        if matches!(command, Command::WriteMapped(_)) {
+            item.needs.push(link.begin);
+        } else if link.end.is_none() {
+            link.end = Some(index);
+        }
+    }
+}
+
+/// True for an object in a list that makes sense without it.
+fn is_member(name: &str, kind: Kind) -> bool {
+    matches!((name, kind), ("Submit", Kind::CommandBuffer) | ("ExecuteBundles", Kind::RenderBundle))
+}
+
+/// For a command that has another end: whether it is the first, and what both are about.
+fn pair(name: &str) -> Option<(bool, &'static str)> {
+    if name.ends_with("PushDebugGroup") || name.ends_with("PopDebugGroup") {
+        return Some((name.ends_with("PushDebugGroup"), "debug group"));
+    }
+    Some(match name {
+        "PushErrorScope" => (true, "error scope"),
+        "PopErrorScope" => (false, "error scope"),
+        "BeginOcclusionQuery" => (true, "occlusion query"),
+        "EndOcclusionQuery" => (false, "occlusion query"),
+        "BeginRenderPass" | "BeginComputePass" => (true, "pass"),
+        "EndRenderPass" | "EndComputePass" => (false, "pass"),
+        _ => return None,
+    })
+}
