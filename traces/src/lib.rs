@@ -10,6 +10,7 @@ pub mod analysis;
 pub mod cli;
 pub mod facts;
 pub mod format;
+pub mod harness;
 pub mod header;
 pub mod index;
 mod lines;

@@ -14,12 +14,12 @@ use std::io::Write as _;
 
 use airlock::Daemon;
 use airlock_protocol::commands::adapter::Capabilities;
-use airlock_traces::cli::terminal::Paint;
+use airlock_traces::cli::{daemon::DaemonOption, terminal::Paint};
 use clap::Args;
 
 use super::{
     error::{CliError, plain},
-    gpu::{self, DaemonOption},
+    gpu,
 };
 use report::{AdapterReport, DaemonReport, Finding, Report, Versions};
 

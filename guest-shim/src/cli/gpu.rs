@@ -1,32 +1,12 @@
 //! The guest's GPU, made ready while its component is compiled: a worker is started and asked for its adapters, so that
 //! a set-up that cannot work is one clear message instead of a guest without an adapter.
 
-use std::path::PathBuf;
-
 use airlock::{AdapterChoice, Daemon, WasiWebGpuCtx};
 use airlock_protocol::commands::adapter::{AdapterInfo, Capabilities};
-use clap::Args;
+use airlock_traces::cli::daemon::DaemonOption;
 use tokio::task::JoinHandle;
 
 use super::{error::CliError, print::PrintCommands, record::Recordings};
-
-/// Where workers come from; the same for every subcommand that needs one.
-#[derive(Clone, Debug, Args)]
-pub struct DaemonOption {
-    /// Use a running `gpu-daemon serve`, by its Unix socket, instead of a worker of one's own
-    #[arg(long, value_name = "SOCKET", env = "AIRLOCK_DAEMON", hide_env_values = true)]
-    daemon: Option<PathBuf>,
-}
-
-impl DaemonOption {
-    /// Where workers come from.
-    pub fn daemon(&self) -> Result<Daemon, CliError> {
-        match self.daemon.as_ref().filter(|path| !path.as_os_str().is_empty()) {
-            Some(path) => Ok(Daemon::Socket(path.clone())),
-            None => Ok(Daemon::find()?),
-        }
-    }
-}
 
 /// Who looks on while the guest and the GPU talk.
 #[derive(Clone, Debug, Default)]

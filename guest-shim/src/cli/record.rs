@@ -4,7 +4,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use airlock::{
     WasiWebGpuCtxBuilder,
-    record::{Durability, Options, Recorder},
+    record::{
+        Durability, Notice, Options, Recorder,
+        flight::{self, FlightOptions},
+    },
 };
 use airlock_traces::{
     cli::size::Size,
@@ -27,9 +30,19 @@ pub struct RecordOptions {
     #[arg(long, value_name = "HOW", requires = "record", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "batch")]
     record_sync: Option<Sync>,
-    /// Keep the bytes of everything that the guest reads back, not only digests and the first 4 KiB
+    /// Keep the bytes of everything that the guest reads back, not only digests and what is up to 4 KiB long
     #[arg(long, requires = "record")]
     record_readbacks: bool,
+    /// Keep the last submits in memory, and write them to this folder as a trace when the worker dies, the device is
+    /// lost, or an error is not caught
+    #[arg(long, value_name = "DIR")]
+    flight_recorder: Option<PathBuf>,
+    /// How many submits the flight recorder keeps
+    #[arg(long, value_name = "N", requires = "flight_recorder", default_value_t = flight::KEEP)]
+    keep: usize,
+    /// How much memory the flight recorder takes; what no longer fits is not compared in a replay
+    #[arg(long, value_name = "SIZE", requires = "flight_recorder", default_value = "64M")]
+    flight_recorder_memory: Size,
 }
 
 /// How `--record-sync` makes sure.
@@ -49,8 +62,12 @@ impl RecordOptions {
     /// Begins the recordings that were asked for.
     pub fn start(&self, file: &ComponentFile) -> Recordings {
         let mut recorders = Vec::new();
+        if self.record.is_none() && self.flight_recorder.is_none() {
+            return Recordings::default();
+        }
+        let component = ComponentName::new(&file.name(), &file.bytes);
+        let header = Header::of_this_program(Some(component), WEBGPU_VERSION);
         if let Some(path) = &self.record {
-            let component = ComponentName::new(&file.name(), &file.bytes);
             let options = Options {
                 limit: self.record_limit.map(|Size(bytes)| bytes),
                 durability: match self.record_sync {
@@ -59,12 +76,21 @@ impl RecordOptions {
                     Some(Sync::Disk) => Durability::Disk,
                 },
                 readback_bytes: self.record_readbacks,
-                ..Options::new(path.clone(), Header::of_this_program(Some(component), WEBGPU_VERSION))
+                ..Options::new(path.clone(), header.clone())
             };
-            recorders.push(Arc::new(Recorder::start(options, Box::new(|message| tracing::warn!("{message}")))));
+            recorders.push(Arc::new(Recorder::start(options, notice())));
+        }
+        if let Some(folder) = &self.flight_recorder {
+            let memory = usize::try_from(self.flight_recorder_memory.0).unwrap_or(usize::MAX);
+            let options = FlightOptions { folder: folder.clone(), header, keep: self.keep, memory };
+            recorders.push(Arc::new(flight::start(options, notice())));
         }
         Recordings(recorders)
     }
+}
+
+fn notice() -> Notice {
+    Box::new(|message| tracing::warn!("{message}"))
 }
 
 impl Recordings {

@@ -3,6 +3,7 @@
 use std::{env, ffi::OsString, io::Write as _, path::Path, time::Instant};
 
 use airlock::{Stats, WasiWebGpuCtx, nanoseconds};
+use airlock_traces::cli::daemon::DaemonOption;
 use clap::{Args, ValueEnum};
 use wasmtime::{Store, component::ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx};
@@ -11,7 +12,7 @@ use super::{
     component::ComponentFile,
     engine,
     error::{CliError, plain},
-    gpu::{self, DaemonOption, StartingGpu, Watch},
+    gpu::{self, StartingGpu, Watch},
     guest::{Guest, State},
     record::RecordOptions,
 };

@@ -2,6 +2,7 @@
 //! the exit code.
 
 pub mod busy;
+pub mod daemon;
 pub mod diff;
 pub mod dump;
 pub mod extract;

@@ -8,11 +8,10 @@ use std::{
     time::Duration,
 };
 
-use airlock_protocol::connect::Daemon;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{DIFFERENT, SAME, ToolError, open, read_error, replay_text, terminal};
+use super::{DIFFERENT, SAME, ToolError, daemon::DaemonOption, open, read_error, replay_text, terminal};
 use crate::{
     reader::TraceFile,
     replay::{self, Input, Options, Outcome, Probe, ReplayError, Report, Tolerance},
@@ -49,9 +48,8 @@ pub struct Arguments {
     /// The trace
     #[arg(value_name = "FILE")]
     trace: PathBuf,
-    /// Use a running `gpu-daemon serve`, by its Unix socket, instead of workers of one's own
-    #[arg(long, value_name = "SOCKET", env = "AIRLOCK_DAEMON", hide_env_values = true)]
-    daemon: Option<PathBuf>,
+    #[command(flatten)]
+    daemon: DaemonOption,
     /// Choose the adapter: a part of its name, its number in `airlock doctor`, or `noop`; by default the recorded one
     #[arg(long, value_name = "ADAPTER")]
     adapter: Option<String>,
@@ -83,17 +81,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 impl Arguments {
     fn options(&self) -> Result<Options, ToolError> {
-        let daemon = match self.daemon.as_ref().filter(|path| !path.as_os_str().is_empty()) {
-            Some(path) => Daemon::Socket(path.clone()),
-            None => Daemon::find()?,
-        };
         Ok(Options {
             adapter: self.adapter.clone(),
             until: self.until,
             check: !self.no_check,
             tolerance: self.tolerance,
             timeout: self.timeout,
-            ..Options::new(daemon)
+            ..Options::new(self.daemon.daemon()?)
         })
     }
 }

@@ -1,19 +1,197 @@
-//! TODO.
+//! `airlock verify`: a folder of traces as a test suite.
 
-use std::path::PathBuf;
+use std::{
+    collections::VecDeque,
+    env, fs,
+    io::IsTerminal as _,
+    num::NonZero,
+    path::PathBuf,
+    sync::{Mutex, PoisonError, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
 
-use super::ToolError;
+use super::{
+    DIFFERENT, SAME, ToolError,
+    daemon::DaemonOption,
+    terminal::{Paint, harmless},
+    write_error,
+};
+use crate::{
+    harness::{Harness, Status, Verdict, find, junit},
+    replay::{TIMEOUT, Tolerance},
+};
 
-/// Replay a folder of traces
+const EXAMPLES: &str = "\
+Examples:
+  airlock verify tests/traces
+  airlock verify --jobs 4 --junit report.xml tests/traces
+  airlock verify --bless tests/traces          write what this adapter answers, as a reference
+  airlock verify --tolerance 2 one.airtrace    bytes may differ by 2
+
+Beside NAME.airtrace may lie NAME.<adapter>.json (what that adapter answers), NAME.txt (the trace as text) and
+NAME.settings.json ({\"tolerance\": \"f32:1e-5\", \"timeout\": 60, \"adapter\": \"llvmpipe\"}).
+
+The exit code is 0 when every trace replays as it was, 1 when one does not, 2 when there is nothing to replay.
+";
+
+/// Replay every trace of a folder and say what changed
+///
+/// Each trace is replayed with a worker of its own and compared with what it recorded; on another adapter with the
+/// reference that lies beside it, where there is one.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The trace
-    trace: PathBuf,
+    /// Folders with traces, or single traces
+    #[arg(value_name = "DIR", required = true)]
+    paths: Vec<PathBuf>,
+    /// Write references for this adapter, and texts, instead of comparing with them
+    #[arg(long)]
+    bless: bool,
+    /// Replay so many at a time; by default as many as there are processors
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<NonZero<usize>>,
+    /// Write a report in JUnit's format
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the verdicts as JSON to standard output
+    #[arg(long)]
+    json: bool,
+    /// Choose the adapter: a part of its name, its number in `airlock doctor`, or `noop`
+    #[arg(long, value_name = "ADAPTER")]
+    adapter: Option<String>,
+    /// Let readbacks differ: by a number for each byte (2), or for each float (f32:1e-5)
+    #[arg(long, value_name = "TOLERANCE")]
+    tolerance: Option<Tolerance>,
+    /// Seconds that an answer of the GPU may take
+    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT.as_secs())]
+    timeout: u64,
+    #[command(flatten)]
+    daemon: DaemonOption,
 }
 
-/// Runs the command.
+/// Replays all of them; gives the exit code.
 pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
-    Err(ToolError::Refused(format!("not there yet: {}", arguments.trace.display())))
+    let mut files = Vec::new();
+    for path in &arguments.paths {
+        let found = find(path).map_err(|cause| {
+            let file = path.display().to_string();
+            ToolError::Read { file, cause: cause.into() }
+        })?;
+        files.extend(found);
+    }
+    if files.is_empty() {
+        let names: Vec<_> = arguments.paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(ToolError::Refused(format!("there is no *.airtrace in {}", names.join(", "))));
+    }
+    let harness = Harness {
+        adapter: arguments.adapter.clone(),
+        tolerance: arguments.tolerance,
+        timeout: Duration::from_secs(arguments.timeout),
+        bless: arguments.bless,
+        ..Harness::new(arguments.daemon.daemon()?)
+    };
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let start = Instant::now();
+    let verdicts = verify_all(&harness, files, arguments.jobs.map_or(cores, NonZero::get), !arguments.json);
+    if let Some(path) = &arguments.junit {
+        let xml = junit(&verdicts).map_err(ToolError::Refused)?;
+        fs::write(path, xml).map_err(write_error(path))?;
+    }
+    if arguments.json {
+        let json = serde_json::to_string_pretty(&verdicts).map_err(|error| ToolError::Refused(error.to_string()))?;
+        println!("{json}");
+    } else {
+        println!("{}", summary(&verdicts, start.elapsed()));
+    }
+    Ok(if verdicts.iter().any(|verdict| verdict.status.is_bad()) { DIFFERENT } else { SAME })
+}
+
+/// Replays files side by side; verdicts come in the files' order.
+fn verify_all(harness: &Harness, files: Vec<PathBuf>, jobs: usize, print: bool) -> Vec<Verdict> {
+    let bar = progress(files.len());
+    let jobs = jobs.clamp(1, files.len().max(1));
+    let count = files.len();
+    let queue = Mutex::new(files.into_iter().enumerate().collect::<VecDeque<_>>());
+    let (send, receive) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            let (send, queue) = (send.clone(), &queue);
+            scope.spawn(move || {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let Some((number, file)) = next else { break };
+                    // The receiver lives as long as this scope.
+                    let _ = send.send((number, harness.verify(&file)));
+                }
+            });
+        }
+        drop(send);
+        let paint = Paint::of(&std::io::stdout());
+        let mut verdicts: Vec<Option<Verdict>> = (0..count).map(|_| None).collect();
+        let mut printed = 0;
+        for (number, verdict) in receive {
+            bar.inc(1);
+            if let Some(place) = verdicts.get_mut(number) {
+                *place = Some(verdict);
+            }
+            // In the files' order, as soon as all before are there.
+            while let Some(Some(verdict)) = verdicts.get(printed) {
+                if print {
+                    bar.suspend(|| println!("{}", describe(verdict, paint)));
+                }
+                printed += 1;
+            }
+        }
+        bar.finish_and_clear();
+        verdicts.into_iter().flatten().collect()
+    })
+}
+
+fn progress(files: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() || env::var_os("TERM").is_some_and(|term| term == "dumb") {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} traces, {elapsed}");
+    ProgressBar::new(files as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn describe(verdict: &Verdict, paint: Paint) -> String {
+    let word = match verdict.status {
+        Status::Passed => paint.good("ok     "),
+        Status::Blessed => paint.good("blessed"),
+        Status::New => paint.warn("new    "),
+        Status::Failed => paint.bad("FAILED "),
+        Status::Error => paint.bad("ERROR  "),
+    };
+    let counts = verdict.report.as_ref().map_or_else(String::new, |report| {
+        let not = report.not_compared.len();
+        let not = if not == 0 { String::new() } else { format!(", {not} not compared") };
+        format!(" ({} commands, {} events, {} readbacks{not})", report.commands, report.events, report.readbacks)
+    });
+    let mut text = format!("{word} {} {:.2?}{}", verdict.file.display(), verdict.time, paint.dim(&counts));
+    for line in &verdict.lines {
+        text.push_str("\n        ");
+        text.push_str(&harmless(line));
+    }
+    text
+}
+
+fn summary(verdicts: &[Verdict], time: Duration) -> String {
+    let count = |statuses: &[Status]| verdicts.iter().filter(|verdict| statuses.contains(&verdict.status)).count();
+    let mut parts = vec![format!("{} of {} as recorded", count(&[Status::Passed]), verdicts.len())];
+    for (number, what) in [
+        (count(&[Status::Blessed]), "blessed"),
+        (count(&[Status::New]), "new on this adapter"),
+        (count(&[Status::Failed]), "not as they were"),
+        (count(&[Status::Error]), "not replayed"),
+    ] {
+        if number > 0 {
+            parts.push(format!("{number} {what}"));
+        }
+    }
+    format!("{} in {time:.1?}", parts.join(", "))
 }

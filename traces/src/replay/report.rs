@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::header::Adapter;
 
-/// What a replay found. As JSON for scripts, as text with `Display`.
+/// What a replay found. It serializes to JSON for scripts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// How it ended.
@@ -55,6 +55,37 @@ pub enum Outcome {
         /// What was waited for.
         what: String,
     },
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Same => write!(f, "it replays as recorded"),
+            Outcome::Diverged(divergence) => {
+                let Divergence { command, name, objects, what, expected, found, .. } = &**divergence;
+                match command {
+                    Some(command) => write!(f, "command {command} ({name}): {what}")?,
+                    None => write!(f, "{what}, and it is not known which command is to blame")?,
+                }
+                for object in objects {
+                    write!(f, "\n  {object}")?;
+                }
+                write!(f, "\n  expected: {expected}\n  found:    {found}")
+            }
+            Outcome::Crashed { after, command, what, reason } => {
+                write!(f, "{reason}")?;
+                if let Some(after) = after {
+                    write!(f, "\n  known to be done: up to command {after}")?;
+                }
+                match command {
+                    Some(command) => write!(f, "\n  first that may not be: command {command} ({what})"),
+                    None => Ok(()),
+                }
+            }
+            Outcome::Hung { command: Some(command), what } => write!(f, "command {command}: waited in vain for {what}"),
+            Outcome::Hung { command: None, what } => write!(f, "waited in vain for {what}"),
+        }
+    }
 }
 
 /// The first event that is not as recorded.

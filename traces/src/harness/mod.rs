@@ -1,0 +1,292 @@
+//! Traces as tests: replay a file, or a folder of them, and say what is not as it was.
+//!
+//! A trace brings its own expectations: the events and digests that were recorded. Beside `NAME.airtrace` there may lie
+//!
+//! - `NAME.<adapter>.json`: what another adapter, or another version of its driver, answers ([`Reference`]);
+//! - `NAME.txt`: the trace as text, which shows in a review what changed;
+//! - `NAME.settings.json`: how this trace is replayed ([`Settings`]).
+//!
+//! `airlock verify --bless` writes the first two. In a test of your own:
+//!
+//! ```no_run
+//! airlock_traces::harness::assert_replays("tests/traces/blur.airtrace");
+//! ```
+
+mod junit;
+mod reference;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use airlock_protocol::connect::Daemon;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    reader::TraceFile,
+    replay::{self, Input, Outcome, Report, Tolerance, replay},
+    tools::dump::{self, Filter},
+};
+
+pub use junit::junit;
+pub use reference::{Reference, ReferenceReadback};
+
+/// Commands of a trace for which `--bless` makes a text: a longer one is read by nobody. One that is there is renewed.
+pub const TEXT_COMMANDS: u64 = 1000;
+
+/// The ending of a trace's file name.
+pub const ENDING: &str = "airtrace";
+
+/// How traces are verified.
+#[derive(Clone, Debug)]
+pub struct Harness {
+    /// Where workers come from.
+    pub daemon: Daemon,
+    /// The adapter, where it is not to be the recorded one.
+    pub adapter: Option<String>,
+    /// For traces whose settings name none.
+    pub tolerance: Option<Tolerance>,
+    /// How long an answer may take, for traces whose settings say nothing.
+    pub timeout: Duration,
+    /// Write references and texts instead of comparing with them.
+    pub bless: bool,
+}
+
+/// How one trace is replayed: `NAME.settings.json`. What it does not say is as the command line has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// See [`Tolerance`]: `"2"` or `"f32:1e-5"`.
+    pub tolerance: Option<String>,
+    /// Seconds that an answer may take.
+    pub timeout: Option<u64>,
+    /// The adapter.
+    pub adapter: Option<String>,
+}
+
+/// What came of one trace.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// The trace.
+    pub file: PathBuf,
+    /// How it went.
+    pub status: Status,
+    /// What is wrong, or worth knowing; a line each.
+    pub lines: Vec<String>,
+    /// The replay's own report, where there was one.
+    pub report: Option<Report>,
+    /// Wall time.
+    pub time: Duration,
+}
+
+/// How a trace went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// All is as it was.
+    Passed,
+    /// It was replayed on an adapter for which there is no reference, and its readbacks differ from the recorded ones.
+    New,
+    /// References were written.
+    Blessed,
+    /// Something is not as it was, or the worker broke.
+    Failed,
+    /// There was no replay.
+    Error,
+}
+
+impl Status {
+    /// True where a test run should fail.
+    pub fn is_bad(self) -> bool {
+        matches!(self, Status::Failed | Status::Error)
+    }
+}
+
+impl Harness {
+    /// The usual settings.
+    pub fn new(daemon: Daemon) -> Self {
+        Self { daemon, adapter: None, tolerance: None, timeout: replay::TIMEOUT, bless: false }
+    }
+
+    /// Replays one trace and compares.
+    pub fn verify(&self, path: &Path) -> Verdict {
+        let start = Instant::now();
+        let outcome = self.judge(path);
+        let (status, lines, report) = match outcome {
+            Ok(judged) => judged,
+            Err(message) => (Status::Error, vec![message], None),
+        };
+        Verdict { file: path.to_owned(), status, lines, report, time: start.elapsed() }
+    }
+
+    fn judge(&self, path: &Path) -> Result<(Status, Vec<String>, Option<Report>), String> {
+        let settings = settings(path)?;
+        let file = TraceFile::open(path).map(Arc::new).map_err(|error| error.to_string())?;
+        let mut lines = Vec::new();
+        let mut status = self.compare_text(path, &file, &mut lines)?;
+
+        let tolerance = settings.tolerance.as_deref().map(str::parse).transpose()?;
+        let options = replay::Options {
+            adapter: self.adapter.clone().or(settings.adapter),
+            tolerance: tolerance.or(self.tolerance),
+            timeout: settings.timeout.map_or(self.timeout, Duration::from_secs),
+            ..replay::Options::new(self.daemon.clone())
+        };
+        let mut found = reference::Readbacks::default();
+        let input = Input::File(Arc::clone(&file));
+        let report = replay(&input, &options, &mut [&mut found]).map_err(|error| error.to_string())?;
+        if report.outcome != Outcome::Same {
+            lines.extend(report.outcome.to_string().lines().map(str::to_owned));
+            return Ok((Status::Failed, lines, Some(report)));
+        }
+        let found = found.reference(&report);
+        status = status.max_by(self.compare_reference(path, &found, &report, tolerance.is_some(), &mut lines)?);
+        Ok((status, lines, Some(report)))
+    }
+
+    /// Compares `NAME.txt`, where there is one, or writes it.
+    fn compare_text(&self, path: &Path, file: &TraceFile, lines: &mut Vec<String>) -> Result<Status, String> {
+        let beside = path.with_extension("txt");
+        let is_short = file.index().totals.commands <= TEXT_COMMANDS;
+        if !beside.exists() && !(self.bless && is_short) {
+            return Ok(Status::Passed);
+        }
+        let mut text = Vec::new();
+        dump::text(file, &Filter::default(), false, &mut text).map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        if self.bless {
+            write(&beside, text.as_bytes())?;
+            return Ok(Status::Blessed);
+        }
+        match fs::read_to_string(&beside) {
+            Ok(expected) if expected == text => Ok(Status::Passed),
+            Ok(expected) => {
+                let line = expected.lines().zip(text.lines()).take_while(|(expected, found)| expected == found).count();
+                lines.push(format!("its text differs from {} from line {} on", name(&beside), line + 1));
+                lines.push(format!("  expected: {}", expected.lines().nth(line).unwrap_or("(the end)")));
+                lines.push(format!("  found:    {}", text.lines().nth(line).unwrap_or("(the end)")));
+                Ok(Status::Failed)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Status::Passed),
+            Err(error) => Err(format!("cannot read {}: {error}", name(&beside))),
+        }
+    }
+
+    /// Compares with the reference of the adapter that replayed, or writes it.
+    fn compare_reference(
+        &self,
+        path: &Path,
+        found: &Reference,
+        report: &Report,
+        tolerant: bool,
+        lines: &mut Vec<String>,
+    ) -> Result<Status, String> {
+        let Some(adapter) = &report.adapter else { return Ok(Status::Passed) };
+        let beside = path.with_extension(format!("{}.json", adapter.slug()));
+        if self.bless {
+            let json = serde_json::to_vec_pretty(found).map_err(|error| error.to_string())?;
+            write(&beside, &json)?;
+            return Ok(Status::Blessed);
+        }
+        let differing = report.differing.iter().filter(|differing| differing.what.contains("readback")).count();
+        match fs::read(&beside) {
+            Ok(json) => {
+                let reference: Reference =
+                    serde_json::from_slice(&json).map_err(|error| format!("{}: {error}", name(&beside)))?;
+                let differences = if tolerant { Vec::new() } else { reference.differences(found) };
+                if differences.is_empty() {
+                    return Ok(Status::Passed);
+                }
+                lines.push(format!("it differs from {}", name(&beside)));
+                lines.extend(differences);
+                Ok(Status::Failed)
+            }
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(format!("cannot read {}: {error}", name(&beside)))
+            }
+            Err(_) if differing > 0 => {
+                lines.push(format!(
+                    "{differing} readbacks differ from those of {}, and there is no reference for {}: --bless writes one",
+                    report.recorded_adapter.as_ref().map_or_else(String::new, |adapter| adapter.describe()),
+                    adapter.describe()
+                ));
+                Ok(Status::New)
+            }
+            Err(_) => Ok(Status::Passed),
+        }
+    }
+}
+
+impl Status {
+    /// The graver of two.
+    fn max_by(self, other: Self) -> Self {
+        let grave = |status: Self| match status {
+            Status::Passed => 0,
+            Status::Blessed => 1,
+            Status::New => 2,
+            Status::Failed => 3,
+            Status::Error => 4,
+        };
+        if grave(other) > grave(self) { other } else { self }
+    }
+}
+
+fn settings(path: &Path) -> Result<Settings, String> {
+    let beside = path.with_extension("settings.json");
+    match fs::read(&beside) {
+        Ok(json) => serde_json::from_slice(&json).map_err(|error| format!("{}: {error}", name(&beside))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Settings::default()),
+        Err(error) => Err(format!("cannot read {}: {error}", name(&beside))),
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    fs::write(path, bytes).map_err(|error| format!("cannot write {}: {error}", name(path)))
+}
+
+/// The traces of a folder and of those below it, by name. A file is itself.
+pub fn find(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    /// Folders within folders.
+    const MAX_DEPTH: usize = 16;
+    fn gather(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() && depth < MAX_DEPTH {
+                gather(&path, depth + 1, found)?;
+            } else if path.extension().is_some_and(|ending| ending == ENDING) {
+                found.push(path);
+            }
+        }
+        Ok(())
+    }
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    gather(path, 0, &mut found)?;
+    found.sort();
+    Ok(found)
+}
+
+/// Fails the test that calls it unless a trace replays as recorded, or as its reference for this machine's adapter says.
+/// The worker's program is found as `airlock` finds it: beside the test, on `PATH`, or by `AIRLOCK_GPU_DAEMON`.
+#[track_caller]
+#[allow(clippy::panic)]
+pub fn assert_replays(path: impl AsRef<Path>) {
+    let path = path.as_ref();
+    let daemon = match Daemon::find() {
+        Ok(daemon) => daemon,
+        Err(error) => panic!("{error}"),
+    };
+    let verdict = Harness::new(daemon).verify(path);
+    if verdict.status.is_bad() {
+        panic!("{} does not replay as it was:\n{}", path.display(), verdict.lines.join("\n"));
+    }
+}

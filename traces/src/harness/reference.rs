@@ -1,0 +1,99 @@
+//! What an adapter answers to a trace: the reference results that lie beside it.
+
+use std::collections::BTreeMap;
+
+use airlock_protocol::ids::BufferId;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    format::Digest,
+    header::Adapter,
+    replay::{Probe, Report},
+};
+
+/// What an adapter answers to a trace, as a JSON file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// The adapter and its driver.
+    pub adapter: Adapter,
+    /// Every readback that is the same in every run.
+    pub readbacks: Vec<ReferenceReadback>,
+}
+
+/// One readback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferenceReadback {
+    /// The `MapBuffer`, by its number in the trace.
+    pub command: u64,
+    /// Length in bytes.
+    pub len: u64,
+    /// BLAKE3 of the bytes.
+    pub digest: String,
+}
+
+/// Gathers the readbacks of a replay.
+#[derive(Debug, Default)]
+pub(super) struct Readbacks(BTreeMap<u64, (u64, Digest)>);
+
+impl Probe for Readbacks {
+    fn readback(&mut self, _: u32, number: u64, _: BufferId, bytes: &[u8]) {
+        self.0.insert(number, (bytes.len() as u64, Digest::of(bytes)));
+    }
+}
+
+impl Readbacks {
+    /// The reference of the replay that this report is of.
+    pub fn reference(self, report: &Report) -> Reference {
+        let uncertain = |command: u64| report.not_compared.iter().any(|not| not.command == command);
+        let readbacks = self.0.into_iter().filter(|&(command, _)| !uncertain(command));
+        Reference {
+            adapter: report.adapter.clone().unwrap_or_default(),
+            readbacks: readbacks
+                .map(|(command, (len, digest))| ReferenceReadback { command, len, digest: digest.to_string() })
+                .collect(),
+        }
+    }
+}
+
+impl Reference {
+    /// What differs in another answer, a line each.
+    pub fn differences(&self, found: &Reference) -> Vec<String> {
+        let by_command = |reference: &Reference| -> BTreeMap<u64, ReferenceReadback> {
+            reference.readbacks.iter().map(|readback| (readback.command, readback.clone())).collect()
+        };
+        let (expected, found) = (by_command(self), by_command(found));
+        let mut lines = Vec::new();
+        for (command, expected) in &expected {
+            match found.get(command) {
+                Some(found) if found == expected => {}
+                Some(found) => lines.push(format!(
+                    "  command {command} (MapBuffer): {} bytes {} expected, {} bytes {} found",
+                    expected.len, expected.digest, found.len, found.digest
+                )),
+                None => lines.push(format!("  command {command} (MapBuffer): no readback where one is expected")),
+            }
+        }
+        for command in found.keys().filter(|command| !expected.contains_key(command)) {
+            lines.push(format!("  command {command} (MapBuffer): a readback where none is expected"));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_name_the_command() {
+        let readback = |command, digest: &str| ReferenceReadback { command, len: 4, digest: digest.to_owned() };
+        let reference =
+            |readbacks: &[ReferenceReadback]| Reference { adapter: Adapter::default(), readbacks: readbacks.to_vec() };
+        let expected = reference(&[readback(1, "a"), readback(2, "b")]);
+        assert!(expected.differences(&expected.clone()).is_empty());
+        let lines = expected.differences(&reference(&[readback(1, "a"), readback(2, "c"), readback(3, "d")]));
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].contains("command 2") && lines[1].contains("command 3"), "{lines:?}");
+        assert_eq!(expected.differences(&reference(&[readback(1, "a")])).len(), 1);
+    }
+}
