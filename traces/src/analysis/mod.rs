@@ -1,6 +1,14 @@
-//! What commands do to the contents of buffers and textures, without a GPU: which contents follow from the trace, and which
-//! are different in every run.
+//! What commands do to the contents of buffers and textures, without a GPU: which contents follow from the trace, which
+//! are different in every run, and which commands a part of a trace needs.
 
+mod contents;
+mod graph;
+pub(crate) mod log;
+mod names;
+mod passes;
+mod ranges;
+mod resources;
 mod uncertainty;
 
+pub use log::FromBefore;
 pub use uncertainty::{Uncertain, Uncertainty};

@@ -12,6 +12,7 @@ pub mod load;
 pub mod output;
 pub mod recover;
 pub mod redact;
+pub mod trim;
 
 use std::io;
 
