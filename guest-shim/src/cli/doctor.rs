@@ -86,7 +86,7 @@ async fn examine(option: &DaemonOption) -> Report {
 async fn look_for_adapters(option: &DaemonOption) -> (DaemonReport, Option<Vec<Capabilities>>) {
     let daemon = match option.daemon() {
         Ok(daemon) => daemon,
-        Err(error) => return (DaemonReport::missing(&error), None),
+        Err(error) => return (DaemonReport::missing(&error.into()), None),
     };
     match ask(daemon.clone()).await {
         Ok(adapters) => (DaemonReport::found(&daemon, None), Some(adapters)),

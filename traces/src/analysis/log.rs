@@ -331,8 +331,7 @@ impl Log {
     fn members(&self, group: &Group, end: u64) -> Vec<NodeId> {
         let from = self.items.partition_point(|item| item.place < group.from);
         let items = self.items.iter().skip(from).take_while(|item| item.place <= group.to && item.place < end);
-        let active =
-            items.filter(|item| item.session == group.session && item.kind == Kind::Command(Part::Active));
+        let active = items.filter(|item| item.session == group.session && item.kind == Kind::Command(Part::Active));
         let mut nodes: Vec<_> = active.map(|item| item.node).filter(|&node| node != NO_NODE).collect();
         nodes.dedup();
         nodes
@@ -464,7 +463,8 @@ impl Log {
 
     /// The objects whose contents were given up, by the places of the commands that made them.
     fn unknown(&self, forgotten: &HashSet<NodeId>, selection: &Selection) -> HashMap<u64, Object> {
-        let known: HashSet<_> = self.items.iter().filter(|item| item.kind == Kind::Unknown).map(|item| item.place).collect();
+        let known: HashSet<_> =
+            self.items.iter().filter(|item| item.kind == Kind::Unknown).map(|item| item.place).collect();
         let nodes = forgotten.iter().filter_map(|&node| self.graph.nodes.get(node as usize));
         let names = nodes.flat_map(|node| &node.wrote).filter(|name| !known.contains(&(name.made + 1)));
         let kept = |place: u64| {

@@ -2,11 +2,9 @@
 
 use std::{ops::Range, sync::Arc};
 
-use airlock_protocol::{
-    commands::{
-        binding::{BindGroupLayoutEntry, BindingType, BufferBindingType, StorageTextureAccess},
-        render_pass::{ColorAttachment, DepthStencilAttachment, LoadOp, TimestampWrites},
-    },
+use airlock_protocol::commands::{
+    binding::{BindGroupLayoutEntry, BindingType, BufferBindingType, StorageTextureAccess},
+    render_pass::{ColorAttachment, DepthStencilAttachment, LoadOp, TimestampWrites},
 };
 
 use super::resources::{Resource, Shape, Span, Write, all, part};

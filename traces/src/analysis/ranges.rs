@@ -108,7 +108,8 @@ mod tests {
                 None => map.clear(range),
             }
             let mut seen = [None; 40];
-            map.over(3..38).for_each(|(part, value)| part.for_each(|at| seen[usize::try_from(at).unwrap()] = Some(value)));
+            map.over(3..38)
+                .for_each(|(part, value)| part.for_each(|at| seen[usize::try_from(at).unwrap()] = Some(value)));
             assert_eq!(seen[3..38], array[3..38]);
             let parts: Vec<_> = map.parts().collect();
             assert!(parts.windows(2).all(|two| two[0].0.end < two[1].0.start || two[0].1 != two[1].1), "{parts:?}");

@@ -158,8 +158,10 @@ pub(crate) fn copy_target(texture: &Arc<Resource>, at: &TexelCopyTextureInfo, si
     let to = at.origin.z.saturating_add(size.depth_or_array_layers).min(layers);
     let slices = if flat { at.origin.z.min(to)..to } else { 0..1 };
     let depth = flat || at.origin.z == 0 && size.depth_or_array_layers >= level(full.depth_or_array_layers);
-    let exact = at.origin.x == 0 && at.origin.y == 0 && size.width == level(full.width) && size.height == level(full.height);
-    let valid = at.mip_level < mips && at.origin.z.saturating_add(size.depth_or_array_layers) <= full.depth_or_array_layers;
+    let exact =
+        at.origin.x == 0 && at.origin.y == 0 && size.width == level(full.width) && size.height == level(full.height);
+    let valid =
+        at.mip_level < mips && at.origin.z.saturating_add(size.depth_or_array_layers) <= full.depth_or_array_layers;
     let whole = exact && depth && valid && at.aspect == TextureAspect::All;
     Write { span: mip_span(texture, mip..mip + 1, slices, layers), whole }
 }
@@ -168,7 +170,12 @@ pub(crate) fn copy_target(texture: &Arc<Resource>, at: &TexelCopyTextureInfo, si
 const MAX_ROWS: u64 = 4 << 10;
 
 /// The bytes of a buffer that a copy from or to a texture touches: row by row where the rows are known.
-pub(crate) fn copy_rows(buffer: &Arc<Resource>, layout: &TexelCopyBufferLayout, texture: &Resource, size: Extent3d) -> Vec<Write> {
+pub(crate) fn copy_rows(
+    buffer: &Arc<Resource>,
+    layout: &TexelCopyBufferLayout,
+    texture: &Resource,
+    size: Extent3d,
+) -> Vec<Write> {
     let (height, depth) = (u64::from(size.height), u64::from(size.depth_or_array_layers));
     let Shape::Texture { format, .. } = texture.shape else { return Vec::new() };
     let width = texel_bytes(format).map(|bytes| bytes * u64::from(size.width));

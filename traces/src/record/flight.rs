@@ -13,12 +13,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use airlock_protocol::{
-    Event, codec,
-    connect::CLOSED,
-    events::DeviceLostReason,
-    limits::cut,
-};
+use airlock_protocol::{Event, codec, connect::CLOSED, events::DeviceLostReason, limits::cut};
 
 use crate::{
     analysis::log::Log,
