@@ -178,9 +178,12 @@ impl Live {
             if let Some(start) = self.worker.ring.write(bytes) {
                 return Ok(start);
             }
-            // What the worker must read before there is room may still be in the batch.
-            self.flush()?;
-            self.pump(Some(number), "room in the shared ring for the command's data")?;
+            // What the worker must read before there is room may still be in the batch. Room may come while that is sent.
+            if self.batch.is_empty() {
+                self.pump(Some(number), "room in the shared ring for the command's data")?;
+            } else {
+                self.flush()?;
+            }
         }
     }
 
