@@ -1,6 +1,8 @@
 //! Replays against a worker without a GPU: this test program itself, which keeps what is written to buffers, and crashes,
 //! hangs or complains where a command tells it to.
 #![cfg(unix)]
+// Clippy allows these in functions marked as tests, not in what they share.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::{
     collections::HashMap,

@@ -210,7 +210,11 @@ impl Session {
         };
         if race {
             let what = format!("{}, now {}", describe(recorded), describe(found));
-            notes.differing(Some(asked.command), what, "the buffer was unmapped while the map was on its way");
+            notes.differing(
+                Some(asked.command),
+                what,
+                "the buffer was unmapped, or its device destroyed, while the map was on its way",
+            );
         }
         race
     }
