@@ -107,7 +107,9 @@ fn summary(text: &mut String, file: &TraceFile, report: &Report, paint: Paint) {
 fn times(text: &mut String, reports: &[Report]) {
     let mut times: Vec<_> = reports.iter().map(|report| report.time).collect();
     times.sort_unstable();
-    if let ([first, _, ..], Some(median), Some(last)) = (times.as_slice(), times.get(times.len() / 2), times.last()) {
+    if let ([first, _, ..], Some(median), Some(last)) =
+        (times.as_slice(), times.get(times.len().saturating_sub(1) / 2), times.last())
+    {
         let [first, median, last] = [first, median, last].map(|&time| seconds(time));
         let _ = writeln!(text, "  {} times: {first} to {last}, median {median}", times.len());
     }

@@ -178,9 +178,12 @@ impl Live {
             if let Some(start) = self.worker.ring.write(bytes) {
                 return Ok(start);
             }
-            // What the worker must read before there is room may still be in the batch.
-            self.flush()?;
-            self.pump(Some(number), "room in the shared ring for the command's data")?;
+            // What the worker must read before there is room may still be in the batch. Room may come while that is sent.
+            if self.batch.is_empty() {
+                self.pump(Some(number), "room in the shared ring for the command's data")?;
+            } else {
+                self.flush()?;
+            }
         }
     }
 
@@ -412,11 +415,18 @@ impl Live {
         Ok(())
     }
 
-    fn wait_for_injected(&mut self) -> Step {
+    /// Waits for any news while a question that was injected has no answer; false when all have.
+    pub fn settle_some(&mut self) -> Step<bool> {
         self.flush()?;
-        while !self.injected.is_empty() && !self.over {
-            self.pump(None, "the answer to a question that was injected")?;
+        if self.injected.is_empty() || self.over {
+            return Ok(false);
         }
+        self.pump(None, "the answer to a question that was injected")?;
+        Ok(true)
+    }
+
+    fn settle_all(&mut self) -> Step {
+        while self.settle_some()? {}
         Ok(())
     }
 }
@@ -434,7 +444,7 @@ impl Inject for Live {
 
     fn settle(&mut self) {
         if self.failure.is_none() {
-            self.failure = self.wait_for_injected().err();
+            self.failure = self.settle_all().err();
         }
     }
 }

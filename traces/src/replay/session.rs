@@ -210,7 +210,11 @@ impl Session {
         };
         if race {
             let what = format!("{}, now {}", describe(recorded), describe(found));
-            notes.differing(Some(asked.command), what, "the buffer was unmapped while the map was on its way");
+            notes.differing(
+                Some(asked.command),
+                what,
+                "the buffer was unmapped, or its device destroyed, while the map was on its way",
+            );
         }
         race
     }
@@ -356,10 +360,11 @@ impl Session {
             for probe in &mut *probes {
                 probe.end(self.number, &mut self.live);
             }
-            if self.live.failure.is_none() {
-                super::Inject::settle(&mut self.live);
-            }
             self.live.failure.take().map_or(Ok(()), Err)?;
+            // Probes may ask for much here; it must not all be there at once.
+            while self.live.settle_some()? {
+                self.deliver(probes);
+            }
         }
         self.live.finish()?;
         self.deliver(probes);
