@@ -19,6 +19,7 @@ pub mod reader;
 pub mod record;
 pub mod replay;
 pub mod survey;
+pub mod tools;
 pub mod trace;
 pub mod writer;
 

@@ -1,16 +1,52 @@
 //! Which bytes of a readback need not be the same in a replay: timestamps, and what was made from them; contents that a
 //! trace does not have.
 
-use std::ops::Range;
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, Weak},
+};
 
 use airlock_protocol::{
     Command,
     ids::{Object, RequestId},
+    limits::MAX_PENDING,
+};
+
+use super::{
+    contents::{Contents, Operation},
+    ranges::RangeMap,
+    resources::{Name, Resource, Shape, Span, Write},
 };
 
 /// Follows a stream, one session after the other.
 #[derive(Clone, Debug, Default)]
-pub struct Uncertainty {}
+pub struct Uncertainty {
+    contents: Contents,
+    /// By the serial number of the resource. Most streams have nothing here.
+    tainted: HashMap<u64, (Weak<Resource>, RangeMap<Cause>)>,
+    /// Entries at which dead ones are looked for.
+    tidy_at: usize,
+    maps: HashMap<u64, Vec<Uncertain>>,
+    /// What unknown objects are called, by their serial numbers.
+    names: HashMap<u64, Arc<Name>>,
+}
+
+/// Why something is uncertain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cause {
+    kind: CauseKind,
+    /// It is made from the uncertain, not the uncertain itself.
+    derived: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CauseKind {
+    /// Timestamps that the `ResolveQuerySet` with this number wrote.
+    Timestamps(u64),
+    /// The contents of the resource with this serial number.
+    Unknown(u64),
+}
 
 /// Bytes of a readback that need not be the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,17 +65,119 @@ impl Uncertainty {
 
     /// A command goes by. Call it before the answer to the command is looked at.
     pub fn command(&mut self, number: u64, command: &Command<'_>) {
-        let _ = (number, command);
+        if let Command::MapBuffer(c) = command {
+            let found = self.contents.resource(Object::Buffer(c.buffer)).cloned();
+            let uncertain = found.map(|buffer| self.uncertain(&buffer, c.offset, c.size)).unwrap_or_default();
+            // Who never looks at the answers must not fill the memory.
+            if !uncertain.is_empty() && self.maps.len() < MAX_PENDING {
+                self.maps.insert(c.request.0, uncertain);
+            }
+            return;
+        }
+        for operation in self.contents.command(number, command) {
+            self.execute(operation);
+        }
     }
 
     /// The contents of these objects are not known from here on.
     pub fn unknown(&mut self, objects: &[Object]) {
-        let _ = objects;
+        for &object in objects {
+            let Some(resource) = self.contents.resource(object).cloned() else { continue };
+            let serial = resource.name.serial;
+            self.names.insert(serial, Arc::clone(&resource.name));
+            let cause = Cause { kind: CauseKind::Unknown(serial), derived: false };
+            let range = 0..resource.len;
+            self.taint(&Span { resource, range }, cause);
+        }
     }
 
     /// What is uncertain in the answer to a `MapBuffer`, at the time of that command. Ranges in order, without overlap.
     pub fn readback(&mut self, request: RequestId) -> Vec<Uncertain> {
-        let _ = request;
-        Vec::new()
+        self.maps.remove(&request.0).unwrap_or_default()
+    }
+
+    fn uncertain(&self, buffer: &Resource, offset: u64, size: u64) -> Vec<Uncertain> {
+        let Some((_, map)) = self.tainted.get(&buffer.name.serial) else { return Vec::new() };
+        let moved = |(range, cause): (Range<u64>, Cause)| Uncertain {
+            range: range.start - offset..range.end - offset,
+            why: self.explain(cause),
+        };
+        map.over(offset..offset.saturating_add(size)).map(moved).collect()
+    }
+
+    fn explain(&self, cause: Cause) -> String {
+        let made = if cause.derived { "made from " } else { "" };
+        match cause.kind {
+            CauseKind::Timestamps(number) => format!("{made}timestamps that command {number} (ResolveQuerySet) wrote"),
+            CauseKind::Unknown(serial) => {
+                let name = self.names.get(&serial).map_or_else(|| "an object".to_owned(), |name| name.describe());
+                format!("{made}contents of {name} that the trace does not have")
+            }
+        }
+    }
+
+    fn taint(&mut self, span: &Span, cause: Cause) {
+        if self.tainted.len() >= self.tidy_at.max(64) {
+            self.tainted.retain(|_, (resource, map)| resource.strong_count() > 0 && !map.is_empty());
+            self.tidy_at = self.tainted.len() * 2;
+        }
+        let fresh = || (Arc::downgrade(&span.resource), RangeMap::default());
+        let (_, map) = self.tainted.entry(span.resource.name.serial).or_insert_with(fresh);
+        map.set(span.range.clone(), cause);
+    }
+
+    fn clear(&mut self, write: &Write) {
+        if write.whole
+            && let Some((_, map)) = self.tainted.get_mut(&write.span.resource.name.serial)
+        {
+            map.clear(write.span.range.clone());
+        }
+    }
+
+    fn first_cause(&self, span: &Span) -> Option<Cause> {
+        let (_, map) = self.tainted.get(&span.resource.name.serial)?;
+        map.over(span.range.clone()).next().map(|(_, cause)| cause)
+    }
+
+    fn execute(&mut self, operation: Operation) {
+        match operation {
+            Operation::Copy { from, to } => {
+                let (shift, source) = (to.span.range.start, from.range.start);
+                let parts: Vec<_> = self
+                    .tainted
+                    .get(&from.resource.name.serial)
+                    .map(|(_, map)| map.over(from.range.clone()).collect())
+                    .unwrap_or_default();
+                self.clear(&to);
+                for (part, cause) in parts {
+                    let start = (part.start - source).saturating_add(shift);
+                    let end = (part.end - source).saturating_add(shift).min(to.span.range.end);
+                    let span = Span { resource: Arc::clone(&to.span.resource), range: start..end };
+                    self.taint(&span, cause);
+                }
+            }
+            Operation::Resolve { number, from, to } => {
+                let timestamps = matches!(from.resource.shape, Shape::Queries { timestamps: true });
+                let source = Cause { kind: CauseKind::Timestamps(number), derived: false };
+                let cause = if timestamps { Some(source) } else { self.first_cause(&from) };
+                match cause {
+                    Some(cause) => self.taint(&to.span, cause),
+                    None => self.clear(&to),
+                }
+            }
+            Operation::Work { reads, writes } => {
+                // The usual case: nothing is uncertain anywhere.
+                if self.tainted.is_empty() {
+                    return;
+                }
+                let cause = reads.iter().find_map(|span| self.first_cause(span));
+                for write in writes {
+                    match cause {
+                        Some(cause) => self.taint(&write.span, Cause { derived: true, ..cause }),
+                        None => self.clear(&write),
+                    }
+                }
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! host itself is killed. [`Durability`] has stricter ways.
 
 mod file;
+pub mod flight;
 mod queue;
 mod readback;
 

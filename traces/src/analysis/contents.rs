@@ -1,0 +1,395 @@
+//! Turns commands into operations on contents, at the time when the queue executes them. Ids are resolved when a command
+//! is recorded: objects live on in what names them after their ids have gone to others.
+
+use std::{collections::HashMap, sync::Arc};
+
+use airlock_protocol::{
+    Command,
+    commands::{
+        binding::{BindGroupLayoutEntry, BindingResource, CreateBindGroup},
+        buffer::BufferUsage,
+        render_pass::{BeginRenderPass, TimestampWrites},
+    },
+    ids::{Id, Object},
+    limits::MAX_OBJECTS,
+};
+
+use super::{
+    passes::{Access, Group, Recording, binding_range},
+    resources::{Resource, Span, Write, all, copy_rows, copy_target, part, view_spans, write_part},
+};
+
+/// Something that happens to contents.
+#[derive(Clone, Debug)]
+pub(crate) enum Operation {
+    /// Bytes of a buffer go to another, each to its place.
+    Copy { from: Span, to: Write },
+    /// Results of queries become 8 bytes each.
+    Resolve { number: u64, from: Span, to: Write },
+    /// Whatever is written follows from all that is read.
+    Work { reads: Vec<Span>, writes: Vec<Write> },
+}
+
+impl Operation {
+    fn write(write: Write) -> Self {
+        Operation::Work { reads: Vec::new(), writes: vec![write] }
+    }
+}
+
+/// Things by their ids.
+#[derive(Clone, Debug)]
+struct Table<T>(Vec<Option<T>>);
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Table<T> {
+    fn put(&mut self, id: impl Id, value: T) {
+        let index = id.index() as usize;
+        // The daemon refuses higher ones.
+        if id.index() >= MAX_OBJECTS {
+            return;
+        }
+        if self.0.len() <= index {
+            self.0.resize_with(index + 1, || None);
+        }
+        if let Some(slot) = self.0.get_mut(index) {
+            *slot = Some(value);
+        }
+    }
+
+    #[inline]
+    fn get(&self, id: impl Id) -> Option<&T> {
+        self.0.get(id.index() as usize)?.as_ref()
+    }
+
+    #[inline]
+    fn get_mut(&mut self, id: impl Id) -> Option<&mut T> {
+        self.0.get_mut(id.index() as usize)?.as_mut()
+    }
+
+    fn take(&mut self, id: impl Id) -> Option<T> {
+        self.0.get_mut(id.index() as usize)?.take()
+    }
+}
+
+/// See the module's header. One session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Contents {
+    buffers: Table<Arc<Resource>>,
+    textures: Table<Arc<Resource>>,
+    views: Table<Vec<Span>>,
+    query_sets: Table<Arc<Resource>>,
+    layouts: Table<Arc<[BindGroupLayoutEntry]>>,
+    groups: Table<Group>,
+    bundles: Table<Group>,
+    bundle_encoders: Table<Recording>,
+    render_passes: Table<Recording>,
+    compute_passes: Table<Recording>,
+    encoders: Table<u64>,
+    /// What encoders have recorded, by their numbers.
+    recorded: HashMap<u64, Vec<Operation>>,
+    command_buffers: Table<Vec<Operation>>,
+    serial: u64,
+}
+
+impl Contents {
+    /// A resource that has an id now.
+    pub fn resource(&self, object: Object) -> Option<&Arc<Resource>> {
+        match object {
+            Object::Buffer(id) => self.buffers.get(id),
+            Object::Texture(id) => self.textures.get(id),
+            Object::QuerySet(id) => self.query_sets.get(id),
+            _ => None,
+        }
+    }
+
+    /// True for an encoder whose commands can still be executed, for a bundle encoder, and for a command buffer that was
+    /// not submitted.
+    pub fn is_pending(&self, object: Object) -> bool {
+        match object {
+            Object::CommandEncoder(id) => self.encoders.get(id).is_some(),
+            Object::CommandBuffer(id) => self.command_buffers.get(id).is_some(),
+            Object::RenderPass(id) => self.render_passes.get(id).is_some(),
+            Object::ComputePass(id) => self.compute_passes.get(id).is_some(),
+            Object::RenderBundleEncoder(id) => self.bundle_encoders.get(id).is_some(),
+            _ => true,
+        }
+    }
+
+    fn number(&mut self, made: u64) -> (u64, u64) {
+        self.serial += 1;
+        (self.serial, made)
+    }
+
+    /// A command goes by; `number` is its number as the caller counts. Gives what the queue executes now.
+    pub fn command(&mut self, number: u64, command: &Command<'_>) -> Vec<Operation> {
+        match command {
+            Command::WriteBuffer(c) => {
+                let write = self.buffers.get(c.buffer);
+                let write = write.map(|buffer| write_part(buffer, c.offset, c.data.len(), BufferUsage::COPY_DST));
+                return write.map(Operation::write).into_iter().collect();
+            }
+            Command::WriteMapped(c) => {
+                let write = self.buffers.get(c.buffer);
+                let write = write.map(|buffer| write_part(buffer, c.offset, c.data.len(), BufferUsage::empty()));
+                return write.map(Operation::write).into_iter().collect();
+            }
+            Command::WriteTexture(c) => {
+                let write = self.textures.get(c.destination.texture);
+                let write = write.map(|texture| copy_target(texture, &c.destination, c.size));
+                return write.map(Operation::write).into_iter().collect();
+            }
+            Command::Submit(c) => {
+                let buffers = c.command_buffers.iter().filter_map(|&id| self.command_buffers.take(id));
+                return buffers.flatten().collect();
+            }
+            Command::DropObject(c) => self.drop_object(c.object),
+            _ => self.create(number, command),
+        }
+        Vec::new()
+    }
+
+    fn create(&mut self, number: u64, command: &Command<'_>) {
+        match command {
+            Command::CreateBuffer(c) => {
+                let resource = Resource::buffer(c, self.number(number));
+                self.buffers.put(c.buffer, resource);
+            }
+            Command::CreateTexture(c) => {
+                let resource = Resource::texture(c, self.number(number));
+                self.textures.put(c.texture, resource);
+            }
+            Command::CreateQuerySet(c) => {
+                let resource = Resource::queries(c, self.number(number));
+                self.query_sets.put(c.query_set, resource);
+            }
+            Command::CreateTextureView(c) => {
+                let spans = self.textures.get(c.texture).map(|texture| view_spans(texture, c));
+                self.views.put(c.view, spans.unwrap_or_default());
+            }
+            Command::CreateBindGroupLayout(c) => self.layouts.put(c.layout, c.entries.as_slice().into()),
+            Command::CreateBindGroup(c) => self.bind_group(c),
+            Command::CreateRenderBundleEncoder(c) => self.bundle_encoders.put(c.encoder, Recording::default()),
+            Command::FinishRenderBundle(c) => {
+                let recording = self.bundle_encoders.take(c.encoder).unwrap_or_default();
+                self.bundles.put(c.bundle, recording.into_group());
+            }
+            Command::CreateCommandEncoder(c) => {
+                let (serial, _) = self.number(number);
+                self.encoders.put(c.encoder, serial);
+            }
+            Command::FinishCommandEncoder(c) => {
+                let operations = self.encoders.take(c.encoder).and_then(|serial| self.recorded.remove(&serial));
+                self.command_buffers.put(c.command_buffer, operations.unwrap_or_default());
+            }
+            _ => self.encode(number, command),
+        }
+    }
+
+    fn bind_group(&mut self, c: &CreateBindGroup<'_>) {
+        let layout = self.layouts.get(c.layout);
+        let mut accesses = Vec::new();
+        for entry in &c.entries {
+            let slot = layout.and_then(|layout| layout.iter().find(|slot| slot.binding == entry.binding));
+            let spans = match entry.resource {
+                BindingResource::Buffer { buffer, offset, size } => {
+                    let buffer = self.buffers.get(buffer);
+                    buffer.map(|buffer| binding_range(buffer, offset, size, slot)).into_iter().collect()
+                }
+                BindingResource::Texture(texture) => self.textures.get(texture).map(all).into_iter().collect(),
+                BindingResource::TextureView(view) => self.views.get(view).cloned().unwrap_or_default(),
+                BindingResource::Sampler(_) => Vec::new(),
+            };
+            accesses.extend(spans.into_iter().map(|span| Access::bound(span, slot)));
+        }
+        self.groups.put(c.bind_group, accesses.into());
+    }
+
+    /// What an encoder records.
+    fn encode(&mut self, number: u64, command: &Command<'_>) {
+        match command {
+            Command::CopyBufferToBuffer(c) => {
+                let (from, to) = (self.buffers.get(c.source), self.buffers.get(c.destination));
+                let Some((from, to)) = from.zip(to) else { return };
+                let size = c.size.unwrap_or(from.len.saturating_sub(c.source_offset));
+                let to = write_part(to, c.destination_offset, size, BufferUsage::COPY_DST);
+                let from = part(from, c.source_offset, size);
+                self.record(c.encoder, Operation::Copy { from, to });
+            }
+            Command::CopyBufferToTexture(c) => {
+                let (from, to) = (self.buffers.get(c.source.buffer), self.textures.get(c.destination.texture));
+                let Some((from, to)) = from.zip(to) else { return };
+                let rows = copy_rows(from, &c.source.layout, to, c.size);
+                let reads = rows.into_iter().map(|row| row.span).collect();
+                let writes = vec![copy_target(to, &c.destination, c.size)];
+                self.record(c.encoder, Operation::Work { reads, writes });
+            }
+            Command::CopyTextureToBuffer(c) => {
+                let (from, to) = (self.textures.get(c.source.texture), self.buffers.get(c.destination.buffer));
+                let Some((from, to)) = from.zip(to) else { return };
+                let reads = vec![copy_target(from, &c.source, c.size).span];
+                let writes = copy_rows(to, &c.destination.layout, from, c.size);
+                self.record(c.encoder, Operation::Work { reads, writes });
+            }
+            Command::CopyTextureToTexture(c) => {
+                let (from, to) = (self.textures.get(c.source.texture), self.textures.get(c.destination.texture));
+                let Some((from, to)) = from.zip(to) else { return };
+                let reads = vec![copy_target(from, &c.source, c.size).span];
+                let writes = vec![copy_target(to, &c.destination, c.size)];
+                self.record(c.encoder, Operation::Work { reads, writes });
+            }
+            Command::ClearBuffer(c) => {
+                let Some(buffer) = self.buffers.get(c.buffer) else { return };
+                let size = c.size.unwrap_or(buffer.len.saturating_sub(c.offset));
+                let write = write_part(buffer, c.offset, size, BufferUsage::COPY_DST);
+                self.record(c.encoder, Operation::write(write));
+            }
+            Command::ResolveQuerySet(c) => {
+                let (from, to) = (self.query_sets.get(c.query_set), self.buffers.get(c.destination));
+                let Some((from, to)) = from.zip(to) else { return };
+                let from = part(from, c.first_query.into(), c.query_count.into());
+                let size = u64::from(c.query_count).saturating_mul(8);
+                let to = write_part(to, c.destination_offset, size, BufferUsage::QUERY_RESOLVE);
+                self.record(c.encoder, Operation::Resolve { number, from, to });
+            }
+            _ => self.pass(command),
+        }
+    }
+
+    fn record(&mut self, encoder: impl Id, operation: Operation) {
+        if let Some(&serial) = self.encoders.get(encoder) {
+            self.recorded.entry(serial).or_default().push(operation);
+        }
+    }
+
+    fn end(&mut self, recording: Option<Recording>) {
+        let Some(recording) = recording else { return };
+        let encoder = recording.encoder;
+        let (reads, writes) = recording.finish();
+        if encoder > 0 {
+            self.recorded.entry(encoder).or_default().push(Operation::Work { reads, writes });
+        }
+    }
+
+    fn timestamps(&self, recording: &mut Recording, writes: Option<&TimestampWrites>) {
+        if let Some(writes) = writes
+            && let Some(queries) = self.query_sets.get(writes.query_set)
+        {
+            recording.timestamps(queries, writes);
+        }
+    }
+
+    fn begin_render_pass(&mut self, c: &BeginRenderPass<'_>) {
+        let encoder = self.encoders.get(c.encoder).copied().unwrap_or_default();
+        let mut recording = Recording::of(encoder);
+        for attachment in c.color_attachments.iter().flatten() {
+            let resolve = attachment.resolve_target.and_then(|view| self.views.get(view));
+            if let Some(view) = self.views.get(attachment.view) {
+                recording.color(attachment, view, resolve.map(Vec::as_slice));
+            }
+        }
+        if let Some(attachment) = &c.depth_stencil_attachment
+            && let Some(view) = self.views.get(attachment.view)
+        {
+            recording.depth_stencil(attachment, view);
+        }
+        recording.queries = c.occlusion_query_set.and_then(|set| self.query_sets.get(set).cloned());
+        self.timestamps(&mut recording, c.timestamp_writes.as_ref());
+        self.render_passes.put(c.pass, recording);
+    }
+
+    /// What happens in passes and bundles. Everything that does not bind or end anything is of no interest here.
+    fn pass(&mut self, command: &Command<'_>) {
+        match command {
+            Command::BeginRenderPass(c) => self.begin_render_pass(c),
+            Command::BeginComputePass(c) => {
+                let encoder = self.encoders.get(c.encoder).copied().unwrap_or_default();
+                let mut recording = Recording::of(encoder);
+                self.timestamps(&mut recording, c.timestamp_writes.as_ref());
+                self.compute_passes.put(c.pass, recording);
+            }
+            Command::EndRenderPass(c) => {
+                let recording = self.render_passes.take(c.pass);
+                self.end(recording);
+            }
+            Command::EndComputePass(c) => {
+                let recording = self.compute_passes.take(c.pass);
+                self.end(recording);
+            }
+            Command::RenderPassSetBindGroup(c) => {
+                let group = c.bind_group.and_then(|id| self.groups.get(id));
+                bind(self.render_passes.get_mut(c.pass), group);
+            }
+            Command::ComputePassSetBindGroup(c) => {
+                let group = c.bind_group.and_then(|id| self.groups.get(id));
+                bind(self.compute_passes.get_mut(c.pass), group);
+            }
+            Command::BundleSetBindGroup(c) => {
+                let group = c.bind_group.and_then(|id| self.groups.get(id));
+                bind(self.bundle_encoders.get_mut(c.encoder), group);
+            }
+            Command::ExecuteBundles(c) => {
+                for &bundle in &c.bundles {
+                    bind(self.render_passes.get_mut(c.pass), self.bundles.get(bundle));
+                }
+            }
+            Command::BeginOcclusionQuery(c) => {
+                if let Some(pass) = self.render_passes.get_mut(c.pass) {
+                    pass.occlusion(c.query_index);
+                }
+            }
+            _ => self.pass_buffers(command),
+        }
+    }
+
+    /// Vertex, index and indirect buffers.
+    fn pass_buffers(&mut self, command: &Command<'_>) {
+        let (pass, buffer) = match command {
+            Command::RenderPassSetIndexBuffer(c) => (self.render_passes.get_mut(c.pass), Some(c.buffer)),
+            Command::RenderPassSetVertexBuffer(c) => (self.render_passes.get_mut(c.pass), c.buffer),
+            Command::RenderPassDrawIndirect(c) => (self.render_passes.get_mut(c.pass), Some(c.buffer)),
+            Command::RenderPassDrawIndexedIndirect(c) => (self.render_passes.get_mut(c.pass), Some(c.buffer)),
+            Command::DispatchWorkgroupsIndirect(c) => (self.compute_passes.get_mut(c.pass), Some(c.buffer)),
+            Command::BundleSetIndexBuffer(c) => (self.bundle_encoders.get_mut(c.encoder), Some(c.buffer)),
+            Command::BundleSetVertexBuffer(c) => (self.bundle_encoders.get_mut(c.encoder), c.buffer),
+            Command::BundleDrawIndirect(c) => (self.bundle_encoders.get_mut(c.encoder), Some(c.buffer)),
+            Command::BundleDrawIndexedIndirect(c) => (self.bundle_encoders.get_mut(c.encoder), Some(c.buffer)),
+            _ => return,
+        };
+        if let (Some(pass), Some(buffer)) = (pass, buffer.and_then(|id| self.buffers.get(id))) {
+            pass.buffer(buffer);
+        }
+    }
+
+    fn drop_object(&mut self, object: Object) {
+        match object {
+            Object::Buffer(id) => drop(self.buffers.take(id)),
+            Object::Texture(id) => drop(self.textures.take(id)),
+            Object::TextureView(id) => drop(self.views.take(id)),
+            Object::QuerySet(id) => drop(self.query_sets.take(id)),
+            Object::BindGroupLayout(id) => drop(self.layouts.take(id)),
+            Object::BindGroup(id) => drop(self.groups.take(id)),
+            Object::RenderBundle(id) => drop(self.bundles.take(id)),
+            Object::RenderBundleEncoder(id) => drop(self.bundle_encoders.take(id)),
+            Object::RenderPass(id) => drop(self.render_passes.take(id)),
+            Object::ComputePass(id) => drop(self.compute_passes.take(id)),
+            Object::CommandBuffer(id) => drop(self.command_buffers.take(id)),
+            Object::CommandEncoder(id) => {
+                if let Some(serial) = self.encoders.take(id) {
+                    self.recorded.remove(&serial);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn bind(pass: Option<&mut Recording>, group: Option<&Group>) {
+    if let (Some(pass), Some(group)) = (pass, group) {
+        pass.group(group);
+    }
+}
