@@ -204,3 +204,41 @@ macro_rules! fields {
 }
 
 fields!(SerializeStruct, SerializeStructVariant);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Facts;
+    use airlock_protocol::{
+        Payload,
+        commands::{adapter::*, command_encoder::*, instance::*, pipeline::*, queue::*, render_pass::*, session::*},
+        ids::*,
+    };
+
+    #[test]
+    fn names_are_those_of_facts() {
+        let (request, device, adapter) = (RequestId(1 << 40), DeviceId(4), AdapterId(2));
+        let (required_features, required_limits) = (Vec::new(), Vec::new());
+        let (power_preference, selector) = (None, AdapterSelector::Name("label"));
+        let (pipeline, layout) = (PipelineId::Render(RenderPipelineId(3)), BindGroupLayoutId(9));
+        let bundles = vec![RenderBundleId(1), RenderBundleId(2)];
+        let commands: [Command<'_>; 8] = [
+            RequestAdapter { request, adapter, power_preference, force_fallback_adapter: true, selector }.into(),
+            RequestDevice { request, adapter, device, label: "x", required_features, required_limits }.into(),
+            FinishCommandEncoder { encoder: CommandEncoderId(1), command_buffer: CommandBufferId(0), label: "" }.into(),
+            GetBindGroupLayout { pipeline, index: 1, layout }.into(),
+            ExecuteBundles { pass: RenderPassId(0), bundles }.into(),
+            RenderPassSetVertexBuffer { pass: RenderPassId(0), slot: 1, buffer: None, offset: 7, size: Some(8) }.into(),
+            WriteBuffer { device, buffer: BufferId(7), offset: 3, data: Payload::Inline(&[1, 2, 3]) }.into(),
+            DropObject { object: Object::QuerySet(QuerySetId(9)) }.into(),
+        ];
+        let mut names = Names::default();
+        for command in &commands {
+            names.read(command);
+            let facts = Facts::of(command).unwrap();
+            let found = (&names.objects, names.makes, names.request);
+            assert_eq!(found, (&facts.objects, facts.makes, facts.request), "{command:?}");
+            assert!(names.needs().eq(facts.needs()));
+        }
+    }
+}

@@ -13,7 +13,12 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use airlock_protocol::{Event, codec, connect::CLOSED, events::DeviceLostReason, limits::cut};
+use airlock_protocol::{
+    Event, codec,
+    connect::CLOSED,
+    events::DeviceLostReason,
+    limits::{RING_SIZE, cut},
+};
 
 use crate::{
     analysis::log::Log,
@@ -42,6 +47,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Bytes below which nothing is forgotten: looking for what is not needed would cost more.
 const MIN_GROWTH: usize = 1 << 20;
+
+/// How many times its memory the recorder may take for live objects alone, before it stops.
+const MAX_EXCESS: usize = 4;
 
 /// Bytes of a reason that a trace's header keeps.
 const MAX_REASON: usize = 200;
@@ -130,19 +138,31 @@ impl Flight {
         self.log.weight() + self.payload_bytes
     }
 
-    /// Forgets what is not needed. False when too much is.
+    /// Forgets what is not needed. Where that is not enough, the window is made shorter: it may be one long frame. False
+    /// when too much is left.
     fn compact(&mut self) -> bool {
-        let (start, memory) = (self.start(), self.options.memory);
-        let payloads = &self.payloads;
-        let size = |digest: &Digest| payloads.get(digest).map_or(0, |bytes| bytes.len());
-        self.log.compact(start, |bytes, digests| bytes + digests.iter().map(size).sum::<usize>() <= memory);
-        let digests = self.log.digests();
-        self.payloads.retain(|digest, _| digests.contains(digest));
-        self.payload_bytes = self.payloads.values().map(|bytes| bytes.len()).sum();
+        let (memory, keep) = (self.options.memory, self.options.keep);
+        if self.weight() > memory {
+            // Its window would be among what is given up.
+            self.write();
+        }
+        for keep in [keep, keep / 4, 1, 0] {
+            let start = if keep == self.options.keep { self.start() } else { self.log.start_of_last(keep) };
+            let payloads = &self.payloads;
+            let size = |digest: &Digest| payloads.get(digest).map_or(0, |bytes| bytes.len());
+            self.log.compact(start, |bytes, digests| bytes + digests.iter().map(size).sum::<usize>() <= memory);
+            let digests = self.log.digests();
+            self.payloads.retain(|digest, _| digests.contains(digest));
+            self.payload_bytes = self.payloads.values().map(|bytes| bytes.len()).sum();
+            if self.weight() <= memory {
+                break;
+            }
+        }
         let weight = self.weight();
         let growth = (memory / 4).max(weight / 4).max(1);
         self.compact_at = weight + weight.max(MIN_GROWTH).min(growth);
-        weight <= memory.saturating_mul(4)
+        // What is in the ring cannot be forgotten before its command has come.
+        weight <= memory.saturating_mul(MAX_EXCESS).max(2 * RING_SIZE as usize)
     }
 
     fn heard(&mut self, event: &Event<'_>) {
@@ -203,10 +223,11 @@ impl Flight {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let name = format!("flight-{seconds}-{number}.airtrace");
         let message = match self.save(&alarm, &name) {
-            Ok(()) => {
+            Ok(submits) => {
                 self.written = number;
                 let last = if number == MAX_TRACES { "; no more of this run will be written" } else { "" };
-                format!("{}: wrote {name} (last {} submits){last}", alarm.reason, self.options.keep)
+                let submits = if submits == 1 { "submit".to_owned() } else { format!("{submits} submits") };
+                format!("{}: wrote {name} (last {submits}){last}", alarm.reason)
             }
             Err(error) => {
                 // It would fail the next time, too.
@@ -218,8 +239,9 @@ impl Flight {
         (self.notice)(&message);
     }
 
-    fn save(&self, alarm: &Alarm, name: &str) -> Result<(), ReadError> {
-        let trace = self.trace(alarm);
+    /// Gives the number of submits in the trace's window.
+    fn save(&self, alarm: &Alarm, name: &str) -> Result<u64, ReadError> {
+        let (trace, submits) = self.trace(alarm);
         fs::create_dir_all(&self.options.folder)?;
         let temporary = self.options.folder.join(format!(".{name}.part"));
         let file = fs::File::create(&temporary)?;
@@ -228,10 +250,10 @@ impl Flight {
             // What is left of it is of no use; the error matters, not whether this works.
             let _ = fs::remove_file(&temporary);
         }
-        written
+        written.map(|()| submits)
     }
 
-    fn trace(&self, alarm: &Alarm) -> Trace {
+    fn trace(&self, alarm: &Alarm) -> (Trace, u64) {
         let mut trace = Trace { header: self.options.header.clone(), ..Trace::default() };
         trace.header.history.push(format!("flight recorder: {}", alarm.reason));
         let selection = self.log.select(alarm.start..u64::MAX);
@@ -249,7 +271,7 @@ impl Flight {
                 _ => trace.entries.push(entry),
             }
         }
-        trace
+        (trace, self.log.submits_in(&selection))
     }
 }
 

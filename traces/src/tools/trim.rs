@@ -92,7 +92,7 @@ pub fn trim(file: &Arc<TraceFile>, window: Window, progress: &mut dyn FnMut(u64)
     // A window that goes to the end has what follows the last submit, too.
     let end = if to == of { u64::MAX } else { log.start(usize::try_from(to).unwrap_or(usize::MAX)) };
     let selection = log.select(start..end);
-    let (before, from_before) = log.from_before(&selection);
+    let (before, from_before) = log.before_window(&selection);
     let mut trace = Trace { header: file.header().clone(), blobs: Blobs::of(Arc::clone(file)), ..Trace::default() };
     trace.header.history.push(format!("trimmed to submits {from}..{to} of {of}"));
     for entry in log.cut(&selection) {

@@ -1,0 +1,113 @@
+//! Forgets of a log what is not needed any more.
+
+use std::collections::{HashMap, HashSet};
+
+use airlock_protocol::ids::Object;
+
+use crate::{format::Digest, trace::What};
+
+use super::{
+    graph::{NO_NODE, NodeId},
+    log::{ITEM, Item, Kind, Log, NODE},
+    session::Session,
+    slice::Selection,
+};
+
+impl Log {
+    /// Forgets what neither the window up to now needs nor anything that may still come. `fits` says whether so many
+    /// bytes with these payloads may stay; where they may not, contents made before the window are given up.
+    pub fn compact(&mut self, start: u64, fits: impl Fn(usize, &HashSet<Digest>) -> bool) {
+        self.sessions.retain(|_, session| !session.is_over());
+        let roots: Vec<_> = self.sessions.values_mut().flat_map(Session::roots).collect();
+        let mut forgotten = HashSet::new();
+        let mut selection = self.selection(start..u64::MAX, roots.clone(), &forgotten);
+        selection.sessions.extend(self.sessions.keys());
+        let mut candidates = None;
+        while !self.would_fit(&selection, &fits) {
+            let candidates = candidates.get_or_insert_with(|| self.contents_before(start, &selection));
+            if candidates.is_empty() {
+                break;
+            }
+            let half = candidates.len().div_ceil(2);
+            forgotten.extend(candidates.drain(..half));
+            let sessions = std::mem::take(&mut selection.sessions);
+            selection = Selection { sessions, ..self.selection(start..u64::MAX, roots.clone(), &forgotten) };
+        }
+        let unknown = self.unknown(&forgotten, &selection);
+        self.rebuild(&selection, unknown);
+    }
+
+    /// The nodes before a place that only make contents, in the order in which they are given up: submits first, as what they
+    /// make of contents that are not known is not known either; each kind oldest first.
+    fn contents_before(&self, start: u64, selection: &Selection) -> Vec<NodeId> {
+        let makes = |node: NodeId| self.graph.nodes.get(node as usize).is_some_and(|node| !node.wrote.is_empty());
+        let mut seen = vec![false; self.graph.nodes.len()];
+        let mut first = |node: NodeId| seen.get_mut(node as usize).is_some_and(|seen| !std::mem::replace(seen, true));
+        let from = self.items.partition_point(|item| item.place < start);
+        self.items.iter().skip(from).for_each(|item| _ = first(item.node));
+        let before = self.items.iter().take_while(|item| item.place < start).filter(|item| selection.wants(item));
+        let mut nodes: Vec<_> = before.map(|item| item.node).filter(|&node| makes(node) && first(node)).collect();
+        nodes.sort_by_key(|&node| self.graph.nodes.get(node as usize).is_some_and(|node| !node.is_submit));
+        nodes
+    }
+
+    fn would_fit(&self, selection: &Selection, fits: &impl Fn(usize, &HashSet<Digest>) -> bool) -> bool {
+        let (mut bytes, mut digests) = (0, HashSet::new());
+        for item in self.items.iter().filter(|item| selection.wants(item)) {
+            bytes += ITEM + item.len as usize;
+            match (item.kind, self.others.get(item.at)) {
+                (Kind::Piece, Some(What::Piece(piece))) => drop(digests.insert(piece.digest)),
+                (Kind::Readback, Some(What::Readback(readback))) => {
+                    digests.extend(readback.pieces.iter().map(|&(_, digest)| digest));
+                }
+                _ => {}
+            }
+        }
+        let nodes = selection.nodes.iter().filter(|&&kept| kept).count();
+        fits(bytes + nodes * NODE, &digests)
+    }
+
+    /// The objects whose contents were given up, by the places of the commands that made them.
+    fn unknown(&self, forgotten: &HashSet<NodeId>, selection: &Selection) -> HashMap<u64, Object> {
+        let known: HashSet<_> =
+            self.items.iter().filter(|item| item.kind == Kind::Unknown).map(|item| item.place).collect();
+        let nodes = forgotten.iter().filter_map(|&node| self.graph.nodes.get(node as usize));
+        let names = nodes.flat_map(|node| &node.wrote).filter(|name| !known.contains(&(name.made + 1)));
+        let kept = |place: u64| {
+            let at = self.items.partition_point(|item| item.place < place);
+            self.items.get(at).is_some_and(|item| item.place == place && selection.wants(item))
+        };
+        names.map(|name| (name.made, name.object)).filter(|&(made, _)| kept(made)).collect()
+    }
+
+    fn rebuild(&mut self, selection: &Selection, unknown: HashMap<u64, Object>) {
+        let items = std::mem::take(&mut self.items);
+        let (bytes, others) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.others));
+        let numbers = self.graph.compact(&selection.nodes, self.sessions.values_mut());
+        let new = |node: NodeId| numbers.get(node as usize).copied().unwrap_or(NO_NODE);
+        for item in items.iter().filter(|item| selection.wants(item)) {
+            let mut item = Item { node: new(item.node), ..*item };
+            match item.kind {
+                Kind::Command(_) | Kind::Event | Kind::News | Kind::Uncaptured => {
+                    let range = item.at..item.at.saturating_add(item.len as usize);
+                    item.at = self.bytes.len();
+                    self.bytes.extend_from_slice(bytes.get(range).unwrap_or_default());
+                }
+                Kind::Flush => {}
+                Kind::Piece | Kind::Readback | Kind::Session | Kind::Unknown => {
+                    let Some(other) = others.get(item.at) else { continue };
+                    item.at = self.others.len();
+                    self.others.push(other.clone());
+                }
+            }
+            self.items.push(item);
+            if let Some(&object) = unknown.get(&item.place) {
+                self.others.push(What::Unknown(vec![object]));
+                let (place, at) = (item.place + 1, self.others.len() - 1);
+                self.items.push(Item { place, kind: Kind::Unknown, at, len: 0, ..item });
+            }
+        }
+        self.groups.iter_mut().for_each(|group| group.node = new(group.node));
+        self.groups.retain(|group| group.node != NO_NODE);
+    }
+}
