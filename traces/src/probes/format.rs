@@ -207,8 +207,11 @@ impl Layout {
                 to.extend([red, green, blue, alpha]);
             }
             Texel::Rgb10a2Unorm | Texel::Rgb10a2Uint => {
-                let scale = if self.texel == Texel::Rgb10a2Unorm { (65535.0 / 1023.0, 65535.0 / 3.0) } else { (1.0, 1.0) };
-                for (shift, mask, scale) in [(0, 1023, scale.0), (10, 1023, scale.0), (20, 1023, scale.0), (30, 3, scale.1)] {
+                let scale =
+                    if self.texel == Texel::Rgb10a2Unorm { (65535.0 / 1023.0, 65535.0 / 3.0) } else { (1.0, 1.0) };
+                for (shift, mask, scale) in
+                    [(0, 1023, scale.0), (10, 1023, scale.0), (20, 1023, scale.0), (30, 3, scale.1)]
+                {
                     push((f64::from(word() >> shift & mask) * scale).round() as u16, false, to);
                 }
             }

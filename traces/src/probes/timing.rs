@@ -108,7 +108,8 @@ struct Session {
 /// An encoder with its passes.
 #[derive(Debug)]
 struct Encoder {
-    device: DeviceId,
+    /// Its device, until that is dropped.
+    device: Option<DeviceId>,
     slot: Option<u32>,
     passes: Vec<Pass>,
     queries: u32,
@@ -205,7 +206,13 @@ impl Timing {
     }
 
     /// Two queries for a pass.
-    fn query(&mut self, session: u32, id: CommandEncoderId, has: bool, to: &mut dyn Inject) -> Option<(QuerySetId, u32)> {
+    fn query(
+        &mut self,
+        session: u32,
+        id: CommandEncoderId,
+        has: bool,
+        to: &mut dyn Inject,
+    ) -> Option<(QuerySetId, u32)> {
         if !self.timestamps {
             return None;
         }
@@ -215,7 +222,7 @@ impl Timing {
         }
         let state = self.sessions.entry(session).or_default();
         let encoder = state.encoders.get_mut(&id)?;
-        let (device, fresh) = (encoder.device, encoder.slot.is_none());
+        let (device, fresh) = (encoder.device?, encoder.slot.is_none());
         let slot = encoder.slot.or_else(|| free_slot(&mut state.slots));
         let room = encoder.queries < 2 * MAX_PASSES;
         let made = slot.filter(|_| room).and_then(|slot| self.made(slot));
@@ -247,7 +254,7 @@ impl Timing {
         let Encoder { device, slot, passes, queries } = encoder;
         let finished = Finished { label: buffer.1.to_owned(), slot, passes, queries };
         state.finished.insert(buffer.0, finished);
-        let Some(made) = slot.and_then(|slot| self.made(slot)) else { return };
+        let (Some(device), Some(made)) = (device, slot.and_then(|slot| self.made(slot))) else { return };
         let size = u64::from(queries).saturating_mul(TIMESTAMP);
         let usages = [
             (made.resolved, BufferUsage::QUERY_RESOLVE | BufferUsage::COPY_SRC),
@@ -327,6 +334,13 @@ impl Timing {
         let (slot, finished) = match object {
             Object::CommandEncoder(id) => (state.encoders.remove(&id).and_then(|encoder| encoder.slot), false),
             Object::CommandBuffer(id) => (state.finished.remove(&id).and_then(|finished| finished.slot), true),
+            Object::Device(id) => {
+                // Nothing can be asked of it any more; what its encoders have stays until the session's end.
+                for encoder in state.encoders.values_mut().filter(|encoder| encoder.device == Some(id)) {
+                    (encoder.device, encoder.slot) = (None, None);
+                }
+                return;
+            }
             _ => return,
         };
         slot.into_iter().for_each(|slot| self.give_back(session, slot, finished, to));
@@ -368,10 +382,10 @@ fn wait(device: DeviceId, to: &mut dyn Inject) {
 impl Probe for Timing {
     fn before(&mut self, session: u32, number: u64, command: &mut Command<'_>, to: &mut dyn Inject) {
         match command {
-            Command::RequestDevice(c) => {
-                if self.timestamps && !c.required_features.contains(&FeatureName::TimestampQuery) {
-                    c.required_features.push(FeatureName::TimestampQuery);
-                }
+            Command::RequestDevice(c)
+                if self.timestamps && !c.required_features.contains(&FeatureName::TimestampQuery) =>
+            {
+                c.required_features.push(FeatureName::TimestampQuery);
             }
             Command::BeginRenderPass(c) => {
                 self.begin((session, number, "render"), (c.encoder, c.label), &mut c.timestamp_writes, to);
@@ -392,7 +406,7 @@ impl Probe for Timing {
     fn after(&mut self, session: u32, number: u64, command: &Command<'_>, to: &mut dyn Inject) {
         match command {
             Command::CreateCommandEncoder(c) => {
-                let encoder = Encoder { device: c.device, slot: None, passes: Vec::new(), queries: 0 };
+                let encoder = Encoder { device: Some(c.device), slot: None, passes: Vec::new(), queries: 0 };
                 self.sessions.entry(session).or_default().encoders.insert(c.encoder, encoder);
             }
             Command::Submit(c) => self.submitted(session, number, c, to),
