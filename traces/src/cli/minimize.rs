@@ -206,10 +206,12 @@ impl Watch for Run<'_> {
     type Error = ToolError;
 
     fn test(&mut self, candidate: &Candidate) -> Result<bool, ToolError> {
-        match &mut self.test {
+        let shown = match &mut self.test {
             Test::Replay(replay) => replay.0.shows(candidate, &replay.1).map_err(|error| refused(&error)),
             Test::External(external) => external.shows(&candidate.trace, &self.stop),
-        }
+        };
+        // Ctrl-C ends the worker, too: what it has shown then is no fault.
+        if self.stop.load(Ordering::Relaxed) { Ok(false) } else { shown }
     }
 
     fn improved(&mut self, candidate: &Candidate, stats: &Stats) -> Result<(), ToolError> {

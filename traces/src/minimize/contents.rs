@@ -73,12 +73,15 @@ impl Contents {
             self.behind.insert(index, behind);
             return;
         }
-        let state = match command {
-            Command::MapBuffer(_) | Command::UnmapBuffer(_) => true,
-            Command::DestroyBuffer(_) | Command::DestroyTexture(_) => true,
-            Command::DestroyQuerySet(_) | Command::DestroyDevice(_) => true,
-            _ => false,
-        };
+        let state = matches!(
+            command,
+            Command::MapBuffer(_)
+                | Command::UnmapBuffer(_)
+                | Command::DestroyBuffer(_)
+                | Command::DestroyTexture(_)
+                | Command::DestroyQuerySet(_)
+                | Command::DestroyDevice(_)
+        );
         if state && let Some((_, maker)) = named.first() {
             self.states.entry(*maker).or_default().push(index);
         }

@@ -91,11 +91,16 @@ impl Fault {
         Ok(match (&self.sign, &outcome) {
             (Sign::Same | Sign::Lost, Outcome::Same) => true,
             (Sign::Diverged(divergence), Outcome::Diverged(found)) => same_divergence(divergence, found, candidate),
-            (Sign::Crashed(expected), Outcome::Crashed { reason, .. }) => expected == reason,
+            (Sign::Crashed(expected), Outcome::Crashed { reason, .. }) => cause(expected) == cause(reason),
             (Sign::Lost, Outcome::Diverged(found)) => loses_device(found),
             _ => false,
         })
     }
+}
+
+/// How the worker ended. What follows is about the recorded session.
+fn cause(reason: &str) -> &str {
+    reason.split(';').next().unwrap_or_default()
 }
 
 fn outcome(trace: &Trace, options: &Options, locate: bool) -> Result<Outcome, ReplayError> {
