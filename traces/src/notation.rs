@@ -360,8 +360,10 @@ impl<'w, 't> ser::Serializer for &'w mut Writer<'t> {
         variant: &'static str,
         _: usize,
     ) -> Result<Self::SerializeStructVariant, NotationError> {
+        let place = self.place;
         self.plain(variant)?;
-        Ok(self.begin("{", ",", "}"))
+        // An event's own fields follow its name, as a command's do.
+        Ok(if place == Place::Command { self.begin(" ", " ", "") } else { self.begin("{", ",", "}") })
     }
 }
 
@@ -423,6 +425,7 @@ mod tests {
         assert_eq!(text(&("", [Sum::Byte(1), Sum::Byte(2)].as_slice())), "(\"\",[Byte(1),Byte(2)])");
         assert_eq!(text(&[Sum::Pair(1, 2.0), Sum::Record { a: None }][..]), "[Pair(1,2.0),Record{a=-}]");
         assert_eq!(text(&[0_u8; 0][..]), "[]");
+        assert_eq!(text(&Sum::Record { a: Some(1) }), "Record a=1");
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(super) struct Hashes {
     pub whole: u64,
     /// Over what a changed command still has: its name and its label.
     pub shape: u64,
+    /// Over its name alone.
+    pub name: u64,
 }
 
 /// So many items that are pairs, or in one trace only.
@@ -28,35 +30,34 @@ pub(super) fn align(a: &[Hashes], b: &[Hashes]) -> Vec<Step> {
     let start = a.iter().zip(b).take_while(|(a, b)| a.whole == b.whole).count();
     let (a, b) = (a.get(start..).unwrap_or_default(), b.get(start..).unwrap_or_default());
     let end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a.whole == b.whole).count();
-    let middle =
-        |side: &[Hashes], of: fn(&Hashes) -> u64| -> Vec<u64> { side.iter().take(side.len() - end).map(of).collect() };
-    let (whole_a, whole_b) = (middle(a, |item| item.whole), middle(b, |item| item.whole));
+    let (a, b) = (without_end(a, end), without_end(b, end));
     let mut steps = vec![Step::Pairs(start)];
-    for op in capture_diff_slices_deadline(Algorithm::Myers, &whole_a, &whole_b, Some(until)) {
-        match op {
-            // Something has changed here: items that still look alike are pairs.
-            DiffOp::Replace { old_index, old_len, new_index, new_len } => {
-                let shape = |side: &[Hashes], start: usize, len: usize| -> Vec<u64> {
-                    side.iter().skip(start).take(len).map(|item| item.shape).collect()
-                };
-                let (shape_a, shape_b) = (shape(a, old_index, old_len), shape(b, new_index, new_len));
-                let ops = capture_diff_slices_deadline(Algorithm::Myers, &shape_a, &shape_b, Some(until));
-                ops.iter().for_each(|op| add(&mut steps, op));
-            }
-            op => add(&mut steps, &op),
-        }
-    }
+    rows(a, b, &[|item| item.whole, |item| item.shape, |item| item.name], until, &mut steps);
     steps.push(Step::Pairs(end));
     steps.retain(|step| !matches!(step, Step::Pairs(0) | Step::Removed(0) | Step::Added(0)));
     steps
 }
 
-fn add(steps: &mut Vec<Step>, op: &DiffOp) {
-    match *op {
-        DiffOp::Equal { len, .. } => steps.push(Step::Pairs(len)),
-        DiffOp::Delete { old_len, .. } => steps.push(Step::Removed(old_len)),
-        DiffOp::Insert { new_len, .. } => steps.push(Step::Added(new_len)),
-        DiffOp::Replace { old_len, new_len, .. } => steps.extend([Step::Removed(old_len), Step::Added(new_len)]),
+fn without_end(side: &[Hashes], end: usize) -> &[Hashes] {
+    side.get(..side.len().saturating_sub(end)).unwrap_or_default()
+}
+
+/// Aligns by the first hash; where that finds nothing in common, by the next: items that still look alike are pairs.
+fn rows(a: &[Hashes], b: &[Hashes], by: &[fn(&Hashes) -> u64], until: Instant, steps: &mut Vec<Step>) {
+    let Some((&hash, rest)) = by.split_first() else {
+        return steps.extend([Step::Removed(a.len()), Step::Added(b.len())]);
+    };
+    let (old, new): (Vec<_>, Vec<_>) = (a.iter().map(hash).collect(), b.iter().map(hash).collect());
+    for op in capture_diff_slices_deadline(Algorithm::Myers, &old, &new, Some(until)) {
+        match op {
+            DiffOp::Equal { len, .. } => steps.push(Step::Pairs(len)),
+            DiffOp::Delete { old_len, .. } => steps.push(Step::Removed(old_len)),
+            DiffOp::Insert { new_len, .. } => steps.push(Step::Added(new_len)),
+            DiffOp::Replace { .. } => {
+                let (a, b) = (a.get(op.old_range()).unwrap_or_default(), b.get(op.new_range()).unwrap_or_default());
+                rows(a, b, rest, until, steps);
+            }
+        }
     }
 }
 
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     fn row(items: &[(u64, u64)]) -> Vec<Hashes> {
-        items.iter().map(|&(whole, shape)| Hashes { whole, shape }).collect()
+        items.iter().map(|&(whole, shape)| Hashes { whole, shape, name: shape / 10 }).collect()
     }
 
     #[test]

@@ -66,7 +66,8 @@ impl Side {
                 made.resize(usize::try_from(object).unwrap_or(0), 0);
                 made.push(whole);
             }
-            side.hashes.push(Hashes { whole, shape: shape(&item) });
+            let (shape, name) = shape(&item);
+            side.hashes.push(Hashes { whole, shape, name });
         }
         Ok(side)
     }
@@ -103,13 +104,16 @@ fn hash(item: &Item, made: &[u64]) -> u64 {
     hasher.finish()
 }
 
-fn shape(item: &Item) -> u64 {
+/// The hash over name and label, and that over the name.
+fn shape(item: &Item) -> (u64, u64) {
     let mut hasher = DefaultHasher::new();
     item.name.hash(&mut hasher);
+    let name = hasher.finish();
+    // The outermost node is the command's variant, whose fields are the record's.
     if let Some(Node::Text(label)) = item.node.field("label") {
         label.hash(&mut hasher);
     }
-    hasher.finish()
+    (hasher.finish(), name)
 }
 
 /// The objects of a trace, numbered in the order in which they were made: ids are used again, these numbers are not.

@@ -6,7 +6,10 @@ use std::{
     io::{self, Write},
 };
 
-use airlock_protocol::{Command, Event, Payload, codec, ids::Object};
+use airlock_protocol::{
+    Command, Event, Payload, codec,
+    ids::{Kind, Object},
+};
 
 use super::Filter;
 use crate::{
@@ -98,7 +101,8 @@ impl Lines<'_> {
             Body::Session => {
                 self.labels.session(session);
                 self.pieces.retain(|&(of, _), _| of != session);
-                self.session = Some(session);
+                // The line itself says which session it is; where it is left out, the next one is told.
+                self.session = self.filter.between(session, before, "Session").then_some(session);
                 self.note((session, time), before, "Session", &format!("session {session} begins"))
             }
             Body::End(reason) => {
@@ -135,7 +139,8 @@ impl Lines<'_> {
     /// What the command itself does not say: the names of its objects, and which data it carries.
     fn remarks(&mut self, session: u32, command: &Command<'_>, facts: &Facts) {
         let mut remarks: Vec<String> = Vec::new();
-        for object in facts.needs() {
+        // Nearly every command names its device, and a run has one.
+        for object in facts.needs().filter(|object| object.kind() != Kind::Device) {
             if self.labels.get(session, object).is_some() {
                 let name = self.name(session, object);
                 if !remarks.contains(&name) {

@@ -1,0 +1,201 @@
+//! A trace that is cut anywhere, or has any byte changed, is a trace up to there or one clear error: never a panic, a
+//! hang, or memory that the file does not account for.
+
+mod common;
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use airlock_traces::{
+    TraceFile,
+    format::{CHUNK_HEADER, ChunkHeader, ChunkKind, PREAMBLE, Record},
+};
+
+use common::{exercise::exercise, open, sample};
+
+/// Counts what is allocated at a time.
+struct Counting;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+#[allow(unsafe_code)]
+// SAFETY: every call is handed to the system's allocator as it came; the counters are not part of any allocation.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        MOST.fetch_max(now, Ordering::Relaxed);
+        // SAFETY: the caller keeps to `GlobalAlloc::alloc`, whose contract the system's allocator has too.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the pointer came from `alloc` above with this layout, hence from the system's allocator.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What a file of a few KiB may cost: a chunk of the longest kind, and an event's longest text, both a few times.
+const MEMORY: usize = 64 << 20;
+
+/// What it may take, on a machine that does other things too.
+const TIME: Duration = Duration::from_secs(10);
+
+/// One test measures at a time.
+static MEASURED: Mutex<()> = Mutex::new(());
+
+fn measured(bytes: &[u8], what: impl Fn() -> String) -> Option<Vec<Record>> {
+    let (before, start) = (NOW.load(Ordering::Relaxed), Instant::now());
+    MOST.store(before, Ordering::Relaxed);
+    let records = exercise(bytes);
+    let most = MOST.load(Ordering::Relaxed).saturating_sub(before);
+    assert!(most < MEMORY, "{most} bytes of memory for {}", what());
+    assert!(start.elapsed() < TIME, "{:?} for {}", start.elapsed(), what());
+    records
+}
+
+fn records(bytes: &[u8]) -> Vec<Record> {
+    open(bytes).records().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_trace_cut_anywhere_is_its_start() {
+    let _guard = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
+    let bytes = sample();
+    let whole = records(&bytes);
+    let mut most = 0;
+    for length in 0..bytes.len() {
+        let Some(found) = measured(&bytes[..length], || format!("{length} bytes")) else {
+            // Without its header it is none.
+            assert_eq!(most, 0, "{length} bytes");
+            continue;
+        };
+        assert!(whole.starts_with(&found), "{length} bytes");
+        assert!(found.len() >= most, "{length} bytes");
+        most = found.len();
+    }
+    assert_eq!(most, whole.len());
+}
+
+#[test]
+fn a_trace_with_any_byte_changed_is_its_start_or_an_error() {
+    let _guard = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
+    let bytes = sample();
+    let whole = records(&bytes);
+    for place in 0..bytes.len() {
+        for flip in [0x01, 0x80, 0xff] {
+            let mut changed = bytes.clone();
+            changed[place] ^= flip;
+            let found = measured(&changed, || format!("byte {place} ^ {flip:#x}"));
+            assert!(found.is_none_or(|found| whole.starts_with(&found)), "byte {place} ^ {flip:#x}");
+        }
+    }
+}
+
+/// A chunk that is not compressed, with checksums that fit.
+fn chunk(kind: u8, number: u32, contents: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(contents.len()).unwrap();
+    let crc = crc32fast::hash(contents);
+    let header = ChunkHeader { kind, compressed: false, stored: length, raw: length, number, crc };
+    [&header.to_bytes(), contents].concat()
+}
+
+/// The contents of a trace's chunks, index and footer excluded.
+fn chunks(bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let (mut at, mut chunks) = (PREAMBLE, Vec::new());
+    while at < bytes.len() {
+        let header = ChunkHeader::parse(&bytes[at..], at as u64).unwrap();
+        let start = at + CHUNK_HEADER;
+        at = start + header.stored as usize;
+        let contents = header.open(bytes[start..at].to_vec(), 0).unwrap();
+        if ![ChunkKind::Index as u8, ChunkKind::Footer as u8].contains(&header.kind) {
+            chunks.push((header.kind, contents));
+        }
+    }
+    chunks
+}
+
+/// A closed trace of chunks that are not compressed; gives where each chunk starts too.
+fn closed(bytes: &[u8], mut parts: Vec<(u8, Vec<u8>)>) -> (Vec<u8>, Vec<usize>) {
+    let mut file = bytes[..PREAMBLE].to_vec();
+    let mut starts = Vec::new();
+    let mut add = |file: &mut Vec<u8>, kind: u8, contents: &[u8]| {
+        let number = u32::try_from(starts.len()).unwrap();
+        starts.push(file.len());
+        file.extend(chunk(kind, number, contents));
+    };
+    parts.iter().for_each(|(kind, contents)| add(&mut file, *kind, contents));
+    let end = file.len() as u64;
+    parts =
+        TraceFile::from_bytes(file.clone()).unwrap().index().to_chunks().into_iter().map(|part| (5, part)).collect();
+    parts.iter().for_each(|(kind, contents)| add(&mut file, *kind, contents));
+    add(&mut file, ChunkKind::Footer as u8, &end.to_le_bytes());
+    (file, starts)
+}
+
+/// Damage that checksums do not show: a hostile file.
+#[test]
+fn a_trace_with_any_byte_changed_and_fitting_checksums_costs_nothing() {
+    let _guard = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
+    let bytes = sample();
+    let mut parts = chunks(&bytes);
+    // The data itself means nothing to a reader.
+    for (kind, contents) in &mut parts {
+        if *kind == ChunkKind::Payloads as u8 {
+            contents.truncate(contents.len().min(128));
+            let length = u32::try_from(contents.len().saturating_sub(36)).unwrap();
+            contents[..4].copy_from_slice(&length.to_le_bytes());
+        }
+    }
+    let (file, starts) = closed(&bytes, parts);
+    assert!(open(&file).is_closed());
+    let end = open(&file).index().chunks.last().map(|chunk| chunk.offset + 28 + u64::from(chunk.stored)).unwrap();
+    for (number, &start) in starts.iter().enumerate() {
+        let header = ChunkHeader::parse(&file[start..], 0).unwrap();
+        let contents = &file[start + CHUNK_HEADER..start + CHUNK_HEADER + header.stored as usize];
+        for place in 0..contents.len() {
+            for flip in [0x01, 0x80, 0xff] {
+                let mut contents = contents.to_vec();
+                contents[place] ^= flip;
+                let mut changed = file.clone();
+                let replacement = chunk(header.kind, header.number, &contents);
+                changed[start..start + replacement.len()].copy_from_slice(&replacement);
+                let what = || format!("byte {place} ^ {flip:#x} of chunk {number}, kind {}", header.kind);
+                measured(&changed, what);
+                // The same without its index is scanned.
+                if start < end as usize {
+                    measured(&changed[..end as usize], what);
+                }
+            }
+        }
+    }
+}
+
+/// Lengths that a header promises and the file does not keep.
+#[test]
+fn long_promises_cost_nothing() {
+    let _guard = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
+    let bytes = sample();
+    let file = open(&bytes);
+    for entry in &file.index().chunks {
+        let at = usize::try_from(entry.offset).unwrap();
+        let header = ChunkHeader::parse(&bytes[at..], 0).unwrap();
+        for length in [0, 1, 1 << 20, 16 << 20, u32::MAX] {
+            for changed in [ChunkHeader { raw: length, ..header }, ChunkHeader { stored: length, ..header }] {
+                let mut lying = bytes.clone();
+                lying[at..at + CHUNK_HEADER].copy_from_slice(&changed.to_bytes());
+                measured(&lying, || format!("{changed:?}"));
+            }
+        }
+    }
+}
