@@ -131,6 +131,12 @@ impl Lifeline {
     }
 }
 
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        self.cut();
+    }
+}
+
 impl Daemon {
     /// The worker's program: beside the running executable, else on `PATH`, else from the variable.
     pub fn find() -> Result<Self, ConnectError> {

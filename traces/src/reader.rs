@@ -61,6 +61,7 @@ pub enum ReadError {
 }
 
 /// Where a trace is read from.
+#[allow(clippy::len_without_is_empty)]
 pub trait Source: Send + Sync {
     /// Its length in bytes.
     fn len(&self) -> io::Result<u64>;

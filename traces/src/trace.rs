@@ -283,8 +283,9 @@ impl TraceFile {
                 match Batch::begin(before, record) {
                     Ok(Opened::Batch(batch)) => open = Some(batch),
                     Ok(Opened::Entry(entry)) => return Some(Ok((before, entry))),
-                    Err((record, cause)) => {
+                    Err(error) => {
                         failed = true;
+                        let (record, cause) = *error;
                         return Some(Err(self.stream_error(&record, before, cause)));
                     }
                 }
@@ -324,7 +325,7 @@ enum Opened {
 }
 
 impl Batch {
-    fn begin(number: u64, record: Record) -> Result<Opened, (Record, DecodeError)> {
+    fn begin(number: u64, record: Record) -> Result<Opened, Box<(Record, DecodeError)>> {
         let (session, time) = (record.session, record.time);
         let what = match record.body {
             Body::Batch(ref bytes) => {
@@ -333,7 +334,7 @@ impl Batch {
                     BatchReader::new(bytes, codec::sequence(bytes)).map(|reader| (reader.offset(), reader.commands()));
                 return match start {
                     Ok((offset, left)) => Ok(Opened::Batch(Batch { record, number, offset, left })),
-                    Err(cause) => Err((record, cause)),
+                    Err(cause) => Err(Box::new((record, cause))),
                 };
             }
             Body::Session => What::Session,

@@ -11,6 +11,7 @@ pub mod minimize;
 pub mod recover;
 pub mod redact;
 pub mod replay;
+mod replay_probes;
 mod replay_text;
 pub mod size;
 pub mod terminal;

@@ -11,7 +11,13 @@ use std::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{DIFFERENT, SAME, ToolError, daemon::DaemonOption, open, read_error, replay_text, terminal};
+use super::{
+    DIFFERENT, SAME, ToolError,
+    daemon::DaemonOption,
+    open, read_error,
+    replay_probes::{SaveOptions, Saving},
+    replay_text, terminal,
+};
 use crate::{
     reader::TraceFile,
     replay::{self, Input, Options, Outcome, Probe, ReplayError, Report, Tolerance},
@@ -24,6 +30,8 @@ Examples:
   airlock replay bug.airtrace --adapter noop       what the driver has no part in
   airlock replay bug.airtrace --adapter radeon --tolerance 2
                                                    another adapter, where bytes may differ by 2
+  airlock replay bug.airtrace --save-images out    every picture
+  airlock replay bug.airtrace --timing=times.json  how long passes and submits take
   airlock replay bug.airtrace --loop 100           until it goes wrong; how long it takes
   airlock replay bug.airtrace --json               the report for a script
 
@@ -68,6 +76,8 @@ pub struct Arguments {
     /// Compare nothing
     #[arg(long)]
     no_check: bool,
+    #[command(flatten)]
+    save: SaveOptions,
     /// Print the report as JSON; with --loop a list of them
     #[arg(long)]
     json: bool,
@@ -101,10 +111,12 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     let mut reports = Vec::new();
     for _ in 0..times {
         progress.set_position(0);
-        let report = once(&file, &options, &progress).map_err(|error| match error {
+        let mut saving = arguments.save.start(&file, options.adapter.is_some())?;
+        let report = once(&file, &options, &progress, &mut saving).map_err(|error| match error {
             ReplayError::Connect(error) => ToolError::Connect(error),
             ReplayError::Read(error) => read_error(&arguments.trace)(error),
         })?;
+        progress.suspend(|| arguments.save.finish(saving))?;
         let same = report.outcome == Outcome::Same;
         reports.push(report);
         if !same {
@@ -117,10 +129,14 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     Ok(code)
 }
 
-fn once(file: &Arc<TraceFile>, options: &Options, progress: &ProgressBar) -> Result<Report, ReplayError> {
+fn once(
+    file: &Arc<TraceFile>,
+    options: &Options,
+    progress: &ProgressBar,
+    saving: &mut Saving,
+) -> Result<Report, ReplayError> {
     let mut progress = Progress(progress);
-    let mut probes: Vec<&mut dyn Probe> = Vec::new();
-    // Probes that the command line asks for are added here: --save-images, --save-buffers, --timing.
+    let mut probes = saving.probes();
     if !progress.0.is_hidden() {
         probes.push(&mut progress);
     }
@@ -156,7 +172,11 @@ fn print(arguments: &Arguments, file: &TraceFile, reports: &[Report]) {
         replay_text::text(&name, file, reports, arguments.no_check, terminal::Paint::of(&std::io::stdout()))
     };
     // A pipe that closes early has read what it wants.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = if arguments.save.takes_stdout() {
+        stderr.write_all(text.as_bytes())
+    } else {
+        std::io::stdout().write_all(text.as_bytes())
+    };
 }
 
 /// The progress bar, hidden where standard error is no terminal.

@@ -15,7 +15,6 @@ impl Paint {
     }
 
     /// No colours.
-    #[cfg(test)]
     pub fn none() -> Self {
         Self(false)
     }

@@ -108,10 +108,10 @@ impl Consumer for FileConsumer {
         let Message { session, time, what } = message;
         self.last = (session, time);
         self.write(|writer, readbacks| match what {
-            Said::Piece { start, bytes } => return writer.piece(session, time, start, &bytes),
+            Said::Piece { start, bytes } => writer.piece(session, time, start, &bytes),
             Said::MapData { request, bytes } => {
                 let mut store = |digest: Digest, bytes: &[u8]| writer.payload(digest, bytes);
-                return readbacks.add(session, request, &bytes, &mut store);
+                readbacks.add(session, request, &bytes, &mut store)
             }
             Said::Body(body) => {
                 if let Body::Event(bytes) = &body {
