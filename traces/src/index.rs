@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use airlock_protocol::ids::Kind;
 
 use crate::{
-    format::{ChunkKind, Cursor, Digest},
-    survey::{Marker, MarkerKind, Totals},
+    format::{CHUNK_HEADER, ChunkKind, Cursor, Digest},
+    survey::{MAX_MARKER_TEXT, MAX_MARKERS, Marker, MarkerKind, Totals},
+    writer::MAX_PAYLOADS,
 };
 
 /// Where a chunk is.
@@ -104,7 +105,8 @@ impl Index {
         parts
     }
 
-    /// Adds the entries of an index chunk's contents; false when they make no sense.
+    /// Adds the entries of an index chunk's contents; false when they make no sense, or are more than a writer makes:
+    /// repeated entries compress to nearly nothing, and must not fill the memory.
     pub fn add_chunk(&mut self, contents: &[u8]) -> bool {
         let mut rest = Cursor(contents);
         while !rest.0.is_empty() {
@@ -122,13 +124,18 @@ impl Index {
             CHUNK => {
                 let (offset, kind) = (body.u64()?, body.u8()?);
                 let (stored, raw, first_command) = (body.u32()?, body.u32()?, body.u64()?);
+                // One after the other, so that there are no more entries than the file has room for chunks.
+                let end = |last: &ChunkEntry| last.offset.saturating_add(CHUNK_HEADER as u64 + u64::from(last.stored));
+                (offset >= self.chunks.last().map_or(0, end)).then_some(())?;
                 self.chunks.push(ChunkEntry { offset, kind, stored, raw, first_command });
             }
             PAYLOAD => {
+                (self.payloads.len() < MAX_PAYLOADS).then_some(())?;
                 let digest = body.digest()?;
                 self.payloads.insert(digest, Place { chunk: body.u32()?, at: body.u32()?, len: body.u32()? });
             }
             MARKER => {
+                (self.markers.len() < MAX_MARKERS && body.0.len() <= 14 + MAX_MARKER_TEXT).then_some(())?;
                 let (kind, command) = (MarkerKind::from_number(body.u8()?), body.u64()?);
                 let (of, index) = (body.u8()?, body.u32()?);
                 let object = Kind::ALL.get(usize::from(of)).map(|kind| kind.object(index));
@@ -160,7 +167,7 @@ mod tests {
     fn an_index_comes_back() {
         let mut index = Index::default();
         for i in 0..3 {
-            let chunk = ChunkEntry { offset: 16 + i, kind: 4, stored: 9, raw: 20, first_command: i * 100 };
+            let chunk = ChunkEntry { offset: 16 + 100 * i, kind: 4, stored: 9, raw: 20, first_command: i * 100 };
             index.chunks.push(chunk);
             index.payloads.insert(Digest::of(&[i as u8]), Place { chunk: i as u32, at: 36, len: 1 });
         }
