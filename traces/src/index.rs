@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use airlock_protocol::{ids::Kind, limits::cut};
 
 use crate::{
-    format::{ChunkKind, Cursor, Digest},
+    format::{CHUNK_HEADER, ChunkKind, Cursor, Digest},
     survey::{MAX_MARKER_TEXT, MAX_MARKERS, Marker, MarkerKind, Totals},
     writer::MAX_PAYLOADS,
 };
@@ -127,6 +127,9 @@ impl Index {
             CHUNK if self.chunks.len() < MAX_CHUNKS => {
                 let (offset, kind) = (body.u64()?, body.u8()?);
                 let (stored, raw, first_command) = (body.u32()?, body.u32()?, body.u64()?);
+                // One after the other, so that there are no more entries than the file has room for chunks.
+                let end = |last: &ChunkEntry| last.offset.saturating_add(CHUNK_HEADER as u64 + u64::from(last.stored));
+                (offset >= self.chunks.last().map_or(0, end)).then_some(())?;
                 self.chunks.push(ChunkEntry { offset, kind, stored, raw, first_command });
             }
             PAYLOAD if self.payloads.len() < MAX_PAYLOADS => {
@@ -166,7 +169,7 @@ mod tests {
     fn an_index_comes_back() {
         let mut index = Index::default();
         for i in 0..3 {
-            let chunk = ChunkEntry { offset: 16 + i, kind: 4, stored: 9, raw: 20, first_command: i * 100 };
+            let chunk = ChunkEntry { offset: 16 + 100 * i, kind: 4, stored: 9, raw: 20, first_command: i * 100 };
             index.chunks.push(chunk);
             index.payloads.insert(Digest::of(&[i as u8]), Place { chunk: i as u32, at: 36, len: 1 });
         }

@@ -174,6 +174,7 @@ impl TraceFile {
         while offset < footer {
             let (header, contents) = self.chunk_at(offset).ok()?;
             (header.kind == ChunkKind::Index as u8 && index.add_chunk(&contents)).then_some(())?;
+            index.chunks.last().is_none_or(|last| last.offset < footer).then_some(())?;
             offset = offset.checked_add(CHUNK_HEADER as u64 + u64::from(header.stored))?;
         }
         Some(index)

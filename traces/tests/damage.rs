@@ -199,3 +199,33 @@ fn long_promises_cost_nothing() {
         }
     }
 }
+
+/// Entries that are all the same take no room in the file.
+#[test]
+fn an_index_of_millions_of_entries_costs_nothing() {
+    let _guard = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
+    let bytes = sample();
+    let places: Vec<u64> = open(&bytes).index().chunks.iter().map(|chunk| chunk.offset).collect();
+    let end = open(&bytes).index().chunks.last().map(|chunk| chunk.offset + 28 + u64::from(chunk.stored)).unwrap();
+    let chunk_entry = [&[1, 25, 0, 0, 0][..], &places[0].to_le_bytes(), &[0; 17]].concat();
+    let payload = |i: u32| [&[2, 44, 0, 0, 0][..], &i.to_le_bytes(), &[0; 40]].concat();
+    let marker = [&[3, 14, 0, 0, 0, 2][..], &[0; 13]].concat();
+    let many =
+        |entry: &dyn Fn(u32) -> Vec<u8>, length: u32| (0..(12 << 20) / length).flat_map(entry).collect::<Vec<_>>();
+    let parts = [many(&|_| chunk_entry.clone(), 30), many(&payload, 49), many(&|_| marker.clone(), 19)];
+    for part in parts {
+        let mut file = bytes[..usize::try_from(end).unwrap()].to_vec();
+        let stored = zstd::bulk::compress(&part, 1).unwrap();
+        let (length, raw) = (u32::try_from(stored.len()).unwrap(), u32::try_from(part.len()).unwrap());
+        let number = u32::try_from(places.len()).unwrap();
+        let crc = crc32fast::hash(&stored);
+        let header = ChunkHeader { kind: 5, compressed: true, stored: length, raw, number, crc };
+        for _ in 0..6 {
+            file.extend(header.to_bytes());
+            file.extend(&stored);
+        }
+        file.extend(chunk(ChunkKind::Footer as u8, number + 1, &end.to_le_bytes()));
+        drop(part);
+        measured(&file, || "an index of one entry, millions of times".to_owned());
+    }
+}
