@@ -1,5 +1,5 @@
 //! A trace that is written, read, taken apart and put together again is the same trace.
-#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::sync::Arc;
 
