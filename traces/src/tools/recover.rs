@@ -62,11 +62,9 @@ pub fn recover<S: Sink>(file: &TraceFile, sink: S) -> Result<(S, Recovered), Err
         }
         match &mut record.body {
             Body::Piece(piece) => writer.payload(piece.digest, &file.payload(piece.digest)?).map_err(Error::Write)?,
-            Body::Readback(readback) => {
-                if copy_readback(file, &readback.pieces, &mut writer).is_none() {
-                    readback.pieces.clear();
-                    report.shortened_readbacks += 1;
-                }
+            Body::Readback(readback) if copy_readback(file, &readback.pieces, &mut writer).is_none() => {
+                readback.pieces.clear();
+                report.shortened_readbacks += 1;
             }
             _ => {}
         }

@@ -1,5 +1,5 @@
 //! Traces that are made by hand.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod exercise;
 
