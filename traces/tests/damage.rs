@@ -1,6 +1,6 @@
 //! A trace that is cut anywhere, or has any byte changed, is a trace up to there or one clear error: never a panic, a
 //! hang, or memory that the file does not account for.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

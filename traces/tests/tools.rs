@@ -1,5 +1,5 @@
 //! The tools that need no GPU, on a trace that is made here: what each gives, and what each refuses.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
