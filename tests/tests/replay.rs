@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use airlock_protocol::{Command, codec, commands::queue::Submit, commands::shader::CreateShaderModule};
+use airlock_protocol::{Command, codec, commands::shader::CreateShaderModule};
 use airlock_tests::{
     processes::worker_of,
     programs::{Outcome, Running, airlock, guest, root, run},
@@ -152,14 +152,12 @@ fn a_changed_readback_is_reported_at_its_command() {
     replay(&["--tolerance", "1"], &changed).succeeded();
 }
 
-/// Puts a command before the first submit.
+/// Puts a command before the first error scope.
 fn insert(trace: &mut Trace, command: &Command<'_>) -> u64 {
     let mut bytes = Vec::new();
     codec::encode_command(command, &mut bytes).expect("every command has bytes");
-    let at = trace
-        .commands()
-        .find(|(_, _, bytes)| matches!(codec::decode_command(bytes), Ok(Command::Submit(Submit { .. }))));
-    let (number, place, _) = at.expect("there is a submit");
+    let is_scope = |bytes: &[u8]| matches!(codec::decode_command(bytes), Ok(Command::PushErrorScope(_)));
+    let (number, place, _) = trace.commands().find(|(_, _, bytes)| is_scope(bytes)).expect("there is a scope");
     let (session, time) = (trace.entries[place].session, trace.entries[place].time);
     trace.entries.insert(place, Entry { session, time, what: What::Command(bytes.into()) });
     number

@@ -308,7 +308,10 @@ impl TraceFile {
     /// The records from the chunk on that has a command, each with the number of commands before it.
     pub fn records_from(&self, command: u64) -> impl Iterator<Item = Result<(u64, Record), ReadError>> + '_ {
         let streams: Vec<_> = self.index.chunks_of(ChunkKind::Stream).map(|(_, chunk)| chunk).collect();
-        let skip = streams.partition_point(|chunk| chunk.first_command <= command).saturating_sub(1);
+        let has = streams.partition_point(|chunk| chunk.first_command <= command).checked_sub(1);
+        // Chunks without commands may stand before it with the same number: a session's start, or events.
+        let number = has.and_then(|has| streams.get(has)).map_or(0, |chunk| chunk.first_command);
+        let skip = streams.partition_point(|chunk| chunk.first_command < number);
         let mut chunks = streams.into_iter().skip(skip);
         let (mut waiting, mut next, mut failed) = (VecDeque::new(), 0, false);
         std::iter::from_fn(move || {

@@ -101,8 +101,13 @@ impl Blobs {
             return Ok((readback.len == 0).then(Vec::new));
         }
         let mut bytes = Vec::new();
-        for &(_, digest) in &readback.pieces {
-            bytes.extend_from_slice(&self.get(digest)?);
+        for &(len, digest) in &readback.pieces {
+            let piece = self.get(digest)?;
+            // The sum of the lengths is bounded, the payloads themselves could be longer.
+            if piece.len() as u64 != u64::from(len) {
+                return Err(ReadError::Payload { digest });
+            }
+            bytes.extend_from_slice(&piece);
         }
         Ok(Some(bytes))
     }

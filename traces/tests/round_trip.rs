@@ -156,6 +156,20 @@ fn entries_from_the_middle_have_their_numbers() {
     }
 }
 
+/// A chunk without commands, as a strict recording writes them, is not skipped.
+#[test]
+fn entries_begin_with_the_session() {
+    let mut writer = TraceWriter::new(Vec::new(), &header()).expect("memory");
+    writer.session(1, 0).expect("memory");
+    writer.flush().expect("memory");
+    let mut batch = BatchWriter::default();
+    batch.push(&submit()).expect("bytes");
+    let body = batch.finish(|bytes| Body::Batch(bytes.to_vec()));
+    writer.record(Record { session: 1, time: 0, body }).expect("memory");
+    let file = open(writer.finish().expect("memory"));
+    assert_eq!(entries(&file).first().map(|entry| entry.what.clone()), Some(What::Session));
+}
+
 #[test]
 fn a_newer_trace_says_so() {
     let mut bytes = written();

@@ -7,8 +7,8 @@
 //! The CPU knows which value each pixel gets from the last pass, and any difference ends the guest with exit code 1.
 
 use guest_support::gpu::{
-    GpuBindGroup, GpuBindGroupDescriptor, GpuBindGroupEntry, GpuBindingResource, GpuBufferUsage,
-    GpuComputePipelineDescriptor, GpuLayoutMode, GpuProgrammableStage, GpuShaderModuleDescriptor, GpuTextureFormat,
+    GpuBindGroup, GpuBindGroupDescriptor, GpuBindGroupEntry, GpuBindGroupLayoutDescriptor, GpuBindGroupLayoutEntry,
+    GpuBindingResource, GpuBufferBindingLayout, GpuBufferBindingType, GpuBufferUsage, GpuShaderStage, GpuTextureFormat,
     GpuTextureUsage,
 };
 use guest_support::passes::{color_attachment, color_target, render_descriptor, render_pass};
@@ -78,22 +78,25 @@ async fn run() -> Outcome {
 
 /// A bind group with a binding that the pipeline does not have.
 fn odd_group(gpu: &Gpu) -> GpuBindGroup {
-    let module = gpu.device.create_shader_module(&GpuShaderModuleDescriptor {
-        code: "@group(0) @binding(3) var<storage, read_write> odd: u32;\n@compute @workgroup_size(1) fn main() { odd = 1; }"
-            .to_string(),
-        compilation_hints: None,
-        label: Some("odd".to_string()),
-    });
-    let pipeline = gpu.device.create_compute_pipeline(GpuComputePipelineDescriptor {
-        compute: GpuProgrammableStage { module: &module, entry_point: None, constants: None },
-        layout: GpuLayoutMode::Auto,
-        label: Some("odd".to_string()),
-    });
-    let buffer = gpu.buffer("odd", 4, GpuBufferUsage::STORAGE);
+    let label = || Some("odd".to_string());
+    let buffer = GpuBufferBindingLayout {
+        type_: Some(GpuBufferBindingType::Uniform),
+        has_dynamic_offset: None,
+        min_binding_size: None,
+    };
+    let entry = GpuBindGroupLayoutEntry {
+        binding: 3,
+        visibility: GpuShaderStage::FRAGMENT,
+        buffer: Some(buffer),
+        sampler: None,
+        texture: None,
+        storage_texture: None,
+    };
+    let descriptor = GpuBindGroupLayoutDescriptor { entries: vec![entry], label: label() };
+    let layout = gpu.device.create_bind_group_layout(&descriptor);
+    let buffer = gpu.buffer("odd", 16, GpuBufferUsage::UNIFORM);
     let entries = vec![GpuBindGroupEntry { binding: 3, resource: GpuBindingResource::GpuBuffer(&buffer) }];
-    let layout = pipeline.get_bind_group_layout(0);
-    let label = Some("odd".to_string());
-    gpu.device.create_bind_group(&GpuBindGroupDescriptor { layout: &layout, entries, label })
+    gpu.device.create_bind_group(&GpuBindGroupDescriptor { layout: &layout, entries, label: label() })
 }
 
 fn group_of(pass: u32, draw: u32) -> usize {
