@@ -1,5 +1,4 @@
 //! Everything that the tools do with a file, for bytes that may be anything. The fuzzer calls the same.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{io, sync::Arc};
