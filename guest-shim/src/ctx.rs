@@ -110,9 +110,9 @@ impl WasiWebGpuCtxBuilder {
         self
     }
 
-    /// Records every session. Drop the recorder after the context.
+    /// Records every session. Drop the recorder after the context; several contexts may share one.
     pub fn record(self, recorder: Arc<Recorder>) -> Self {
-        self.tap(move |number| Box::new(recorder.session(number)))
+        self.tap(move |_| Box::new(recorder.session()))
     }
 
     /// Makes the context. Nothing is started yet.

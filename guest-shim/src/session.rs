@@ -314,6 +314,8 @@ impl Drop for Session {
         self.batches = None;
         let _ = self.receiver_done.recv_timeout(CLOSE_WAIT);
         lock(&self.life).cut();
+        // What the session's end says belongs into recordings; it comes at once where it has not come before.
+        let _ = self.receiver_done.recv_timeout(CLOSE_WAIT);
     }
 }
 

@@ -119,6 +119,19 @@ impl Lifeline {
         }
     }
 
+    /// Why a session is over that its client has closed: [`CLOSED`], unless the worker broke on its last work.
+    pub fn explain_close(&mut self) -> String {
+        match &mut self.0 {
+            Life::Child(child) => match wait_briefly(child) {
+                Some(status) if !status.success() => {
+                    format!("the GPU worker is gone: {}", platform::explain_exit(status))
+                }
+                _ => CLOSED.to_owned(),
+            },
+            Life::Socket(_) | Life::Cut => CLOSED.to_owned(),
+        }
+    }
+
     /// Ends the worker, if it has not ended.
     pub fn cut(&mut self) {
         if let Life::Child(mut child) = std::mem::replace(&mut self.0, Life::Cut) {

@@ -20,7 +20,7 @@ use crate::{
     header::{DeviceRecord, Header},
     index::{ChunkEntry, Index, Place},
     survey::Survey,
-    trace::MAX_ENTRIES,
+    trace::{MAX_ENTRIES, MAX_LOADED},
     writer::{FOOTER, MAX_PAYLOADS},
 };
 
@@ -44,7 +44,9 @@ pub enum ReadError {
         newer: bool,
     },
     /// A tool must hold the whole trace, and there is too much of it.
-    #[error("it has more than {MAX_ENTRIES} commands and events, too many to be changed in memory")]
+    #[error(
+        "it has more commands and events than can be changed in memory: {MAX_ENTRIES}, or {MAX_LOADED} bytes of them"
+    )]
     TooLong,
     /// A payload is named and not there.
     #[error("payload {digest} is not in the trace")]

@@ -132,18 +132,38 @@ const MADE: u64 = 1 << 62;
 /// Entries of a trace that is held in memory as a whole. Tools that read on have no such limit.
 pub const MAX_ENTRIES: usize = 16 << 20;
 
+/// Bytes of such a trace, payloads excluded: a short file can decompress to very much.
+pub const MAX_LOADED: usize = 2 << 30;
+
+/// Bytes that an entry holds beside itself.
+fn weight(what: &What) -> usize {
+    match what {
+        What::Command(bytes) | What::Event(bytes) => bytes.len(),
+        What::Readback(readback) => readback.pieces.len().saturating_mul(size_of::<(u32, Digest)>()),
+        What::End(reason) | What::Stopped(reason) => reason.len(),
+        What::Unknown(objects) => objects.len().saturating_mul(size_of::<Object>()),
+        What::Piece(_) => 2 * size_of::<Piece>(),
+        What::Session | What::Flush => 0,
+    }
+}
+
 impl Trace {
     /// Takes a file apart, one with at most [`MAX_ENTRIES`]. Payloads stay in the file.
     pub fn load(file: &Arc<TraceFile>) -> Result<Self, ReadError> {
         let mut trace = Self { header: file.header().clone(), blobs: Blobs::of(Arc::clone(file)), ..Self::default() };
+        let mut bytes = 0_usize;
         for entry in file.entries() {
             let entry = entry?;
+            bytes = bytes.saturating_add(weight(&entry.what));
             match entry.what {
                 What::Piece(piece) => {
                     trace.pieces.insert((entry.session, piece.start), piece);
                 }
                 _ if trace.entries.len() >= MAX_ENTRIES => return Err(ReadError::TooLong),
                 _ => trace.entries.push(entry),
+            }
+            if bytes > MAX_LOADED {
+                return Err(ReadError::TooLong);
             }
         }
         Ok(trace)

@@ -251,7 +251,10 @@ impl<S: Sink> TraceWriter<S> {
     /// Writes what waits, the index and the footer; gives the sink back. A trace that cannot be closed still ends with a
     /// whole chunk.
     pub fn finish(mut self) -> io::Result<S> {
-        self.flush()?;
+        if let Err(error) = self.flush() {
+            self.sink.cut(self.len)?;
+            return Err(error);
+        }
         let end = self.len;
         match self.close() {
             Ok(()) => Ok(self.sink),

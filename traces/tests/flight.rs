@@ -50,7 +50,7 @@ impl Run {
         let options = FlightOptions { keep, memory, ..FlightOptions::new(folder.path().join("deep/flights"), header) };
         let told = Arc::clone(&notices);
         let recorder = start(options, Box::new(move |notice| told.lock().unwrap().push(notice.to_owned())));
-        let session = recorder.session(1);
+        let session = recorder.session();
         let mut run = Self { recorder, session, batch: BatchWriter::default(), notices, folder, ring: 0 };
         let (request, adapter) = (RequestId(0), AdapterId(0));
         run.put(RequestAdapter {
@@ -273,8 +273,8 @@ fn a_run_writes_so_many_traces_at_most() {
     let folder = tempfile::tempdir().unwrap();
     let options = FlightOptions::new(folder.path().to_owned(), Header::default());
     let recorder = start(options, Box::new(|_| ()));
-    for session in 1..20 {
-        recorder.session(session).ended("gone");
+    for _ in 1..20 {
+        recorder.session().ended("gone");
     }
     recorder.finish();
     assert_eq!(traces(folder.path()).len(), MAX_TRACES);

@@ -5,12 +5,7 @@ use std::{
     sync::{Arc, Mutex, atomic::Ordering, mpsc},
 };
 
-use airlock_protocol::{
-    Event, codec,
-    connect::{CLOSED, Lifeline},
-    ids::RequestId,
-    transport::EventReceiver,
-};
+use airlock_protocol::{Event, codec, connect::Lifeline, ids::RequestId, transport::EventReceiver};
 
 use super::{EventTap, Lost, News, Pending, Reply, Shared, lock};
 
@@ -63,7 +58,8 @@ impl Receiver {
         }
         reason.unwrap_or_else(|| {
             let closing = self.shared.closing.load(Ordering::Relaxed);
-            if closing { CLOSED.to_owned() } else { lock(&self.life).explain() }
+            let mut life = lock(&self.life);
+            if closing { life.explain_close() } else { life.explain() }
         })
     }
 }

@@ -13,6 +13,13 @@ use super::{
     slice::Selection,
 };
 
+/// An object whose contents were given up.
+struct Unknown {
+    object: Object,
+    /// What made it.
+    maker: NodeId,
+}
+
 impl Log {
     /// Forgets what neither the window up to now needs nor anything that may still come. `fits` says whether so many
     /// bytes with these payloads may stay; where they may not, contents made before the window are given up.
@@ -67,47 +74,68 @@ impl Log {
         fits(bytes + nodes * NODE, &digests)
     }
 
-    /// The objects whose contents were given up, by the places of the commands that made them.
-    fn unknown(&self, forgotten: &HashSet<NodeId>, selection: &Selection) -> HashMap<u64, Object> {
-        let known: HashSet<_> =
-            self.items.iter().filter(|item| item.kind == Kind::Unknown).map(|item| item.place).collect();
-        let nodes = forgotten.iter().filter_map(|&node| self.graph.nodes.get(node as usize));
-        let names = nodes.flat_map(|node| &node.wrote).filter(|name| !known.contains(&(name.made + 1)));
-        let kept = |place: u64| {
-            let at = self.items.partition_point(|item| item.place < place);
-            self.items.get(at).is_some_and(|item| item.place == place && selection.wants(item))
-        };
-        names.map(|name| (name.made, name.object)).filter(|&(made, _)| kept(made)).collect()
+    /// The objects whose contents were given up, by the places of the last commands that made them: a write that is kept
+    /// may stand before these, and does not make them known again.
+    fn unknown(&self, forgotten: &HashSet<NodeId>, selection: &Selection) -> HashMap<u64, Vec<Unknown>> {
+        let mut last: HashMap<NodeId, u64> = HashMap::new();
+        for item in self.items.iter().filter(|item| forgotten.contains(&item.node)) {
+            last.insert(item.node, item.place);
+        }
+        let mut places: HashMap<u64, (u64, Object)> = HashMap::new();
+        for (node, &place) in last.iter().filter_map(|(&id, place)| Some((self.graph.nodes.get(id as usize)?, place))) {
+            for name in &node.wrote {
+                let latest = places.entry(name.made).or_insert((place, name.object));
+                latest.0 = latest.0.max(place);
+            }
+        }
+        let mut unknown: HashMap<u64, Vec<Unknown>> = HashMap::new();
+        for (made, (place, object)) in places {
+            let at = self.items.partition_point(|item| item.place < made);
+            let maker = self.items.get(at).filter(|item| item.place == made && selection.wants(item));
+            if let Some(maker) = maker {
+                unknown.entry(place).or_default().push(Unknown { object, maker: maker.node });
+            }
+        }
+        unknown
     }
 
-    fn rebuild(&mut self, selection: &Selection, unknown: HashMap<u64, Object>) {
+    fn rebuild(&mut self, selection: &Selection, unknown: HashMap<u64, Vec<Unknown>>) {
         let items = std::mem::take(&mut self.items);
         let (bytes, others) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.others));
         let numbers = self.graph.compact(&selection.nodes, self.sessions.values_mut());
         let new = |node: NodeId| numbers.get(node as usize).copied().unwrap_or(NO_NODE);
-        for item in items.iter().filter(|item| selection.wants(item)) {
-            let mut item = Item { node: new(item.node), ..*item };
-            match item.kind {
-                Kind::Command(_) | Kind::Event | Kind::News | Kind::Uncaptured => {
-                    let range = item.at..item.at.saturating_add(item.len as usize);
-                    item.at = self.bytes.len();
-                    self.bytes.extend_from_slice(bytes.get(range).unwrap_or_default());
-                }
-                Kind::Flush => {}
-                Kind::Piece | Kind::Readback | Kind::Session | Kind::Unknown => {
-                    let Some(other) = others.get(item.at) else { continue };
-                    item.at = self.others.len();
-                    self.others.push(other.clone());
-                }
+        for item in &items {
+            let place = item.place;
+            if selection.wants(item) {
+                self.keep(Item { node: new(item.node), ..*item }, &bytes, &others);
             }
-            self.items.push(item);
-            if let Some(&object) = unknown.get(&item.place) {
-                self.others.push(What::Unknown(vec![object]));
-                let (place, at) = (item.place + 1, self.others.len() - 1);
-                self.items.push(Item { place, kind: Kind::Unknown, at, len: 0, ..item });
+            for unknown in unknown.get(&place).into_iter().flatten() {
+                // It stays for as long as the command that made the object does.
+                let node = new(unknown.maker);
+                self.others.push(What::Unknown(vec![unknown.object]));
+                let (place, at) = (place + 1, self.others.len() - 1);
+                self.items.push(Item { place, node, kind: Kind::Unknown, at, len: 0, ..*item });
             }
         }
         self.groups.iter_mut().for_each(|group| group.node = new(group.node));
         self.groups.retain(|group| group.node != NO_NODE);
+    }
+
+    /// Takes an item over from the log as it was.
+    fn keep(&mut self, mut item: Item, bytes: &[u8], others: &[What]) {
+        match item.kind {
+            Kind::Command(_) | Kind::Event | Kind::News | Kind::Uncaptured => {
+                let range = item.at..item.at.saturating_add(item.len as usize);
+                item.at = self.bytes.len();
+                self.bytes.extend_from_slice(bytes.get(range).unwrap_or_default());
+            }
+            Kind::Flush => {}
+            Kind::Piece | Kind::Readback | Kind::Session | Kind::Unknown => {
+                let Some(other) = others.get(item.at) else { return };
+                item.at = self.others.len();
+                self.others.push(other.clone());
+            }
+        }
+        self.items.push(item);
     }
 }

@@ -80,9 +80,17 @@ impl FileConsumer {
     /// Ends the trace where the next bytes would exceed the limit; false when it was ended.
     fn within_limit(&mut self, weight: usize) -> bool {
         let (Some(writer), Some(limit)) = (&mut self.writer, self.limit) else { return true };
-        // What waits counts as if nothing of it could be compressed: the limit holds in any case.
-        let next = writer.len() + writer.tail() + TAIL + writer.pending() as u64 + weight as u64;
-        if next <= limit || writer.flush().is_ok() && writer.len() + writer.tail() + TAIL + weight as u64 <= limit {
+        // What waits counts as if nothing of it could be compressed, so that the limit holds in any case.
+        let waiting = |writer: &TraceWriter<File>| writer.len() + writer.tail() + TAIL + writer.pending() as u64;
+        let weight = (weight + self.readbacks.buffered()) as u64;
+        if waiting(writer) + weight <= limit {
+            return true;
+        }
+        if let Err(error) = writer.flush() {
+            self.fail(&error);
+            return false;
+        }
+        if waiting(writer) + weight <= limit {
             return true;
         }
         let (session, time) = self.last;

@@ -221,7 +221,7 @@ impl Flight {
         let Some(alarm) = self.alarm.take() else { return };
         let number = self.written + 1;
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let name = format!("flight-{seconds}-{number}.airtrace");
+        let name = format!("flight-{seconds}-{}-{number}.airtrace", std::process::id());
         let message = match self.save(&alarm, &name) {
             Ok(submits) => {
                 self.written = number;

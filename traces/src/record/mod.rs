@@ -13,7 +13,10 @@ mod readback;
 use std::{
     fmt,
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -103,8 +106,13 @@ pub(crate) enum Said {
 }
 
 impl Said {
-    /// Bytes that the message holds.
+    /// Bytes that the message holds, itself included: a worker may send any number of events of two bytes.
     fn weight(&self) -> usize {
+        size_of::<Message>().saturating_add(self.payload())
+    }
+
+    /// Bytes of what crossed.
+    fn payload(&self) -> usize {
         match self {
             Said::Body(Body::Batch(bytes) | Body::Event(bytes)) => bytes.len(),
             Said::Piece { bytes, .. } | Said::MapData { bytes, .. } => bytes.len(),
@@ -118,6 +126,7 @@ pub struct Recorder {
     queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
     strict: bool,
+    sessions: AtomicU32,
 }
 
 impl fmt::Debug for Recorder {
@@ -145,20 +154,25 @@ impl Recorder {
     ) -> Self {
         let queue = Arc::new(Queue::new(window, strict));
         let consumed = Arc::clone(&queue);
-        let thread = thread::Builder::new().name("airlock-record".to_owned()).spawn(move || match make() {
-            Some(consumer) => consumed.consume(consumer),
-            None => consumed.stop(),
+        let thread = thread::Builder::new().name("airlock-record".to_owned()).spawn(move || {
+            // However this thread ends, nobody waits for it any more.
+            let _stop = queue::StopAtEnd(Arc::clone(&consumed));
+            if let Some(consumer) = make() {
+                consumed.consume(consumer);
+            }
         });
         let thread = thread.inspect_err(|error| {
             tracing::warn!("no thread for the recording: {error}");
             queue.stop();
         });
-        Self { queue, thread: thread.ok(), strict }
+        Self { queue, thread: thread.ok(), strict, sessions: AtomicU32::new(0) }
     }
 
     /// Begins a session: a new worker, with ids of its own.
-    pub fn session(&self, number: u32) -> SessionRecorder {
-        let recorder = SessionRecorder { queue: Arc::clone(&self.queue), session: number, strict: self.strict };
+    pub fn session(&self) -> SessionRecorder {
+        // Counted here, so that several contexts may share a recorder.
+        let session = self.sessions.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let recorder = SessionRecorder { queue: Arc::clone(&self.queue), session, strict: self.strict };
         recorder.push(Said::Body(Body::Session));
         recorder
     }

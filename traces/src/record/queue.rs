@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -37,6 +37,15 @@ struct State {
     ended: bool,
     /// Nothing more is taken.
     stopped: bool,
+}
+
+/// Stops a queue when its consumer's thread ends, by a panic too.
+pub(super) struct StopAtEnd(pub Arc<Queue>);
+
+impl Drop for StopAtEnd {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
 }
 
 impl Queue {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, io};
 
-use airlock_protocol::{Event, codec, ids::RequestId};
+use airlock_protocol::{Event, codec, ids::RequestId, limits::MAX_PENDING};
 
 use crate::format::{Digest, Readback};
 
@@ -46,6 +46,11 @@ impl Readbacks {
         Self { keep, open: HashMap::new() }
     }
 
+    /// Bytes that are in no payload yet.
+    pub fn buffered(&self) -> usize {
+        self.open.values().map(|open| open.buffer.as_ref().map_or(0, Vec::len)).sum()
+    }
+
     /// Adds a piece of a readback.
     pub fn add(
         &mut self,
@@ -54,6 +59,10 @@ impl Readbacks {
         bytes: &[u8],
         store: &mut impl FnMut(Digest, &[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
+        // A worker may send what nobody asked for.
+        if self.open.len() >= MAX_PENDING && !self.open.contains_key(&(session, request.0)) {
+            return Ok(());
+        }
         let fresh = || Open { buffer: Some(Vec::new()), ..Open::default() };
         let open = self.open.entry((session, request.0)).or_insert_with(fresh);
         open.hasher.update(bytes);

@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use airlock_protocol::{ids::RequestId, limits::MAX_MAPPED};
+use airlock_protocol::{
+    ids::RequestId,
+    limits::{MAX_MAPPED, MAX_PENDING},
+};
 
 use super::{
     Tolerance,
@@ -59,6 +62,10 @@ impl Gathered {
 impl Contents {
     /// Adds a piece.
     pub fn add(&mut self, request: RequestId, bytes: &[u8]) {
+        // A worker may send what nobody asked for.
+        if self.open.len() >= MAX_PENDING && !self.open.contains_key(&request.0) {
+            return;
+        }
         let gathered = self.open.entry(request.0).or_default();
         if self.kept.saturating_add(bytes.len() as u64) > MAX_MAPPED
             && let Some(given_up) = gathered.bytes.take()

@@ -12,7 +12,7 @@ use airlock_protocol::{
     commands::{adapter::Capabilities, instance::ListAdapters, session::ReportStats},
     connect::Daemon,
     ids::RequestId,
-    limits::MAX_BATCH,
+    limits::{MAX_BATCH, MAX_PENDING},
 };
 
 use super::{
@@ -281,6 +281,9 @@ impl Live {
                         self.for_probes.push_back(bytes);
                     } else {
                         self.answers.entry(request.0).or_default().push_back(bytes);
+                        if self.answers.len() > MAX_PENDING {
+                            return Err(Stop::Gone { reason: "the GPU worker answers what nobody asks".to_owned() });
+                        }
                     }
                 }
             }

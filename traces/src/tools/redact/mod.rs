@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use airlock_protocol::{
     Command, Event,
     codec::{self, BatchWriter},
+    connect::CLOSED,
     limits::{MAX_BATCH, MAX_EVENT},
 };
 use serde::Serialize;
@@ -71,6 +72,10 @@ pub struct Redacted {
 pub fn redact<S: Sink>(file: &TraceFile, keep: Keep, sink: S) -> Result<(S, Redacted), Error> {
     let mut header = file.header().clone();
     header.component = None;
+    // A step names labels and errors; what was done stays.
+    for step in &mut header.history {
+        step.truncate(step.find(' ').unwrap_or(step.len()));
+    }
     let kept = [(keep.shaders, " shaders"), (keep.labels, " labels"), (keep.payloads, " payloads")];
     let kept: String = kept.iter().filter(|(keep, _)| *keep).map(|(_, name)| *name).collect();
     let kept = if kept.is_empty() { kept } else { format!(", kept:{kept}") };
@@ -106,7 +111,11 @@ pub fn redact<S: Sink>(file: &TraceFile, keep: Keep, sink: S) -> Result<(S, Reda
                 redactor.batches.insert(session, BatchWriter::default());
                 Body::Session
             }
-            other => other.clone(),
+            Body::End(reason) if reason != CLOSED => {
+                redactor.report.messages += 1;
+                Body::End(REDACTED.to_owned())
+            }
+            Body::End(_) | Body::Stopped(_) | Body::Unknown(_) => record.body.clone(),
         };
         writer.record(Record { session, time, body }).map_err(Error::Write)?;
     }
