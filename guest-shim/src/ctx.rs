@@ -73,9 +73,11 @@ pub struct WasiWebGpuCtx {
     mapped: u64,
 }
 
-/// Make the taps of a new session, from its number.
+/// Makes a tap of a new session, from its number.
+type TapSource = Box<dyn FnMut(u32) -> Box<dyn Tap> + Send>;
+
 #[derive(Default)]
-struct TapSources(Vec<Box<dyn FnMut(u32) -> Box<dyn Tap> + Send>>);
+struct TapSources(Vec<TapSource>);
 
 impl fmt::Debug for TapSources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
