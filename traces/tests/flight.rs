@@ -29,7 +29,7 @@ use airlock_traces::{
         Recorder, SessionRecorder,
         flight::{FlightOptions, MAX_TRACES, start},
     },
-    trace::What,
+    trace::{Entry, What},
 };
 
 const DEVICE: DeviceId = DeviceId(0);
@@ -264,7 +264,7 @@ fn contents_that_need_too_much_are_given_up_and_named() {
     assert!(count(&names, "WriteBuffer") < 200, "{}", count(&names, "WriteBuffer"));
     let unknown = traces[0].entries.iter().position(|entry| matches!(entry.what, What::Unknown(_))).unwrap();
     assert_eq!(traces[0].entries[unknown].what, What::Unknown(vec![Object::Buffer(BufferId(0))]));
-    let submit = |entry: &airlock_traces::trace::Entry| matches!(entry.command(), Some(Ok(Command::Submit(_))));
+    let submit = |entry: &Entry| matches!(entry.command(), Some(Ok(Command::Submit(_))));
     assert!(traces[0].entries[..unknown].iter().all(|entry| !submit(entry)));
 }
 
@@ -278,4 +278,32 @@ fn a_run_writes_so_many_traces_at_most() {
     }
     recorder.finish();
     assert_eq!(traces(folder.path()).len(), MAX_TRACES);
+}
+
+/// A write that is kept may stand before the work whose result is given up, and does not make that result known.
+#[test]
+fn what_is_given_up_is_unknown_from_there_on() {
+    let mut run = Run::new(2, 1 << 20);
+    (0..3).for_each(|id| run.buffer(id));
+    for number in 0..100 {
+        run.write(2, number * 10_000, 10_000);
+    }
+    // Needed for all but its first bytes, which the copy makes.
+    run.write(0, 0, 20_000);
+    run.copy(1, 0, 8);
+    for _ in 0..2000 {
+        run.write(1, 0, 10_000);
+        run.flush();
+    }
+    run.copy(0, 1, 100);
+    run.copy(2, 1, 1_000_000);
+    let (traces, _) = run.finish("gone");
+    check(&traces[0]);
+    let entries = &traces[0].entries;
+    let written = |entry: &Entry| {
+        matches!(entry.command(), Some(Ok(Command::WriteBuffer(WriteBuffer { buffer: BufferId(0), .. }))))
+    };
+    let unknown = |entry: &Entry| entry.what == What::Unknown(vec![Object::Buffer(BufferId(0))]);
+    let (written, unknown) = (entries.iter().rposition(written), entries.iter().rposition(unknown));
+    assert!(written.is_some() && unknown > written, "written at {written:?}, unknown at {unknown:?}");
 }
