@@ -3,7 +3,6 @@
 mod command;
 
 use std::{
-    fs,
     io::IsTerminal,
     path::{Path, PathBuf},
     sync::{
@@ -13,7 +12,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use airlock_protocol::connect::Daemon;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -25,11 +23,14 @@ use crate::{
         minimize,
     },
     replay::Options,
+    tools::output::Output,
     trace::Trace,
 };
 
 use super::{
-    DIFFERENT, SAME, ToolError, open, read_error,
+    DIFFERENT, SAME, ToolError,
+    daemon::DaemonOption,
+    open, read_error,
     terminal::{Paint, harmless, one_line},
     write_error,
 };
@@ -82,9 +83,8 @@ pub struct Arguments {
     /// The adapter to replay on: a part of its name, its number in `airlock doctor`, or `noop`
     #[arg(long, value_name = "ADAPTER")]
     adapter: Option<String>,
-    /// Use the GPU daemon that serves this socket
-    #[arg(long, value_name = "PATH")]
-    daemon: Option<PathBuf>,
+    #[command(flatten)]
+    daemon: DaemonOption,
     /// Tell what was found as JSON
     #[arg(long)]
     json: bool,
@@ -169,7 +169,7 @@ fn test(arguments: &Arguments, trace: &Trace) -> Result<Option<(crate::minimize:
         Some(Keep::Crash) => Kind::Crash,
         Some(Keep::DeviceLost) => Kind::DeviceLost,
     };
-    let daemon = arguments.daemon.clone().map_or_else(Daemon::find, |path| Ok(Daemon::Socket(path)))?;
+    let daemon = arguments.daemon.daemon()?;
     let options = Options { adapter: arguments.adapter.clone(), timeout, ..Options::new(daemon) };
     let fault = Fault::find(kind, trace, &options).map_err(|error| refused(&error))?;
     Ok(fault.map(|fault| (fault.goal.clone(), Test::Replay(Box::new((fault, options))))))
@@ -237,18 +237,13 @@ fn beside(path: &Path, what: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Writes a trace under a temporary name and puts it in the place of the last one.
+/// Writes a trace and puts it in the place of the last one.
 fn save(trace: &Trace, path: &Path) -> Result<(), ToolError> {
-    let partial = beside(path, ".partial");
-    let file = fs::File::create(&partial).map_err(write_error(&partial))?;
-    let written = trace
+    let (output, file) = Output::create(path).map_err(write_error(path))?;
+    trace
         .write(file)
-        .map_err(|cause| ToolError::Write { file: path.display().to_string(), cause: cause.to_string() });
-    let saved = written.and_then(|_| fs::rename(&partial, path).map_err(write_error(path)));
-    if saved.is_err() {
-        let _ = fs::remove_file(&partial);
-    }
-    saved
+        .map_err(|cause| ToolError::Write { file: path.display().to_string(), cause: cause.to_string() })?;
+    output.commit().map_err(write_error(path))
 }
 
 /// Where the search is: a bar on a terminal, else a line now and then.

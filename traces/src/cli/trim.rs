@@ -1,7 +1,6 @@
 //! `airlock trace trim`: a part of a trace that stands for itself.
 
 use std::{
-    fs,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
 };
@@ -11,7 +10,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     reader::ReadError,
-    tools::trim::{TrimError, Trimmed, Window, trim},
+    tools::{
+        output::Output,
+        trim::{TrimError, Trimmed, Window, trim},
+    },
 };
 
 use super::{SAME, ToolError, open, read_error, size, terminal, write_error};
@@ -84,24 +86,16 @@ fn bar(commands: u64, quiet: bool) -> ProgressBar {
     ProgressBar::new(commands).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Writes beside the file and renames, so that what was there stays until the new one is whole. Gives the length.
+/// Writes the trace; gives its length.
 fn write(trimmed: &Trimmed, path: &Path, from: &Path) -> Result<u64, ToolError> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".part");
-    let temporary = PathBuf::from(temporary);
-    let written = fs::File::create(&temporary)
-        .map_err(ReadError::Io)
-        .and_then(|file| trimmed.trace.write(file))
-        .and_then(|file| Ok(file.metadata()?.len()))
-        .and_then(|len| fs::rename(&temporary, path).map(|()| len).map_err(ReadError::Io));
-    written.map_err(|error| {
-        // The error matters, not whether this works.
-        let _ = fs::remove_file(&temporary);
-        match error {
-            ReadError::Io(error) => write_error(path)(error),
-            cause => read_error(from)(cause),
-        }
-    })
+    let (output, file) = Output::create(path).map_err(write_error(path))?;
+    let file = trimmed.trace.write(file).map_err(|error| match error {
+        ReadError::Io(error) => write_error(path)(error),
+        cause => read_error(from)(cause),
+    })?;
+    let len = file.metadata().map_err(write_error(path))?.len();
+    output.commit().map_err(write_error(path))?;
+    Ok(len)
 }
 
 fn describe(trimmed: &Trimmed, (before, after): (u64, u64), output: &Path) -> String {

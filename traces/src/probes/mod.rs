@@ -7,7 +7,10 @@ mod picture;
 mod rendered;
 mod timing;
 
-use std::{fs, io, path::Path};
+use std::{
+    io::{self, Write as _},
+    path::Path,
+};
 
 use airlock_protocol::{
     codec,
@@ -23,6 +26,7 @@ use crate::{
     facts::Facts,
     reader::{ReadError, TraceFile},
     replay::Inject,
+    tools::output::Output,
     trace::{Entry, Trace, What},
 };
 
@@ -122,9 +126,9 @@ fn file_name(number: u64, label: &str, object: Object) -> String {
 
 /// Writes a file whole or not at all.
 fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let partial = folder.join(format!("{name}.partial"));
-    fs::write(&partial, bytes)?;
-    fs::rename(partial, folder.join(name))
+    let (output, mut file) = Output::create(&folder.join(name))?;
+    file.write_all(bytes)?;
+    output.commit()
 }
 
 #[cfg(test)]

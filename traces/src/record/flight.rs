@@ -25,6 +25,7 @@ use crate::{
     format::{Body, Digest, Piece},
     header::Header,
     reader::ReadError,
+    tools::output::Output,
     trace::{Trace, What},
 };
 
@@ -243,14 +244,10 @@ impl Flight {
     fn save(&self, alarm: &Alarm, name: &str) -> Result<u64, ReadError> {
         let (trace, submits) = self.trace(alarm);
         fs::create_dir_all(&self.options.folder)?;
-        let temporary = self.options.folder.join(format!(".{name}.part"));
-        let file = fs::File::create(&temporary)?;
-        let written = trace.write(file).and_then(|_| Ok(fs::rename(&temporary, self.options.folder.join(name))?));
-        if written.is_err() {
-            // What is left of it is of no use; the error matters, not whether this works.
-            let _ = fs::remove_file(&temporary);
-        }
-        written.map(|()| submits)
+        let (output, file) = Output::create(&self.options.folder.join(name))?;
+        trace.write(file)?;
+        output.commit()?;
+        Ok(submits)
     }
 
     fn trace(&self, alarm: &Alarm) -> (Trace, u64) {
