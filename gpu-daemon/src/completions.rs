@@ -12,7 +12,8 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Mutex, MutexGuard, Weak},
+    time::Duration,
 };
 
 use airlock_protocol::{
@@ -33,9 +34,15 @@ use crate::{
     errors,
     events::Events,
     mapped,
+    submits::Submits,
     violation::{Outcome, Violation},
-    watch::{Ticket, Watch, lock},
+    watch::{Ticket, Watch, lock, lock_within},
 };
+
+const DEVICE_LOST: &str = "the device is lost";
+
+/// How long the end of a session waits for a thread that copies from or to mapped memory.
+const MAPS_PATIENCE: Duration = Duration::from_millis(100);
 
 /// See the module's header.
 #[derive(Debug)]
@@ -44,11 +51,15 @@ pub struct Completions {
     pub events: Events,
     /// What the poll thread waits for.
     pub watch: Watch,
+    /// What the GPU has not finished.
+    pub submits: Submits,
     maps: Mutex<HashMap<u32, Mapping>>,
     works: Mutex<HashMap<Ticket, Work>>,
     losses: Mutex<Vec<Loss>>,
     devices: Mutex<Vec<Weak<CoreDevice>>>,
 }
+
+type Maps<'a> = MutexGuard<'a, HashMap<u32, Mapping>>;
 
 /// The mapping of one buffer, from the request to the unmap.
 #[derive(Debug)]
@@ -101,6 +112,7 @@ impl Completions {
         Self {
             events,
             watch: Watch::default(),
+            submits: Submits::default(),
             maps: Mutex::default(),
             works: Mutex::default(),
             losses: Mutex::default(),
@@ -255,14 +267,19 @@ impl Completions {
 
     /// Takes the mappings of a device out and gives the buffers' ids.
     pub fn end_mappings(&self, device: &CoreDevice, why: &str) -> Vec<id::BufferId> {
+        self.end_mappings_in(lock(&self.maps), device, why)
+    }
+
+    fn end_mappings_in(&self, mut maps: Maps<'_>, device: &CoreDevice, why: &str) -> Vec<id::BufferId> {
         let mut ended = Vec::new();
-        lock(&self.maps).retain(|_, mapping| {
+        maps.retain(|_, mapping| {
             let keep = mapping.device.serial != device.serial;
             if !keep {
                 ended.push(Mapping { device: Arc::clone(&mapping.device), ..*mapping });
             }
             keep
         });
+        drop(maps);
         for mapping in &ended {
             self.abort(mapping, why);
         }
@@ -311,7 +328,11 @@ impl Completions {
     }
 
     fn settle(&self, device: &Arc<CoreDevice>, message: &str) {
-        self.end_mappings(device, "the device is lost");
+        self.end_mappings(device, DEVICE_LOST);
+        self.settle_rest(device, message);
+    }
+
+    fn settle_rest(&self, device: &Arc<CoreDevice>, message: &str) {
         let works: Vec<Ticket> = lock(&self.works)
             .iter()
             .filter(|(_, work)| work.device.serial == device.serial)
@@ -321,6 +342,7 @@ impl Completions {
             self.work_done(ticket);
         }
         self.watch.forget(device);
+        self.submits.forget(device);
         if device.announce() && !device.is_dropped() {
             let (reason, message) = if device.is_destroyed() {
                 (DeviceLostReason::Destroyed, "the device was destroyed")
@@ -333,12 +355,16 @@ impl Completions {
         }
     }
 
-    /// Tells the loss of every live device: the driver or wgpu can no longer be trusted.
+    /// Tells the loss of every live device, because the session ends. The thread that holds the lock over the maps may
+    /// hang: then what is mapped stays, and the loss is told all the same. The other locks are never held for long.
     pub fn lose_all(&self, message: &str) {
         let devices: Vec<_> = lock(&self.devices).iter().filter_map(Weak::upgrade).collect();
         for device in devices {
             device.set_lost();
-            self.settle(&device, message);
+            if let Some(maps) = lock_within(&self.maps, MAPS_PATIENCE) {
+                self.end_mappings_in(maps, &device, DEVICE_LOST);
+            }
+            self.settle_rest(&device, message);
             // Dropping it would call into wgpu again.
             std::mem::forget(device);
         }

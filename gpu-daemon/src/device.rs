@@ -141,6 +141,11 @@ impl Device {
         self.raise(ErrorFilter::Validation, &errors::describe(call, label, &Reason(reason.to_owned())));
     }
 
+    /// Raises an out-of-memory error that is found here and not by wgpu.
+    pub fn out_of_memory(&self, call: &str, label: &str, error: &(dyn std::error::Error + 'static)) {
+        self.raise(ErrorFilter::OutOfMemory, &errors::describe(call, label, error));
+    }
+
     /// Raises an error of wgpu's.
     #[cold]
     pub fn report(&self, call: &str, label: &str, error: &impl WebGpuError) {

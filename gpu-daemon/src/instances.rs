@@ -12,13 +12,18 @@ use wgpu_types::{
     AdapterInfo, Backend, BackendOptions, Backends, DeviceType, InstanceDescriptor, InstanceFlags, Limits,
 };
 
-use crate::{convert, objects::Adapter};
+use crate::{
+    convert,
+    jail::{Family, Jail, JailError},
+    objects::Adapter,
+};
 
 /// The instances of a session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Instances {
     real: Option<Arc<Global>>,
     noop: Option<Arc<Global>>,
+    jail: Jail,
 }
 
 /// An adapter that was found.
@@ -59,6 +64,19 @@ impl Found {
             .any(|text| text.to_lowercase().contains(&name))
     }
 
+    /// What the jail must leave its driver.
+    fn family(&self) -> Family {
+        const NVIDIA: u32 = 0x10de;
+        match self.info.device_type {
+            DeviceType::Cpu => Family::MesaSoftware,
+            // NVK is Mesa's driver for the same hardware.
+            _ if self.info.vendor == NVIDIA && self.info.driver.to_lowercase().contains("nvidia") => Family::Nvidia,
+            DeviceType::DiscreteGpu | DeviceType::IntegratedGpu | DeviceType::VirtualGpu | DeviceType::Other => {
+                Family::MesaHardware
+            }
+        }
+    }
+
     /// Its place in the list: hardware first, discrete before integrated.
     fn order(&self) -> u8 {
         match self.info.device_type {
@@ -81,8 +99,18 @@ impl Found {
 }
 
 impl Instances {
+    /// None is made yet. The jail is narrowed when the drivers have started.
+    pub fn new(jail: Jail) -> Self {
+        Self { real: None, noop: None, jail }
+    }
+
+    /// The jail as it is now.
+    pub fn jail(&self) -> &Jail {
+        &self.jail
+    }
+
     /// Every real adapter, in the order that an index counts.
-    pub fn adapters(&mut self) -> Vec<Found> {
+    pub fn adapters(&mut self) -> Result<Vec<Found>, JailError> {
         let first = Backends::VULKAN | Backends::METAL | Backends::DX12;
         let mut found = Vec::new();
         match &self.real {
@@ -99,7 +127,8 @@ impl Instances {
                 }
             }
         }
-        found
+        self.jail.drivers_started(found.iter().map(Found::family).collect())?;
+        Ok(found)
     }
 
     /// The adapter of the noop backend.

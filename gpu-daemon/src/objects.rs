@@ -4,8 +4,9 @@ use std::{any::Any, collections::HashSet, ops::Deref, rc::Rc, sync::Arc};
 
 use airlock_protocol::{commands::shader::CompilationMessage, ids};
 use wgpu_core::{command, global::Global, id};
+use wgpu_types as wgt;
 
-use crate::device::Device;
+use crate::{device::Device, quotas::Charge};
 
 /// wgpu's id of one kind of object, which knows how it is dropped.
 pub trait Release: Copy {
@@ -63,15 +64,59 @@ pub struct Buffer {
     pub object: Object<id::BufferId>,
     /// In bytes.
     pub size: u64,
+    /// Its GPU memory, until it is destroyed.
+    pub charge: Option<Charge>,
+    /// What wgpu has beside it for the contents, until it is unmapped: a buffer that is mapped at its creation and cannot
+    /// be mapped for writing is written through another.
+    pub staging: Option<Charge>,
 }
 
-impl Deref for Buffer {
-    type Target = Object<id::BufferId>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.object
-    }
+/// A texture, with what the checks of copies and of its views as attachments need.
+#[derive(Debug)]
+pub struct Texture {
+    /// wgpu's texture.
+    pub object: Object<id::TextureId>,
+    /// Its GPU memory, until it is destroyed.
+    pub charge: Option<Charge>,
+    /// The format of its texels.
+    pub format: wgt::TextureFormat,
+    /// Whether views of it are 2D, unless they ask for something else.
+    pub flat: bool,
 }
+
+/// A view, with what the checks of attachments need.
+#[derive(Debug)]
+pub struct TextureView {
+    /// wgpu's view.
+    pub object: Object<id::TextureViewId>,
+    /// Whether a format has a size as a color attachment.
+    pub colored: bool,
+    /// Whether the view is 2D, or an array of that.
+    pub flat: bool,
+}
+
+/// A query set.
+#[derive(Debug)]
+pub struct QuerySet {
+    /// wgpu's query set.
+    pub object: Object<id::QuerySetId>,
+    /// Its GPU memory, until it is destroyed.
+    pub charge: Option<Charge>,
+}
+
+macro_rules! deref {
+    ($($Kind:ident => $Id:ident),*) => {
+        $(impl Deref for $Kind {
+            type Target = Object<id::$Id>;
+
+            fn deref(&self) -> &Self::Target {
+                &self.object
+            }
+        })*
+    };
+}
+
+deref!(Buffer => BufferId, Texture => TextureId, TextureView => TextureViewId, QuerySet => QuerySetId);
 
 /// An adapter.
 #[derive(Debug)]

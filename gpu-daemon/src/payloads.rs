@@ -8,10 +8,14 @@ use std::ops::Deref;
 use airlock_protocol::{
     Payload,
     limits::{MAX_PIECE, MAX_STAGED},
+    size::Size,
     transport::{RingError, RingReader},
 };
 
-use crate::violation::{Outcome, Violation};
+use crate::{
+    quotas::Refusal,
+    violation::{Outcome, Violation},
+};
 
 /// Where pieces come from.
 pub trait Pieces {
@@ -58,13 +62,27 @@ impl Deref for Bytes<'_> {
 pub struct Payloads<R> {
     ring: R,
     staged: Vec<u8>,
+    /// Bytes that were staged beyond the quota, with all that was staged before them, and are not kept.
+    dropped: u64,
+    /// The quota of what is staged.
+    most: u64,
     scratch: Vec<u8>,
 }
 
 impl<R: Pieces> Payloads<R> {
-    /// Starts with nothing staged.
-    pub fn new(ring: R) -> Self {
-        Self { ring, staged: Vec::new(), scratch: Vec::new() }
+    /// Starts with nothing staged; `most` bytes may be.
+    pub fn new(ring: R, most: u64) -> Self {
+        Self { ring, staged: Vec::new(), dropped: 0, most, scratch: Vec::new() }
+    }
+
+    /// Why a command's data is not there, if that is so: more was staged than the quota. Taking it gives nothing then.
+    pub fn refusal(&self, payload: Payload<'_>) -> Option<Refusal> {
+        let refused = self.dropped > 0 && matches!(payload, Payload::Staged { .. });
+        refused.then_some(Refusal::InFlight { bytes: self.dropped, most: Size(self.most) })
+    }
+
+    fn staged(&self) -> u64 {
+        (self.staged.len() as u64).saturating_add(self.dropped)
     }
 
     /// How far the ring has been read.
@@ -75,9 +93,19 @@ impl<R: Pieces> Payloads<R> {
     /// Appends a piece to what is staged.
     pub fn stage(&mut self, piece: Payload<'_>) -> Outcome {
         let before = self.staged.len();
-        let found = (before as u64).saturating_add(piece.len());
+        let found = self.staged().saturating_add(piece.len());
         if found > MAX_STAGED {
             return Err(Violation::Staged { found });
+        }
+        if found > self.most {
+            if matches!(piece, Payload::Staged { .. }) {
+                return Err(Violation::StagedPiece);
+            }
+            // What was there is of no use any more, and this piece only counts as read.
+            (self.staged, self.dropped) = (Vec::new(), found);
+            let bytes = self.take(piece)?;
+            self.give_back(bytes);
+            return Ok(());
         }
         match piece {
             Payload::Inline(bytes) => self.staged.extend_from_slice(bytes),
@@ -124,10 +152,11 @@ impl<R: Pieces> Payloads<R> {
     }
 
     fn take_staged(&mut self, len: u64) -> Result<Vec<u8>, Violation> {
-        let found = self.staged.len() as u64;
+        let found = self.staged();
         if found != len {
             return Err(Violation::StagedLength { expected: len, found });
         }
+        self.dropped = 0;
         Ok(std::mem::take(&mut self.staged))
     }
 }
@@ -172,7 +201,7 @@ mod tests {
     }
 
     fn payloads() -> Payloads<Counting> {
-        Payloads::new(Counting::default())
+        Payloads::new(Counting::default(), 8)
     }
 
     #[test]
@@ -184,6 +213,22 @@ mod tests {
         assert_eq!(&*payloads.take(Payload::Staged { len: 6 })?, [9, 9, 0, 1, 2, 7]);
         assert!(payloads.take(Payload::Staged { len: 6 }).is_err(), "taken once only");
         assert_eq!(payloads.consumed(), 3);
+        Ok(())
+    }
+
+    #[test]
+    fn more_than_the_quota_is_read_and_not_kept() -> Outcome {
+        let mut payloads = payloads();
+        payloads.stage(Payload::Shared { start: 0, len: 5 })?;
+        assert!(payloads.refusal(Payload::Staged { len: 5 }).is_none());
+        payloads.stage(Payload::Shared { start: 5, len: 5 })?;
+        assert_eq!((payloads.consumed(), payloads.staged.len()), (10, 0));
+        assert!(payloads.refusal(Payload::Inline(&[])).is_none());
+        assert!(payloads.refusal(Payload::Staged { len: 10 }).is_some());
+        assert!(payloads.take(Payload::Staged { len: 10 })?.is_empty());
+        payloads.stage(Payload::Inline(&[1]))?;
+        assert!(payloads.refusal(Payload::Staged { len: 1 }).is_none());
+        assert_eq!(&*payloads.take(Payload::Staged { len: 1 })?, [1]);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use airlock_protocol::{
         ComputePipelineId, DeviceId, PipelineLayoutId, QuerySetId, RenderBundleEncoderId, RenderBundleId, RenderPassId,
         RenderPipelineId, SamplerId, ShaderModuleId, TextureId, TextureViewId,
     },
+    limits::{MAX_ADAPTERS, MAX_DEVICES, MAX_OBJECTS},
     transport::RingReader,
 };
 use wgpu_core::{global::Global, id};
@@ -17,9 +18,16 @@ use crate::{
     completions::Completions,
     device::Device,
     instances::Instances,
-    objects::{Adapter, Buffer, ComputePass, Object, RenderBundleEncoder, RenderPass, ShaderModule},
+    jail::Jail,
+    objects::{
+        Adapter, Buffer, ComputePass, Object, QuerySet, RenderBundleEncoder, RenderPass, ShaderModule, Texture,
+        TextureView,
+    },
+    options::Quotas,
     payloads::Payloads,
+    quotas::{Counted, Memory},
     slab::Slab,
+    vitals::Vitals,
 };
 
 /// The state of a session, owned by the executor's thread. What the poll thread shares is in [`Completions`].
@@ -32,6 +40,14 @@ pub struct Session {
     pub global: Option<Arc<Global>>,
     /// What ends on its own time.
     pub completions: Arc<Completions>,
+    /// What it may use.
+    pub quotas: Quotas,
+    /// The GPU memory of its objects.
+    pub memory: Rc<Memory>,
+    /// The devices whose counters are read.
+    pub counted: Vec<Counted>,
+    /// What the watchdog reads.
+    pub vitals: Arc<Vitals>,
     /// Bulk data.
     pub payloads: Payloads<RingReader>,
     /// What has been done, for `ReportStats`.
@@ -47,9 +63,9 @@ pub struct Session {
     /// See [`Session::adapters`].
     pub buffers: Slab<BufferId, Buffer>,
     /// See [`Session::adapters`].
-    pub textures: Slab<TextureId, Object<id::TextureId>>,
+    pub textures: Slab<TextureId, Texture>,
     /// See [`Session::adapters`].
-    pub texture_views: Slab<TextureViewId, Object<id::TextureViewId>>,
+    pub texture_views: Slab<TextureViewId, TextureView>,
     /// See [`Session::adapters`].
     pub samplers: Slab<SamplerId, Object<id::SamplerId>>,
     /// See [`Session::adapters`].
@@ -77,39 +93,50 @@ pub struct Session {
     /// See [`Session::adapters`].
     pub render_bundles: Slab<RenderBundleId, Object<id::RenderBundleId>>,
     /// See [`Session::adapters`].
-    pub query_sets: Slab<QuerySetId, Object<id::QuerySetId>>,
+    pub query_sets: Slab<QuerySetId, QuerySet>,
 }
 
 impl Session {
     /// A session without objects.
-    pub fn new(completions: Arc<Completions>, ring: RingReader) -> Self {
+    pub fn new(
+        completions: Arc<Completions>,
+        vitals: Arc<Vitals>,
+        ring: RingReader,
+        quotas: &Quotas,
+        jail: Jail,
+    ) -> Self {
+        let most = quotas.max_objects.min(MAX_OBJECTS);
         Self {
-            instances: Instances::default(),
+            instances: Instances::new(jail),
             global: None,
             completions,
-            payloads: Payloads::new(ring),
+            payloads: Payloads::new(ring, quotas.max_in_flight.0),
+            memory: Memory::new(Arc::clone(&vitals)),
+            counted: Vec::new(),
+            quotas: quotas.clone(),
+            vitals,
             report: Report::default(),
             batch_start: Instant::now(),
             serial: 0,
-            adapters: Slab::default(),
-            devices: Slab::default(),
-            buffers: Slab::default(),
-            textures: Slab::default(),
-            texture_views: Slab::default(),
-            samplers: Slab::default(),
-            bind_group_layouts: Slab::default(),
-            pipeline_layouts: Slab::default(),
-            bind_groups: Slab::default(),
-            shader_modules: Slab::default(),
-            compute_pipelines: Slab::default(),
-            render_pipelines: Slab::default(),
-            command_encoders: Slab::default(),
-            command_buffers: Slab::default(),
-            render_passes: Slab::default(),
-            compute_passes: Slab::default(),
-            render_bundle_encoders: Slab::default(),
-            render_bundles: Slab::default(),
-            query_sets: Slab::default(),
+            adapters: Slab::new(most.min(MAX_ADAPTERS)),
+            devices: Slab::new(most.min(MAX_DEVICES)),
+            buffers: Slab::new(most),
+            textures: Slab::new(most),
+            texture_views: Slab::new(most),
+            samplers: Slab::new(most),
+            bind_group_layouts: Slab::new(most),
+            pipeline_layouts: Slab::new(most),
+            bind_groups: Slab::new(most),
+            shader_modules: Slab::new(most),
+            compute_pipelines: Slab::new(most),
+            render_pipelines: Slab::new(most),
+            command_encoders: Slab::new(most),
+            command_buffers: Slab::new(most),
+            render_passes: Slab::new(most),
+            compute_passes: Slab::new(most),
+            render_bundle_encoders: Slab::new(most),
+            render_bundles: Slab::new(most),
+            query_sets: Slab::new(most),
         }
     }
 

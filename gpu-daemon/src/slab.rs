@@ -4,24 +4,43 @@ use std::marker::PhantomData;
 
 use airlock_protocol::{ids::Id, limits::MAX_OBJECTS};
 
-use crate::violation::Violation;
+use crate::{quotas::Refusal, violation::Violation};
 
 /// The live objects of one kind.
 #[derive(Debug)]
 pub struct Slab<I, T> {
     slots: Vec<Option<T>>,
+    live: u32,
+    most: u32,
     id: PhantomData<I>,
 }
 
-impl<I, T> Default for Slab<I, T> {
-    fn default() -> Self {
-        Self { slots: Vec::new(), id: PhantomData }
-    }
-}
-
 impl<I: Id, T> Slab<I, T> {
-    /// Checks that a create command may use the id. It comes before the object is made, so that a breach costs nothing.
+    /// A slab for so many objects.
+    pub fn new(most: u32) -> Self {
+        Self { slots: Vec::new(), live: 0, most, id: PhantomData }
+    }
+
+    /// True when there are as many objects as there may be.
+    pub fn is_full(&self) -> bool {
+        self.live >= self.most
+    }
+
+    /// The refusal of one more, if there are as many as there may be.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.is_full().then_some(Refusal::Objects { kind: I::KIND, most: self.most })
+    }
+
+    /// Checks that a create command may use the id, and that there may be one more object. It comes before the object is
+    /// made, so that a breach costs nothing.
     pub fn vacant(&self, id: I) -> Result<(), Violation> {
+        self.free(id)?;
+        self.refusal().map_or(Ok(()), |refusal| Err(Violation::Quota(refusal)))
+    }
+
+    /// Checks that a create command may use the id. For kinds of which there are invalid objects, which are made in
+    /// place of those that are too many.
+    pub fn free(&self, id: I) -> Result<(), Violation> {
         let (kind, number) = (I::KIND, id.index());
         if number >= MAX_OBJECTS {
             return Err(Violation::TooMany { kind, id: number });
@@ -34,13 +53,14 @@ impl<I: Id, T> Slab<I, T> {
 
     /// Puts an object into a vacant slot.
     pub fn insert(&mut self, id: I, object: T) -> Result<(), Violation> {
-        self.vacant(id)?;
+        self.free(id)?;
         let index = id.index() as usize;
         if index >= self.slots.len() {
             self.slots.resize_with(index + 1, || None);
         }
         if let Some(slot) = self.slots.get_mut(index) {
             *slot = Some(object);
+            self.live = self.live.saturating_add(1);
         }
         Ok(())
     }
@@ -76,7 +96,9 @@ impl<I: Id, T> Slab<I, T> {
     /// Takes a live object out; its id is free from now on.
     pub fn remove(&mut self, id: I) -> Result<T, Violation> {
         let slot = self.slots.get_mut(id.index() as usize).and_then(Option::take);
-        slot.ok_or(Violation::Dead { kind: I::KIND, id: id.index() })
+        let object = slot.ok_or(Violation::Dead { kind: I::KIND, id: id.index() })?;
+        self.live = self.live.saturating_sub(1);
+        Ok(object)
     }
 }
 
@@ -92,7 +114,7 @@ mod tests {
 
     #[test]
     fn an_id_lives_from_insert_to_remove() {
-        let mut slab = Slab::default();
+        let mut slab = Slab::new(MAX_OBJECTS);
         assert_eq!(text(slab.get(BufferId(2)).copied()), "Buffer 2 is not alive");
         assert_eq!(text(slab.insert(BufferId(2), 'a')), "()");
         assert_eq!(text(slab.get(BufferId(2)).copied()), "'a'");
@@ -104,9 +126,27 @@ mod tests {
 
     #[test]
     fn an_id_alone_cannot_make_it_grow_without_bound() {
-        let mut slab = Slab::default();
+        let mut slab = Slab::new(MAX_OBJECTS);
         assert!(slab.insert(BufferId(MAX_OBJECTS), ()).is_err());
         assert!(slab.insert(BufferId(u32::MAX), ()).is_err());
         assert!(slab.insert(BufferId(MAX_OBJECTS - 1), ()).is_ok());
+    }
+
+    #[test]
+    fn live_objects_are_counted() {
+        let mut slab = Slab::new(2);
+        assert_eq!(text(slab.insert(BufferId(7), ())), "()");
+        assert_eq!(text(slab.vacant(BufferId(0))), "()");
+        assert_eq!(text(slab.insert(BufferId(0), ())), "()");
+        assert!(slab.is_full());
+        let refusal = "the session has the 2 Buffer objects that it may have (--max-objects)";
+        assert_eq!(text(slab.vacant(BufferId(1))), refusal);
+        assert_eq!(text(slab.vacant(BufferId(7))), "Buffer 7 is alive already");
+        // One that stands for its refusal has a place all the same.
+        assert_eq!(text(slab.insert(BufferId(1), ())), "()");
+        assert!(slab.remove(BufferId(7)).is_ok() && slab.is_full());
+        assert!(slab.remove(BufferId(1)).is_ok() && !slab.is_full());
+        assert_eq!(text(slab.remove(BufferId(1))), "Buffer 1 is not alive");
+        assert_eq!(text(slab.vacant(BufferId(1))), "()");
     }
 }

@@ -7,6 +7,8 @@ use airlock_protocol::{
 };
 use thiserror::Error;
 
+use crate::{jail::JailError, quotas::Refusal};
+
 /// The result of a command, as far as the session is concerned.
 pub type Outcome = Result<(), Violation>;
 
@@ -37,6 +39,9 @@ pub enum Violation {
         /// Its number.
         id: u32,
     },
+    /// The jail cannot be narrowed, and must be.
+    #[error(transparent)]
+    Jail(#[from] JailError),
     /// A list above the bound.
     #[error("a list has {found} elements, {MAX_LIST} are allowed")]
     List {
@@ -69,6 +74,9 @@ pub enum Violation {
     /// A piece that the ring does not hold.
     #[error(transparent)]
     Ring(#[from] RingError),
+    /// More live objects than the quota.
+    #[error("{0}")]
+    Quota(Refusal),
     /// More nested error scopes than the bound.
     #[error("more than {MAX_SCOPES} error scopes are open")]
     Scopes,
@@ -85,6 +93,13 @@ pub enum Violation {
         /// How many there are.
         len: u64,
     },
+}
+
+impl Violation {
+    /// True for what a guest can bring about through a client that does nothing wrong.
+    pub fn is_quota(&self) -> bool {
+        matches!(self, Violation::Quota(_))
+    }
 }
 
 /// Checks a list of the client's against [`MAX_LIST`].

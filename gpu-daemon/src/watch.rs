@@ -16,17 +16,20 @@
 //!
 //! A poll that does not wait has neither problem and costs a microsecond or two. The pauses between them start short,
 //! for a readback that is all but done, and grow with the time already waited, so that they add a small part to it.
+//!
+//! While nothing is waited for but submits are not done, the watchdog has the devices polled now and then
+//! ([`Watch::nudge`]): that is how it learns what is done.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError},
     thread,
     time::{Duration, Instant},
 };
 
 use wgpu_types::PollType;
 
-use crate::{completions::Completions, device::CoreDevice};
+use crate::{completions::Completions, device::CoreDevice, vitals::Vitals};
 
 /// How long polls follow each other without a pause: a small readback is done by then.
 const EAGER: Duration = Duration::from_micros(60);
@@ -38,6 +41,19 @@ const LONGEST: Duration = Duration::from_micros(250);
 /// Locks, whether or not another thread panicked with it: the state is whole between any two statements.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As [`lock`], but gives up after a time: for what is better done without than not at all.
+pub fn lock_within<T>(mutex: &Mutex<T>, limit: Duration) -> Option<MutexGuard<'_, T>> {
+    let start = Instant::now();
+    loop {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if start.elapsed() >= limit => return None,
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
+        }
+    }
 }
 
 /// One thing that is waited for.
@@ -57,6 +73,16 @@ struct State {
     next: u64,
     /// Counts what opened and closed: while it stands still, so does what is waited for.
     changes: u64,
+    /// The devices with submits are to be polled once.
+    nudged: bool,
+}
+
+/// What is to be polled.
+struct Due {
+    /// What [`State::changes`] is.
+    changes: u64,
+    waited_for: Vec<Arc<CoreDevice>>,
+    nudged: bool,
 }
 
 #[derive(Debug)]
@@ -111,37 +137,71 @@ impl Watch {
         lock(&self.state).devices.values().map(|watched| watched.tickets.len()).sum()
     }
 
-    /// Waits until something is waited for; gives the devices, and what [`State::changes`] is.
-    fn due(&self) -> (u64, Vec<Arc<CoreDevice>>) {
+    /// True when nothing is waited for.
+    pub fn is_empty(&self) -> bool {
+        lock(&self.state).devices.is_empty()
+    }
+
+    /// Has the devices with submits polled once, unless the poll thread is busy anyway.
+    pub fn nudge(&self) {
+        lock(&self.state).nudged = true;
+        self.wake();
+    }
+
+    /// Waits until something is to be polled.
+    fn due(&self) -> Due {
         let mut state = lock(&self.state);
-        while state.devices.is_empty() {
+        while state.devices.is_empty() && !state.nudged {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        (state.changes, state.devices.values().map(|watched| Arc::clone(&watched.device)).collect())
+        Due {
+            changes: state.changes,
+            waited_for: state.devices.values().map(|watched| Arc::clone(&watched.device)).collect(),
+            nudged: std::mem::take(&mut state.nudged),
+        }
     }
 }
 
 /// The poll thread's body.
-pub fn run(completions: &Completions) {
+pub fn run(completions: &Completions, vitals: &Vitals) {
     let mut seen = 0;
     let mut since = Instant::now();
     loop {
-        let (changes, due) = completions.watch.due();
-        if changes != seen {
-            (seen, since) = (changes, Instant::now());
+        let due = completions.watch.due();
+        if due.changes != seen {
+            (seen, since) = (due.changes, Instant::now());
         }
-        for device in due {
-            if let Err(error) = device.global.device_poll(device.id, PollType::Poll) {
-                // A lost device, which is told by its closure.
-                tracing::debug!("poll of device {}: {error}", device.client.0);
-            }
-            completions.settle_losses();
+        if due.nudged {
+            vitals.polls.run(|| poll(completions, completions.submits.devices()));
         }
+        if due.waited_for.is_empty() {
+            continue;
+        }
+        vitals.polls.run(|| poll(completions, due.waited_for));
         let waited = since.elapsed();
         if waited < EAGER {
             thread::yield_now();
         } else {
             thread::sleep((waited / PART).min(LONGEST));
         }
+    }
+}
+
+/// Polls once what the poll thread would poll, where there is none.
+pub fn poll_now(completions: &Completions) {
+    let waited_for =
+        lock(&completions.watch.state).devices.values().map(|watched| Arc::clone(&watched.device)).collect();
+    poll(completions, waited_for);
+    poll(completions, completions.submits.devices());
+}
+
+/// Polls devices. Dropping the last handle of one calls into wgpu too.
+fn poll(completions: &Completions, devices: Vec<Arc<CoreDevice>>) {
+    for device in devices {
+        if let Err(error) = device.global.device_poll(device.id, PollType::Poll) {
+            // A lost device, which is told by its closure.
+            tracing::debug!("poll of device {}: {error}", device.client.0);
+        }
+        completions.settle_losses();
     }
 }

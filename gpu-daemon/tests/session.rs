@@ -3,10 +3,11 @@
 //! The tests need an adapter. A machine without a GPU has one with lavapipe (Debian and Ubuntu: mesa-vulkan-drivers).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod common;
+
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, ChildStdin, Command as Process, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    process::{Command as Process, Stdio},
+    sync::mpsc::RecvTimeoutError,
     thread,
     time::{Duration, Instant},
 };
@@ -43,61 +44,26 @@ use airlock_protocol::{
         },
     },
     events::{DeviceLostReason, MapErrorKind},
-    handshake::Hello,
     ids::{
         AdapterId, BindGroupId, BindGroupLayoutId, BufferId, CommandBufferId, CommandEncoderId, ComputePassId,
         ComputePipelineId, DeviceId, Object, RenderBundleEncoderId, RenderBundleId, RenderPassId, RenderPipelineId,
         RequestId, ShaderModuleId, TextureId, TextureViewId,
     },
-    transport::{self, BatchSender, RingWriter},
 };
+use common::{PATIENCE, PROGRAM, Worker};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const DEVICE: DeviceId = DeviceId(0);
 
 /// A worker process and the client's side of its session.
 struct Client {
-    process: Child,
-    stdin: Option<ChildStdin>,
-    batches: BatchSender,
-    ring: RingWriter,
+    worker: Worker,
     writer: BatchWriter,
-    events: Receiver<Vec<u8>>,
     requests: u64,
 }
 
 impl Client {
     fn start() -> Self {
-        let mut process = Process::new(env!("CARGO_BIN_EXE_gpu-daemon"))
-            .arg("worker")
-            .env("XDG_RUNTIME_DIR", std::env::temp_dir())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the worker starts");
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let channels = transport::connect(Hello::check(&line).expect("a hello line")).expect("a session");
-        let (sender, events) = channel();
-        let receiver = channels.events;
-        // The thread ends with the worker.
-        thread::spawn(move || {
-            while let Ok(event) = receiver.recv() {
-                if sender.send(event).is_err() {
-                    break;
-                }
-            }
-        });
-        let stdin = process.stdin.take();
-        let mut client = Self {
-            process,
-            stdin,
-            batches: channels.commands,
-            ring: channels.ring,
-            writer: BatchWriter::default(),
-            events,
-            requests: 0,
-        };
+        let mut client = Self { worker: Worker::start(&[]), writer: BatchWriter::default(), requests: 0 };
         client.expect(|event| matches!(event, Event::Welcome).then_some(()));
         client
     }
@@ -151,7 +117,7 @@ impl Client {
 
     fn flush(&mut self) {
         // A worker that is gone is noticed where its events are waited for.
-        let _ = self.writer.finish(|bytes| self.batches.send(bytes));
+        let _ = self.writer.finish(|bytes| self.worker.batches.send(bytes));
     }
 
     /// Sends what has gathered and waits for an event that `pick` takes; others are passed over.
@@ -162,14 +128,14 @@ impl Client {
 
     fn expect<T>(&mut self, mut pick: impl FnMut(Event<'_>) -> Option<T>) -> T {
         loop {
-            let bytes = match self.events.recv_timeout(PATIENCE) {
+            let bytes = match self.worker.events.recv_timeout(PATIENCE) {
                 Ok(bytes) => bytes,
                 Err(RecvTimeoutError::Timeout) => panic!("the worker does not answer"),
                 Err(RecvTimeoutError::Disconnected) => panic!("the worker is gone"),
             };
             let event = decode_event(&bytes).unwrap();
             if let Event::Credit { consumed } = event {
-                self.ring.credit(consumed);
+                self.worker.ring.credit(consumed);
             }
             if let Some(picked) = pick(event) {
                 return picked;
@@ -232,24 +198,6 @@ impl Client {
             Event::Closed { reason } => Some(reason),
             _ => None,
         })
-    }
-
-    fn exit(&mut self) -> ExitStatus {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                return status;
-            }
-            assert!(start.elapsed() < PATIENCE, "the worker does not end");
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -372,18 +320,18 @@ fn bulk_data_comes_by_the_ring_and_staged() {
     let buffer = client.create_buffer(0, size, BufferUsage::MAP_READ | BufferUsage::COPY_DST);
     // One piece, straight.
     let first = &data[..1_000_000];
-    let start = client.ring.write(first).unwrap();
+    let start = client.worker.ring.write(first).unwrap();
     let payload = Payload::Shared { start, len: first.len() as u32 };
     client.push(WriteBuffer { device: DEVICE, buffer, offset: 0, data: payload });
     // The rest in several.
     for piece in data[1_000_000..].chunks(700_000) {
-        let start = client.ring.write(piece).unwrap();
+        let start = client.worker.ring.write(piece).unwrap();
         client.push(Stage { data: Payload::Shared { start, len: piece.len() as u32 } });
     }
     let payload = Payload::Staged { len: 2_000_000 };
     client.push(WriteBuffer { device: DEVICE, buffer, offset: 1_000_000, data: payload });
     // A write that is refused takes its piece all the same.
-    let start = client.ring.write(&[1; 8]).unwrap();
+    let start = client.worker.ring.write(&[1; 8]).unwrap();
     let refused = client.caught(|client| {
         let payload = Payload::Shared { start, len: 8 };
         client.push(WriteBuffer { device: DEVICE, buffer, offset: size, data: payload });
@@ -795,7 +743,7 @@ fn breaches_of_the_protocol_end_the_session() {
         breach(&mut client);
         let said = client.closed();
         assert!(said.contains(reason), "{said}");
-        assert_eq!(client.exit().code(), Some(1));
+        assert_eq!(client.worker.exit().code(), Some(1));
     }
 }
 
@@ -803,21 +751,21 @@ fn breaches_of_the_protocol_end_the_session() {
 fn a_malformed_batch_ends_the_session() {
     for (batch, reason) in [(vec![0; 3], "header"), (vec![9; 16], "batch"), (vec![], "header")] {
         let mut client = Client::start();
-        client.batches.send(&batch).unwrap();
+        client.worker.batches.send(&batch).unwrap();
         let said = client.expect(|event| match event {
             Event::Closed { reason } => Some(reason),
             _ => None,
         });
         assert!(said.contains(reason), "{said}");
-        assert_eq!(client.exit().code(), Some(1));
+        assert_eq!(client.worker.exit().code(), Some(1));
     }
 }
 
 #[test]
 fn the_end_of_standard_input_ends_the_worker() {
     let mut client = Client::with_device();
-    drop(client.stdin.take());
-    assert_eq!(client.exit().code(), Some(0));
+    drop(client.worker.link.take());
+    assert_eq!(client.worker.exit().code(), Some(0));
 }
 
 #[test]
@@ -852,13 +800,13 @@ fn a_hung_gpu_does_not_keep_the_worker_alive() {
     client.push(DestroyBuffer { buffer });
     assert_eq!(client.caught(|_| {}), None);
     assert!(start.elapsed() < Duration::from_secs(5));
-    drop(client.stdin.take());
-    assert_eq!(client.exit().code(), Some(0));
+    drop(client.worker.link.take());
+    assert_eq!(client.worker.exit().code(), Some(0));
 }
 
 #[test]
 fn a_worker_started_by_hand_explains_itself() {
-    let output = Process::new(env!("CARGO_BIN_EXE_gpu-daemon")).arg("worker").stdin(Stdio::null()).output().unwrap();
+    let output = Process::new(PROGRAM).arg("worker").stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
     assert!(String::from_utf8(output.stderr).unwrap().contains("airlock run"));

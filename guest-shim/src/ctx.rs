@@ -16,7 +16,7 @@ use airlock_protocol::{
     limits::{MAX_MAPPED, MAX_MESSAGE, cut},
 };
 use airlock_traces::record::Recorder;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 use wasmtime::component::ResourceTable;
 
 use crate::{
@@ -71,6 +71,8 @@ pub struct WasiWebGpuCtx {
     pub(crate) stats: Counters,
     /// Bytes that the guest has mapped; their contents are in this process.
     mapped: u64,
+    /// Held while a worker starts.
+    connecting: Arc<Mutex<()>>,
 }
 
 /// Makes a tap of a new session, from its number.
@@ -126,6 +128,7 @@ impl WasiWebGpuCtxBuilder {
             taps: self.taps,
             stats: Counters::default(),
             mapped: 0,
+            connecting: Arc::default(),
         }
     }
 }
@@ -156,6 +159,11 @@ impl WasiWebGpuCtx {
         let number = self.stats.sessions;
         let taps = self.taps.0.iter_mut().map(|make| make(number)).collect();
         self.session = Some(Session::start(connection, number, taps));
+    }
+
+    /// Held while a worker starts, so that one starts at a time.
+    pub(crate) fn connecting(&self) -> Arc<Mutex<()>> {
+        Arc::clone(&self.connecting)
     }
 
     /// Uses a connection, unless another task has brought one meanwhile.

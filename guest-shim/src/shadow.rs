@@ -232,6 +232,9 @@ impl MapState {
     }
 }
 
+/// Written ranges of one mapping that are kept apart. Each costs its place in a sorted list, and a command at the unmap.
+const MAX_WRITTEN: usize = 1 << 10;
+
 /// A mapped range.
 #[derive(Debug)]
 pub(crate) struct Mapping {
@@ -246,12 +249,23 @@ pub(crate) struct Mapping {
 impl Mapping {
     /// Notes a written range, joined with those that it touches.
     pub(crate) fn wrote(&mut self, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
         let first = self.written.partition_point(|known| known.end < range.start);
         let last = self.written.partition_point(|known| known.start <= range.end);
         let touched = self.written.get(first..last).unwrap_or_default();
         let start = touched.first().map_or(range.start, |known| known.start.min(range.start));
         let end = touched.last().map_or(range.end, |known| known.end.max(range.end));
         self.written.splice(first..last.max(first), std::iter::once(start..end));
+        if self.written.len() > MAX_WRITTEN
+            && let (Some(first), Some(last)) = (self.written.first(), self.written.last())
+        {
+            // What lies between has not changed: sending it too changes nothing.
+            let whole = first.start..last.end;
+            self.written.clear();
+            self.written.push(whole);
+        }
     }
 }
 
@@ -266,8 +280,21 @@ mod tests {
             mapping.wrote(range);
         }
         assert_eq!(mapping.written, [0..24, 30..32]);
+        mapping.wrote(24..24);
+        assert_eq!(mapping.written, [0..24, 30..32]);
         mapping.wrote(0..40);
         assert_eq!(mapping.written.len(), 1);
         assert_eq!(mapping.written.first(), Some(&(0..40)));
+    }
+
+    #[test]
+    fn many_written_ranges_become_one() {
+        let mut mapping = Mapping { mode: MapMode::Write, offset: 0, data: Vec::new(), written: Vec::new() };
+        for place in (0..=MAX_WRITTEN).rev() {
+            assert!(mapping.written.len() <= MAX_WRITTEN);
+            mapping.wrote(place * 8..place * 8 + 4);
+        }
+        assert_eq!(mapping.written.len(), 1);
+        assert_eq!(mapping.written.first(), Some(&(0..MAX_WRITTEN * 8 + 4)));
     }
 }

@@ -34,6 +34,7 @@ pub enum Event<'a> {
         /// The question's number.
         request: RequestId,
         /// All of them, in the order that [`AdapterSelector::Index`](crate::commands::instance::AdapterSelector) counts.
+        #[serde(deserialize_with = "crate::list::of_adapters")]
         adapters: Vec<Capabilities>,
     },
     /// Answers `RequestDevice`.
@@ -74,6 +75,7 @@ pub enum Event<'a> {
         /// The question's number.
         request: RequestId,
         /// What the compiler said.
+        #[serde(deserialize_with = "crate::list::bounded")]
         messages: Vec<CompilationMessage>,
     },
     /// Answers `PopErrorScope`.

@@ -1,20 +1,31 @@
 //! How the two sides meet.
 //!
-//! A worker writes one line to its standard output, which is a pipe to the host that spawned it or the connection that
-//! `gpu-daemon serve` accepted:
+//! A worker's standard input and output are one connection (a Unix stream socket where there are any): to the host that
+//! spawned it, or the one that `gpu-daemon serve` or `gpu-daemon broker` got. It writes one line to it:
 //!
 //! ```text
 //! AIRLOCK <protocol version> <schema hash> <name of an ipc-channel one-shot server>
 //! REFUSED <reason>
 //! ```
 //!
-//! The line lies outside the codec, so that any two builds can tell why they do not fit. The client checks it, connects
-//! to the server and sends one [`Bootstrap`](crate::transport::Bootstrap). The first event is then `Welcome`.
+//! The line lies outside the codec, so that any two builds can tell why they do not fit. The client checks it and sends,
+//! on the same connection, one byte with the descriptor of the ring's memory; the worker takes exactly that and reads
+//! nothing else from it but its end. Then the client connects to the server and sends one
+//! [`Bootstrap`](crate::transport::Bootstrap). The first event is then `Welcome`.
+//!
+//! When a worker has ended that was not its client's own child, whoever started it writes a last line:
+//!
+//! ```text
+//! ENDED exit code <code>
+//! ENDED signal <number>
+//! ```
+
+use std::{fmt, process::ExitStatus};
 
 use thiserror::Error;
 
 /// The version of this exchange and of the stream's framing. It changes when an older side could not go on.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// A hash over the definitions of commands and events, comments and layout excluded. Two builds with the same hash read
 /// each other's streams.
@@ -90,7 +101,8 @@ impl Hello {
     pub fn check(line: &str) -> Result<String, HelloError> {
         let foreign = || HelloError::Foreign { found: crate::limits::cut(line, 80).to_owned() };
         if let Some(reason) = line.strip_prefix("REFUSED ") {
-            return Err(HelloError::Refused(reason.trim().to_owned()));
+            // A person reads it on a terminal.
+            return Err(HelloError::Refused(reason.trim().replace(char::is_control, "?")));
         }
         let mut words = line.trim_end().splitn(4, ' ');
         let (Some("AIRLOCK"), Some(version)) = (words.next(), words.next()) else {
@@ -106,6 +118,91 @@ impl Hello {
         if schema != SCHEMA_HASH {
             return Err(HelloError::Schema { expected: SCHEMA_HASH.to_owned(), found: schema.to_owned() });
         }
+        // It is the path of a socket and nothing else: ipc-channel takes no other, and panics on a NUL.
+        if server.is_empty() || server.chars().any(char::is_control) {
+            return Err(foreign());
+        }
         Ok(server.to_owned())
+    }
+}
+
+/// How a worker ended: the last line on its connection, from whoever started it. It has numbers only, so that a worker
+/// that forges it can say nothing else than a wrong number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+impl Ended {
+    /// What the system says of a process.
+    pub fn of(status: ExitStatus) -> Self {
+        #[cfg(unix)]
+        if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+            return Ended::Signal(signal);
+        }
+        // Without a signal there is a code.
+        Ended::Code(status.code().unwrap_or(-1))
+    }
+
+    /// It ended as it should when its client goes.
+    pub fn is_success(self) -> bool {
+        self == Ended::Code(0)
+    }
+
+    /// The line, newline included.
+    pub fn to_line(self) -> String {
+        match self {
+            Ended::Code(code) => format!("ENDED exit code {code}\n"),
+            Ended::Signal(signal) => format!("ENDED signal {signal}\n"),
+        }
+    }
+
+    /// Reads a line, with or without its newline; `None` for any other.
+    pub fn parse(line: &str) -> Option<Self> {
+        let rest = line.strip_suffix('\n').unwrap_or(line).strip_prefix("ENDED ")?;
+        let ended = match rest.strip_prefix("exit code ") {
+            Some(code) => Ended::Code(code.parse().ok()?),
+            None => Ended::Signal(rest.strip_prefix("signal ")?.parse().ok()?),
+        };
+        // A number has one spelling.
+        (ended.to_line().trim_end() == line.strip_suffix('\n').unwrap_or(line)).then_some(ended)
+    }
+}
+
+impl fmt::Display for Ended {
+    /// For a person: `it was killed (signal 9, SIGKILL)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Signal(9) => f.write_str("it was killed (signal 9, SIGKILL)"),
+            Ended::Signal(11) => f.write_str("it crashed (signal 11, SIGSEGV)"),
+            Ended::Signal(6) => f.write_str("it aborted (signal 6, SIGABRT)"),
+            Ended::Signal(31) => f.write_str("it made a system call that its jail forbids (signal 31, SIGSYS)"),
+            Ended::Signal(signal) => write!(f, "it was ended by signal {signal}"),
+            Ended::Code(code) => write!(f, "it ended with exit code {code}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_comes_back_and_others_do_not() {
+        for ended in [Ended::Code(0), Ended::Code(-1), Ended::Code(i32::MAX), Ended::Signal(9)] {
+            assert_eq!(Ended::parse(&ended.to_line()), Some(ended));
+            assert_eq!(Ended::parse(ended.to_line().trim_end()), Some(ended));
+        }
+        for line in
+            ["", "ENDED", "ENDED ", "ENDED signal", "ENDED signal x", "ENDED signal 09", "ENDED signal +9", "ENDED 9"]
+        {
+            assert_eq!(Ended::parse(line), None, "{line:?}");
+        }
+        assert_eq!(Ended::parse("ENDED exit code 99999999999"), None);
+        assert_eq!(Ended::parse("ENDED signal 9\n\n"), None);
+        assert_eq!(Ended::parse("ENDED signal 9 now"), None);
     }
 }

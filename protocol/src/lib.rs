@@ -11,10 +11,14 @@ pub mod events;
 pub mod handshake;
 pub mod ids;
 pub mod limits;
+mod list;
 pub mod payload;
 mod platform;
+pub mod size;
 pub mod transport;
 
 pub use commands::Command;
 pub use events::Event;
 pub use payload::Payload;
+#[cfg(target_os = "linux")]
+pub use platform::descriptors;

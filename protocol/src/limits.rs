@@ -13,6 +13,22 @@ pub const MAX_BATCH: usize = 16 << 20;
 /// Bytes of one shader's source. Parsing takes memory and time in proportion.
 pub const MAX_SHADER_SOURCE: usize = 4 << 20;
 
+/// Operators and brackets of a shader that may stand within one another: each may be a level of the compiler's
+/// recursion, and its stack ends the worker.
+pub const MAX_SHADER_DEPTH: usize = 2 << 10;
+
+/// Cases of one `switch` and members of one structure. Compilers, the drivers' included, take time in proportion to their
+/// square.
+pub const MAX_SHADER_ITEMS: usize = 2 << 10;
+
+/// Declarations at module scope. They may stand on one another, which is recursion again, and compiling them takes time
+/// in proportion to the square of their number.
+pub const MAX_SHADER_DECLARATIONS: usize = 4 << 10;
+
+/// Control characters of a shader other than white space. The compiler's messages take time in proportion to their number
+/// times the length of the source.
+pub const MAX_SHADER_CONTROLS: usize = 64;
+
 /// Bytes of one label or debug marker; longer ones are cut by the host. Nothing is lost but memory spent on names.
 pub const MAX_LABEL: usize = 4 << 10;
 
@@ -45,6 +61,9 @@ pub const MAX_ERROR_STREAMS: usize = 64;
 /// buffer. Above every limit of WebGPU, and small enough for a pipeline to fit a batch.
 pub const MAX_PIPELINE_LIST: usize = 1 << 10;
 
+/// Adapters of one list. No machine has as many; each has a dozen texts and all its limits.
+pub const MAX_LISTED_ADAPTERS: usize = 256;
+
 /// Bytes of one [`MapData`](crate::Event::MapData) event.
 pub const MAP_PIECE: usize = 128 << 10;
 
@@ -54,6 +73,12 @@ pub const MAX_MAPPED: u64 = 1 << 30;
 /// Live objects of one kind in a session. An id above it is a protocol violation, so that an id alone cannot make a slab
 /// grow.
 pub const MAX_OBJECTS: u32 = 1 << 20;
+
+/// Adapters that a session may hold at a time. Each is a handle of the driver's.
+pub const MAX_ADAPTERS: u32 = 1 << 10;
+
+/// Devices that a session may hold at a time. Each has memory and a thread or more in the driver.
+pub const MAX_DEVICES: u32 = 64;
 
 /// Requests that wait for an answer at a time. More is a guest that never reads what it asks for.
 pub const MAX_PENDING: usize = 64 << 10;
@@ -69,6 +94,14 @@ pub const MAX_MESSAGE: usize = 16 << 10;
 
 /// Bytes of the worker's first line.
 pub const MAX_HELLO: usize = 4 << 10;
+
+/// Workers of one broker at a time: those of a host that has one session and replaces it. It keeps a host that a guest
+/// has taken over from starting processes without bound.
+pub const MAX_BROKER_WORKERS: usize = 4;
+
+/// Bytes of the path of the folder in which workers' folders are made. A socket's path has 108 bytes, ipc-channel cuts a
+/// longer one without a word, and a worker's folder, its socket's folder and the socket take 38.
+pub const MAX_SOCKET_FOLDER: usize = 64;
 
 /// How long a client waits for a worker's first line, and a worker for its client.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(20);

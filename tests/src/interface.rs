@@ -1,6 +1,7 @@
 //! The interface as text: one line per item, so that two packages can be compared and what is missing can be named.
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use wit_parser::{
@@ -31,6 +32,60 @@ pub fn functions(resolve: &Resolve) -> Vec<String> {
         None => function.name.clone(),
     };
     interface.functions.values().map(name).collect()
+}
+
+/// Every function with the classes of values that its parameters hold, at any depth: `number`, `float`, `text`, `list`,
+/// `flags`, `option`, and `object` for a handle that is lent beside the function's own.
+pub fn parameter_classes(resolve: &Resolve) -> Vec<(String, BTreeSet<&'static str>)> {
+    let interface = resolve.interfaces.iter().next().expect("one interface").1;
+    let classes = interface.functions.values().map(|function| {
+        let own = usize::from(matches!(function.kind, FunctionKind::Method(_) | FunctionKind::AsyncMethod(_)));
+        let mut classes = BTreeSet::new();
+        for parameter in function.params.iter().skip(own) {
+            classify(resolve, &parameter.ty, &mut classes);
+        }
+        classes
+    });
+    functions(resolve).into_iter().zip(classes).collect()
+}
+
+fn classify(resolve: &Resolve, ty: &Type, classes: &mut BTreeSet<&'static str>) {
+    let class = match ty {
+        Type::Bool | Type::Char | Type::ErrorContext => return,
+        Type::F32 | Type::F64 => "float",
+        Type::String => "text",
+        Type::Id(id) => return classify_named(resolve, *id, classes),
+        _ => "number",
+    };
+    classes.insert(class);
+}
+
+fn classify_named(resolve: &Resolve, id: TypeId, classes: &mut BTreeSet<&'static str>) {
+    match &resolve.types[id].kind {
+        TypeDefKind::Type(ty) => classify(resolve, ty, classes),
+        TypeDefKind::Option(ty) => {
+            classes.insert("option");
+            classify(resolve, ty, classes);
+        }
+        TypeDefKind::List(ty) => {
+            classes.insert("list");
+            // Bytes are data, not numbers.
+            if *ty != Type::U8 {
+                classify(resolve, ty, classes);
+            }
+        }
+        TypeDefKind::Flags(_) => {
+            classes.insert("flags");
+        }
+        TypeDefKind::Handle(Handle::Borrow(_)) => {
+            classes.insert("object");
+        }
+        TypeDefKind::Record(record) => record.fields.iter().for_each(|field| classify(resolve, &field.ty, classes)),
+        TypeDefKind::Variant(variant) => {
+            variant.cases.iter().filter_map(|case| case.ty).for_each(|ty| classify(resolve, &ty, classes))
+        }
+        _ => {}
+    }
 }
 
 /// Everything of the packages in `resolve` that a binary interface depends on, as text: one line per item, no docs.

@@ -50,9 +50,13 @@ pub fn mapped_files(id: u32) -> Vec<String> {
 
 /// The most memory that a process has used, in bytes (`VmHWM`).
 pub fn peak_memory(id: u32) -> Option<u64> {
+    status_bytes(id, "VmHWM")
+}
+
+fn status_bytes(id: u32, key: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib << 10)
 }
 
@@ -69,8 +73,44 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option
     }
 }
 
-/// The worker that a process has started.
+/// The arguments of a process, its program first.
+pub fn arguments(id: u32) -> Vec<String> {
+    let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    line.split(|&byte| byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
+}
+
+/// The workers that a process has started, by itself or through its broker.
+pub fn workers_of(parent: u32) -> Vec<u32> {
+    let is = |id: &u32, what: &str| name(*id) == "gpu-daemon" && arguments(*id).get(1).is_some_and(|word| word == what);
+    let own = children(parent);
+    let brokers = own.iter().filter(|id| is(id, "broker")).flat_map(|&id| children(id)).collect::<Vec<_>>();
+    own.into_iter().chain(brokers).filter(|id| is(id, "worker")).collect()
+}
+
+/// The worker that a process has started, by itself or through its broker.
 #[track_caller]
 pub fn worker_of(parent: u32) -> u32 {
-    wait_for("worker", Duration::from_secs(30), || children(parent).into_iter().find(|&id| name(id) == "gpu-daemon"))
+    wait_for("worker", Duration::from_secs(30), || workers_of(parent).into_iter().next())
+}
+
+/// How many descriptors a process has open.
+pub fn descriptors(id: u32) -> usize {
+    fs::read_dir(format!("/proc/{id}/fd")).map_or(0, Iterator::count)
+}
+
+/// One value of each thread of a process, from `/proc/<id>/task/*/status`.
+pub fn of_threads(id: u32, key: &str) -> Vec<String> {
+    let threads = fs::read_dir(format!("/proc/{id}/task")).expect("its threads");
+    threads
+        .filter_map(|thread| {
+            let status = fs::read_to_string(thread.ok()?.path().join("status")).ok()?;
+            let value = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+            Some(value.trim().to_owned())
+        })
+        .collect()
+}
+
+/// The memory that a process uses now, in bytes (`VmRSS`).
+pub fn memory(id: u32) -> Option<u64> {
+    status_bytes(id, "VmRSS")
 }

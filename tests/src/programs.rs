@@ -196,9 +196,21 @@ impl Serve {
     /// Starts one with more arguments, and waits until it serves.
     #[track_caller]
     pub fn start(arguments: &[&str]) -> Self {
+        Self::within(crate::scratch(), command("gpu-daemon"), arguments)
+    }
+
+    /// The same, with all that its workers need of files in its own folder, where [`Serve::files`] sees them.
+    #[track_caller]
+    pub fn tidy(arguments: &[&str]) -> Self {
         let folder = crate::scratch();
-        let socket = folder.path().join("gpu.sock");
         let mut command = command("gpu-daemon");
+        command.env("XDG_RUNTIME_DIR", folder.path());
+        Self::within(folder, command, arguments)
+    }
+
+    #[track_caller]
+    fn within(folder: tempfile::TempDir, mut command: Command, arguments: &[&str]) -> Self {
+        let socket = folder.path().join("gpu.sock");
         command.env("TMPDIR", folder.path());
         command.arg("serve").arg("--socket").arg(&socket).args(arguments);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the daemon starts");

@@ -160,12 +160,12 @@ fn impostor(line: &'static str) -> Outcome {
 
 #[test]
 fn a_daemon_of_another_protocol_version() {
-    impostor("AIRLOCK 99 0123456789abcdef /tmp/x\n").refused(&["version 99", "version 1"]);
+    impostor("AIRLOCK 99 0123456789abcdef /tmp/x\n").refused(&["version 99", "version 2"]);
 }
 
 #[test]
 fn a_daemon_with_another_schema() {
-    impostor("AIRLOCK 1 0123456789abcdef /tmp/x\n").refused(&["0123456789abcdef", "schema"]);
+    impostor("AIRLOCK 2 0123456789abcdef /tmp/x\n").refused(&["0123456789abcdef", "schema"]);
 }
 
 #[test]

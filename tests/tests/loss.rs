@@ -55,13 +55,13 @@ fn a_killed_worker_behind_serve_is_a_lost_device_for_its_own_session_only() {
     let bystander = Running::start(command);
     thread::sleep(Duration::from_millis(500));
     signal(worker, Signal::KILL);
-    noticed(&victim.finish(), "closed the connection");
+    noticed(&victim.finish(), "SIGKILL");
     bystander.finish().succeeded();
 }
 
 #[test]
 fn a_stopped_daemon_is_a_lost_device() {
-    let mut serve = Serve::start(&[]);
+    let mut serve = Serve::start(&["--drain=0"]);
     let socket = serve.socket().to_str().expect("a printable path").to_owned();
     let running = nbody(&["--daemon", &socket]);
     worker_of(serve.id());
@@ -70,5 +70,5 @@ fn a_stopped_daemon_is_a_lost_device() {
     assert!(status.success(), "{status}");
     assert!(time < Duration::from_secs(3), "stopping took {time:?}");
     assert!(!serve.socket().exists(), "the socket file is left behind");
-    noticed(&running.finish(), "the connection");
+    noticed(&running.finish(), "the GPU");
 }

@@ -14,6 +14,7 @@ use crate::{
     convert,
     device::{CoreDevice, Device},
     errors,
+    quotas::Counted,
     session::Session,
     violation::{Outcome, check_list},
 };
@@ -22,7 +23,7 @@ impl Session {
     pub(super) fn request_device(&mut self, c: RequestDevice<'_>) -> Outcome {
         check_list(&c.required_features)?;
         check_list(&c.required_limits)?;
-        self.devices.vacant(c.device)?;
+        self.devices.free(c.device)?;
         self.adapters.get(c.adapter)?;
         let result = self.make_device(&c)?.map(Box::new);
         self.completions.events.send(&Event::DeviceReply { request: c.request, result });
@@ -39,6 +40,10 @@ impl Session {
         if self.global.as_ref().is_some_and(|used| !Arc::ptr_eq(used, global)) {
             let message = "a session uses either real adapters or the noop adapter".to_owned();
             return refuse(RequestDeviceErrorKind::Operation, message);
+        }
+        if let Some(refusal) = self.devices.refusal() {
+            self.refused();
+            return refuse(RequestDeviceErrorKind::Operation, refusal.to_string());
         }
         let offered = global.adapter_features(adapter.id);
         let mut features = offered & wgt::Features::IMMEDIATES;
@@ -80,6 +85,7 @@ impl Session {
         self.serial = self.serial.saturating_add(1);
         self.global = Some(Arc::clone(global));
         self.completions.add_device(&core);
+        Counted::add(&mut self.counted, &core);
         let (completions, lost) = (Arc::downgrade(&self.completions), Arc::downgrade(&core));
         let closure = move |_, message: String| {
             if let (Some(completions), Some(device)) = (completions.upgrade(), lost.upgrade()) {

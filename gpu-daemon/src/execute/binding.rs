@@ -21,7 +21,12 @@ impl Session {
         const CALL: &str = "GPUDevice.createBindGroupLayout";
         check_list(&c.entries)?;
         let device = Rc::clone(self.devices.get(c.device)?);
-        self.bind_group_layouts.vacant(c.layout)?;
+        self.bind_group_layouts.free(c.layout)?;
+        if let Some(refusal) = self.bind_group_layouts.refusal() {
+            self.out_of_memory(&device, CALL, c.label, &refusal);
+            let id = invalid_layout(&device);
+            return self.bind_group_layouts.insert(c.layout, Object { id, device });
+        }
         let label = convert::label(c.label);
         let entries: Result<Vec<_>, _> = c.entries.iter().map(layout_entry).collect();
         let id = match entries {

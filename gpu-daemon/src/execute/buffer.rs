@@ -4,7 +4,7 @@ use std::{num::NonZeroU64, rc::Rc, sync::Arc};
 
 use airlock_protocol::{
     Payload,
-    commands::buffer::{CreateBuffer, DestroyBuffer, MapBuffer, MapMode, UnmapBuffer, WriteMapped},
+    commands::buffer::{BufferUsage, CreateBuffer, DestroyBuffer, MapBuffer, MapMode, UnmapBuffer, WriteMapped},
     events::{MapError, MapErrorKind},
 };
 use wgpu_core::{
@@ -15,28 +15,61 @@ use wgpu_core::{
 use crate::{
     completions::Current,
     convert,
+    device::Device,
     objects::{Buffer, Object},
+    quotas::{Charge, Refusal, invalid_buffer},
     session::Session,
     violation::Outcome,
 };
 
 impl Session {
     pub(super) fn create_buffer(&mut self, c: CreateBuffer<'_>) -> Outcome {
+        const CALL: &str = "GPUDevice.createBuffer";
         let device = Rc::clone(self.devices.get(c.device)?);
-        self.buffers.vacant(c.buffer)?;
-        let descriptor = BufferDescriptor {
-            label: convert::label(c.label),
-            size: c.size,
-            usage: convert::buffer_usage(c.usage),
-            mapped_at_creation: c.mapped_at_creation,
+        self.buffers.free(c.buffer)?;
+        let label = convert::label(c.label);
+        let (charge, staging, made) = match self.charge_buffer(&device, &c) {
+            Ok((charge, staging)) => {
+                let (size, mapped_at_creation) = (c.size, c.mapped_at_creation);
+                let usage = convert::buffer_usage(c.usage);
+                let descriptor = BufferDescriptor { label, size, usage, mapped_at_creation };
+                (charge, staging, device.global.device_create_buffer(device.id, &descriptor, None))
+            }
+            Err(refusal) => {
+                self.out_of_memory(&device, CALL, c.label, &refusal);
+                let id = invalid_buffer(&device, label);
+                if c.mapped_at_creation {
+                    self.completions.mapped_at_creation(c.buffer, &device.core, id, c.size, false);
+                }
+                let (object, size) = (Object { id, device }, c.size);
+                return self.buffers.insert(c.buffer, Buffer { object, size, charge: None, staging: None });
+            }
         };
-        let (id, error) = device.global.device_create_buffer(device.id, &descriptor, None);
-        let valid = error.is_none();
-        device.created("GPUDevice.createBuffer", c.label, (id, error));
+        let valid = made.1.is_none();
+        let id = device.created(CALL, c.label, made);
         if c.mapped_at_creation {
             self.completions.mapped_at_creation(c.buffer, &device.core, id, c.size, valid);
         }
-        self.buffers.insert(c.buffer, Buffer { object: Object { id, device }, size: c.size })
+        let (charge, staging) = if valid { (charge, staging) } else { (None, None) };
+        let (object, size) = (Object { id, device }, c.size);
+        self.buffers.insert(c.buffer, Buffer { object, size, charge, staging })
+    }
+
+    /// Takes the GPU memory of a buffer, and of what wgpu makes beside it.
+    fn charge_buffer(&mut self, device: &Device, c: &CreateBuffer<'_>) -> Result<Charges, Refusal> {
+        if let Some(refusal) = self.buffers.refusal() {
+            return Err(refusal);
+        }
+        let staged = c.mapped_at_creation && !c.usage.contains(BufferUsage::MAP_WRITE);
+        let charges = self.reserve(c.size, false).and_then(|charge| {
+            let staging = if staged { Some(self.reserve(c.size, false)?) } else { None };
+            Ok((Some(charge), staging))
+        });
+        match charges {
+            // Above the limit it is wgpu that refuses it, with the error for that.
+            Err(_) if c.size > device.global.device_limits(device.id).max_buffer_size => Ok((None, None)),
+            charges => charges,
+        }
     }
 
     pub(super) fn map_buffer(&mut self, c: MapBuffer) -> Outcome {
@@ -77,6 +110,10 @@ impl Session {
 
     pub(super) fn write_mapped(&mut self, c: WriteMapped<'_>) -> Outcome {
         let device = Rc::clone(&self.buffers.get(c.buffer)?.device);
+        if let Some(refusal) = self.payloads.refusal(c.data) {
+            self.out_of_memory(&device, "GPUBuffer.unmap", "", &refusal);
+            return self.skip(c.data);
+        }
         let (data, payloads) = (c.data, &mut self.payloads);
         let written =
             self.completions.write_mapped(c.buffer, &device, c.offset, data.len(), |to| payloads.copy_to(data, to))?;
@@ -96,21 +133,29 @@ impl Session {
 
     /// WebGPU's unmap has no errors: a buffer that is not mapped, or invalid, is left alone.
     pub(super) fn unmap_buffer(&mut self, c: UnmapBuffer) -> Outcome {
-        let buffer = self.buffers.get(c.buffer)?;
+        let buffer = self.buffers.get_mut(c.buffer)?;
         self.completions.end_mapping(c.buffer);
         if let Err(error) = buffer.device.global.buffer_unmap(buffer.id) {
             tracing::trace!("unmap of buffer {}: {error}", c.buffer.0);
+        }
+        if buffer.staging.take().is_some() {
+            // The contents now wait for the next submit, like those of a write.
+            self.completions.submits.hold(&buffer.device.core, buffer.size);
         }
         Ok(())
     }
 
     pub(super) fn destroy_buffer(&mut self, c: DestroyBuffer) -> Outcome {
-        let buffer = self.buffers.get(c.buffer)?;
+        let buffer = self.buffers.get_mut(c.buffer)?;
         self.completions.end_mapping(c.buffer);
         buffer.device.global.buffer_destroy(buffer.id);
+        (buffer.charge, buffer.staging) = (None, None);
         Ok(())
     }
 }
+
+/// A buffer's own, and its staging memory's.
+type Charges = (Option<Charge>, Option<Charge>);
 
 /// A length that wgpu takes only when it is not zero.
 pub(super) fn non_zero(size: u64) -> Option<NonZeroU64> {

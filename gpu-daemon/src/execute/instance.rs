@@ -13,8 +13,21 @@ use crate::{
 
 impl Session {
     pub(super) fn request_adapter(&mut self, c: RequestAdapter<'_>) -> Outcome {
-        self.adapters.vacant(c.adapter)?;
-        let result = match self.choose_adapter(&c) {
+        self.adapters.free(c.adapter)?;
+        let refusal = self.adapters.refusal();
+        let chosen = match (refusal, &c.selector) {
+            (Some(refusal), _) => {
+                self.refused();
+                Err(refusal.to_string())
+            }
+            (None, AdapterSelector::Noop) => {
+                self.instances.noop().ok_or_else(|| "the noop backend is not there".to_owned())
+            }
+            (None, AdapterSelector::Any | AdapterSelector::Index(_) | AdapterSelector::Name(_)) => {
+                choose(self.instances.adapters()?, &c)
+            }
+        };
+        let result = match chosen {
             Ok(found) => {
                 tracing::info!("adapter {}: {}", c.adapter.0, found.name());
                 let capabilities = Box::new(found.capabilities());
@@ -28,36 +41,32 @@ impl Session {
     }
 
     pub(super) fn list_adapters(&mut self, c: ListAdapters) -> Outcome {
-        let adapters = self.instances.adapters().iter().map(Found::capabilities).collect();
+        let adapters = self.instances.adapters()?.iter().map(Found::capabilities).collect();
         self.completions.events.send(&Event::AdapterList { request: c.request, adapters });
         Ok(())
     }
+}
 
-    fn choose_adapter(&mut self, c: &RequestAdapter<'_>) -> Result<Found, String> {
-        if matches!(c.selector, AdapterSelector::Noop) {
-            return self.instances.noop().ok_or_else(|| "the noop backend is not there".to_owned());
-        }
-        let found = self.instances.adapters();
-        if found.is_empty() {
-            return Err("no adapter is there: neither Vulkan nor OpenGL (or what the platform has in their place) \
+fn choose(found: Vec<Found>, c: &RequestAdapter<'_>) -> Result<Found, String> {
+    if found.is_empty() {
+        return Err("no adapter is there: neither Vulkan nor OpenGL (or what the platform has in their place) \
                         finds a GPU or a software driver such as lavapipe (package mesa-vulkan-drivers)"
-                .to_owned());
+            .to_owned());
+    }
+    let names = found.iter().map(Found::name).collect::<Vec<_>>().join(", ");
+    match c.selector {
+        AdapterSelector::Index(index) => {
+            let index = usize::try_from(index).unwrap_or(usize::MAX);
+            let chosen = found.into_iter().nth(index);
+            chosen.ok_or_else(|| format!("adapter {index} is asked for, there are (from 0): {names}"))
         }
-        let names = found.iter().map(Found::name).collect::<Vec<_>>().join(", ");
-        match c.selector {
-            AdapterSelector::Index(index) => {
-                let index = usize::try_from(index).unwrap_or(usize::MAX);
-                let chosen = found.into_iter().nth(index);
-                chosen.ok_or_else(|| format!("adapter {index} is asked for, there are (from 0): {names}"))
-            }
-            AdapterSelector::Name(name) => {
-                let chosen = found.into_iter().find(|found| found.is_called(name));
-                chosen.ok_or_else(|| format!("an adapter called {name:?} is asked for, there are: {names}"))
-            }
-            AdapterSelector::Any | AdapterSelector::Noop => {
-                let chosen = prefer(found, c.power_preference, c.force_fallback_adapter);
-                chosen.ok_or_else(|| format!("a software adapter is asked for, there are: {names}"))
-            }
+        AdapterSelector::Name(name) => {
+            let chosen = found.into_iter().find(|found| found.is_called(name));
+            chosen.ok_or_else(|| format!("an adapter called {name:?} is asked for, there are: {names}"))
+        }
+        AdapterSelector::Any | AdapterSelector::Noop => {
+            let chosen = prefer(found, c.power_preference, c.force_fallback_adapter);
+            chosen.ok_or_else(|| format!("a software adapter is asked for, there are: {names}"))
         }
     }
 }

@@ -12,8 +12,16 @@
 //! - indirect draws in bundles, which wgpu-core 30 does not check at all: `render_bundle`;
 //! - 16-bit indices that start in the middle of a word that was never written: `render_pass` and `render_bundle`;
 //! - waits for the GPU on one thread beside submits on another: `watch` does not wait inside wgpu;
+//! - rows of texture writes, which wgpu pads in staging memory, and all other memory that the guest chooses: `quotas`;
+//! - calls that do not return, of which the drop of a queue is one (`Queue::drop` waits for it without a limit, and
+//!   panics on errors other than a loss): the `watchdog`;
 //! - limits below what wgpu's own validation shaders are made for: `instances` gives the noop backend WebGPU's limits,
-//!   the real backends raise theirs themselves.
+//!   the real backends raise theirs themselves;
+//! - shaders that overflow the compiler's stack, or whose errors take hours to write down: `shader_bounds`, and a large
+//!   stack for the executor;
+//! - depth biases that are no numbers: `pipeline`;
+//! - writes of a queue to another device's buffer, which reach beyond the queue's own: `queue`;
+//! - color attachments of formats that no color attachment has, and resolve targets that are not 2D: `render_pass`.
 //!
 //! What remains is caught around the batch (`worker`): a panic ends the session, not the service.
 
@@ -32,6 +40,7 @@ mod render_bundle;
 mod render_pass;
 mod session;
 mod shader;
+mod shader_bounds;
 mod texture;
 
 use airlock_protocol::Command;

@@ -6,7 +6,10 @@ use airlock_protocol::{
     Event,
     commands::{
         error::ErrorFilter,
-        pipeline::{CreateComputePipeline, CreateRenderPipeline, GetBindGroupLayout, PipelineId, ProgrammableStage},
+        pipeline::{
+            CreateComputePipeline, CreateRenderPipeline, DepthStencilState, GetBindGroupLayout, PipelineId,
+            ProgrammableStage,
+        },
     },
     events::{PipelineError, PipelineErrorReason},
     ids::{PipelineLayoutId, RequestId},
@@ -24,6 +27,7 @@ use crate::{
     objects::Object,
     session::Session,
     violation::{Outcome, Violation, check_list},
+    vitals::Phase,
 };
 
 impl Session {
@@ -36,7 +40,8 @@ impl Session {
             stage: self.stage_of(&c.compute)?,
             cache: None,
         };
-        let (id, error) = device.global.device_create_compute_pipeline(device.id, &descriptor, None);
+        let make = || device.global.device_create_compute_pipeline(device.id, &descriptor, None);
+        let (id, error) = self.vitals.during(Phase::Compile, make);
         self.pipeline_made(&device, "GPUDevice.createComputePipeline", c.label, c.request, error);
         self.compute_pipelines.insert(c.pipeline, Object { id, device })
     }
@@ -65,18 +70,24 @@ impl Session {
                 Some(wgc::FragmentState { stage: self.stage_of(&state.stage)?, targets: Cow::Owned(targets) })
             }
         };
+        let mut multisample = multisample(&c.multisample);
+        if c.depth_stencil.as_ref().is_some_and(|state| !has_finite_bias(state)) {
+            // wgpu hands the bias to the driver without a look. It refuses a count that is none.
+            multisample.count = 0;
+        }
         let descriptor = wgc::RenderPipelineDescriptor {
             label: convert::label(c.label),
             layout: self.layout(c.layout)?,
             vertex,
             primitive: primitive(&c.primitive),
             depth_stencil: c.depth_stencil.as_ref().map(depth_stencil),
-            multisample: multisample(&c.multisample),
+            multisample,
             fragment,
             multiview_mask: None,
             cache: None,
         };
-        let (id, error) = device.global.device_create_render_pipeline(device.id, &descriptor, None);
+        let make = || device.global.device_create_render_pipeline(device.id, &descriptor, None);
+        let (id, error) = self.vitals.during(Phase::Compile, make);
         self.pipeline_made(&device, "GPUDevice.createRenderPipeline", c.label, c.request, error);
         self.render_pipelines.insert(c.pipeline, Object { id, device })
     }
@@ -148,4 +159,9 @@ impl Session {
         };
         self.completions.events.send(&Event::PipelineReply { request, result });
     }
+}
+
+/// True when both factors of a depth bias are numbers.
+fn has_finite_bias(state: &DepthStencilState) -> bool {
+    state.depth_bias_slope_scale.is_finite() && state.depth_bias_clamp.is_finite()
 }

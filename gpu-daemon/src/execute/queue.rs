@@ -3,7 +3,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use airlock_protocol::{
-    Event,
+    Event, Payload,
     commands::queue::{OnSubmittedWorkDone, Submit, WriteBuffer, WriteTexture},
 };
 use wgpu_core::device::queue::QueueWriteError;
@@ -12,25 +12,32 @@ use crate::{
     convert::texture::{copy_layout, copy_texture, extent},
     device::Device,
     mapped,
+    quotas::{Refusal, staged_rows},
     session::Session,
-    violation::{Outcome, Violation, check_list},
+    violation::{Outcome, check_list},
+    vitals::Vitals,
 };
 
 use super::buffer::non_zero;
+
+const WRITE_BUFFER: &str = "GPUQueue.writeBuffer";
+const WRITE_TEXTURE: &str = "GPUQueue.writeTexture";
 
 impl Session {
     /// wgpu marks each command buffer as submitted, whatever the outcome, and refuses it the next time.
     pub(super) fn submit(&mut self, c: Submit) -> Outcome {
         check_list(&c.command_buffers)?;
-        let device = self.devices.get(c.device)?;
+        let device = Rc::clone(self.devices.get(c.device)?);
         let ids = c
             .command_buffers
             .iter()
             .map(|&id| self.command_buffers.get(id).map(|buffer| buffer.id))
             .collect::<Result<Vec<_>, _>>()?;
-        if let Err((_, error)) = device.global.queue_submit(device.queue, &ids) {
-            device.report("GPUQueue.submit", "", &error);
+        self.wait_for_queue(&device);
+        if let Err(error) = self.hand_in(&device.core, &ids) {
+            device.report("GPUQueue.submit", "", &*error);
         }
+        Vitals::add(&self.vitals.submits, 1);
         Ok(())
     }
 
@@ -55,9 +62,17 @@ impl Session {
 
     pub(super) fn write_buffer(&mut self, c: WriteBuffer<'_>) -> Outcome {
         let device = Rc::clone(self.devices.get(c.device)?);
-        let buffer = self.buffers.get(c.buffer)?.id;
+        let buffer = self.buffers.get(c.buffer)?;
+        // wgpu looks for the staged bytes' buffer among those of the queue's device, at a place beyond them, and only then
+        // whether it is one of them. It refuses a foreign buffer in time when there is nothing to write.
+        let ours = Rc::ptr_eq(&buffer.device, &device);
+        let buffer = buffer.id;
+        if let Err(refusal) = self.make_way(&device, c.data, c.data.len()) {
+            self.out_of_memory(&device, WRITE_BUFFER, "", &refusal);
+            return self.skip(c.data);
+        }
         // wgpu makes a staging buffer before it checks the call, so the checks come first here.
-        let valid = match non_zero(c.data.len()) {
+        let valid = match non_zero(c.data.len()).filter(|_| ours) {
             Some(size) => {
                 let (global, queue) = (&device.global, device.queue);
                 global.queue_validate_write_buffer(queue, buffer, c.offset, size).map(|()| Some(size))
@@ -72,6 +87,7 @@ impl Session {
                     Ok((staging, outcome)) => {
                         outcome?;
                         let (global, queue) = (&device.global, device.queue);
+                        self.completions.submits.hold(&device.core, size.get());
                         write(&device, global.queue_write_staging_buffer(queue, buffer, c.offset, staging));
                         return Ok(());
                     }
@@ -86,22 +102,33 @@ impl Session {
 
     pub(super) fn write_texture(&mut self, c: WriteTexture<'_>) -> Outcome {
         let device = Rc::clone(self.devices.get(c.device)?);
-        let texture = self.textures.get(c.destination.texture)?.id;
+        let texture = self.textures.get(c.destination.texture)?;
+        let destination = copy_texture(&c.destination, texture.id);
+        let (layout, size) = (copy_layout(&c.layout), extent(c.size));
+        let bytes = staged_rows(&layout, &size, texture.format.block_dimensions().1, c.data.len());
+        if let Err(refusal) = self.make_way(&device, c.data, bytes) {
+            self.out_of_memory(&device, WRITE_TEXTURE, "", &refusal);
+            return self.skip(c.data);
+        }
         let data = self.payloads.take(c.data)?;
-        let destination = copy_texture(&c.destination, texture);
-        let result = device.global.queue_write_texture(
-            device.queue,
-            &destination,
-            &data,
-            &copy_layout(&c.layout),
-            &extent(c.size),
-        );
+        let result = device.global.queue_write_texture(device.queue, &destination, &data, &layout, &size);
         self.payloads.give_back(data);
-        device.check("GPUQueue.writeTexture", result);
-        Ok::<(), Violation>(())
+        match result {
+            Ok(()) => self.completions.submits.hold(&device.core, bytes),
+            Err(error) => device.report(WRITE_TEXTURE, "", &error),
+        }
+        Ok(())
+    }
+
+    /// Waits until a write, for which wgpu holds `bytes`, has room beside the data that is on its way to the GPU.
+    fn make_way(&self, device: &Device, data: Payload<'_>, bytes: u64) -> Result<(), Refusal> {
+        match self.payloads.refusal(data) {
+            Some(refusal) => Err(refusal),
+            None => self.wait_for_flight(device, bytes),
+        }
     }
 }
 
 fn write(device: &Device, result: Result<(), QueueWriteError>) {
-    device.check("GPUQueue.writeBuffer", result);
+    device.check(WRITE_BUFFER, result);
 }

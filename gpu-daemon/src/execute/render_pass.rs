@@ -32,8 +32,12 @@ impl Session {
         let encoder = self.command_encoders.get(c.encoder)?;
         let (encoder, device) = (encoder.id, Rc::clone(&encoder.device));
         self.render_passes.vacant(c.pass)?;
-        let colors = c
-            .color_attachments
+        let refused = self.attachment_to_be_refused(&c.color_attachments)?;
+        let colors = match &refused {
+            Some(_) => std::slice::from_ref(&refused),
+            None => c.color_attachments.as_slice(),
+        };
+        let colors = colors
             .iter()
             .map(|attachment| attachment.as_ref().map(|attachment| self.color_attachment(attachment)).transpose())
             .collect::<Result<Vec<_>, _>>()?;
@@ -50,6 +54,27 @@ impl Session {
         let begun = device.global.command_encoder_begin_render_pass(encoder, &descriptor);
         let raw = Box::new(device.created("GPUCommandEncoder.beginRenderPass", c.label, begun));
         self.render_passes.insert(c.pass, Recorder { raw, device })
+    }
+
+    /// wgpu asks the formats of all color attachments for their size, and resolve targets for their layer, before it
+    /// looks whether they have one, and panics. A pass with such an attachment is begun with that one alone, as a color
+    /// attachment without a slice: wgpu then gets to the checks that refuse it.
+    fn attachment_to_be_refused(
+        &self,
+        attachments: &[Option<ColorAttachment>],
+    ) -> Result<Option<ColorAttachment>, Violation> {
+        for attachment in attachments.iter().flatten() {
+            let plain = ColorAttachment { depth_slice: None, resolve_target: None, ..*attachment };
+            if !self.texture_views.get(attachment.view)?.colored {
+                return Ok(Some(plain));
+            }
+            if let Some(view) = attachment.resolve_target
+                && !self.texture_views.get(view)?.flat
+            {
+                return Ok(Some(ColorAttachment { view, ..plain }));
+            }
+        }
+        Ok(None)
     }
 
     fn color_attachment(&self, a: &ColorAttachment) -> Result<RenderPassColorAttachment, Violation> {

@@ -1,6 +1,6 @@
 //! What concerns a whole session: labels and drops of any object, bulk data, statistics.
 
-use std::{any::Any, rc::Rc};
+use std::{any::Any, rc::Rc, sync::atomic::Ordering};
 
 use airlock_protocol::{
     Event,
@@ -103,7 +103,8 @@ impl Session {
     }
 
     pub(super) fn report_stats(&mut self, c: ReportStats) -> Outcome {
-        let report = Report { busy_ns: self.busy_ns(), ..self.report };
+        let commands = self.vitals.commands.load(Ordering::Relaxed);
+        let report = Report { busy_ns: self.busy_ns(), commands, ..self.report };
         self.completions.events.send(&Event::Report { request: c.request, report });
         Ok(())
     }

@@ -12,25 +12,62 @@ use wgpu_types::ShaderRuntimeChecks;
 
 use crate::{
     convert,
+    device::Device,
     objects::{Object, ShaderModule},
+    quotas::Refusal,
     session::Session,
     violation::{Outcome, Violation},
+    vitals::Phase,
 };
+
+use super::shader_bounds;
 
 impl Session {
     pub(super) fn create_shader_module(&mut self, c: CreateShaderModule<'_>) -> Outcome {
+        const CALL: &str = "GPUDevice.createShaderModule";
         if c.code.len() > MAX_SHADER_SOURCE {
             return Err(Violation::Shader { found: c.code.len() });
         }
         let device = Rc::clone(self.devices.get(c.device)?);
-        self.shader_modules.vacant(c.module)?;
+        self.shader_modules.free(c.module)?;
+        if let Some(refusal) = self.shader_modules.refusal() {
+            self.out_of_memory(&device, CALL, c.label, &refusal);
+            return self.void_module(device, &c, &refusal);
+        }
+        if let Some(refusal) = self.refuse_source(c.code) {
+            self.refused();
+            device.invalid(CALL, c.label, &refusal.to_string());
+            return self.void_module(device, &c, &refusal);
+        }
         // All checks: bounds, endless loops, division. They are what keeps a guest's shader inside its own memory.
         let descriptor =
             ShaderModuleDescriptor { label: convert::label(c.label), runtime_checks: ShaderRuntimeChecks::checked() };
         let source = ShaderModuleSource::Wgsl(Cow::Borrowed(c.code));
-        let (id, error) = device.global.device_create_shader_module(device.id, &descriptor, source, None);
+        let (id, error) = self
+            .vitals
+            .during(Phase::Compile, || device.global.device_create_shader_module(device.id, &descriptor, source, None));
         let messages = error.as_ref().map(|error| messages(error, c.code)).unwrap_or_default();
-        device.created("GPUDevice.createShaderModule", c.label, (id, error));
+        device.created(CALL, c.label, (id, error));
+        self.shader_modules.insert(c.module, ShaderModule { object: Object { id, device }, messages })
+    }
+
+    fn refuse_source(&self, code: &str) -> Option<Refusal> {
+        let (bytes, most) = (code.len() as u64, self.quotas.max_shader_source);
+        if bytes > most.0 {
+            Some(Refusal::Shader { bytes, most })
+        } else {
+            shader_bounds::excess(code).map(Refusal::Source)
+        }
+    }
+
+    /// An invalid module in place of one that is refused.
+    fn void_module(&mut self, device: Rc<Device>, c: &CreateShaderModule<'_>, refusal: &Refusal) -> Outcome {
+        let descriptor =
+            ShaderModuleDescriptor { label: convert::label(c.label), runtime_checks: ShaderRuntimeChecks::checked() };
+        // No source: wgpu refuses it, and that is not told.
+        let source = ShaderModuleSource::Wgsl(Cow::Borrowed("?"));
+        let (id, _) = device.global.device_create_shader_module(device.id, &descriptor, source, None);
+        let messages = vec![message(&refusal.to_string(), c.code, None)];
         self.shader_modules.insert(c.module, ShaderModule { object: Object { id, device }, messages })
     }
 

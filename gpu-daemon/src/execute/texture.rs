@@ -14,16 +14,19 @@ use crate::{
             texture_format, texture_usage, view_dimension,
         },
     },
-    objects::Object,
+    device::Device,
+    objects::{Object, Texture, TextureView},
+    quotas::{Charge, Refusal, texture_bytes},
     session::Session,
     violation::{Outcome, check_list},
 };
 
 impl Session {
     pub(super) fn create_texture(&mut self, c: CreateTexture<'_>) -> Outcome {
+        const CALL: &str = "GPUDevice.createTexture";
         check_list(&c.view_formats)?;
         let device = Rc::clone(self.devices.get(c.device)?);
-        self.textures.vacant(c.texture)?;
+        self.textures.free(c.texture)?;
         let descriptor = TextureDescriptor {
             label: convert::label(c.label),
             size: extent(c.size),
@@ -34,14 +37,37 @@ impl Session {
             usage: texture_usage(c.usage),
             view_formats: c.view_formats.iter().copied().map(texture_format).collect(),
         };
-        let made = device.global.device_create_texture(device.id, &descriptor, None);
-        let id = device.created("GPUDevice.createTexture", c.label, made);
-        self.textures.insert(c.texture, Object { id, device })
+        let (charge, id) = match self.charge_texture(&device, &descriptor) {
+            Ok(charge) => {
+                let made = device.global.device_create_texture(device.id, &descriptor, None);
+                let charge = charge.filter(|_| made.1.is_none());
+                (charge, device.created(CALL, c.label, made))
+            }
+            Err(refusal) => {
+                self.out_of_memory(&device, CALL, c.label, &refusal);
+                (None, device.global.create_texture_error(device.id, None, &descriptor))
+            }
+        };
+        let (format, flat) = (descriptor.format, descriptor.dimension == wgt::TextureDimension::D2);
+        self.textures.insert(c.texture, Texture { object: Object { id, device }, charge, format, flat })
+    }
+
+    fn charge_texture(
+        &mut self,
+        device: &Device,
+        descriptor: &TextureDescriptor<'_>,
+    ) -> Result<Option<Charge>, Refusal> {
+        if let Some(refusal) = self.textures.refusal() {
+            return Err(refusal);
+        }
+        let bytes = texture_bytes(descriptor, &device.global.device_limits(device.id));
+        bytes.map(|bytes| self.reserve(bytes, true)).transpose()
     }
 
     /// wgpu resolves absent fields as WebGPU does: `texture` of wgpu's `create_texture_view`.
     pub(super) fn create_texture_view(&mut self, c: CreateTextureView<'_>) -> Outcome {
         let texture = self.textures.get(c.texture)?;
+        let (format, flat) = (texture.format, texture.flat);
         let (texture, device) = (texture.id, Rc::clone(&texture.device));
         self.texture_views.vacant(c.view)?;
         let descriptor = TextureViewDescriptor {
@@ -60,18 +86,25 @@ impl Session {
         };
         let made = device.global.texture_create_view(texture, &descriptor, None);
         let id = device.created("GPUTexture.createView", c.label, made);
-        self.texture_views.insert(c.view, Object { id, device })
+        let colored = descriptor.format.unwrap_or(format).target_pixel_byte_cost().is_some();
+        let flat = descriptor.dimension.map_or(flat, |dimension| {
+            matches!(dimension, wgt::TextureViewDimension::D2 | wgt::TextureViewDimension::D2Array)
+        });
+        self.texture_views.insert(c.view, TextureView { object: Object { id, device }, colored, flat })
     }
 
     pub(super) fn destroy_texture(&mut self, c: DestroyTexture) -> Outcome {
-        let texture = self.textures.get(c.texture)?;
+        let texture = self.textures.get_mut(c.texture)?;
         texture.device.global.texture_destroy(texture.id);
+        texture.charge = None;
         Ok(())
     }
 
     pub(super) fn create_sampler(&mut self, c: CreateSampler<'_>) -> Outcome {
+        const CALL: &str = "GPUDevice.createSampler";
         let device = Rc::clone(self.devices.get(c.device)?);
-        self.samplers.vacant(c.sampler)?;
+        self.samplers.free(c.sampler)?;
+        let refusal = self.samplers.refusal();
         // wgpu compares the clamps, which lets NaN through to the driver. It refuses a negative one.
         let finite = c.lod_min_clamp.is_finite() && c.lod_max_clamp.is_finite();
         let descriptor = SamplerDescriptor {
@@ -83,11 +116,18 @@ impl Session {
             lod_min_clamp: if finite { c.lod_min_clamp } else { -1.0 },
             lod_max_clamp: c.lod_max_clamp,
             compare: c.compare.map(compare_function),
-            anisotropy_clamp: c.max_anisotropy,
+            // wgpu refuses none.
+            anisotropy_clamp: if refusal.is_some() { 0 } else { c.max_anisotropy },
             border_color: None,
         };
         let made = device.global.device_create_sampler(device.id, &descriptor, None);
-        let id = device.created("GPUDevice.createSampler", c.label, made);
+        let id = match refusal {
+            None => device.created(CALL, c.label, made),
+            Some(refusal) => {
+                self.out_of_memory(&device, CALL, c.label, &refusal);
+                made.0
+            }
+        };
         self.samplers.insert(c.sampler, Object { id, device })
     }
 }

@@ -1,16 +1,153 @@
 //! Linux.
+#![allow(unsafe_code)]
 
-use std::os::unix::net::UnixStream;
+use std::{
+    ffi::c_int,
+    fmt, fs, io,
+    mem::MaybeUninit,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    path::Path,
+    process::Child,
+};
 
-use super::Peer;
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    fs::inotify,
+    io::Errno,
+    process::{PidfdFlags, pidfd_open},
+};
 
-/// Asks the kernel who connected: `SO_PEERCRED`.
-pub fn peer(connection: &UnixStream) -> Peer {
-    match rustix::net::sockopt::socket_peercred(connection) {
-        Ok(credentials) => Peer {
-            pid: u32::try_from(credentials.pid.as_raw_nonzero().get()).ok(),
-            uid: Some(credentials.uid.as_raw()),
-        },
-        Err(_) => Peer::default(),
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+
+/// The most supplementary groups that a process may have: the kernel's `NGROUPS_MAX`.
+const MAX_GROUPS: usize = 65_536;
+/// As many as nearly all processes have.
+const USUAL_GROUPS: usize = 64;
+
+/// Who is at the other end of a Unix connection: what the process was when it connected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its process; 0 where it lives in a namespace that cannot be seen from here.
+    pub pid: u32,
+    /// Its effective user.
+    pub uid: u32,
+    /// Its effective group.
+    pub gid: u32,
+    /// Its supplementary groups.
+    pub groups: Vec<u32>,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} of user {}", self.pid, self.uid)
+    }
+}
+
+/// Asks the kernel who connected: `SO_PEERCRED` and `SO_PEERGROUPS`.
+///
+/// The groups are those of the process and not those that the user database lists: a process in a container or started
+/// by a service manager may have more or fewer. rustix has the first option only, and its type for a process id has no
+/// zero, which the kernel gives for a process in a foreign namespace.
+pub fn peer(connection: &UnixStream) -> io::Result<Peer> {
+    let mut credentials = [0; 3];
+    socket_option(connection.as_fd(), libc::SO_PEERCRED, &mut credentials)?;
+    // The kernel's `struct ucred`.
+    let [pid, uid, gid] = credentials;
+    let mut groups = vec![0; USUAL_GROUPS];
+    let count = match socket_option(connection.as_fd(), libc::SO_PEERGROUPS, &mut groups) {
+        Err(error) if error.raw_os_error() == Some(libc::ERANGE) => {
+            groups.resize(MAX_GROUPS, 0);
+            socket_option(connection.as_fd(), libc::SO_PEERGROUPS, &mut groups)?
+        }
+        count => count?,
+    };
+    groups.truncate(count);
+    Ok(Peer { pid, uid, gid, groups })
+}
+
+/// Reads a socket option that is an array of 32-bit numbers; gives how many there are.
+fn socket_option(socket: BorrowedFd<'_>, option: c_int, numbers: &mut [u32]) -> io::Result<usize> {
+    let mut bytes = libc::socklen_t::try_from(size_of_val(numbers)).map_err(io::Error::other)?;
+    // SAFETY: the kernel writes at most `bytes` bytes, which is exactly how long `numbers` is, and any bytes are valid
+    // numbers; it writes their count to `bytes`. Both live, unshared, until the call returns, and `socket` is open.
+    let result = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, numbers.as_mut_ptr().cast(), &raw mut bytes)
+    };
+    if result == 0 { Ok(bytes as usize / size_of::<u32>()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Has this process's descriptors above the standard ones closed in what it starts, whoever opened them: one that was
+/// inherited may be open to all.
+pub fn close_on_exec() -> io::Result<()> {
+    let (first, last) = (libc::STDERR_FILENO + 1, libc::c_uint::MAX);
+    // SAFETY: with this flag the call marks descriptors and closes none, so whoever owns one still does.
+    match unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Has the kernel kill this process when the thread that started it ends, which `serve` does only with the whole process.
+/// Says false when that has already happened.
+pub fn end_with_parent(parent: u32) -> io::Result<bool> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    Ok(u32::try_from(Pid::as_raw(getppid())) == Ok(parent))
+}
+/// Looks at a worker's folder from before the worker starts.
+#[derive(Debug)]
+pub struct FolderWatch(OwnedFd);
+
+impl FolderWatch {
+    /// Starts to look. There is none where the system has no more of them.
+    pub fn new(folder: &Path) -> Option<Self> {
+        let changes = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).ok()?;
+        inotify::add_watch(&changes, folder, inotify::WatchFlags::DELETE).ok()?;
+        Some(Self(changes))
+    }
+
+    /// Waits until a worker has removed what it made in the folder, because its client is connected, or until it has
+    /// ended. `false` when neither can be said.
+    pub fn wait(&self, folder: &Path, child: &Child) -> bool {
+        self.look(folder, child)
+            .inspect_err(|error| tracing::warn!("cannot watch {}: {error}", folder.display()))
+            .is_ok()
+    }
+
+    fn look(&self, folder: &Path, child: &Child) -> rustix::io::Result<()> {
+        let process = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+        loop {
+            let mut events = [PollFd::new(&process, PollFlags::IN), PollFd::new(&self.0, PollFlags::IN)];
+            rustix::io::retry_on_intr(|| poll(&mut events, None))?;
+            let ended = !events[0].revents().is_empty();
+            if self.emptied(folder)? || ended {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether a worker has removed what it made in the folder, as far as can be said now.
+    pub fn emptied(&self, folder: &Path) -> rustix::io::Result<bool> {
+        let mut space = [MaybeUninit::uninit(); 1024];
+        let mut reader = inotify::Reader::new(&self.0, &mut space);
+        let mut removed = false;
+        loop {
+            match reader.next() {
+                Ok(_) => removed = true,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        // Something was removed, and nothing is left.
+        Ok(removed && fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none()))
+    }
+}
+
+impl AsFd for FolderWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }

@@ -12,3 +12,5 @@ pub use other::*;
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+pub use linux::*;

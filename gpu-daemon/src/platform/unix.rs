@@ -1,7 +1,16 @@
 //! Unix systems.
 #![allow(unsafe_code)]
 
-use std::{ffi::c_int, fmt, os::unix::net::UnixStream};
+use std::{
+    ffi::c_int,
+    fs::{self, Permissions},
+    io,
+    os::{
+        fd::{FromRawFd, OwnedFd, RawFd},
+        unix::fs::PermissionsExt,
+    },
+    path::Path,
+};
 
 // SAFETY: this is POSIX's `_exit`, whose signature this is. It may be called at any time and does not return.
 unsafe extern "C" {
@@ -14,40 +23,64 @@ pub fn quit(code: u8) -> ! {
     _exit(c_int::from(code))
 }
 
-/// Who is at the other end of a Unix connection.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Peer {
-    /// Its process, where the kernel says so.
-    pub pid: Option<u32>,
-    /// Its user, where the kernel says so.
-    pub uid: Option<u32>,
+/// Has this process end with the one that started it. Only Linux can; elsewhere a worker ends with its client.
+#[cfg(not(target_os = "linux"))]
+pub fn end_with_parent(_: u32) -> std::io::Result<bool> {
+    Ok(true)
 }
 
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.pid, self.uid) {
-            (Some(pid), Some(uid)) => write!(f, "process {pid} of user {uid}"),
-            (None, Some(uid)) => write!(f, "user {uid}"),
-            (Some(pid), None) => write!(f, "process {pid}"),
-            (None, None) => f.write_str("an unknown process"),
+/// True when standard input is a connection to somebody who holds it.
+pub fn stdin_is_connection() -> bool {
+    use rustix::net::{SocketType, sockopt::socket_type};
+    socket_type(std::io::stdin()) == Ok(SocketType::STREAM)
+}
+
+/// Sends what is written to standard output from now on to standard error: drivers print, and the connection is not
+/// theirs.
+pub fn leave_stdout() -> io::Result<()> {
+    Ok(rustix::stdio::dup2_stdout(io::stderr())?)
+}
+
+/// Folders cannot be looked at here.
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug)]
+pub struct FolderWatch;
+
+#[cfg(not(target_os = "linux"))]
+impl FolderWatch {
+    /// There is none.
+    pub fn new(_: &std::path::Path) -> Option<Self> {
+        None
+    }
+
+    /// Nothing can be said.
+    pub fn wait(&self, _: &std::path::Path, _: &std::process::Child) -> bool {
+        false
+    }
+}
+
+/// A descriptor that the parent has given and named on the command line; `None` when there is none of this number.
+pub fn inherited(number: RawFd) -> Option<OwnedFd> {
+    if number <= 2 {
+        return None;
+    }
+    // SAFETY: called once per number, before this process opens anything: whatever has the number was there when it
+    // started, so nothing else in it owns the descriptor. A number that is free is found out by the call below, and the
+    // value is forgotten instead of closed then.
+    let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
+    match rustix::io::fcntl_getfd(&descriptor) {
+        Ok(_) => Some(descriptor),
+        Err(_) => {
+            std::mem::forget(descriptor);
+            None
         }
     }
 }
 
-/// Asks the kernel who connected.
-pub fn peer(connection: &UnixStream) -> Peer {
-    #[cfg(target_os = "linux")]
-    return super::linux::peer(connection);
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = connection;
-        Peer::default()
+/// Lets other users connect to a socket: its folder can be passed and not listed, so that its name must be known.
+pub fn open_to_others(socket: &Path) -> io::Result<()> {
+    if let Some(folder) = socket.parent() {
+        fs::set_permissions(folder, Permissions::from_mode(0o711))?;
     }
-}
-
-/// True when standard input is the null device, which nobody holds open for anyone.
-pub fn stdin_is_null() -> bool {
-    let stat = |result: rustix::io::Result<rustix::fs::Stat>| result.map(|stat| (stat.st_mode, stat.st_rdev)).ok();
-    let null = stat(rustix::fs::stat("/dev/null"));
-    null.is_some() && stat(rustix::fs::fstat(std::io::stdin())) == null
+    fs::set_permissions(socket, Permissions::from_mode(0o666))
 }

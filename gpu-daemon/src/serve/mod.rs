@@ -2,21 +2,188 @@
 //!
 //! It reads nothing from a client. A connection becomes the worker's standard input and output: the worker's hello line
 //! goes out on it, and its end, when the client goes, is the end of the worker's input. All that the client says is said
-//! to the worker.
+//! to the worker. What `serve` goes by is the kernel's word on who connected ([`admission`]), how a worker's process
+//! ended ([`sessions`]), and numbers that workers write and that are believed within reason only ([`counters`]).
+//!
+//! Threads: the first accepts, starts workers and stops; each session has one ([`sessions`]); the metrics have one, and
+//! one for each of a few scrapes at a time ([`http`]).
 
-#[cfg(unix)]
-mod unix;
-#[cfg(unix)]
-pub use unix::run;
+mod admission;
+mod counters;
+mod crashes;
+mod http;
+mod launch;
+mod listener;
+mod metrics;
+mod options;
+mod output;
+mod sessions;
+mod signals;
+mod throttle;
+
+pub use options::ServeArguments;
+
+use std::{
+    io,
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
+use sd_notify::NotifyState;
+use thiserror::Error;
+
+use crate::{logs::LogFormat, platform};
+use {
+    http::Endpoint,
+    launch::Launch,
+    listener::{Access, Listening},
+    sessions::Sessions,
+    signals::Signals,
+};
+
+/// How long to wait after an accept that failed, for example because there are no more descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long workers that were killed are waited for, so that their ends are counted and logged.
+const KILL_PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is looked whether the last session has ended.
+const STOP_PAUSE: Duration = Duration::from_millis(10);
 
 /// Why `serve` cannot start.
-#[cfg(not(unix))]
-#[derive(Debug, thiserror::Error)]
-#[error("serve is not available on this platform")]
-pub struct ServeError;
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// There is no socket.
+    #[error("--socket PATH is needed: nobody hands a socket over")]
+    NoSocket,
+    /// What is handed over cannot be used.
+    #[error("cannot use the socket that was handed over: {0}")]
+    Handed(String),
+    /// Another daemon answers on the socket.
+    #[error("{} is already served by another process", .0.display())]
+    Served(PathBuf),
+    /// Something else is in the socket's place.
+    #[error("{} exists and is not a socket", .0.display())]
+    NotASocket(PathBuf),
+    /// The socket cannot be made.
+    #[error("cannot serve on {}: {cause}", path.display())]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The metrics' address cannot be used.
+    #[error("cannot serve metrics on {address}: {cause}")]
+    Metrics {
+        /// Where.
+        address: String,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The metrics do not fit together.
+    #[error(transparent)]
+    Registry(#[from] prometheus::Error),
+    /// Signals or threads cannot be had.
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+}
 
-/// There are no Unix sockets here.
-#[cfg(not(unix))]
-pub fn run(_socket: &std::path::Path, _max_sessions: usize) -> Result<std::process::ExitCode, ServeError> {
-    Err(ServeError)
+/// Serves until a SIGTERM or SIGINT ends the process.
+pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
+    platform::close_on_exec()?;
+    let access = Access { mode: arguments.socket_mode, group: arguments.socket_group };
+    // The sockets come before the first thread, see `Listening::make`.
+    let listening = match (Listening::handed_over()?, &arguments.socket) {
+        (Some(listening), _) => listening,
+        (None, Some(path)) => Listening::make(path, access)?,
+        (None, None) => return Err(ServeError::NoSocket),
+    };
+    let endpoint = match arguments.metrics.as_ref().map(|address| Endpoint::bind(address, access)).transpose() {
+        Ok(endpoint) => endpoint,
+        Err(error) => {
+            listening.close();
+            return Err(error);
+        }
+    };
+    let mut signals = Signals::new()?;
+    let sessions = Arc::new(Sessions::new(Launch::new(&arguments.worker)?, &arguments)?);
+    let mut metrics_file = None;
+    announce(&listening, arguments.log_format);
+    if let Some(endpoint) = endpoint {
+        let (file, place) = endpoint.place();
+        metrics_file = file;
+        endpoint.serve(Arc::clone(&sessions))?;
+        tracing::info!(address = place, "metrics");
+    }
+    accept(&listening, &mut signals, &sessions)?;
+    tracing::info!(sessions = sessions.open(), drain = arguments.drain.as_secs_f64(), "stopping");
+    listening.close();
+    tell_manager(NotifyState::Stopping);
+    stop(&mut signals, &sessions, arguments.drain);
+    if let Some(file) = metrics_file {
+        let _ = std::fs::remove_file(file);
+    }
+    crate::launch::remove_folders();
+    // Threads of sessions whose workers are stuck in the kernel are left behind.
+    platform::quit(0)
+}
+
+/// Says that clients may come.
+fn announce(listening: &Listening, format: LogFormat) {
+    let place =
+        listening.file.as_ref().map_or("the socket that was handed over".to_owned(), |file| file.display().to_string());
+    match format {
+        LogFormat::Text => eprintln!("gpu-daemon: serving on {place}"),
+        LogFormat::Json => tracing::info!(socket = place, "serving"),
+    }
+    tell_manager(NotifyState::Ready);
+}
+
+fn tell_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!("cannot tell the service manager: {error}");
+    }
+}
+
+/// Accepts clients until a signal comes.
+///
+/// Workers are started by this thread only: the kernel ends them with the thread that started them, and this one ends
+/// with the process ([`platform::end_with_parent`]).
+fn accept(listening: &Listening, signals: &mut Signals, sessions: &Arc<Sessions>) -> io::Result<()> {
+    // A client may be gone again by the time it is accepted.
+    listening.socket.set_nonblocking(true)?;
+    while !signals.take() {
+        let mut ready = [PollFd::new(&listening.socket, PollFlags::IN), PollFd::new(&*signals, PollFlags::IN)];
+        match poll(&mut ready, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match listening.socket.accept() {
+            Ok((connection, _)) => sessions.start(connection),
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            Err(error) => {
+                tracing::error!("cannot accept a client: {error}");
+                thread::sleep(ACCEPT_PAUSE);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the sessions to end, then ends them. A second signal ends them at once.
+fn stop(signals: &mut Signals, sessions: &Sessions, drain: Duration) {
+    let wait = |deadline: Instant, signals: &mut Signals| {
+        while sessions.open() > 0 && Instant::now() < deadline && !signals.take() {
+            thread::sleep(STOP_PAUSE);
+        }
+    };
+    wait(Instant::now() + drain, signals);
+    sessions.kill();
+    wait(Instant::now() + KILL_PATIENCE, signals);
 }

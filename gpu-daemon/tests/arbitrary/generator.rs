@@ -11,19 +11,43 @@ use serde::de::{
     value::{Error, U32Deserializer},
 };
 
-/// xorshift64*: enough for this, and the same on every machine.
-pub struct Random(pub u64);
+/// The bytes of a fuzzer's input, if there are any, and then xorshift64*: enough for this, and the same on every machine.
+pub struct Random {
+    state: u64,
+    input: std::vec::IntoIter<u8>,
+}
 
 impl Random {
+    pub fn new(state: u64) -> Self {
+        Self { state, input: Vec::new().into_iter() }
+    }
+
+    /// What follows the input depends on the input.
+    #[allow(dead_code, reason = "not every test has inputs")]
+    pub fn of(input: &[u8]) -> Self {
+        let hash = |hash: u64, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        let owned = Vec::from(input);
+        Self { state: input.iter().fold(0xcbf2_9ce4_8422_2325, hash) | 1, input: owned.into_iter() }
+    }
+
     pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+        if self.input.len() > 0 {
+            return self.input.by_ref().take(8).fold(0, |number, byte| number << 8 | u64::from(byte));
+        }
+        self.state ^= self.state >> 12;
+        self.state ^= self.state << 25;
+        self.state ^= self.state >> 27;
+        self.state.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
     pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() >> 16) as usize % bound.max(1)
+        // One byte of the input is enough for all but long lists.
+        let number = match self.input.next() {
+            Some(byte) if bound <= 256 => u64::from(byte),
+            Some(byte) => u64::from(byte) << 8 | u64::from(self.input.next().unwrap_or(0)),
+            None => self.next() >> 16,
+        };
+        number as usize % bound.max(1)
     }
 
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
@@ -80,7 +104,7 @@ const SOURCES: &[&str] = &[
 ];
 
 /// Words of 1: indirect calls read them, and larger counts would only keep the GPU busy for hours.
-static DATA: [u8; 4096] = {
+pub static DATA: [u8; 4096] = {
     let mut data = [0; 4096];
     let mut at = 0;
     while at < data.len() {

@@ -4,16 +4,12 @@
 //! and prints its commands, `AIRLOCK_SEEDS` runs that many.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod generator;
 mod valid;
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command as Process, Stdio},
-    sync::mpsc::{Receiver, channel},
-    thread,
-    time::Duration,
-};
+use std::time::Duration;
 
 use airlock_protocol::{
     Command, Event,
@@ -29,12 +25,10 @@ use airlock_protocol::{
         render_pass::{EndRenderPass, ExecuteBundles, RenderPassSetPipeline},
         session::DropObject,
     },
-    handshake::Hello,
     ids::{
         AdapterId, CommandBufferId, CommandEncoderId, ComputePassId, Object, RenderBundleEncoderId, RenderBundleId,
         RenderPassId, RequestId,
     },
-    transport::{self, BatchSender},
 };
 use generator::{Generator, Live, Random};
 use serde::Deserialize;
@@ -55,28 +49,13 @@ const LEFT_OUT: &[&str] = &[
 ];
 
 struct Worker {
-    process: Child,
-    batches: BatchSender,
-    events: Receiver<Vec<u8>>,
+    worker: common::Worker,
     writer: BatchWriter,
 }
 
 impl Worker {
     fn start(selector: AdapterSelector<'_>) -> Self {
-        let mut process = Process::new(env!("CARGO_BIN_EXE_gpu-daemon"))
-            .arg("worker")
-            .env("XDG_RUNTIME_DIR", std::env::temp_dir())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let channels = transport::connect(Hello::check(&line).unwrap()).unwrap();
-        let (sender, events) = channel();
-        let receiver = channels.events;
-        thread::spawn(move || while receiver.recv().is_ok_and(|event| sender.send(event).is_ok()) {});
-        let mut worker = Self { process, batches: channels.commands, events, writer: BatchWriter::default() };
+        let mut worker = Self { worker: common::Worker::start(&[]), writer: BatchWriter::default() };
         let (request, adapter) = (RequestId(u64::MAX), AdapterId(0));
         let force_fallback_adapter = false;
         worker
@@ -95,10 +74,10 @@ impl Worker {
     fn settle(&mut self) -> Result<(), String> {
         let barrier = RequestId(u64::MAX - 1);
         self.push(PopErrorScope { request: barrier, device: DEVICE }.into());
-        let _ = self.writer.finish(|bytes| self.batches.send(bytes));
+        let _ = self.writer.finish(|bytes| self.worker.batches.send(bytes));
         loop {
-            let Ok(event) = self.events.recv_timeout(Duration::from_secs(120)) else {
-                return Err(format!("no answer; exit: {:?}", self.process.try_wait()));
+            let Ok(event) = self.worker.events.recv_timeout(Duration::from_secs(120)) else {
+                return Err(format!("no answer; exit: {:?}", self.worker.process.try_wait()));
             };
             match decode_event(&event).unwrap() {
                 Event::ScopePopped { request, .. } if request == barrier => return Ok(()),
@@ -108,13 +87,6 @@ impl Worker {
                 _ => {}
             }
         }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -248,7 +220,7 @@ impl Run {
 }
 
 fn run(seed: u64, selector: AdapterSelector<'_>, print: bool) -> Result<(), String> {
-    let random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let random = Random::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut run = Run { random, live: Live::default(), worker: Worker::start(selector), sent: 0, print };
     let result = run.execute();
     result.map_err(|reason| format!("seed {seed}, about command {}: {reason}", run.sent))

@@ -7,6 +7,7 @@ mod system;
 #[path = "doctor/other.rs"]
 mod system;
 
+mod jail;
 mod report;
 mod text;
 
@@ -72,7 +73,9 @@ async fn examine(option: &DaemonOption) -> Report {
         findings.push(Finding { problem: error.clone(), remedy: daemon.remedy(), necessary: true });
     }
     findings.extend(system::graphics(adapters.as_deref()));
+    let jail = option.daemon().ok().as_ref().and_then(jail::examine);
     Report {
+        jail,
         ready: findings.iter().all(|finding| !finding.necessary),
         versions: Versions::default(),
         daemon,

@@ -1,4 +1,8 @@
 //! wasmtime, configured for guests of `airlock run`.
+//!
+//! Compiling and running are two steps with two engines. What compiles has threads (the compiler's, the cache's), which
+//! would stay outside of what this process confines itself to; so it is taken down whole, and only its result, machine code
+//! in memory, goes on.
 
 use wasmtime::{Cache, Config, Engine, component::Component};
 
@@ -6,6 +10,35 @@ use super::{
     component::ComponentFile,
     error::{CliError, root_cause},
 };
+
+/// A component as machine code of this process's own making.
+#[derive(Debug)]
+pub struct Compiled(Vec<u8>);
+
+impl Compiled {
+    /// Compiles a component. With `cache`, it may be taken from wasmtime's own cache folder, and is kept there.
+    pub fn new(file: &ComponentFile, cache: bool) -> Result<Self, CliError> {
+        // A pool of its own, which ends with this function, in place of the one that rayon keeps for the whole process. Its
+        // threads start with the first compilation, so that a component from the cache does without.
+        let compile = || {
+            let component = Component::new(&engine(cache)?, &file.bytes)
+                .map_err(|error| CliError::Invalid { file: file.file.clone(), cause: root_cause(&error) })?;
+            component.serialize().map_err(|error| CliError::Engine { cause: root_cause(&error) })
+        };
+        let pool = rayon::ThreadPoolBuilder::new().build();
+        let pool = pool.map_err(|error| CliError::Engine { cause: error.to_string() })?;
+        pool.install(compile).map(Self)
+    }
+
+    /// The component, for an engine of [`engine`]'s.
+    pub fn load(self, engine: &Engine) -> Result<Component, CliError> {
+        // SAFETY: the bytes must come from `serialize` unchanged. `new` is the only maker of this value, its field is
+        // private, and nothing changes it.
+        #[allow(unsafe_code)]
+        let component = unsafe { Component::deserialize(engine, &self.0) };
+        component.map_err(|error| CliError::Engine { cause: root_cause(&error) })
+    }
+}
 
 /// An engine. With `cache`, compiled components are kept in wasmtime's own cache folder.
 pub fn engine(cache: bool) -> Result<Engine, CliError> {
@@ -22,10 +55,4 @@ pub fn engine(cache: bool) -> Result<Engine, CliError> {
         }
     }
     Engine::new(&config).map_err(|error| CliError::Engine { cause: root_cause(&error) })
-}
-
-/// Compiles a component, or takes it from the cache.
-pub fn compile(engine: &Engine, file: &ComponentFile) -> Result<Component, CliError> {
-    Component::new(engine, &file.bytes)
-        .map_err(|error| CliError::Invalid { file: file.file.clone(), cause: root_cause(&error) })
 }

@@ -142,6 +142,14 @@ pub enum CliError {
         /// What the system says.
         cause: String,
     },
+    /// Strict mode, and a layer does not hold.
+    #[error("this process cannot be confined: {layer}: {why} (--jail=best-effort goes on without it)")]
+    Unconfined {
+        /// The layer.
+        layer: &'static str,
+        /// Why it does not hold.
+        why: String,
+    },
     /// wasmtime cannot be set up.
     #[error("cannot set up wasmtime: {cause}")]
     Engine {

@@ -3,7 +3,6 @@
 
 use airlock::{AdapterChoice, Daemon, WasiWebGpuCtx};
 use airlock_protocol::commands::adapter::{AdapterInfo, Capabilities};
-use airlock_traces::cli::daemon::DaemonOption;
 use tokio::task::JoinHandle;
 
 use super::{error::CliError, print::PrintCommands, record::Recordings};
@@ -41,10 +40,9 @@ pub fn context(daemon: Option<Daemon>, choice: Option<&str>, watch: &Watch) -> W
 
 impl StartingGpu {
     /// Starts a worker and asks for its adapters, in the background.
-    pub fn start(daemon: DaemonOption, choice: Option<String>, watch: Watch) -> Self {
+    pub fn start(daemon: Daemon, choice: Option<String>, watch: Watch) -> Self {
         let text = choice.clone();
         let task = tokio::spawn(async move {
-            let daemon = daemon.daemon()?;
             let mut ctx = context(Some(daemon.clone()), text.as_deref(), &watch);
             // Starting a process and waiting for its first line blocks.
             let connection = tokio::task::spawn_blocking(move || daemon.connect()).await;

@@ -2,13 +2,15 @@
 //!
 //! - `component` tells what a file is before anything is started for it,
 //! - `engine` compiles it, `guest` links and runs it,
-//! - `gpu` starts the worker meanwhile and checks the choice of an adapter,
+//! - `confine` gives up what the run does not need,
+//! - `gpu` starts the worker and checks the choice of an adapter,
 //! - `record` makes the recordings of a run,
 //! - `error` has every message for a person's mistake.
 //!
 //! `replay`, `verify` and `trace` are in the `airlock-traces` crate, beside what they use.
 
 mod component;
+mod confine;
 mod doctor;
 mod engine;
 mod error;
@@ -83,18 +85,18 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log::start();
-    let outcome = runtime().and_then(|runtime| {
-        let outcome = match arguments.command {
-            Command::Run(arguments) => runtime.block_on(run::run(arguments)),
-            Command::Doctor(arguments) => runtime.block_on(doctor::doctor(arguments)),
-            Command::Replay(arguments) => tool(replay::run(arguments)),
-            Command::Verify(arguments) => tool(verify::run(arguments)),
-            Command::Trace(command) => tool(trace::run(command)),
-        };
-        // A thread that waits for a daemon which says nothing, or for input, must not delay the end.
-        runtime.shutdown_background();
-        outcome
-    });
+    let outcome = match arguments.command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Doctor(arguments) => runtime().and_then(|runtime| {
+            let outcome = runtime.block_on(doctor::doctor(arguments));
+            // A thread that waits for a daemon which says nothing must not delay the end.
+            runtime.shutdown_background();
+            outcome
+        }),
+        Command::Replay(arguments) => tool(replay::run(arguments)),
+        Command::Verify(arguments) => tool(verify::run(arguments)),
+        Command::Trace(command) => tool(trace::run(command)),
+    };
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -109,8 +111,7 @@ fn tool(outcome: Result<u8, ToolError>) -> Result<u8, CliError> {
     outcome.map_err(CliError::Tool)
 }
 
-/// The guest runs on the main thread; one more looks after the GPU while the component is compiled, and after timers
-/// and sockets later.
+/// The guest runs on the main thread; one more looks after timers and sockets.
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

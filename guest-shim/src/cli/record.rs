@@ -1,6 +1,10 @@
 //! `--record` and `--flight-recorder`: the recordings of a run.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    fs::{self, OpenOptions},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use airlock::{
     WasiWebGpuCtxBuilder,
@@ -15,7 +19,7 @@ use airlock_traces::{
 };
 use clap::{Args, ValueEnum};
 
-use super::{WEBGPU_VERSION, component::ComponentFile};
+use super::{WEBGPU_VERSION, component::ComponentFile, confine::Reach};
 
 /// What is recorded, and how.
 #[derive(Debug, Args)]
@@ -59,6 +63,20 @@ enum Sync {
 pub struct Recordings(Vec<Arc<Recorder>>);
 
 impl RecordOptions {
+    /// What the recordings write, so that it stays in reach of this process: files and folders that are made now, if they can
+    /// be. What cannot is told when the recording begins.
+    pub fn reach(&self, mut reach: Reach) -> Reach {
+        if let Some(file) = &self.record {
+            let _ = OpenOptions::new().create(true).append(true).open(file);
+            reach.files.push(file.clone());
+        }
+        if let Some(folder) = &self.flight_recorder {
+            let _ = fs::create_dir_all(folder);
+            reach.folders.push(folder.clone());
+        }
+        reach
+    }
+
     /// Begins the recordings that were asked for.
     pub fn start(&self, file: &ComponentFile) -> Recordings {
         let mut recorders = Vec::new();

@@ -1,16 +1,23 @@
 //! `airlock run`: one guest, from its file to its exit code.
 
-use std::{env, ffi::OsString, io::Write as _, path::Path, time::Instant};
+use std::{
+    env,
+    ffi::OsString,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
-use airlock::{Stats, WasiWebGpuCtx, nanoseconds};
+use airlock::{Daemon, Stats, WasiWebGpuCtx, nanoseconds};
 use airlock_traces::cli::daemon::DaemonOption;
 use clap::{Args, ValueEnum};
-use wasmtime::{Store, component::ResourceTable};
+use wasmtime::{Engine, Store, component::ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx};
 
 use super::{
     component::ComponentFile,
-    engine,
+    confine::{Reach, confine},
+    engine::{self, Compiled},
     error::{CliError, plain},
     gpu::{self, StartingGpu, Watch},
     guest::{Guest, State},
@@ -83,25 +90,43 @@ enum StatsFormat {
 }
 
 /// Runs a guest; gives its exit code.
-pub async fn run(arguments: Arguments) -> Result<u8, CliError> {
+///
+/// What needs the whole machine comes first, on this thread alone. Then the process confines itself, and with it all
+/// threads that are started from there on: the runtime's, the recorders', the guest's.
+pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     let file = ComponentFile::read(arguments.file())?;
     let wasi = wasi(&arguments)?;
-    let watch = Watch { print_commands: arguments.print_commands, recordings: arguments.record.start(&file) };
-    let starting = file
-        .imports_webgpu()
-        .then(|| StartingGpu::start(arguments.daemon.clone(), arguments.adapter.clone(), watch.clone()));
-
-    let engine = engine::engine(!arguments.no_cache)?;
-    let component = engine::compile(&engine, &file)?;
+    let daemon = if file.imports_webgpu() { Some(arguments.daemon.daemon()?.brokered()?) } else { None };
+    let engine = engine::engine(false)?;
+    let component = Compiled::new(&file, !arguments.no_cache)?.load(&engine)?;
     let guest = Guest::link(&engine, &component, &file)?;
+
+    let reach = Reach { folders: folders(&arguments), files: Vec::new() };
+    confine(arguments.daemon.jail(), &arguments.record.reach(reach))?;
+
+    let runtime = super::runtime()?;
+    let watch = Watch { print_commands: arguments.print_commands, recordings: arguments.record.start(&file) };
     // Compiled code does not need it any more, and a guest may run for long.
     drop(file);
-    let gpu = match starting {
-        Some(starting) => starting.ready().await?,
+    let code = runtime.block_on(run_guest(&arguments, &engine, &guest, wasi, daemon, watch));
+    // A thread that waits for a daemon which says nothing, or for input, must not delay the end.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run_guest(
+    arguments: &Arguments,
+    engine: &Engine,
+    guest: &Guest,
+    wasi: WasiCtx,
+    daemon: Option<Daemon>,
+    watch: Watch,
+) -> Result<u8, CliError> {
+    let gpu = match daemon {
+        Some(daemon) => StartingGpu::start(daemon, arguments.adapter.clone(), watch.clone()).ready().await?,
         None => gpu::context(None, None, &watch),
     };
-
-    let mut store = Store::new(&engine, State { wasi, gpu, table: ResourceTable::new() });
+    let mut store = Store::new(engine, State { wasi, gpu, table: ResourceTable::new() });
     let start = Instant::now();
     let code = guest.run(&mut store).await;
     let guest_ns = nanoseconds(start.elapsed());
@@ -113,6 +138,16 @@ pub async fn run(arguments: Arguments) -> Result<u8, CliError> {
     drop(store);
     watch.recordings.finish();
     Ok(code)
+}
+
+/// The folders of `--dir` on this machine.
+fn folders(arguments: &Arguments) -> Vec<PathBuf> {
+    arguments.dir.iter().map(|folder| PathBuf::from(host_and_guest(folder).0)).collect()
+}
+
+/// The two names of a folder of `--dir`.
+fn host_and_guest(folder: &str) -> (&str, &str) {
+    folder.split_once("::").unwrap_or((folder, folder))
 }
 
 /// What a guest may reach beside the GPU.
@@ -135,7 +170,7 @@ fn wasi(arguments: &Arguments) -> Result<WasiCtx, CliError> {
         };
     }
     for folder in &arguments.dir {
-        let (host, guest) = folder.split_once("::").unwrap_or((folder, folder));
+        let (host, guest) = host_and_guest(folder);
         give_folder(&mut wasi, Path::new(host), guest)
             .map_err(|cause| CliError::Folder { folder: folder.clone(), cause })?;
     }

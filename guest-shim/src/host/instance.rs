@@ -50,7 +50,7 @@ impl<T: Send> webgpu::HostGpuWithStore<T> for WasiWebGpu {
             called!(view, "gpu.request-adapter");
             match view.ctx.live_session() {
                 Some(_) => None,
-                None => Some(view.ctx.daemon()),
+                None => Some(view.ctx.connecting()),
             }
         });
         // A level that is none gives no adapter (WebGPU, "feature level string").
@@ -59,12 +59,20 @@ impl<T: Send> webgpu::HostGpuWithStore<T> for WasiWebGpu {
         {
             return Ok(None);
         }
-        if let Some(daemon) = start {
-            match connect(daemon).await {
-                Ok(connection) => accessor.with(|mut access| access.get().ctx.adopt_unless_live(connection)),
-                Err(error) => {
-                    tracing::error!("{error}");
-                    return Ok(None);
+        if let Some(connecting) = start {
+            // One at a time: of a thousand requests after a loss, the first starts a worker and the others use it.
+            let _turn = connecting.lock().await;
+            let daemon = accessor.with(|mut access| {
+                let view = access.get();
+                view.ctx.live_session().is_none().then(|| view.ctx.daemon())
+            });
+            if let Some(daemon) = daemon {
+                match connect(daemon).await {
+                    Ok(connection) => accessor.with(|mut access| access.get().ctx.adopt_unless_live(connection)),
+                    Err(error) => {
+                        tracing::error!("{error}");
+                        return Ok(None);
+                    }
                 }
             }
         }

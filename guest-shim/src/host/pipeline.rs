@@ -188,9 +188,11 @@ impl WasiWebGpuCtxView<'_> {
         else {
             return Ok((shadow::RenderPipeline { base: Self::inert(device, label) }, None));
         };
+        // Of all buffers together: a list of long lists would not fit a batch.
+        let mut room = MAX_PIPELINE_LIST;
         let vertex_buffers: Vec<_> = short(vertex.buffers.unwrap_or_default())
             .into_iter()
-            .map(|layout| layout.map(vertex_buffer_layout))
+            .map(|layout| layout.map(|layout| vertex_buffer_layout(layout, &mut room)))
             .collect();
         let targets: Vec<_> = targets.iter().map(|target| target.as_ref().map(color_target)).collect();
         let fragment_stage = fragment_stage.flatten();
@@ -295,11 +297,15 @@ fn short<T>(mut list: Vec<T>) -> Vec<T> {
     list
 }
 
-fn vertex_buffer_layout(layout: GpuVertexBufferLayout) -> VertexBufferLayout {
+/// A layout with as many of its attributes as there is room for.
+fn vertex_buffer_layout(mut layout: GpuVertexBufferLayout, room: &mut usize) -> VertexBufferLayout {
+    layout.attributes.truncate(*room);
+    *room = room.saturating_sub(layout.attributes.len());
     VertexBufferLayout {
         array_stride: layout.array_stride,
         step_mode: layout.step_mode.map_or(VertexStepMode::Vertex, ToWire::to_wire),
-        attributes: short(layout.attributes)
+        attributes: layout
+            .attributes
             .into_iter()
             .map(|attribute| VertexAttribute {
                 format: attribute.format.to_wire(),

@@ -5,7 +5,12 @@ use std::{
     sync::{Arc, Mutex, atomic::Ordering, mpsc},
 };
 
-use airlock_protocol::{Event, codec, connect::Lifeline, ids::RequestId, transport::EventReceiver};
+use airlock_protocol::{
+    Event, codec,
+    connect::Lifeline,
+    ids::RequestId,
+    transport::{EventReceiver, ReceiveError},
+};
 
 use super::{EventTap, Lost, News, Pending, Reply, Shared, lock};
 
@@ -37,7 +42,15 @@ impl Receiver {
     /// Receives events to the end of the session; gives the reason of the end.
     fn receive(&mut self) -> String {
         let mut reason = None;
-        while let Ok(bytes) = self.events.recv() {
+        loop {
+            let bytes = match self.events.recv() {
+                Ok(bytes) => bytes,
+                Err(ReceiveError::Gone(_)) => break,
+                Err(error) => {
+                    reason.get_or_insert_with(|| format!("the GPU daemon broke the connection ({error})"));
+                    break;
+                }
+            };
             match codec::decode_event(&bytes) {
                 Ok(event) => {
                     for tap in &mut self.taps {

@@ -16,8 +16,10 @@ pub struct RequestDevice<'a> {
     /// The device's label.
     pub label: &'a str,
     /// Features that the device must have.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub required_features: Vec<FeatureName>,
     /// Limits that the device must have at least; the others are WebGPU's defaults.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub required_limits: Vec<(LimitName, u64)>,
 }
 
@@ -243,6 +245,7 @@ pub struct Capabilities {
     /// Who it is.
     pub info: AdapterInfo,
     /// Its features.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub features: Vec<FeatureName>,
     /// Its limits.
     pub limits: Limits,

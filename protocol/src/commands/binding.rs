@@ -17,6 +17,7 @@ pub struct CreateBindGroupLayout<'a> {
     /// Its label.
     pub label: &'a str,
     /// Its bindings.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub entries: Vec<BindGroupLayoutEntry>,
 }
 
@@ -80,6 +81,7 @@ pub struct CreatePipelineLayout<'a> {
     /// Its label.
     pub label: &'a str,
     /// One layout per group; absent for an empty group.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub bind_group_layouts: Vec<Option<BindGroupLayoutId>>,
     /// Bytes of immediate data.
     pub immediate_size: u32,
@@ -97,6 +99,7 @@ pub struct CreateBindGroup<'a> {
     /// What it must fit.
     pub layout: BindGroupLayoutId,
     /// What is bound.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub entries: Vec<BindGroupEntry>,
 }
 

@@ -39,6 +39,7 @@ pub struct ComputePassSetBindGroup {
     /// The group; absent to unset.
     pub bind_group: Option<BindGroupId>,
     /// One offset in bytes per dynamic binding.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub dynamic_offsets: Vec<u32>,
 }
 

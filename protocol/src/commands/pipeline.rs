@@ -45,6 +45,7 @@ pub struct CreateRenderPipeline<'a> {
     #[serde(borrow)]
     pub vertex: ProgrammableStage<'a>,
     /// One layout per vertex buffer slot; absent for an unused slot.
+    #[serde(deserialize_with = "crate::list::of_pipeline")]
     pub vertex_buffers: Vec<Option<VertexBufferLayout>>,
     /// How vertices make primitives.
     pub primitive: PrimitiveState,
@@ -85,6 +86,7 @@ pub struct ProgrammableStage<'a> {
     pub entry_point: Option<&'a str>,
     /// Values of `override` declarations, by name or number.
     #[serde(borrow)]
+    #[serde(deserialize_with = "crate::list::of_pipeline")]
     pub constants: Vec<(&'a str, f64)>,
 }
 
@@ -95,6 +97,7 @@ pub struct FragmentState<'a> {
     #[serde(borrow)]
     pub stage: ProgrammableStage<'a>,
     /// One state per color attachment; absent for an unused one.
+    #[serde(deserialize_with = "crate::list::of_pipeline")]
     pub targets: Vec<Option<ColorTargetState>>,
 }
 
@@ -128,6 +131,7 @@ pub struct VertexBufferLayout {
     /// Advance per vertex or per instance.
     pub step_mode: VertexStepMode,
     /// What is in an element.
+    #[serde(deserialize_with = "crate::list::of_pipeline")]
     pub attributes: Vec<VertexAttribute>,
 }
 

@@ -14,6 +14,7 @@ pub struct Submit {
     /// The queue's device.
     pub device: DeviceId,
     /// What is executed, in order. Each can be submitted once.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub command_buffers: Vec<CommandBufferId>,
 }
 

@@ -17,6 +17,7 @@ pub struct CreateRenderBundleEncoder<'a> {
     /// Its label.
     pub label: &'a str,
     /// Formats of the color attachments; absent for an unused slot.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub color_formats: Vec<Option<TextureFormat>>,
     /// Format of the depth-stencil attachment.
     pub depth_stencil_format: Option<TextureFormat>,
@@ -131,6 +132,7 @@ pub struct BundleSetBindGroup {
     /// The group; absent to unset.
     pub bind_group: Option<BindGroupId>,
     /// One offset in bytes per dynamic binding.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub dynamic_offsets: Vec<u32>,
 }
 

@@ -20,6 +20,7 @@ pub struct BeginRenderPass<'a> {
     /// Its label.
     pub label: &'a str,
     /// What fragments are written to; absent for an unused slot.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub color_attachments: Vec<Option<ColorAttachment>>,
     /// What depth and stencil tests use.
     pub depth_stencil_attachment: Option<DepthStencilAttachment>,
@@ -183,6 +184,7 @@ pub struct RenderPassSetBindGroup {
     /// The group; absent to unset.
     pub bind_group: Option<BindGroupId>,
     /// One offset in bytes per dynamic binding.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub dynamic_offsets: Vec<u32>,
 }
 
@@ -271,6 +273,7 @@ pub struct ExecuteBundles {
     /// The pass.
     pub pass: RenderPassId,
     /// The bundles, in order.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub bundles: Vec<RenderBundleId>,
 }
 

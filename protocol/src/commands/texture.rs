@@ -29,6 +29,7 @@ pub struct CreateTexture<'a> {
     /// How it may be used.
     pub usage: TextureUsage,
     /// Other formats that its views may have.
+    #[serde(deserialize_with = "crate::list::bounded")]
     pub view_formats: Vec<TextureFormat>,
 }
 

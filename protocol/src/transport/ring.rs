@@ -5,13 +5,10 @@
 //! credit by saying how far it has read; what lies beyond is the writer's.
 //!
 //! The peer can write to the memory at any moment. No slice of it is ever made: bytes are copied out, then used.
-#![allow(unsafe_code)]
 
-use std::ptr;
-
-use ipc_channel::ipc::IpcSharedMemory;
 use thiserror::Error;
 
+use super::memory::{ReadMemory, WriteMemory};
 use crate::limits::{MAX_PIECE, RING_SIZE};
 
 const SIZE: u64 = RING_SIZE as u64;
@@ -31,13 +28,13 @@ pub struct RingError {
 /// The client's end.
 #[derive(Debug)]
 pub struct RingWriter {
-    memory: IpcSharedMemory,
+    memory: WriteMemory,
     head: u64,
     consumed: u64,
 }
 
 impl RingWriter {
-    pub(super) fn new(memory: IpcSharedMemory) -> Self {
+    pub(super) fn new(memory: WriteMemory) -> Self {
         Self { memory, head: 0, consumed: 0 }
     }
 
@@ -52,18 +49,14 @@ impl RingWriter {
     pub fn write(&mut self, piece: &[u8]) -> Option<u64> {
         let len = u64::try_from(piece.len()).ok().filter(|&len| len <= u64::from(MAX_PIECE))?;
         let start = place(self.head, len);
-        if start + len - self.consumed > SIZE {
+        let end = start.checked_add(len)?;
+        if end.checked_sub(self.consumed)? > SIZE {
             return None;
         }
-        let offset = usize::try_from(start % SIZE).ok()?;
-        // SAFETY: `deref_mut` gives the whole mapping, and its contract of one writer holds, because the daemon only
-        // reads and this value is neither cloned nor sent again. `place` keeps `offset + len` within RING_SIZE, which
-        // is the mapping's length, and `piece` is the caller's own memory, so the two cannot overlap.
-        unsafe {
-            let base = self.memory.deref_mut().as_mut_ptr();
-            ptr::copy_nonoverlapping(piece.as_ptr(), base.add(offset), piece.len());
+        if !self.memory.write(usize::try_from(start % SIZE).ok()?, piece) {
+            return None;
         }
-        self.head = start + len;
+        self.head = end;
         Some(start)
     }
 }
@@ -71,12 +64,12 @@ impl RingWriter {
 /// The daemon's end.
 #[derive(Debug)]
 pub struct RingReader {
-    memory: IpcSharedMemory,
+    memory: ReadMemory,
     consumed: u64,
 }
 
 impl RingReader {
-    pub(super) fn new(memory: IpcSharedMemory) -> Self {
+    pub(super) fn new(memory: ReadMemory) -> Self {
         Self { memory, consumed: 0 }
     }
 
@@ -87,30 +80,78 @@ impl RingReader {
 
     /// Copies a piece to `to`, which has its length. Pieces are read in the order in which they were written.
     pub fn read(&mut self, start: u64, to: &mut [u8]) -> Result<(), RingError> {
-        let offset = self.check(start, to.len())?;
-        // SAFETY: `check` has found `offset + to.len()` to lie within the mapping, whose length was compared with
-        // RING_SIZE when the session began. The peer may write meanwhile: the copy then holds torn bytes, which are
-        // data of the peer's either way. `to` is our own memory.
-        unsafe {
-            let base = self.memory.as_ptr();
-            ptr::copy_nonoverlapping(base.add(offset), to.as_mut_ptr(), to.len());
-        }
-        self.consumed = start + to.len() as u64;
-        Ok(())
-    }
-
-    fn check(&self, start: u64, len: usize) -> Result<usize, RingError> {
-        let error = RingError { start, len: u32::try_from(len).unwrap_or(u32::MAX), consumed: self.consumed };
-        let len = u64::try_from(len).map_err(|_| error)?;
+        let error = RingError { start, len: u32::try_from(to.len()).unwrap_or(u32::MAX), consumed: self.consumed };
+        let len = u64::try_from(to.len()).map_err(|_| error)?;
         if len > u64::from(MAX_PIECE) || start != place(self.consumed, len) {
             return Err(error);
         }
-        usize::try_from(start % SIZE).map_err(|_| error)
+        let end = start.checked_add(len).ok_or(error)?;
+        let offset = usize::try_from(start % SIZE).map_err(|_| error)?;
+        if !self.memory.read(offset, to) {
+            return Err(error);
+        }
+        self.consumed = end;
+        Ok(())
     }
 }
 
-/// Where a piece of `len` bytes starts when `head` bytes precede it: there, or at the ring's next round.
+/// Where a piece of `len` bytes starts when `head` bytes precede it: there, or at the ring's next round. Positions end at
+/// the last of 64 bits, where no piece fits any more.
 pub fn place(head: u64, len: u64) -> u64 {
     let offset = head % SIZE;
-    if offset + len > SIZE { head + (SIZE - offset) } else { head }
+    if offset.saturating_add(len) > SIZE { head.saturating_add(SIZE - offset) } else { head }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+
+    fn ends() -> (RingWriter, RingReader) {
+        let (memory, file) = WriteMemory::create().unwrap();
+        (RingWriter::new(memory), RingReader::new(ReadMemory::open(file).unwrap()))
+    }
+
+    #[test]
+    fn pieces_cross_in_order_around_the_ring() {
+        let (mut writer, mut reader) = ends();
+        let mut sent = Vec::new();
+        for number in 0..20_u8 {
+            let piece = vec![number; MAX_PIECE as usize - usize::from(number)];
+            let start = loop {
+                match writer.write(&piece) {
+                    Some(start) => break start,
+                    None => {
+                        let (start, piece): (u64, Vec<u8>) = sent.remove(0);
+                        let mut to = vec![0xff; piece.len()];
+                        reader.read(start, &mut to).unwrap();
+                        assert!(to == piece);
+                        writer.credit(reader.consumed());
+                    }
+                }
+            };
+            sent.push((start, piece));
+        }
+        let mut byte = [0];
+        assert!(reader.read(reader.consumed() + 1, &mut byte).is_err(), "a piece is passed over");
+        assert!(reader.read(0, &mut byte).is_err(), "a piece is read twice");
+    }
+
+    #[test]
+    fn positions_do_not_overflow() {
+        let (mut writer, mut reader) = ends();
+        let mut piece = vec![0; MAX_PIECE as usize];
+        for head in [u64::MAX, u64::MAX - 1, u64::MAX - u64::from(MAX_PIECE) / 2] {
+            (writer.head, writer.consumed, reader.consumed) = (head, head, head);
+            assert_eq!(writer.write(&piece), None);
+            for start in [head, place(head, piece.len() as u64), 0, u64::MAX] {
+                assert!(reader.read(start, &mut piece).is_err(), "{start}");
+            }
+        }
+        // A daemon that credits what it cannot have read.
+        (writer.head, writer.consumed) = (8, 0);
+        writer.credit(u64::MAX);
+        assert_eq!(writer.consumed, 0);
+        assert!(place(u64::MAX, u64::MAX) == u64::MAX && place(1, u64::MAX) == SIZE);
+    }
 }

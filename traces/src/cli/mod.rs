@@ -7,13 +7,13 @@ pub mod diff;
 pub mod dump;
 pub mod extract;
 pub mod info;
+pub mod jail;
 pub mod minimize;
 pub mod recover;
 pub mod redact;
 pub mod replay;
 mod replay_probes;
 mod replay_text;
-pub mod size;
 pub mod terminal;
 pub mod trace;
 pub mod trim;
@@ -25,6 +25,8 @@ use std::{
     path::Path,
     sync::Arc,
 };
+
+pub use airlock_protocol::size;
 
 use airlock_protocol::connect::ConnectError;
 use serde::Serialize;

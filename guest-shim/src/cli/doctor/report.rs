@@ -9,6 +9,7 @@ use airlock_protocol::{
 };
 use serde::Serialize;
 
+use super::jail::JailReport;
 use crate::cli::{WASMTIME_VERSION, WEBGPU_VERSION, error::CliError};
 
 /// Everything.
@@ -22,6 +23,8 @@ pub struct Report {
     pub daemon: DaemonReport,
     /// What the worker found; absent when there is no worker to ask.
     pub adapters: Option<Vec<AdapterReport>>,
+    /// Which layers of a worker's jail hold; absent when there is no program to ask.
+    pub jail: Option<JailReport>,
     /// What the operating system offers.
     pub system: System,
     /// What is missing or could be better.

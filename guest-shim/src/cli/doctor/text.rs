@@ -25,6 +25,7 @@ pub fn render(report: &Report, paint: Paint, verbose: bool) -> String {
     text.versions(report);
     text.daemon(report);
     text.adapters(report.adapters.as_deref(), verbose);
+    text.jail(report);
     text.system(report);
     text.verdict(report);
     // Names of adapters and messages of the daemon are not ours; colours are.
@@ -142,10 +143,24 @@ impl Text {
         self.line(line.trim_end());
     }
 
+    fn jail(&mut self, report: &Report) {
+        let Some(jail) = &report.jail else { return };
+        self.heading("Jail of a worker", "  each layer was tried by doing what it forbids");
+        for layer in &jail.layers {
+            let mark = if layer.holds { Mark::Good } else { Mark::Bad };
+            let why = self.paint.dim(&harmless(layer.why.as_deref().unwrap_or_default()));
+            self.marked(mark, format!("{:<30}{why}", harmless(&layer.layer)).trim_end());
+        }
+        if !jail.drivers.is_empty() {
+            let drivers: Vec<_> = jail.drivers.iter().map(|name| harmless(name).into_owned()).collect();
+            self.line(&format!("      system calls are narrowed to drivers of: {}", drivers.join(", ")));
+        }
+        self.line("");
+    }
+
     fn system(&mut self, report: &Report) {
         if !report.system.jail.is_empty() {
-            let note = "  what a jail for the worker can be made from; the worker does not use it yet";
-            self.heading(&report.system.name, note);
+            self.heading(&report.system.name, "  what jails are made from");
             for facility in &report.system.jail {
                 self.facility(facility);
             }
@@ -220,6 +235,7 @@ mod tests {
             versions: Versions::default(),
             daemon: DaemonReport { path: Some("gpu-daemon".to_owned()), is_socket: false, error: None },
             adapters: Some(vec![AdapterReport::new((0, &adapter))]),
+            jail: None,
             system: System { name: "Linux".to_owned(), jail: Vec::new() },
             findings: Vec::new(),
         }

@@ -1,0 +1,49 @@
+//! Privileges: none to be had, and none left.
+
+use rustix::{
+    process::chroot,
+    thread::{
+        CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
+        no_new_privs, remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
+    },
+};
+
+use super::linux::{Held, because, forbidden};
+
+/// No program that this process could start would have more privileges than it.
+pub fn no_new_privileges() -> Held {
+    set_no_new_privs(true).map_err(|error| because("prctl", error))?;
+    match no_new_privs() {
+        // There is nothing that it forbids and that could be tried without a program that has more privileges.
+        Ok(true) => Ok(()),
+        Ok(false) => Err("the bit is not set".to_owned()),
+        Err(error) => Err(because("prctl", error)),
+    }
+}
+
+/// Drops all capabilities, and those that could be had again.
+pub fn drop_all() -> Held {
+    for capability in CapabilitySet::all().iter() {
+        // Fails where it is not there to be removed, or may not be; what counts is looked at below.
+        let _ = remove_capability_from_bounding_set(capability);
+    }
+    let _ = clear_ambient_capability_set();
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, none).map_err(|error| because("capset", error))?;
+    if let Some(left) = CapabilitySet::all().iter().find(|&one| capability_is_in_bounding_set(one) == Ok(true))
+        // A process that never had a privilege cannot narrow the set, and with no_new_privs nothing comes out of it.
+        && no_new_privs() != Ok(true)
+    {
+        return Err(format!("{left:?} is left"));
+    }
+    match capabilities(None) {
+        Ok(left) if left.effective.is_empty() && left.permitted.is_empty() => {}
+        Ok(left) => return Err(format!("{:?} is left", left.permitted)),
+        Err(error) => return Err(because("capget", error)),
+    }
+    forbidden("change its root folder", chroot("/"))
+}

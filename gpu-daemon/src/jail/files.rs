@@ -1,0 +1,184 @@
+//! Landlock: the files that a driver reads, and no others; nothing is written, made or executed anywhere.
+//!
+//! The rules name folders of the system, not files of one distribution's: a driver's version is part of the names of its
+//! files. None of them holds anything of a user's.
+
+use std::{
+    env, fs, io,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetError, Scope, path_beneath_rules,
+};
+use rustix::{
+    io::Errno,
+    process::{getppid, test_kill_process},
+};
+
+use super::linux::{Held, because, forbidden};
+
+/// Libraries, and what the driver loader and the drivers read to find and to configure each other.
+const READ: &[&str] = &[
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/libexec",
+    "/usr/local/lib",
+    "/usr/share/vulkan",
+    "/usr/local/share/vulkan",
+    "/usr/share/drirc.d",
+    "/usr/share/glvnd",
+    "/usr/share/libdrm",
+    "/usr/share/nvidia",
+    "/usr/share/egl",
+    "/etc/vulkan",
+    "/etc/xdg/vulkan",
+    "/etc/drirc",
+    "/etc/glvnd",
+    "/etc/nvidia",
+    "/etc/egl",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    // Systems without /usr/lib.
+    "/nix/store",
+    "/gnu/store",
+    "/run/opengl-driver",
+    "/run/current-system/profile/lib",
+    // The process itself, and what the kernel says of processors, memory and GPUs.
+    "/proc/self",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/modules",
+    "/proc/devices",
+    "/proc/driver/nvidia",
+    "/proc/driver/nvidia-uvm",
+    "/proc/sys/vm/overcommit_memory",
+    "/sys/devices",
+    "/sys/dev/char",
+    "/sys/class/drm",
+    "/sys/bus/pci/devices",
+    "/sys/module/nvidia",
+    "/sys/fs/cgroup",
+];
+
+/// Variables that name files or folders which the loaders read instead or before. Colons separate them.
+const VARIABLES: &[&str] = &[
+    "LD_LIBRARY_PATH",
+    "VK_DRIVER_FILES",
+    "VK_ADD_DRIVER_FILES",
+    "VK_ICD_FILENAMES",
+    "LIBGL_DRIVERS_PATH",
+    "GBM_BACKENDS_PATH",
+    "__EGL_VENDOR_LIBRARY_DIRS",
+    "__EGL_VENDOR_LIBRARY_FILENAMES",
+];
+
+/// GPUs: DRM's render nodes, and not its primary ones, which also set displays up; NVIDIA's nodes have numbers in their
+/// names and lie in /dev itself.
+const DEVICES: &[(&str, &str)] = &[("/dev/dri", "renderD"), ("/dev", "nvidia")];
+/// Where the drivers list them.
+const DEVICE_FOLDERS: &[&str] = &["/dev/dri"];
+
+/// Devices that are no hardware.
+const HARMLESS_DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"];
+
+/// The parts of Landlock that came with later kernels.
+#[derive(Debug)]
+pub struct Restricted {
+    pub files: Held,
+    pub tcp: Held,
+    pub scope: Held,
+}
+
+/// Puts the rules up for this thread and all that it makes later.
+pub fn restrict(folder: Option<&Path>) -> Restricted {
+    let abi = match apply(folder) {
+        Ok(LandlockStatus::Available { effective_abi, .. }) => effective_abi,
+        Ok(LandlockStatus::NotEnabled) => return nothing("it is not enabled in this kernel (lsm=landlock,...)"),
+        Ok(LandlockStatus::NotImplemented) => return nothing("this kernel has none (Linux 5.13 has it)"),
+        Err(error) => return nothing(&because("the rules cannot be made", error)),
+    };
+    let since = |first: ABI, what: &str, tried: fn() -> Held| {
+        if abi >= first { tried() } else { Err(format!("this kernel's Landlock has no rules for {what}")) }
+    };
+    Restricted {
+        files: files_are_out_of_reach(),
+        tcp: since(ABI::V4, "TCP", tcp_is_out_of_reach),
+        scope: since(ABI::V6, "signals", others_are_out_of_reach),
+    }
+}
+
+fn nothing(why: &str) -> Restricted {
+    let missing = || Err(why.to_owned());
+    Restricted { files: missing(), tcp: missing(), scope: missing() }
+}
+
+fn apply(folder: Option<&Path>) -> Result<LandlockStatus, RulesetError> {
+    let newest = ABI::V6;
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
+    let remove: BitFlags<AccessFs> = AccessFs::RemoveFile | AccessFs::RemoveDir | AccessFs::ReadDir;
+    let status = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(newest))?
+        .handle_access(AccessNet::from_all(newest))?
+        .scope(Scope::from_all(newest))?
+        .create()?
+        .add_rules(path_beneath_rules(READ, read))?
+        .add_rules(path_beneath_rules(named_by_variables(), read))?
+        .add_rules(path_beneath_rules(DEVICE_FOLDERS, AccessFs::ReadDir))?
+        .add_rules(path_beneath_rules(devices(), device | AccessFs::ReadDir))?
+        .add_rules(path_beneath_rules(HARMLESS_DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))?
+        .add_rules(path_beneath_rules(folder, remove))?
+        .restrict_self()?;
+    Ok(status.landlock)
+}
+
+fn named_by_variables() -> Vec<PathBuf> {
+    let values = VARIABLES.iter().filter_map(env::var_os);
+    values.flat_map(|value| env::split_paths(&value).collect::<Vec<_>>()).filter(|path| path.is_absolute()).collect()
+}
+
+fn devices() -> Vec<PathBuf> {
+    let starts = |path: &Path, start: &str| {
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(start))
+    };
+    let entries = |folder| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    DEVICES.iter().flat_map(|&(folder, start)| entries(folder).filter(move |path| starts(path, start))).collect()
+}
+
+fn files_are_out_of_reach() -> Held {
+    forbidden("read /etc/passwd", fs::File::open("/etc/passwd"))?;
+    forbidden("list the root folder", fs::read_dir("/"))?;
+    let made = env::temp_dir().join(format!("airlock-self-test-{}", std::process::id()));
+    let tried = fs::File::create(&made);
+    if tried.is_ok() {
+        let _ = fs::remove_file(&made);
+    }
+    forbidden("make a file", tried)
+}
+
+fn tcp_is_out_of_reach() -> Held {
+    match TcpListener::bind(SocketAddr::from(([0, 0, 0, 0], 0))) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        // A service manager's filter (RestrictAddressFamilies=) may leave no Internet sockets to try with: as good.
+        Err(error) if error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error()) => Ok(()),
+        Err(error) => Err(because("the self-test was refused a TCP port by something else", error)),
+        Ok(_) => Err("the self-test could listen on a TCP port".to_owned()),
+    }
+}
+
+fn others_are_out_of_reach() -> Held {
+    match getppid() {
+        Some(parent) => forbidden("signal its parent", test_kill_process(parent)),
+        // The parent lies outside of this process's view, and with it all others.
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,51 @@
+//! The order in which the layers go up on Linux, each tried before the next: behind a later one, a trial would prove
+//! nothing.
+
+use std::{collections::BTreeSet, io};
+
+use super::{Family, Layer, Plan, capabilities, descriptors, files, limits, namespaces, seccomp};
+
+/// Whether a layer holds, or why not.
+pub type Held = Result<(), String>;
+
+/// Puts all layers up and tries them.
+pub fn enter(plan: &Plan, mut layers: Vec<(Layer, Held)>) -> Vec<(Layer, Held)> {
+    layers.push((Layer::NoNewPrivileges, capabilities::no_new_privileges()));
+    layers.push((Layer::Capabilities, capabilities::drop_all()));
+    layers.push((Layer::Limits, limits::set()));
+    let files = files::restrict(plan.folder.as_deref());
+    layers.push((Layer::LandlockFiles, files.files));
+    layers.push((Layer::LandlockTcp, files.tcp));
+    layers.push((Layer::LandlockScope, files.scope));
+    layers.push((Layer::Seccomp, seccomp::start()));
+    layers
+}
+
+/// See [`super::prepare`].
+pub fn prepare(keep: &[i32]) -> Vec<(Layer, Held)> {
+    let descriptors = descriptors::close_all_but(keep);
+    let (user, network) = namespaces::leave();
+    vec![(Layer::Descriptors, descriptors), (Layer::UserNamespace, user), (Layer::NetworkNamespace, network)]
+}
+
+/// Narrows the seccomp filter of all threads.
+pub fn narrow(families: &BTreeSet<Family>, memory: u64) -> Held {
+    if families.iter().all(|&family| family == Family::MesaSoftware) {
+        limits::set_memory(memory)?;
+    }
+    seccomp::narrow(families)
+}
+
+/// An error of the system in its own words.
+pub fn because(what: &str, error: impl std::fmt::Display) -> String {
+    format!("{what}: {error}")
+}
+
+/// The outcome of trying what a layer forbids: it must be refused, and not fail for want of something else.
+pub fn forbidden<T, E: Into<io::Error>>(what: &str, tried: Result<T, E>) -> Held {
+    match tried.map_err(Into::into) {
+        Ok(_) => Err(format!("the self-test could {what}")),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(format!("the self-test could not try to {what}: {error}")),
+    }
+}

@@ -1,0 +1,231 @@
+//! The jail of a worker: what the process gives up before it reads the first byte of a client, and what it gives up when
+//! the drivers have started.
+//!
+//! A GPU driver is millions of lines that parse what a stranger wrote. The jail assumes that it is taken over one day, and
+//! asks what is in reach then: the files that drivers read, the GPU, and its own client. Each layer stands by itself, and
+//! each is tried when it is up, by doing what it forbids.
+//!
+//! | layer | what it takes away |
+//! |---|---|
+//! | `descriptors` | what the parent left open by mistake |
+//! | `no-new-privileges` | set-user-id programs and file capabilities |
+//! | `user-namespace` | privileges over anything outside, even for root |
+//! | `network-namespace` | every network interface |
+//! | `capabilities` | all of them, also of root within the namespace |
+//! | `limits` | core dumps (which would hold a client's data), and descriptors without number |
+//! | `landlock-files` | all files but those that drivers read, and all writing |
+//! | `landlock-tcp` | TCP |
+//! | `landlock-scope` | signals to others, and abstract sockets of others |
+//! | `seccomp` | system calls that neither a driver's start nor the worker needs; then those that only the start needed |
+//!
+//! Nearly all of it is up before the drivers start, which is earlier than it need be: layers other than seccomp bind the
+//! thread that asks for them and its later children, and drivers make threads while they start. What they read at their
+//! start is therefore readable ever after, and is nothing secret. seccomp binds all threads at once; its second, narrower
+//! filter goes up when the drivers run, by their families.
+
+#[cfg(target_os = "linux")]
+mod capabilities;
+#[cfg(target_os = "linux")]
+mod descriptors;
+#[cfg(target_os = "linux")]
+mod files;
+#[cfg(target_os = "linux")]
+mod limits;
+#[cfg(target_os = "linux")]
+mod namespaces;
+#[cfg(target_os = "linux")]
+mod seccomp;
+
+pub mod report;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as system;
+
+#[cfg(not(target_os = "linux"))]
+mod other;
+#[cfg(not(target_os = "linux"))]
+use other as system;
+
+use std::{collections::BTreeSet, fmt, path::PathBuf};
+
+use thiserror::Error;
+
+use crate::options::JailMode;
+
+/// One layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Layer {
+    Descriptors,
+    NoNewPrivileges,
+    UserNamespace,
+    NetworkNamespace,
+    Capabilities,
+    Limits,
+    LandlockFiles,
+    LandlockTcp,
+    LandlockScope,
+    Seccomp,
+}
+
+impl Layer {
+    /// All of them, in the order in which they go up.
+    pub const ALL: [Layer; 10] = [
+        Layer::Descriptors,
+        Layer::UserNamespace,
+        Layer::NetworkNamespace,
+        Layer::NoNewPrivileges,
+        Layer::Capabilities,
+        Layer::Limits,
+        Layer::LandlockFiles,
+        Layer::LandlockTcp,
+        Layer::LandlockScope,
+        Layer::Seccomp,
+    ];
+
+    /// The name in logs and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Layer::Descriptors => "descriptors",
+            Layer::NoNewPrivileges => "no-new-privileges",
+            Layer::UserNamespace => "user-namespace",
+            Layer::NetworkNamespace => "network-namespace",
+            Layer::Capabilities => "capabilities",
+            Layer::Limits => "limits",
+            Layer::LandlockFiles => "landlock-files",
+            Layer::LandlockTcp => "landlock-tcp",
+            Layer::LandlockScope => "landlock-scope",
+            Layer::Seccomp => "seccomp",
+        }
+    }
+}
+
+/// What a driver is made of, as far as its system calls differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// llvmpipe, and others that render on the CPU.
+    MesaSoftware,
+    /// Mesa's drivers of GPUs, and all that is not known better.
+    MesaHardware,
+    /// NVIDIA's own driver.
+    Nvidia,
+}
+
+impl Family {
+    /// The name of its filter's file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::MesaSoftware => "mesa-software",
+            Family::MesaHardware => "mesa-hardware",
+            Family::Nvidia => "nvidia",
+        }
+    }
+}
+
+/// Why a worker does not start, or does not go on.
+#[derive(Debug, Error)]
+pub enum JailError {
+    /// Strict mode, and a layer does not hold.
+    #[error("the jail lacks a layer: {layer}: {why} (--jail=best-effort goes on without it)")]
+    Missing {
+        /// The layer.
+        layer: &'static str,
+        /// Why it does not hold.
+        why: String,
+    },
+}
+
+/// What a jail needs to know of its worker.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// What [`prepare`] gave.
+    pub prepared: Prepared,
+    /// The folder with the socket on which the client is awaited. What is in it may be removed, and nothing else anywhere.
+    pub folder: Option<PathBuf>,
+    /// Bytes of memory for a driver whose GPU is the CPU.
+    pub memory: u64,
+}
+
+/// The layers that go up before a worker opens anything of its own.
+#[derive(Clone, Debug, Default)]
+pub struct Prepared(Vec<(Layer, Result<(), String>)>);
+
+/// Closes what the parent left open, but for the standard streams and these descriptors, which could not be told from the
+/// worker's own later; and enters the namespaces, so that the socket on which the client is awaited is listed nowhere else.
+pub fn prepare(mode: JailMode, keep: &[i32]) -> Prepared {
+    Prepared(if mode == JailMode::Off { Vec::new() } else { system::prepare(keep) })
+}
+
+/// The jail that this process is in.
+#[derive(Debug)]
+pub struct Jail {
+    mode: JailMode,
+    memory: u64,
+    layers: Vec<(Layer, Result<(), String>)>,
+    families: Option<BTreeSet<Family>>,
+}
+
+impl Jail {
+    /// Puts all layers up. The process must have no second thread yet.
+    pub fn enter(mode: JailMode, plan: &Plan) -> Result<Self, JailError> {
+        let layers = match mode {
+            JailMode::Off => Layer::ALL.map(|layer| (layer, Err("the jail is off".to_owned()))).to_vec(),
+            JailMode::Strict | JailMode::BestEffort => system::enter(plan, plan.prepared.0.clone()),
+        };
+        let jail = Self { mode, memory: plan.memory, layers, families: None };
+        jail.check()?;
+        Ok(jail)
+    }
+
+    /// Narrows the jail to what drivers of these families need while they run. Only the first time counts: a filter cannot be
+    /// widened.
+    pub fn drivers_started(&mut self, families: BTreeSet<Family>) -> Result<(), JailError> {
+        if self.mode == JailMode::Off || families.is_empty() || self.families.is_some() {
+            return Ok(());
+        }
+        let narrowed = system::narrow(&families, self.memory);
+        let names: Vec<_> = families.iter().map(|family| family.name()).collect();
+        tracing::debug!("the jail is narrowed to drivers of {}", names.join(", "));
+        self.families = Some(families);
+        for (layer, state) in &mut self.layers {
+            if *layer == Layer::Seccomp && state.is_ok() {
+                state.clone_from(&narrowed);
+            }
+        }
+        self.check()
+    }
+
+    /// Every layer: `Ok`, or why it does not hold.
+    pub fn layers(&self) -> &[(Layer, Result<(), String>)] {
+        &self.layers
+    }
+
+    /// The families that it was narrowed to.
+    pub fn families(&self) -> impl Iterator<Item = Family> + '_ {
+        self.families.iter().flatten().copied()
+    }
+
+    fn check(&self) -> Result<(), JailError> {
+        if self.mode == JailMode::Off {
+            return Ok(());
+        }
+        for (layer, state) in &self.layers {
+            match (state, self.mode) {
+                (Ok(()), _) => {}
+                (Err(why), JailMode::Strict) => {
+                    return Err(JailError::Missing { layer: layer.name(), why: why.clone() });
+                }
+                (Err(why), _) => tracing::warn!("the jail lacks {layer}: {why}"),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,20 @@
+//! Systems that are not Linux: there is no jail here yet, and strict mode refuses to start.
+
+use std::collections::BTreeSet;
+
+use super::{Family, Layer, Plan};
+
+/// Nothing goes up.
+pub fn enter(_: &Plan, _: Vec<(Layer, Result<(), String>)>) -> Vec<(Layer, Result<(), String>)> {
+    Layer::ALL.map(|layer| (layer, Err("only Linux has it".to_owned()))).to_vec()
+}
+
+/// Nothing goes up.
+pub fn prepare(_: &[i32]) -> Vec<(Layer, Result<(), String>)> {
+    Vec::new()
+}
+
+/// There is nothing to narrow.
+pub fn narrow(_: &BTreeSet<Family>, _: u64) -> Result<(), String> {
+    Err("only Linux has it".to_owned())
+}

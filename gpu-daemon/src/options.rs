@@ -1,0 +1,183 @@
+//! What an operator sets for a worker: how it is jailed, what its client may use, and how long anything may take.
+//!
+//! `serve` has the same options and hands them on to each worker.
+
+use std::{fmt::Display, time::Duration};
+
+use airlock_protocol::{limits::MAX_STAGED, size::Size};
+use clap::{Args, ValueEnum};
+
+/// The command line of `worker`.
+#[derive(Clone, Debug, Args)]
+pub struct WorkerArguments {
+    /// What the operator sets.
+    #[command(flatten)]
+    pub options: WorkerOptions,
+    /// An inherited descriptor that the counters are written to, for `serve`'s metrics.
+    #[arg(long, value_name = "N", hide = true)]
+    pub status_fd: Option<i32>,
+    /// The client is another user: its way in must be open to it.
+    #[arg(long, hide = true)]
+    pub foreign_client: bool,
+    /// The process that started it and without which it ends, where its client would outlive that.
+    #[arg(long, value_name = "PID", hide = true)]
+    pub server: Option<u32>,
+}
+
+/// What the operator sets.
+#[derive(Clone, Debug, Args)]
+pub struct WorkerOptions {
+    /// What to do when the kernel lacks a layer of the jail: refuse to start, go on without it, or use no jail at all
+    #[arg(long, value_name = "MODE", default_value_t = JailMode::BestEffort)]
+    pub jail: JailMode,
+    /// See [`Quotas`].
+    #[command(flatten)]
+    pub quotas: Quotas,
+    /// See [`Deadlines`].
+    #[command(flatten)]
+    pub deadlines: Deadlines,
+}
+
+/// How strictly a worker is jailed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum JailMode {
+    /// Every layer holds, or the worker does not start
+    Strict,
+    /// As many layers as the kernel has; the log says which
+    BestEffort,
+    /// None: for debuggers and profilers
+    Off,
+}
+
+/// What one session may use. What happens above each is in the README's table.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Quotas of a session")]
+pub struct Quotas {
+    /// GPU memory of buffers and textures together
+    #[arg(long, value_name = "SIZE", default_value = "4G")]
+    pub max_gpu_memory: Size,
+    /// GPU memory of textures
+    #[arg(long, value_name = "SIZE", default_value = "2G")]
+    pub max_texture_memory: Size,
+    /// Live objects of each kind
+    #[arg(long, value_name = "N", default_value_t = 256 << 10)]
+    pub max_objects: u32,
+    /// Data on its way to the GPU: staged for a command, or written and not yet there
+    #[arg(long, value_name = "SIZE", default_value_t = Size(MAX_STAGED))]
+    pub max_in_flight: Size,
+    /// Bytes of a shader's source
+    #[arg(long, value_name = "SIZE", default_value = "4M")]
+    pub max_shader_source: Size,
+    /// Submits that the GPU has not finished; a further one waits
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    pub max_queue_depth: u32,
+    /// Memory of the GPU process, which is a software adapter's GPU memory too
+    #[arg(long, value_name = "SIZE", default_value = "8G")]
+    pub max_memory: Size,
+}
+
+/// How long anything may take, before the session is ended.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Deadlines, in seconds")]
+pub struct Deadlines {
+    /// A submit on the GPU
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub gpu_timeout: Duration,
+    /// The compilation of a shader or a pipeline
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub compile_timeout: Duration,
+    /// Any other command in the worker
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub command_timeout: Duration,
+    /// A client that does not read its events, or does not finish a batch
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub client_timeout: Duration,
+}
+
+impl WorkerOptions {
+    /// The same as arguments, for a worker that is started with them.
+    pub fn to_arguments(&self) -> Vec<String> {
+        let Self { jail, quotas, deadlines } = self;
+        let seconds = |duration: Duration| duration.as_secs_f64();
+        let argument = |name: &str, value: &dyn Display| format!("--{name}={value}");
+        vec![
+            argument("jail", jail),
+            argument("max-gpu-memory", &quotas.max_gpu_memory),
+            argument("max-texture-memory", &quotas.max_texture_memory),
+            argument("max-objects", &quotas.max_objects),
+            argument("max-in-flight", &quotas.max_in_flight),
+            argument("max-shader-source", &quotas.max_shader_source),
+            argument("max-queue-depth", &quotas.max_queue_depth),
+            argument("max-memory", &quotas.max_memory),
+            argument("gpu-timeout", &seconds(deadlines.gpu_timeout)),
+            argument("compile-timeout", &seconds(deadlines.compile_timeout)),
+            argument("command-timeout", &seconds(deadlines.command_timeout)),
+            argument("client-timeout", &seconds(deadlines.client_timeout)),
+        ]
+    }
+}
+
+impl Display for JailMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            JailMode::Strict => "strict",
+            JailMode::BestEffort => "best-effort",
+            JailMode::Off => "off",
+        })
+    }
+}
+
+/// Seconds, also in parts; at most a day, so that no sum of times overflows.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    const MOST: f64 = 86_400.0;
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value <= MOST => Ok(Duration::from_secs_f64(value)),
+        _ => Err(format!("a number of seconds above 0 and up to {MOST}, for example 2.5")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: WorkerOptions,
+    }
+
+    #[test]
+    fn options_are_handed_on_as_they_are() {
+        let given = [
+            "gpu-daemon",
+            "--jail=strict",
+            "--max-gpu-memory=1M",
+            "--max-texture-memory=2K",
+            "--max-objects=3",
+            "--max-in-flight=4",
+            "--max-shader-source=5",
+            "--max-queue-depth=6",
+            "--max-memory=7",
+            "--gpu-timeout=0.5",
+            "--compile-timeout=1.25",
+            "--command-timeout=7",
+            "--client-timeout=8",
+        ];
+        let options = Line::try_parse_from(given).unwrap().options;
+        let handed_on = [vec!["gpu-daemon".to_owned()], options.to_arguments()].concat();
+        assert_eq!(handed_on.len(), given.len());
+        let again = Line::try_parse_from(handed_on).unwrap().options;
+        assert_eq!(format!("{again:?}"), format!("{options:?}"));
+        assert_eq!(options.deadlines.gpu_timeout, Duration::from_millis(500));
+        assert_eq!(options.quotas.max_gpu_memory, Size(1 << 20));
+    }
+
+    #[test]
+    fn a_deadline_is_a_time() {
+        for text in ["0", "-1", "NaN", "inf", "1e9", "soon", ""] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Who gets a session. What takes other users is only tried as root; the rules themselves have unit tests.
+
+use std::{os::unix::net::UnixStream, thread, time::Duration};
+
+use airlock_protocol::{
+    Event,
+    codec::decode_event,
+    connect::{self, Link},
+    handshake::Hello,
+};
+use rustix::process::{Signal, getegid, geteuid};
+
+use crate::server::{Server, as_user, is_root, kill, until, value};
+
+/// A user and a group that nobody has.
+const STRANGER: u32 = 54_321;
+const GROUP: u32 = 54_322;
+
+fn refused(line: &str) -> String {
+    Hello::check(line).unwrap_err().to_string()
+}
+
+#[test]
+fn clients_beyond_the_bound_are_refused() {
+    let server = Server::start("bound", &["--max-sessions", "1"]);
+    let (first, line) = server.connect();
+    assert!(Hello::check(&line).is_ok());
+    assert!(refused(&server.connect().1).contains("1 sessions are running already"));
+    assert!(server.metric("airlock_sessions_refused_total{reason=\"sessions\"}") >= 1.0);
+    drop(first);
+    until("the place is not free again", || Hello::check(&server.connect().1).is_ok());
+}
+
+#[test]
+fn who_is_not_listed_is_refused() {
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    for (number, allowed, list) in [
+        (0, false, format!("--allow-uid={STRANGER}")),
+        (1, false, format!("--allow-gid={GROUP}")),
+        (2, true, format!("--allow-uid={uid}")),
+        (3, true, format!("--allow-gid={gid}")),
+    ] {
+        let server = Server::start(&format!("list-{number}"), &[&list]);
+        let (_connection, line) = server.connect();
+        assert_eq!(Hello::check(&line).is_ok(), allowed, "{list}: {line}");
+        let refusals = f64::from(u8::from(!allowed));
+        assert_eq!(server.metric("airlock_sessions_refused_total{reason=\"user\"}"), refusals);
+        if !allowed {
+            assert!(refused(&line).contains(&format!("user {uid} may not use this GPU daemon")), "{line}");
+            assert!(server.workers().is_empty());
+            server.logged(|line| line.contains("session refused") && line.contains("reason=\"user\""));
+        }
+    }
+}
+
+#[test]
+fn a_stranger_is_refused_and_supplementary_groups_of_the_process_count() {
+    if !is_root() {
+        return;
+    }
+    let server = Server::start("strangers", &["--socket-mode=0666"]);
+    assert!(refused(&server.connect_as(STRANGER, STRANGER, &[]).1).contains("may not use"));
+
+    let server = Server::start("groups", &["--socket-mode=0666", &format!("--allow-gid={GROUP}")]);
+    // More groups than are first asked for.
+    let many: Vec<u32> = (100_000..100_200).chain([GROUP]).collect();
+    for (gid, groups, allowed) in [
+        (STRANGER, &[][..], false),
+        (STRANGER, &[STRANGER, 1][..], false),
+        (GROUP, &[][..], true),
+        (STRANGER, &[STRANGER, GROUP][..], true),
+        (STRANGER, &many[..], true),
+    ] {
+        let (_connection, line) = server.connect_as(STRANGER, gid, groups);
+        assert_eq!(Hello::check(&line).is_ok(), allowed, "{gid} {groups:?}: {line}");
+    }
+}
+
+#[test]
+fn each_user_has_a_bound_of_its_own() {
+    let other = format!("--allow-uid={STRANGER}");
+    let own = format!("--allow-uid={}", geteuid().as_raw());
+    let server = Server::start("per-user", &["--max-sessions-per-user=1", "--socket-mode=0666", &own, &other]);
+    let (first, line) = server.connect();
+    assert!(Hello::check(&line).is_ok());
+    assert!(refused(&server.connect().1).contains("has 1 sessions already"));
+    if is_root() {
+        let (_connection, line) = server.connect_as(STRANGER, STRANGER, &[]);
+        assert!(Hello::check(&line).is_ok(), "{line}");
+        assert!(refused(&server.connect_as(STRANGER, STRANGER, &[]).1).contains("has 1 sessions already"));
+    }
+    drop(first);
+    until("the place is not free again", || Hello::check(&server.connect().1).is_ok());
+}
+
+/// The whole way: the worker's own socket lies in folders of the server's user.
+#[test]
+fn another_user_gets_a_session() {
+    if !is_root() {
+        return;
+    }
+    let server = Server::start("foreign", &["--socket-mode=0666", &format!("--allow-uid={STRANGER}")]);
+    let socket = server.socket.clone();
+    let open = move || {
+        let link = Link::from(UnixStream::connect(socket).map_err(|error| error.to_string())?);
+        let channels = connect::open(&link, "of the test").map_err(|error| error.to_string())?;
+        let event = channels.events.recv().map_err(|_| "it ends".to_owned())?;
+        decode_event(&event).map(|event| event == Event::Welcome).map_err(|error| error.to_string())
+    };
+    assert_eq!(as_user(STRANGER, STRANGER, &[], open), Ok(true));
+}
+
+#[test]
+fn a_user_whose_workers_crash_waits_and_others_do_not() {
+    let other = format!("--allow-uid={STRANGER}");
+    let own = format!("--allow-uid={}", geteuid().as_raw());
+    let server = Server::start("crashes", &["--crash-limit=2", "--socket-mode=0666", &own, &other]);
+    for _ in 0..2 {
+        let (_connection, worker) = server.session();
+        // A signal for which Rust has no handler, as it has one for SIGSEGV.
+        kill(worker, Signal::ABORT);
+        until("the worker is there", || server.workers().is_empty());
+    }
+    until("the crashes are not counted", || server.metric("airlock_sessions") == 0.0);
+    let said = refused(&server.connect().1);
+    assert!(said.contains("crashed too often; try again in 1 seconds"), "{said}");
+    if is_root() {
+        let (_connection, line) = server.connect_as(STRANGER, STRANGER, &[]);
+        assert!(Hello::check(&line).is_ok(), "{line}");
+    }
+    let text = server.scrape();
+    assert_eq!(value(&text, "airlock_worker_crashes_total{signal=\"SIGABRT\"}"), 2.0);
+    assert_eq!(value(&text, "airlock_sessions_refused_total{reason=\"crashes\"}"), 1.0);
+    thread::sleep(Duration::from_secs(1));
+    assert!(Hello::check(&server.connect().1).is_ok());
+}

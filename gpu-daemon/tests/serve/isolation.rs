@@ -1,0 +1,132 @@
+//! What a worker and its server have of each other and of other sessions.
+
+use std::{
+    fs,
+    io::{ErrorKind, Read, Write},
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use airlock_protocol::limits::HELLO_TIMEOUT;
+use rustix::{
+    fs::{SealFlags, fcntl_get_seals, ftruncate},
+    process::Signal,
+};
+
+use crate::server::{File, Server, ended, files, kill, until};
+
+/// True for what has a file of its own: all descriptors of anonymous kinds share one.
+fn own_file(file: &File) -> bool {
+    !file.name.starts_with("anon_inode:")
+}
+
+#[test]
+fn a_worker_inherits_nothing_of_the_server_and_of_other_sessions() {
+    let server = Server::start("descriptors", &[]);
+    let sessions: Vec<_> = (0..3).map(|_| server.session()).collect();
+    let servers: Vec<File> = files(server.process.id()).into_iter().filter(own_file).collect();
+    let mut counters = Vec::new();
+    for &(_, worker) in &sessions {
+        let workers: Vec<File> = files(worker).into_iter().filter(own_file).collect();
+        let shared: Vec<&File> =
+            workers.iter().filter(|file| servers.iter().any(|other| other.id == file.id)).collect();
+        let of = |descriptor| workers.iter().find(|file| file.descriptor == descriptor).unwrap();
+        assert!(of(0).name.starts_with("socket:"), "{workers:?}");
+        // After its hello, what the drivers print goes to the log.
+        // It has said its hello, or is about to go on from there.
+        assert!(of(2).name.starts_with("pipe:") && [of(0).id, of(2).id].contains(&of(1).id), "{workers:?}");
+        // The connection and what it prints, one of them twice; its counters.
+        assert_eq!(shared.len(), 4, "{shared:?}");
+        let line = fs::read_to_string(format!("/proc/{worker}/cmdline")).unwrap();
+        let descriptor = line.split('\0').find_map(|word| word.strip_prefix("--status-fd=")).unwrap();
+        let status = of(descriptor.parse().unwrap());
+        assert!(status.name.contains("airlock-status") && shared.contains(&status), "{shared:?}");
+        counters.push(status.id);
+    }
+    counters.dedup();
+    assert_eq!(counters.len(), 3, "counters are shared");
+}
+
+#[test]
+fn the_counters_have_a_length_that_nobody_changes() {
+    let server = Server::start("sealed", &[]);
+    let (_connection, _) = server.session();
+    let status = files(server.process.id()).into_iter().find(|file| file.name.contains("airlock-status")).unwrap();
+    let file = fs::OpenOptions::new().read(true).write(true).open(status.path).unwrap();
+    assert_eq!(file.metadata().unwrap().len(), gpu_daemon::status::STATUS_LEN as u64);
+    assert!(ftruncate(&file, 0).is_err() && ftruncate(&file, 1 << 30).is_err());
+    assert!(fcntl_get_seals(&file).unwrap().contains(SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL));
+}
+
+/// Stops all threads of a process.
+fn stop(pid: u32) {
+    kill(pid, Signal::STOP);
+    let stopped = |thread: PathBuf| fs::read_to_string(thread.join("stat")).is_ok_and(|stat| stat.contains(") T "));
+    let threads = || fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(|thread| thread.unwrap().path());
+    until("a thread goes on", || threads().all(stopped));
+}
+
+/// How many bytes the process and those of its workers that it has reaped have read, by the kernel's count.
+fn bytes_read(pid: u32) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+    io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+}
+
+#[test]
+fn the_server_reads_nothing_from_a_client() {
+    const MUCH: usize = 100 << 10;
+    let server = Server::start("reads", &["--max-sessions=1"]);
+    let before = bytes_read(server.process.id());
+    let (mut connection, worker) = server.session();
+    // Whatever is read from now on, it is not read by the worker.
+    stop(worker);
+    connection.write_all(&vec![b'x'; MUCH]).unwrap();
+    // A refused client, which has written before it was accepted.
+    stop(server.process.id());
+    let mut refused = UnixStream::connect(&server.socket).unwrap();
+    refused.write_all(&vec![b'x'; MUCH]).unwrap();
+    server.signal(Signal::CONT);
+    let mut said = Vec::new();
+    // Closed with unread bytes in it, which is the point.
+    assert_eq!(refused.read_to_end(&mut said).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert!(said.starts_with(b"REFUSED "));
+    thread::sleep(Duration::from_millis(50));
+    kill(worker, Signal::KILL);
+    assert_eq!(connection.read_to_end(&mut said).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    let read = bytes_read(server.process.id()) - before;
+    assert!(read < MUCH as u64 / 2, "the server has read {read} bytes");
+}
+
+#[test]
+fn workers_do_not_outlive_a_killed_server() {
+    let mut server = Server::start("orphans", &[]);
+    let sessions: Vec<_> = (0..3).map(|_| server.session()).collect();
+    let start = Instant::now();
+    server.signal(Signal::KILL);
+    server.process.wait().unwrap();
+    // Their clients still hold their connections, and have time left to speak.
+    for &(_, worker) in &sessions {
+        until("a worker lives on", || ended(worker));
+    }
+    assert!(start.elapsed() < HELLO_TIMEOUT / 4);
+}
+
+#[test]
+fn what_a_server_was_started_with_is_not_handed_on() {
+    let folder = Server::folder("inherited");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "exec 9<\"$1\"; shift; exec \"$@\"", "sh", file!()])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .args([env!("CARGO_BIN_EXE_gpu-daemon"), "serve", "--socket"])
+        .arg(folder.join("socket"))
+        .stderr(Stdio::piped());
+    let server = Server::run(command, folder);
+    server.logged(|line| line.contains("serving"));
+    let (_connection, worker) = server.session();
+    let has = |pid| files(pid).iter().any(|open| open.name.ends_with(file!()));
+    assert!(has(server.process.id()) && !has(worker));
+}

@@ -1,0 +1,12 @@
+//! `gpu-daemon serve` as clients and operators see it.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod admission;
+mod isolation;
+mod leaks;
+mod logs;
+mod metrics;
+mod server;
+mod sessions;
+mod stop;

@@ -1,0 +1,128 @@
+//! How a server stops, and what it tells a service manager.
+
+use std::{
+    fs,
+    io::Read,
+    os::{
+        fd::OwnedFd,
+        unix::net::{UnixDatagram, UnixListener, UnixStream},
+    },
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use airlock_protocol::handshake::Hello;
+use rustix::process::Signal;
+
+use crate::server::{PATIENCE, Server, ended, until};
+
+#[test]
+fn a_signal_ends_the_workers_and_removes_the_sockets() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut server = Server::start(&format!("signal-{}", signal.as_raw()), &["--drain=0"]);
+        let _clients = [server.connect(), server.connect()];
+        let workers = server.workers();
+        assert_eq!(workers.len(), 2);
+        let start = Instant::now();
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0));
+        assert!(start.elapsed() < Duration::from_secs(1));
+        assert!(fs::read_dir(&server.folder).unwrap().next().is_none(), "a socket stays");
+        assert!(workers.into_iter().all(ended), "a worker lives on");
+        let ends = || server.log().iter().filter(|line| line.contains("reason=\"stopped\"")).count();
+        until("an end is not in the log", || ends() == 2);
+    }
+}
+
+#[test]
+fn sessions_get_time_to_end() {
+    let mut server = Server::start("drain", &["--drain=20"]);
+    let (short, long) = (server.session(), server.session());
+    server.signal(Signal::TERM);
+    until("the socket stays", || !server.socket.exists());
+    assert!(UnixStream::connect(&server.socket).is_err());
+    drop(short.0);
+    until("the worker outlives its client", || ended(short.1));
+    thread::sleep(Duration::from_millis(100));
+    assert!(!ended(long.1) && server.process.try_wait().unwrap().is_none(), "a session is ended before its time");
+    // With the last session ends the server.
+    let start = Instant::now();
+    drop(long.0);
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(2));
+    assert!(!server.log().iter().any(|line| line.contains("stopped")), "{:?}", server.log());
+}
+
+#[test]
+fn a_second_signal_and_the_end_of_the_time_end_what_is_left() {
+    let mut server = Server::start("second", &["--drain=20"]);
+    let (mut client, worker) = server.session();
+    server.signal(Signal::TERM);
+    until("the socket stays", || !server.socket.exists());
+    assert!(!ended(worker));
+    let start = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(2) && ended(worker));
+    // How its worker ended, if the server came to say it.
+    let mut last = String::new();
+    client.read_to_string(&mut last).unwrap();
+    assert!(["", "ENDED signal 9\n"].contains(&last.as_str()), "{last:?}");
+
+    let mut server = Server::start("time", &["--drain=0.3"]);
+    let (_client, worker) = server.session();
+    let start = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+    assert!((0.3..2.0).contains(&start.elapsed().as_secs_f64()) && ended(worker));
+}
+
+/// What the service manager has been told, one message at a time.
+fn told(manager: &UnixDatagram) -> String {
+    let mut message = [0; 256];
+    let length = manager.recv(&mut message).unwrap();
+    String::from_utf8_lossy(&message[..length]).trim().to_owned()
+}
+
+#[test]
+fn a_service_manager_hands_over_the_socket_and_is_told_the_state() {
+    let folder = Server::folder("manager");
+    let socket = folder.join("socket");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let manager = UnixDatagram::bind(folder.join("notify")).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    // Waits in the socket's queue for a server to come.
+    let early = UnixStream::connect(&socket).unwrap();
+    let mut command = Command::new("sh");
+    // The socket becomes descriptor 3, where systemd has it.
+    command
+        .args(["-c", "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"", "sh"])
+        .args([env!("CARGO_BIN_EXE_gpu-daemon"), "serve"])
+        .env("NOTIFY_SOCKET", folder.join("notify"))
+        .stdin(Stdio::from(OwnedFd::from(listener)))
+        .stderr(Stdio::piped());
+    let mut server = Server::run(command, folder);
+    assert_eq!(told(&manager), "READY=1");
+    let mut hello = [0; 8];
+    (&early).read_exact(&mut hello).unwrap();
+    assert_eq!(&hello, b"AIRLOCK ");
+    let (_connection, line) = server.connect();
+    assert!(Hello::check(&line).is_ok());
+    for worker in server.workers() {
+        let environment = fs::read_to_string(format!("/proc/{worker}/environ")).unwrap();
+        assert!(!environment.contains("NOTIFY_SOCKET") && !environment.contains("LISTEN_"), "{environment}");
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(told(&manager), "STOPPING=1");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(server.socket.exists(), "another's socket is removed");
+}
+
+#[test]
+fn a_server_needs_a_socket() {
+    let output = Command::new(env!("CARGO_BIN_EXE_gpu-daemon")).arg("serve").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--socket PATH is needed"));
+}

@@ -1,0 +1,350 @@
+//! What takes too long ends its own session, in time, and the client hears why.
+//!
+//! The tests need an adapter. A machine without a GPU has one with lavapipe (Debian and Ubuntu: mesa-vulkan-drivers).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
+
+mod limited;
+
+use std::{
+    fmt::Write,
+    io::IoSlice,
+    mem::MaybeUninit,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    thread,
+    time::{Duration, Instant},
+};
+
+use airlock_protocol::{
+    Event,
+    commands::{
+        binding::{BindGroupEntry, BindingResource, CreateBindGroup},
+        buffer::BufferUsage,
+        command_encoder::{CreateCommandEncoder, FinishCommandEncoder},
+        compute_pass::{
+            BeginComputePass, ComputePassSetBindGroup, ComputePassSetPipeline, DispatchWorkgroups, EndComputePass,
+        },
+        pipeline::{CreateComputePipeline, GetBindGroupLayout, PipelineId, ProgrammableStage},
+        queue::{OnSubmittedWorkDone, Submit},
+        session::{DropObject, ReportStats},
+        shader::CreateShaderModule,
+    },
+    ids::{
+        BindGroupId, BindGroupLayoutId, BufferId, CommandBufferId, CommandEncoderId, ComputePassId, ComputePipelineId,
+        Object, ShaderModuleId,
+    },
+};
+use gpu_daemon::status::End;
+use limited::{Client, DEVICE};
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg, socketpair,
+};
+
+/// A deadline may be exceeded by this much.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// Waits for a word that nobody writes. llvmpipe gives up a loop after 65535 rounds, hence the many workgroups.
+const ENDLESS: &str = "
+    @group(0) @binding(0) var<storage, read_write> words: array<atomic<u32>>;
+    @compute @workgroup_size(1) fn main() {
+        loop { if (atomicLoad(&words[0]) == 1u) { break; } }
+        atomicStore(&words[1], 1u);
+    }";
+/// Workgroups for it.
+const ENDLESSLY: u32 = 65535;
+/// The same for one word, and no wait.
+const SHORT: &str = "
+    @group(0) @binding(0) var<storage, read_write> words: array<atomic<u32>>;
+    @compute @workgroup_size(1) fn main() { atomicStore(&words[1], 7u); }";
+
+impl Client {
+    fn prepare(&mut self, code: &str) {
+        let (module, pipeline) = (ShaderModuleId(0), ComputePipelineId(0));
+        self.push(CreateShaderModule { device: DEVICE, module, label: "", code });
+        let compute = ProgrammableStage { module, entry_point: None, constants: vec![] };
+        self.push(CreateComputePipeline { device: DEVICE, pipeline, request: None, label: "", layout: None, compute });
+        let (layout, bind_group) = (BindGroupLayoutId(0), BindGroupId(0));
+        self.push(GetBindGroupLayout { pipeline: PipelineId::Compute(pipeline), index: 0, layout });
+        let buffer = self.create_buffer(0, 16, BufferUsage::STORAGE);
+        let resource = BindingResource::Buffer { buffer, offset: 0, size: None };
+        let entries = vec![BindGroupEntry { binding: 0, resource }];
+        self.push(CreateBindGroup { device: DEVICE, bind_group, label: "", layout, entries });
+    }
+
+    /// Dispatches `x` times `x` workgroups.
+    fn dispatch(&mut self, x: u32) {
+        let (encoder, command_buffer, pass) = (CommandEncoderId(0), CommandBufferId(0), ComputePassId(0));
+        self.push(CreateCommandEncoder { device: DEVICE, encoder, label: "" });
+        self.push(BeginComputePass { encoder, pass, label: "", timestamp_writes: None });
+        self.push(ComputePassSetPipeline { pass, pipeline: ComputePipelineId(0) });
+        let bind_group = Some(BindGroupId(0));
+        self.push(ComputePassSetBindGroup { pass, index: 0, bind_group, dynamic_offsets: vec![] });
+        self.push(DispatchWorkgroups { pass, x, y: x, z: 1 });
+        self.push(EndComputePass { pass });
+        self.push(DropObject { object: Object::ComputePass(pass) });
+        self.push(FinishCommandEncoder { encoder, command_buffer, label: "" });
+        self.push(Submit { device: DEVICE, command_buffers: vec![command_buffer] });
+        self.push(DropObject { object: Object::CommandEncoder(encoder) });
+        self.push(DropObject { object: Object::CommandBuffer(command_buffer) });
+    }
+}
+
+/// A session that goes on meanwhile, and notices nothing.
+struct Bystander(Client);
+
+impl Bystander {
+    fn new() -> Self {
+        let mut client = Client::real(&["--gpu-timeout=20"]);
+        client.prepare(SHORT);
+        Self(client)
+    }
+
+    fn works(&mut self) {
+        self.0.dispatch(1);
+        self.0.work_done();
+    }
+}
+
+fn check(client: &mut Client, start: Instant, deadline: Duration, end: End, says: &[&str]) {
+    let loss = client.loss();
+    let took = start.elapsed();
+    assert!(took >= deadline && took < deadline + SLACK, "{took:?} {loss:?}");
+    println!("{:?} for a deadline of {deadline:?}: {}", took, loss.closed);
+    assert_eq!(client.exit(), Some(1));
+    assert_eq!(client.end(), Some(end));
+    assert_eq!(loss.lost.len(), 1, "{loss:?}");
+    for text in says {
+        assert!(loss.lost[0].contains(text) && loss.closed.contains(text), "{loss:?}");
+    }
+}
+
+#[test]
+fn a_dispatch_that_never_ends_loses_the_device() {
+    let mut bystander = Bystander::new();
+    let mut client = Client::real(&["--gpu-timeout=0.5"]);
+    client.prepare(ENDLESS);
+    client.dispatch(ENDLESSLY);
+    client.flush();
+    let start = Instant::now();
+    bystander.works();
+    check(&mut client, start, Duration::from_millis(500), End::GpuDeadline, &["on the GPU", "--gpu-timeout"]);
+    bystander.works();
+}
+
+#[test]
+fn an_endless_dispatch_that_is_waited_for_loses_the_device() {
+    let mut client = Client::real(&["--gpu-timeout=0.5"]);
+    client.prepare(ENDLESS);
+    client.dispatch(ENDLESSLY);
+    let request = client.request();
+    client.push(OnSubmittedWorkDone { request, device: DEVICE });
+    client.flush();
+    let start = Instant::now();
+    // What waited is answered before the loss is told.
+    client.expect(|event| matches!(event, Event::WorkDone { request: of } if of == request).then_some(()));
+    check(&mut client, start, Duration::from_millis(500), End::GpuDeadline, &["--gpu-timeout"]);
+}
+
+#[test]
+fn a_flood_behind_an_endless_dispatch_is_the_gpus_fault() {
+    // The queue fills up, in the driver or by the quota, and the executor waits for it.
+    for options in [["--gpu-timeout=0.5", "--max-queue-depth=1024"], ["--gpu-timeout=0.5", "--max-queue-depth=3"]] {
+        let mut client = Client::real(&options);
+        client.prepare(ENDLESS);
+        let start = Instant::now();
+        for _ in 0..300 {
+            client.dispatch(ENDLESSLY);
+        }
+        client.flush();
+        check(&mut client, start, Duration::from_millis(500), End::GpuDeadline, &["--gpu-timeout"]);
+    }
+}
+
+#[test]
+fn dropping_all_with_an_endless_dispatch_ends_in_time() {
+    let mut client = Client::real(&["--gpu-timeout=0.5"]);
+    client.prepare(ENDLESS);
+    client.dispatch(ENDLESSLY);
+    // wgpu waits for the queue when the last of its device goes.
+    client.push(DropObject { object: Object::ShaderModule(ShaderModuleId(0)) });
+    client.push(DropObject { object: Object::ComputePipeline(ComputePipelineId(0)) });
+    client.push(DropObject { object: Object::BindGroupLayout(BindGroupLayoutId(0)) });
+    client.push(DropObject { object: Object::BindGroup(BindGroupId(0)) });
+    client.push(DropObject { object: Object::Buffer(BufferId(0)) });
+    client.push(DropObject { object: Object::Device(DEVICE) });
+    client.flush();
+    let start = Instant::now();
+    let loss = client.loss();
+    assert!(start.elapsed() < Duration::from_millis(500) + SLACK, "{:?}", start.elapsed());
+    // The client has given the device back, so no loss is told.
+    assert!(loss.lost.is_empty() && loss.closed.contains("--gpu-timeout"), "{loss:?}");
+    assert_eq!(client.exit(), Some(1));
+}
+
+#[test]
+fn many_short_submits_are_no_hang() {
+    let mut client = Client::real(&["--gpu-timeout=0.5", "--client-timeout=0.5"]);
+    client.prepare(SHORT);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(900) {
+        for _ in 0..100 {
+            client.dispatch(1);
+        }
+        client.work_done();
+    }
+    // And an idle client is no stuck one.
+    thread::sleep(Duration::from_millis(1500));
+    client.dispatch(1);
+    client.work_done();
+}
+
+#[test]
+fn a_compilation_that_takes_too_long_loses_the_device() {
+    let mut client = Client::noop(&["--compile-timeout=0.3"]);
+    let code = slow_to_compile();
+    client.push(CreateShaderModule { device: DEVICE, module: ShaderModuleId(0), label: "", code: &code });
+    client.flush();
+    let start = Instant::now();
+    check(&mut client, start, Duration::from_millis(300), End::CompileDeadline, &["compilation", "--compile-timeout"]);
+}
+
+#[test]
+fn a_pipeline_that_the_driver_compiles_for_too_long_loses_the_device() {
+    let mut bystander = Bystander::new();
+    let mut client = Client::real(&["--compile-timeout=0.5"]);
+    // llvmpipe takes minutes for it.
+    let code = format!(
+        "@group(0) @binding(0) var<storage, read_write> words: array<u32>;
+        @compute @workgroup_size(1) fn main() {{
+            var table = array({}1u);
+            words[0] = table[words[1]];
+        }}",
+        "1u,".repeat(16_000)
+    );
+    client.prepare(&code);
+    client.flush();
+    let start = Instant::now();
+    bystander.works();
+    check(&mut client, start, Duration::from_millis(500), End::CompileDeadline, &["compilation", "--compile-timeout"]);
+    bystander.works();
+}
+
+/// WGSL that the compiler takes long for.
+fn slow_to_compile() -> String {
+    let mut code = String::new();
+    for n in 0..400 {
+        let _ = writeln!(code, "fn f{n}(a: vec4f) -> vec4f {{ var b = a;");
+        for m in 0..100 {
+            let _ = writeln!(code, "b = sin(b) * cos(b.wzyx) + tan(a.xxyy) / {m}.5;");
+        }
+        let _ = writeln!(code, "return b; }}");
+    }
+    code
+}
+
+#[test]
+fn a_command_that_takes_too_long_loses_the_device() {
+    let mut client = Client::noop(&["--command-timeout=0.1"]);
+    client.prepare(SHORT);
+    let (encoder, command_buffer, pass) = (CommandEncoderId(0), CommandBufferId(0), ComputePassId(0));
+    client.push(CreateCommandEncoder { device: DEVICE, encoder, label: "" });
+    client.push(BeginComputePass { encoder, pass, label: "", timestamp_writes: None });
+    client.push(ComputePassSetPipeline { pass, pipeline: ComputePipelineId(0) });
+    let bind_group = Some(BindGroupId(0));
+    client.push(ComputePassSetBindGroup { pass, index: 0, bind_group, dynamic_offsets: vec![] });
+    for _ in 0..1000 {
+        for _ in 0..3000 {
+            client.push(DispatchWorkgroups { pass, x: 1, y: 1, z: 1 });
+        }
+        client.flush();
+    }
+    client.push(EndComputePass { pass });
+    // wgpu does all of it here.
+    client.push(FinishCommandEncoder { encoder, command_buffer, label: "" });
+    client.flush();
+    let loss = client.loss();
+    assert!(loss.lost[0].contains("--command-timeout") && loss.closed == loss.lost[0], "{loss:?}");
+    assert_eq!((client.exit(), client.end()), (Some(1), Some(End::CommandDeadline)));
+}
+
+#[test]
+fn a_client_that_does_not_read_its_events_is_ended() {
+    let mut client = Client::deaf(&["--client-timeout=0.5", "--command-timeout=0.2"]);
+    for _ in 0..200_000 {
+        let request = client.request();
+        client.push(ReportStats { request });
+    }
+    let start = Instant::now();
+    client.flush();
+    assert_eq!(client.exit(), Some(1));
+    let took = start.elapsed();
+    // The sending of the batch is within the time, hence the second.
+    assert!(took >= Duration::from_millis(500) && took < Duration::from_millis(500) + 2 * SLACK, "{took:?}");
+    assert_eq!(client.end(), Some(End::ClientDeadline));
+    // What fitted the socket is there.
+    client.listen();
+    client.expect(|event| matches!(event, Event::Welcome).then_some(()));
+}
+
+#[test]
+fn a_client_that_reads_slowly_is_not_ended() {
+    let mut client = Client::deaf(&["--client-timeout=0.5", "--command-timeout=0.2"]);
+    for _ in 0..50_000 {
+        let request = client.request();
+        client.push(ReportStats { request });
+    }
+    client.flush();
+    thread::sleep(Duration::from_millis(350));
+    client.listen();
+    let request = client.request();
+    client.push(ReportStats { request });
+    client.wait(|event| matches!(event, Event::Report { request: of, .. } if of == request).then_some(()));
+}
+
+#[test]
+fn a_client_that_stops_in_a_batch_is_ended() {
+    let mut client = Client::noop(&["--client-timeout=0.5"]);
+    thread::sleep(Duration::from_millis(700));
+    let _rest = send_start_of_message(&client);
+    let start = Instant::now();
+    check(&mut client, start, Duration::from_millis(500), End::ClientDeadline, &["batch", "--client-timeout"]);
+}
+
+/// Sends the start of a message as ipc-channel does: the length of this piece with its header, the length of the whole,
+/// data, and the socket on which the rest would come. Gives the other end of that.
+#[allow(unsafe_code)]
+fn send_start_of_message(client: &Client) -> OwnedFd {
+    let text = format!("{:?}", client.batches);
+    let number = text.split_once("SharedFileDescriptor(").unwrap().1.split_once(')').unwrap().0.parse().unwrap();
+    // SAFETY: the sender, which is borrowed here, owns this descriptor.
+    let socket = unsafe { BorrowedFd::borrow_raw(number) };
+    let piece = [&116_u64.to_le_bytes()[..], &100_000_u64.to_le_bytes(), &[0; 100]].concat();
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+    let rights = [theirs.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(&rights)));
+    sendmsg(socket, &[IoSlice::new(&piece)], &mut control, SendFlags::empty()).unwrap();
+    ours
+}
+
+#[test]
+fn the_counters_are_written() {
+    let mut client = Client::real(&[]);
+    client.prepare(SHORT);
+    client.dispatch(1);
+    client.work_done();
+    let status = client.status_when(|status| status.submits == 1);
+    assert!(
+        status.commands > 10 && status.batches > 1 && status.bytes_in > 100 && status.bytes_out > 100,
+        "{status:?}"
+    );
+    assert_eq!((status.gpu_memory, status.end), (16, 0));
+}
+
+#[test]
+fn a_worker_whose_client_goes_says_so() {
+    let mut client = Client::noop(&[]);
+    client.hang_up();
+    assert_eq!(client.exit(), Some(0));
+    assert_eq!(client.end(), Some(End::Client));
+}

@@ -1,0 +1,60 @@
+//! What a worker inherits of its parent's environment.
+//!
+//! An environment holds secrets: keys of services, paths of a user's files. A worker is where a driver meets what a stranger
+//! wrote, so it gets the variables that drivers, their loader and the log are configured with, and no others.
+
+use std::{env, ffi::OsStr, process::Command};
+
+/// Variables by their whole names.
+const NAMES: &[&str] = &[
+    "LD_LIBRARY_PATH",
+    "LANG",
+    "LC_ALL",
+    "RUST_BACKTRACE",
+    "RUST_LOG",
+    // Where the sockets are made.
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    // Where the Vulkan loader looks for drivers beside its usual folders.
+    "XDG_CONFIG_DIRS",
+    "XDG_DATA_DIRS",
+];
+
+/// Variables by how their names start: the loaders', Mesa's and its drivers', NVIDIA's.
+const PREFIXES: &[&str] = &[
+    "ACO_", "AMD_", "ANV_", "DRI_", "EGL_", "GALLIUM_", "GBM_", "INTEL_", "LIBGL_", "LP_", "LVP_", "MESA_", "NIR_",
+    "NVIDIA_", "NVK_", "PAN_", "RADV_", "TU_", "V3D_", "VK_", "__EGL_", "__GLX_", "__GL_", "__NV_",
+];
+
+/// What a worker is told beside: its drivers share no cache with other sessions, and look for no display.
+const TOLD: &[(&str, &str)] =
+    &[("MESA_SHADER_CACHE_DISABLE", "true"), ("__GL_SHADER_DISK_CACHE", "0"), ("NODEVICE_SELECT", "1")];
+
+/// Leaves a worker's command what it needs of this process's environment. What is set on the command afterwards stays.
+pub fn restrict(command: &mut Command) {
+    // Programs of other systems do not start without some of theirs.
+    if cfg!(target_os = "linux") {
+        command.env_clear().envs(env::vars_os().filter(|(name, _)| is_needed(name)));
+        command.envs(TOLD.iter().copied());
+    }
+}
+
+fn is_needed(name: &OsStr) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drivers_keep_theirs_and_secrets_stay() {
+        for name in ["VK_DRIVER_FILES", "LP_NUM_THREADS", "RUST_LOG", "__GL_SYNC_TO_VBLANK", "LD_LIBRARY_PATH"] {
+            assert!(is_needed(OsStr::new(name)), "{name}");
+        }
+        for name in ["AWS_SECRET_ACCESS_KEY", "HOME", "PATH", "LD_PRELOAD", "SSH_AUTH_SOCK", "DISPLAY", "VK", ""] {
+            assert!(!is_needed(OsStr::new(name)), "{name}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What holds a worker, ends it, and says how it ended.
+
+use std::{
+    mem,
+    process::Child,
+    thread,
+    time::{Duration, Instant},
+};
+
+#[cfg(target_os = "linux")]
+use std::sync::Arc;
+
+#[cfg(target_os = "linux")]
+use super::Broker;
+use super::{CLOSED, Link};
+use crate::handshake::Ended;
+
+/// How long the news of how a worker ended is waited for.
+const EXIT_STATUS_WAIT: Duration = Duration::from_millis(500);
+
+/// Holds the worker: its connection ends with this value, and the worker with it.
+#[derive(Debug)]
+pub struct Lifeline(Life);
+
+#[derive(Debug)]
+enum Life {
+    /// Our own child, whose end can be seen, and its connection.
+    Child(Child, #[allow(dead_code)] Link),
+    /// Another's child, whose end is told on the connection.
+    Link {
+        link: Link,
+        /// The broker whose child it is, which must not end before.
+        #[cfg(target_os = "linux")]
+        _broker: Option<Arc<Broker>>,
+    },
+    /// It is over.
+    Cut,
+}
+
+impl Lifeline {
+    pub(super) fn of_child(child: Child, link: Link) -> Self {
+        Self(Life::Child(child, link))
+    }
+
+    pub(super) fn of_link(link: Link) -> Self {
+        Self(Life::Link {
+            link,
+            #[cfg(target_os = "linux")]
+            _broker: None,
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn of_broker(link: Link, broker: Arc<Broker>) -> Self {
+        Self(Life::Link { link, _broker: Some(broker) })
+    }
+
+    /// Says how the worker ended, once its channels are closed.
+    pub fn explain(&mut self) -> String {
+        match (self.exit(), &self.0) {
+            (Some(ended), _) => format!("the GPU worker is gone: {ended}"),
+            (None, Life::Child(..)) => "the GPU worker closed the connection".to_owned(),
+            (None, Life::Link { .. }) => "the GPU daemon closed the connection".to_owned(),
+            (None, Life::Cut) => CLOSED.to_owned(),
+        }
+    }
+
+    /// Why a session is over that its client has closed: [`CLOSED`], unless the worker broke on its last work.
+    pub fn explain_close(&mut self) -> String {
+        match self.exit() {
+            Some(ended) if !ended.is_success() => format!("the GPU worker is gone: {ended}"),
+            _ => CLOSED.to_owned(),
+        }
+    }
+
+    /// How the worker ended, if it has or is about to.
+    pub(super) fn exit(&mut self) -> Option<Ended> {
+        match &mut self.0 {
+            Life::Child(child, _) => wait_briefly(child),
+            Life::Link { link, .. } => link.ended(EXIT_STATUS_WAIT),
+            Life::Cut => None,
+        }
+    }
+
+    /// Ends the worker, if it has not ended.
+    pub fn cut(&mut self) {
+        if let Life::Child(mut child, _link) = mem::replace(&mut self.0, Life::Cut) {
+            let _ = child.kill();
+            if wait_briefly(&mut child).is_none() {
+                // A worker that hangs in its driver is not waited for here, only reaped when it ends.
+                thread::spawn(move || child.wait());
+            }
+        }
+    }
+}
+
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        self.cut();
+    }
+}
+
+/// The exit status of a worker that has ended or is about to; `None` when it runs on.
+pub(super) fn wait_briefly(child: &mut Child) -> Option<Ended> {
+    let deadline = Instant::now() + EXIT_STATUS_WAIT;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(Ended::of(status)),
+            Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+            _ => return None,
+        }
+    }
+}

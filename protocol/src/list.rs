@@ -1,0 +1,67 @@
+//! Lists that a peer cannot make large with few bytes.
+//!
+//! An absent element of a list takes one byte in the stream and as much memory as a present one: a batch that is all
+//! absent elements would cost a hundred times its length before anyone could look at the list. So every list of every
+//! command and event is bounded while it is decoded: a field names one of these functions in `deserialize_with`. What
+//! lies beyond the bound is not read, and nothing is reserved for it. The bytes of a list are the same with and without.
+//!
+//! Nothing in the stream contains a value of its own kind, so that the depth of what is decoded is that of the types.
+//! Texts and bytes of commands are borrowed from the batch, so that they cost nothing; those of events are bounded
+//! together by [`MAX_EVENT`](crate::limits::MAX_EVENT).
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, SeqAccess, Visitor},
+};
+
+use crate::limits::{MAX_LIST, MAX_LISTED_ADAPTERS, MAX_PIPELINE_LIST};
+
+/// A list of at most [`MAX_LIST`] elements.
+pub(crate) fn bounded<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    read(from, MAX_LIST)
+}
+
+/// A list of at most [`MAX_PIPELINE_LIST`] elements.
+pub(crate) fn of_pipeline<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    read(from, MAX_PIPELINE_LIST)
+}
+
+/// A list of at most [`MAX_LISTED_ADAPTERS`] elements.
+pub(crate) fn of_adapters<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    read(from, MAX_LISTED_ADAPTERS)
+}
+
+fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D, limit: usize) -> Result<Vec<T>, D::Error> {
+    from.deserialize_seq(Bounded { limit, element: PhantomData })
+}
+
+struct Bounded<T> {
+    limit: usize,
+    element: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of at most {} elements", self.limit)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
+        // The stream says the length before the elements. It is not believed beyond the limit.
+        let length = elements.size_hint().unwrap_or(0);
+        if length > self.limit {
+            return Err(A::Error::invalid_length(length, &self));
+        }
+        let mut list = Vec::with_capacity(length);
+        while let Some(element) = elements.next_element()? {
+            if list.len() == self.limit {
+                return Err(A::Error::invalid_length(self.limit.saturating_add(1), &self));
+            }
+            list.push(element);
+        }
+        Ok(list)
+    }
+}

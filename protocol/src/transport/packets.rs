@@ -1,0 +1,304 @@
+//! Messages as ipc-channel sends them, to and from a peer that is not trusted.
+//!
+//! ipc-channel's own receiver believes its peer: a length that nobody has ends the process, a long message without the
+//! socket for its rest is a panic, and descriptors that come with a message stay open for ever. A host must outlive a
+//! worker that its driver has taken over, and a worker is to say what its client did wrong. Its sender holds both ends of
+//! the socket for the rest of a long message, so that it waits for ever when its peer goes in the middle. So messages are
+//! sent and received here, as ipc-channel 0.23 does it on Linux:
+//!
+//! | bytes of the first packet | meaning |
+//! |---|---|
+//! | 0..8 | length of this packet, in the machine's byte order |
+//! | 8..16 | length of the whole message without these 16 bytes |
+//! | 16.. | the message, or its start |
+//!
+//! A message that is longer than its first packet comes with one descriptor, a socket on which the rest follows in
+//! packets without a header.
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    mem::MaybeUninit,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use rustix::{
+    buffer::spare_capacity,
+    io::{Errno, retry_on_intr},
+    net::{
+        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+        SendFlags, SocketFlags, SocketType, recv, recvmsg, send as send_packet, sendmsg, socketpair,
+        sockopt::{socket_send_buffer_size, socket_type},
+    },
+};
+
+use super::{Gone, ReceiveError};
+
+/// Length of the first packet's header in bytes.
+const HEADER: usize = 16;
+
+/// Bytes of a socket's buffer that the kernel keeps for itself, and more than ipc-channel leaves: its receiver has room
+/// for no longer packets than its sender's.
+const RESERVED: usize = 1 << 10;
+/// Bytes of a packet below which a kernel without memory is not asked again.
+const SMALLEST: usize = 4 << 10;
+
+/// The longest packet that a socket takes.
+pub fn longest(socket: &OwnedFd) -> usize {
+    socket_send_buffer_size(socket).unwrap_or(0).saturating_sub(RESERVED).max(SMALLEST)
+}
+
+/// Sends a message in packets of at most `longest` bytes. It waits while the peer does not read, and no longer than the
+/// peer is there.
+pub fn send(socket: &OwnedFd, mut longest: usize, message: &[u8]) -> Result<(), Gone> {
+    loop {
+        let (start, rest) = message.split_at_checked(longest.saturating_sub(HEADER)).unwrap_or((message, &[]));
+        match send_start(socket, start, rest) {
+            Ok(Some(socket)) => return send_rest(&socket, longest, rest),
+            Ok(None) => return Ok(()),
+            Err(Errno::NOBUFS) if longest > SMALLEST => longest /= 2,
+            Err(_) => return Err(Gone),
+        }
+    }
+}
+
+/// Sends the first packet; gives the socket for the rest, if there is a rest.
+fn send_start(socket: &OwnedFd, start: &[u8], rest: &[u8]) -> Result<Option<OwnedFd>, Errno> {
+    let packet = (HEADER.saturating_add(start.len()) as u64).to_ne_bytes();
+    let total = (start.len().saturating_add(rest.len()) as u64).to_ne_bytes();
+    let parts = [IoSlice::new(&packet), IoSlice::new(&total), IoSlice::new(start)];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if rest.is_empty() {
+        retry_on_intr(|| sendmsg(socket, &parts, &mut control, SendFlags::NOSIGNAL))?;
+        return Ok(None);
+    }
+    // Theirs is closed here with the end of this call, so that ours knows when it is closed there.
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    let rights = [theirs.as_fd()];
+    control.push(SendAncillaryMessage::ScmRights(&rights));
+    retry_on_intr(|| sendmsg(socket, &parts, &mut control, SendFlags::NOSIGNAL))?;
+    Ok(Some(ours))
+}
+
+fn send_rest(socket: &OwnedFd, mut longest: usize, mut rest: &[u8]) -> Result<(), Gone> {
+    while !rest.is_empty() {
+        let (packet, after) = rest.split_at_checked(longest).unwrap_or((rest, &[]));
+        match retry_on_intr(|| send_packet(socket, packet, SendFlags::NOSIGNAL)) {
+            Ok(_) => rest = after,
+            Err(Errno::NOBUFS) if longest > SMALLEST => longest /= 2,
+            Err(_) => return Err(Gone),
+        }
+    }
+    Ok(())
+}
+
+/// Waits for a packet and gives its length; it stays where it is.
+pub fn wait(socket: &OwnedFd) -> Result<usize, ReceiveError> {
+    let mut nothing = [0_u8; 0];
+    let look = || recv(socket, &mut nothing, RecvFlags::PEEK | RecvFlags::TRUNC);
+    match retry_on_intr(look).map_err(broken)? {
+        (_, 0) => Err(Gone.into()),
+        (_, length) => Ok(length),
+    }
+}
+
+/// Receives the message whose first packet has this length. It may be `most` bytes long.
+pub fn receive(socket: &OwnedFd, packet: usize, most: usize) -> Result<Vec<u8>, ReceiveError> {
+    let room = packet.checked_sub(HEADER).ok_or(ReceiveError::NoMessage("it has no header"))?;
+    if room > most {
+        return Err(ReceiveError::TooLong { found: room as u64, most });
+    }
+    let (mut header, mut message) = ([0; HEADER], vec![0; room]);
+    let mut parts = [IoSliceMut::new(&mut header), IoSliceMut::new(&mut message)];
+    // What does not fit is closed by the kernel, what does is owned from here on.
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    retry_on_intr(|| recvmsg(socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)).map_err(broken)?;
+    let mut sockets = Vec::new();
+    for with in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(rights) = with {
+            sockets.extend(rights.filter(|descriptor| socket_type(descriptor) == Ok(SocketType::SEQPACKET)));
+        }
+    }
+    let [p0, p1, p2, p3, p4, p5, p6, p7, m0, m1, m2, m3, m4, m5, m6, m7] = header;
+    if u64::from_ne_bytes([p0, p1, p2, p3, p4, p5, p6, p7]) != packet as u64 {
+        return Err(ReceiveError::NoMessage("its header says another length"));
+    }
+    let found = u64::from_ne_bytes([m0, m1, m2, m3, m4, m5, m6, m7]);
+    let total = usize::try_from(found).ok().filter(|&total| total <= most);
+    let total = total.ok_or(ReceiveError::TooLong { found, most })?;
+    if total < room {
+        return Err(ReceiveError::NoMessage("it is longer than it says"));
+    }
+    if total > room {
+        let rest = sockets.pop().ok_or(ReceiveError::NoMessage("its rest cannot come"))?;
+        finish(&rest, &mut message, total)?;
+    }
+    Ok(message)
+}
+
+/// Receives the rest of a message of `total` bytes.
+fn finish(rest: impl AsFd, message: &mut Vec<u8>, total: usize) -> Result<(), ReceiveError> {
+    message.reserve_exact(total.saturating_sub(message.len()));
+    while message.len() < total {
+        let (before, left) = (message.len(), total.saturating_sub(message.len()));
+        // The real length, and not what there was room for.
+        let receive = || recv(&rest, spare_capacity(message), RecvFlags::TRUNC);
+        match retry_on_intr(receive).map_err(broken)? {
+            (_, 0) => return Err(Gone.into()),
+            (_, length) if length > left || message.len() != before.saturating_add(length) => {
+                return Err(ReceiveError::NoMessage("its rest is longer than it says"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A peer that closed with something unread is gone like any other.
+fn broken(error: Errno) -> ReceiveError {
+    match error {
+        Errno::CONNRESET => Gone.into(),
+        error => ReceiveError::System(io::Error::from(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, thread};
+
+    use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, bytes_channel};
+
+    use super::*;
+    use crate::transport::waiting::socket_of;
+
+    const MOST: usize = 1 << 20;
+
+    fn ours() -> (IpcBytesSender, IpcBytesReceiver, OwnedFd) {
+        let (sender, receiver) = bytes_channel().unwrap();
+        let socket = socket_of(&format!("{receiver:?}")).unwrap();
+        (sender, receiver, socket)
+    }
+
+    fn pair() -> (OwnedFd, OwnedFd) {
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap()
+    }
+
+    fn next(socket: &OwnedFd) -> Result<Vec<u8>, String> {
+        wait(socket).and_then(|packet| receive(socket, packet, MOST)).map_err(|error| error.to_string())
+    }
+
+    fn packet(length: u64, total: u64, message: &[u8]) -> Vec<u8> {
+        [&length.to_ne_bytes()[..], &total.to_ne_bytes(), message].concat()
+    }
+
+    fn send_with(to: &OwnedFd, bytes: &[u8], descriptors: &[&OwnedFd]) {
+        let descriptors: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
+        let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(64))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() {
+            assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+        }
+        sendmsg(to, &[IoSlice::new(bytes)], &mut control, SendFlags::empty()).unwrap();
+    }
+
+    #[test]
+    fn messages_of_every_length_come_through() {
+        let (sender, _receiver, socket) = ours();
+        thread::spawn(move || {
+            for length in [0, 1, 15, 4096, 200_000, 212_992, 213_000, 500_000, MOST] {
+                sender.send(&vec![length as u8; length]).unwrap();
+            }
+        });
+        for length in [0, 1, 15, 4096, 200_000, 212_992, 213_000, 500_000, MOST] {
+            assert!(next(&socket) == Ok(vec![length as u8; length]), "{length}");
+        }
+        assert_eq!(next(&socket), Err(Gone.to_string()));
+    }
+
+    #[test]
+    fn what_is_sent_here_ipc_channel_receives() {
+        let (sender, receiver, _) = ours();
+        let socket = socket_of(&format!("{sender:?}")).unwrap();
+        let longest = longest(&socket);
+        assert!(longest > 16 << 10, "{longest}");
+        let lengths = [0, 1, 4096, longest - 17, longest - 16, longest - 15, 2 * longest, 2 * longest + 1, MOST];
+        thread::spawn(move || {
+            for length in lengths {
+                send(&socket, longest, &vec![length as u8; length]).unwrap();
+            }
+            // A smaller buffer than the kernel's is cut smaller.
+            send(&socket, SMALLEST, &[7; 100_000]).unwrap();
+        });
+        for length in lengths {
+            assert!(receiver.recv().unwrap() == vec![length as u8; length], "{length}");
+        }
+        assert_eq!(receiver.recv().unwrap(), [7; 100_000]);
+    }
+
+    #[test]
+    fn a_peer_that_goes_in_the_middle_of_a_message_holds_nobody_up() {
+        let (ours, theirs) = pair();
+        let sending = thread::spawn(move || send(&ours, longest(&ours), &vec![0; 64 << 20]).is_err());
+        assert!(next(&theirs).unwrap_err().contains("longer"));
+        assert!(sending.join().unwrap());
+        let (ours, theirs) = pair();
+        let sending = thread::spawn(move || send(&ours, longest(&ours), &vec![0; 64 << 20]).is_err());
+        wait(&theirs).unwrap();
+        drop(theirs);
+        assert!(sending.join().unwrap());
+    }
+
+    #[test]
+    fn a_message_above_the_bound_is_refused_before_memory_is_made_for_it() {
+        let (sender, _receiver, socket) = ours();
+        thread::spawn(move || sender.send(&vec![0; MOST + 1]));
+        assert!(next(&socket).unwrap_err().contains("longer than the 1048576 bytes"));
+        let (ours, theirs) = pair();
+        for total in [MOST as u64 + 1, 1 << 60, u64::MAX] {
+            send_with(&theirs, &packet(20, total, b"abcd"), &[&pair().0]);
+            assert!(next(&ours).unwrap_err().contains("longer than the 1048576 bytes"), "{total}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_an_error_and_leaves_no_descriptor() {
+        let open = || {
+            fs::read_dir("/proc/self/fd")
+                .unwrap()
+                .filter(|entry| fs::read_link(entry.as_ref().unwrap().path()).is_ok_and(|to| to.ends_with("full")))
+                .count()
+        };
+        let file = OwnedFd::from(fs::File::open("/dev/full").unwrap());
+        for (bytes, error) in [
+            (vec![1], "no header"),
+            (vec![0; 15], "no header"),
+            (packet(19, 4, b"abcd"), "another length"),
+            (packet(u64::MAX, 4, b"abcd"), "another length"),
+            (packet(20, 3, b"abcd"), "longer than it says"),
+            (packet(20, 5, b"abcd"), "its rest cannot come"),
+        ] {
+            let (ours, theirs) = pair();
+            send_with(&theirs, &bytes, &[&file; 60]);
+            let found = next(&ours).unwrap_err();
+            assert!(found.contains(error), "{found} instead of {error}");
+        }
+        assert_eq!(open(), 1);
+        let (ours, theirs) = pair();
+        // Descriptors beside a message are closed, and the message is there.
+        send_with(&theirs, &packet(20, 4, b"abcd"), &[&file; 60]);
+        assert_eq!(next(&ours), Ok(b"abcd".to_vec()));
+        assert_eq!(open(), 1);
+        // A rest that is too long, and one that ends.
+        let (rest, end) = pair();
+        send_with(&theirs, &packet(20, 6, b"abcd"), &[&end]);
+        rustix::io::write(&rest, b"efg").unwrap();
+        assert!(next(&ours).unwrap_err().contains("longer"));
+        let (rest, end) = pair();
+        send_with(&theirs, &packet(20, 6, b"abcd"), &[&end]);
+        drop((rest, end));
+        assert_eq!(next(&ours), Err(Gone.to_string()));
+        drop(theirs);
+        assert_eq!(next(&ours), Err(Gone.to_string()));
+    }
+}

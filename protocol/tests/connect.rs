@@ -1,0 +1,113 @@
+//! Clients and workers that break their connection, with shell scripts as workers.
+#![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::{fs::PermissionsExt, net::UnixListener},
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+use airlock_protocol::{
+    connect::{ConnectError, Daemon},
+    descriptors,
+    handshake::Hello,
+};
+
+/// A worker that is this script. It notes where its folder is.
+struct Script {
+    folder: tempfile::TempDir,
+    daemon: Daemon,
+}
+
+impl Script {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("worker");
+        let notes = folder.path().display();
+        let text = format!(
+            "#!/bin/sh\necho $TMPDIR >{notes}/tmpdir\necho $$ >{notes}/pid\necho \"$@\" >{notes}/arguments\n{text}\n"
+        );
+        fs::write(&program, text).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let arguments = vec!["--jail=off".to_owned()];
+        Self { daemon: Daemon::Spawn { program, arguments }, folder }
+    }
+
+    fn note(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap().trim().to_owned()
+    }
+
+    fn fail(&self) -> ConnectError {
+        let error = self.daemon.connect().unwrap_err();
+        let private = PathBuf::from(self.note("tmpdir"));
+        assert!(private.file_name().unwrap().to_str().unwrap().starts_with("airlock-worker-"));
+        assert!(!private.exists(), "{} is left behind", private.display());
+        assert!(!PathBuf::from(format!("/proc/{}", self.note("pid"))).exists(), "the worker runs on");
+        error
+    }
+}
+
+#[test]
+fn a_worker_that_ends_before_its_line_is_explained() {
+    let script = Script::new("exit 7");
+    assert!(script.fail().to_string().contains("it ended with exit code 7"));
+    assert_eq!(script.note("arguments"), "worker --jail=off");
+    let said = Script::new("touch $TMPDIR/a; kill -9 $$").fail().to_string();
+    assert!(said.contains("it was killed (signal 9, SIGKILL)"), "{said}");
+}
+
+#[test]
+fn a_worker_that_cannot_be_reached_is_ended_and_its_folder_removed() {
+    let hello = Hello::ready("/nowhere/socket".to_owned()).to_line();
+    let script = Script::new(&format!("mkdir $TMPDIR/b; touch $TMPDIR/b/c; echo '{}'; exec sleep 60", hello.trim()));
+    assert!(matches!(script.fail(), ConnectError::Transport(_)));
+    let foreign = Script::new("echo hello; exec sleep 60").fail();
+    assert!(matches!(foreign, ConnectError::Hello { .. }), "{foreign}");
+    let refused = Script::new("echo REFUSED for now; exec sleep 60").fail().to_string();
+    assert!(refused.contains("for now"), "{refused}");
+}
+
+/// Connects to a daemon of which the client hears these lines, the second when the worker should be there.
+fn behind_a_socket(last: &'static [u8], hold: bool) -> (String, Duration) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = airlock_protocol::transport::Listener::new().unwrap();
+    let hello = Hello::ready(server.name().to_owned()).to_line();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let daemon = thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        connection.write_all(hello.as_bytes()).unwrap();
+        let _ring = descriptors::receive(&connection, Some(Duration::from_secs(10))).unwrap();
+        connection.write_all(last).unwrap();
+        if hold {
+            let _ = released.recv();
+        }
+    });
+    let mut connection = Daemon::Socket(path).connect().unwrap();
+    let since = Instant::now();
+    let said = connection.life.explain();
+    let time = since.elapsed();
+    drop(release);
+    daemon.join().unwrap();
+    (said, time)
+}
+
+#[test]
+fn the_last_line_of_a_connection_says_how_a_worker_ended() {
+    let gone = "the GPU worker is gone: it was killed (signal 9, SIGKILL)";
+    assert_eq!(behind_a_socket(b"ENDED signal 9\n", false).0, gone);
+    assert_eq!(behind_a_socket(b"printed by a driver\n\xff\nENDED signal 9\n", false).0, gone);
+    let closed = "the GPU daemon closed the connection";
+    for last in [&b""[..], b"ENDED", b"ENDED signal 9\nENDED you\n", b"ENDED exit code 0x7\n", &[b'x'; 20_000]] {
+        assert_eq!(behind_a_socket(last, false).0, closed);
+    }
+    // One that never says it is not waited for.
+    let (said, time) = behind_a_socket(b"ENDED sig", true);
+    assert_eq!(said, closed);
+    assert!(time < Duration::from_secs(2), "{time:?}");
+}

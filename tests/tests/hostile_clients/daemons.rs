@@ -1,0 +1,718 @@
+//! Daemons that lie to the host that connects to them: a socket that a stranger listens on, or a worker that its driver
+//! has taken over. The host ends with a message and an exit code; it does not panic, hang, or end by a signal.
+
+use std::{
+    fs::File,
+    io::{IoSliceMut, Write},
+    mem::MaybeUninit,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::{UnixListener, UnixStream},
+    },
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use airlock_protocol::{
+    Event,
+    codec::{decode_event, encode_event},
+    commands::{
+        adapter::Capabilities,
+        error::{ErrorFilter, GpuError},
+    },
+    connect::Link,
+    descriptors,
+    events::{DeviceLostReason, Report},
+    handshake::{Hello, PROTOCOL_VERSION, SCHEMA_HASH},
+    ids::{DeviceId, RequestId},
+    limits::MAX_EVENT,
+    transport::{self, DaemonChannels, Listener, ReceivedRing},
+};
+use airlock_tests::{
+    processes,
+    programs::{Outcome, Running, airlock, guest, run, signal},
+    scratch,
+};
+use rustix::{
+    net::{
+        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags, SocketType,
+        accept, bind, listen, recvmsg, socket_with, sockopt::socket_peercred,
+    },
+    process::Signal,
+};
+
+use crate::{
+    Case, World, case,
+    wire::{PATIENCE, channel_pair, greeted, packet, send, whole},
+};
+
+pub const CASES: &[Case] = &[
+    case("hello-of-another-version", "says another protocol version", "one line with both versions", other_version),
+    case("hello-of-another-schema", "says another schema", "one line with both schemas", other_schema),
+    case(
+        "hello-without-end",
+        "sends 5 KiB of its first line and waits, or goes on for ever",
+        "one line, and at once",
+        without_end,
+    ),
+    case("hello-of-noise", "sends noise, NULs, nothing, half a line, a last line first", "one line", noise),
+    case("hello-to-nowhere", "names servers that are not there, or no socket", "one line", nowhere),
+    case(
+        "refusal-with-escapes",
+        "refuses with a reason that would move a terminal's cursor",
+        "one line without control characters",
+        refusal,
+    ),
+    case(
+        "closed-at-each-step",
+        "closes at once, after the hello line, the ring, the channels, the first event",
+        "a message",
+        closes,
+    ),
+    case("events-of-noise", "sends events that are none: noise, nothing, too much", "a message", events_of_noise),
+    case(
+        "messages-of-noise",
+        "sends packets without a header, of other lengths than they say, of 2^60 bytes, or without the socket for \
+         their rest",
+        "a message",
+        messages_of_noise,
+    ),
+    case("event-too-long", "sends an event of 5 MiB", "a message", event_too_long),
+    case("unfinished-event", "sends the start of an event, then goes", "a message", unfinished_event),
+    case(
+        "descriptors-with-events",
+        "sends 60 descriptors with each of 200 events",
+        "the host has no descriptor more",
+        descriptors_with_events,
+    ),
+    case("events-late", "holds each event back until the next", "the result is right", events_late),
+    case(
+        "answers-nobody-asked-for",
+        "sends answers to questions that nobody asked, losses and errors of devices that are not there",
+        "the result is right",
+        unasked,
+    ),
+    case("answers-twice", "sends each event twice", "the result is right", twice),
+    case("answers-of-another-kind", "answers questions with what answers others", "a message", of_another_kind),
+    case("map-data-beyond", "sends 1 MiB more than a map has asked for", "the result is right", beyond),
+    case("map-data-missing", "sends less than a map has asked for, and says that it is done", "a message", missing),
+    case(
+        "capabilities-of-nonsense",
+        "says that all limits are 0, or the largest numbers; sends names of 1 MiB",
+        "a message, or the result",
+        nonsense,
+    ),
+    case(
+        "credits-of-nonsense",
+        "gives credit from the future, and of the past, before each that is right",
+        "the same exit code as without",
+        credits,
+    ),
+    case("no-credits", "gives no credit, and goes after a second", "a message", no_credits),
+    case("stops-reading", "reads no batch any more, and goes after a second", "a message", stops_reading),
+    case(
+        "loses-the-device",
+        "says that the device is lost, with a reason of 1 MiB and control characters",
+        "the guest sees the loss",
+        loses,
+    ),
+    case(
+        "closing-words",
+        "ends the session with a reason of 1 MiB and control characters, more than once",
+        "a message that is short and has none of them",
+        closing_words,
+    ),
+    case(
+        "event-flood",
+        "sends 20 000 errors of the device, and as many first events",
+        "the result is right, within 256 MiB of memory",
+        event_flood,
+    ),
+    case("ended-lines", "ends with last lines that are nonsense", "a message", ended_lines),
+    case("silent", "says nothing", "a signal ends the host", silent),
+];
+
+/// What a host says whose daemon goes, or is cut off, before there is an adapter.
+const ENDED: &str = "the GPU daemon ended while it looked for adapters";
+
+/// Runs a guest against a daemon.
+fn host(name: &str, arguments: &[&str], daemon: impl Fn(UnixStream) + Sync) -> Outcome {
+    let folder = scratch();
+    let socket = folder.path().join("gpu.sock");
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while let Ok((stream, _)) = listener.accept()
+                && !over.load(Ordering::Relaxed)
+            {
+                daemon(stream);
+            }
+        });
+        let mut command = airlock(["run", "--daemon"]);
+        command.arg(&socket).args(arguments.iter().take_while(|argument| argument.starts_with("--")));
+        command.arg(guest(name)).args(arguments.iter().skip_while(|argument| argument.starts_with("--")));
+        let outcome = run(command);
+        over.store(true, Ordering::Relaxed);
+        drop(UnixStream::connect(&socket));
+        outcome
+    })
+}
+
+/// What holds for every host, whatever its daemon does.
+#[track_caller]
+fn survives(outcome: Outcome) -> Outcome {
+    assert!(outcome.code().is_some_and(|code| code != 101), "{outcome}");
+    assert!(!outcome.stderr.contains("panicked"), "{outcome}");
+    let odd = |c: char| c.is_control() && c != '\n';
+    assert!(!outcome.stderr.contains(odd), "control characters in {:?}", outcome.stderr);
+    assert!(outcome.stderr.len() < 64 << 10, "{} bytes of messages", outcome.stderr.len());
+    assert!(outcome.time < PATIENCE, "{outcome}");
+    outcome
+}
+
+/// The host fails, and says why.
+#[track_caller]
+fn fails(outcome: Outcome, what: &str) {
+    let outcome = survives(outcome);
+    assert_ne!(outcome.code(), Some(0), "{outcome}");
+    assert!(outcome.stderr.contains(what), "no {what:?} in: {outcome}");
+}
+
+/// The host cannot use what it connects to, and says so in one line.
+#[track_caller]
+fn refused(first: &[u8], what: &str) {
+    let outcome = host("collatz", &[], |mut stream| {
+        let _ = stream.write_all(first);
+        // It stays until the host goes.
+        let _ = stream.set_read_timeout(Some(PATIENCE));
+        let _ = std::io::Read::read(&mut stream, &mut [0]);
+    });
+    let outcome = survives(outcome).refused(&[what]);
+    assert!(outcome.time < Duration::from_secs(5), "{outcome}");
+}
+
+fn other_version(_: &World) {
+    for version in [0, 1, PROTOCOL_VERSION + 1, u32::MAX] {
+        refused(
+            format!("AIRLOCK {version} {SCHEMA_HASH} /tmp/x\n").as_bytes(),
+            &format!("speaks protocol version {version}"),
+        );
+    }
+}
+
+fn other_schema(_: &World) {
+    refused(format!("AIRLOCK {PROTOCOL_VERSION} 0123456789abcdef /tmp/x\n").as_bytes(), "have schema 0123456789abcdef");
+}
+
+fn without_end(_: &World) {
+    refused(&[b'A'; 5 << 10], "does not speak Airlock's protocol");
+    let ready = Hello::ready("x".repeat(5 << 10)).to_line();
+    refused(ready.trim_end().as_bytes(), "cannot connect to the worker");
+    let outcome = host("collatz", &[], |mut stream| while stream.write_all(&[b'x'; 4096]).is_ok() {});
+    survives(outcome).refused(&["does not speak Airlock's protocol"]);
+}
+
+fn noise(_: &World) {
+    refused(b"\n", "says nothing");
+    for noise in [
+        &b"\0\0\0\0\n"[..],
+        b"\xff\xfe\xfd\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"AIRLOCK\n",
+        b"AIRLOCK 2\n",
+        b"AIRLOCK x y z\n",
+    ] {
+        refused(noise, "does not speak Airlock's protocol");
+    }
+    refused(b"ENDED signal 11\n", "signal 11");
+    refused(b"ENDED exit code 0\n", "exit code 0");
+}
+
+fn nowhere(_: &World) {
+    let ready = |server: &str| format!("AIRLOCK {PROTOCOL_VERSION} {SCHEMA_HASH} {server}\n");
+    for server in ["/nowhere/at/all", "/dev/null", "/", "relative", &"/x".repeat(200)] {
+        refused(ready(server).as_bytes(), "cannot connect to the worker");
+    }
+    for server in ["", "/tmp/\0hidden", "/tmp/\x1b[2J"] {
+        refused(ready(server).as_bytes(), "does not speak Airlock's protocol");
+    }
+}
+
+fn refusal(_: &World) {
+    refused(b"REFUSED \x1b[2J\x1b]0;owned\x07 \x08\x08\x08 go away\r\n", "go away");
+    refused(&[b"REFUSED ", &[b'x'; 4000][..], b"\n"].concat(), "refuses the session");
+}
+
+/// Says hello and takes the ring; the host then comes to the listener.
+fn hello(stream: &UnixStream) -> (Listener, ReceivedRing, OwnedFd) {
+    let listener = Listener::new().expect("a server");
+    let _ = (&*stream).write_all(Hello::ready(listener.name().to_owned()).to_line().as_bytes());
+    let file = descriptors::receive(stream, Some(PATIENCE)).expect("the ring");
+    let (here, there) = UnixStream::pair().expect("sockets");
+    descriptors::send(&here, file.as_fd()).expect("the ring is handed on");
+    (listener, ReceivedRing::receive(&there).expect("a ring as it should be"), file)
+}
+
+fn meet(stream: &UnixStream) -> DaemonChannels {
+    let (listener, ring, _) = hello(stream);
+    listener.accept(ring).expect("the host's channels")
+}
+
+/// Channels that are plain sockets: where batches come from, and where events go to.
+fn meet_raw(stream: &UnixStream) -> (OwnedFd, OwnedFd) {
+    let folder = scratch();
+    let path = folder.path().join("socket");
+    let server = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).expect("a socket");
+    bind(&server, &SocketAddrUnix::new(&path).expect("a path")).expect("its name");
+    listen(&server, 1).expect("a server");
+    (&*stream).write_all(Hello::ready(path.display().to_string()).to_line().as_bytes()).expect("the hello line");
+    drop(descriptors::receive(stream, Some(PATIENCE)).expect("the ring"));
+    let one_shot = accept(&server).expect("the host");
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut bytes = [0; 64];
+    recvmsg(&one_shot, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::empty()).expect("the channels");
+    let rights = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(rights) => Some(rights),
+        _ => None,
+    });
+    let mut all = rights.flatten();
+    (all.next().expect("where batches come from"), all.next().expect("where events go to"))
+}
+
+fn encoded(event: &Event<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_event(event, &mut bytes).expect("it has an encoding");
+    bytes
+}
+
+fn closes(_: &World) {
+    fails(host("collatz", &[], drop), "says nothing");
+    fails(
+        host("collatz", &[], |mut stream| {
+            let _ = stream.write_all(Hello::ready("/nowhere".to_owned()).to_line().as_bytes());
+        }),
+        "cannot connect to the worker",
+    );
+    fails(host("collatz", &[], |stream| drop(hello(&stream))), "the GPU ");
+    fails(host("collatz", &[], |stream| drop(meet(&stream))), ENDED);
+    let welcome = |stream: UnixStream| {
+        let _ = meet(&stream).events.send(&encoded(&Event::Welcome));
+    };
+    fails(host("collatz", &[], welcome), ENDED);
+}
+
+/// Sends these events, and waits for the host to go.
+fn sends(events: &[Vec<u8>], what: &str) {
+    let outcome = host("collatz", &[], |stream| {
+        let channels = meet(&stream);
+        for event in events {
+            let _ = channels.events.send(event);
+        }
+        while channels.commands.recv().is_ok() {}
+    });
+    fails(outcome, what);
+}
+
+fn events_of_noise(_: &World) {
+    let welcome = encoded(&Event::Welcome);
+    let last = u8::try_from(Event::KINDS).expect("small");
+    for noise in
+        [vec![], vec![last], vec![0xff; 100], [&welcome[..], &[0]].concat(), vec![1, 253, 0, 0, 0, 0, 0, 32, 0, 0]]
+    {
+        sends(&[welcome.clone(), noise], ENDED);
+    }
+}
+
+/// Sends these packets, and waits for the host to go.
+fn packets(all: &[(Vec<u8>, bool)]) {
+    let outcome = host("collatz", &[], |stream| {
+        let (batches, events) = meet_raw(&stream);
+        let (rest, end) = channel_pair();
+        for (bytes, with) in all {
+            let _ = send(
+                &events,
+                bytes,
+                if *with { std::slice::from_ref(&end) } else { &[] }
+                    .iter()
+                    .map(AsFd::as_fd)
+                    .collect::<Vec<_>>()
+                    .as_slice(),
+            );
+        }
+        drop((end, events));
+        let mut bytes = vec![0; 1 << 16];
+        while rustix::net::recv(&batches, bytes.as_mut_slice(), RecvFlags::empty()).is_ok_and(|(_, length)| length > 0)
+        {
+        }
+        drop(rest);
+    });
+    fails(outcome, ENDED);
+}
+
+fn messages_of_noise(_: &World) {
+    for bytes in [
+        vec![1],
+        vec![0; 15],
+        packet(0, 4, b"abcd"),
+        packet(19, 4, b"abcd"),
+        packet(u64::MAX, 4, b"abcd"),
+        packet(20, 3, b"abcd"),
+        packet(20, MAX_EVENT as u64 + 1, b"abcd"),
+        packet(20, 1 << 60, b"abcd"),
+        packet(20, u64::MAX, b"abcd"),
+    ] {
+        packets(&[(bytes, true)]);
+    }
+    packets(&[(packet(20, 5, b"abcd"), false)]);
+}
+
+fn event_too_long(_: &World) {
+    let reason = "x".repeat(5 << 20);
+    sends(&[encoded(&Event::Welcome), encoded(&Event::Closed { reason })], ENDED);
+}
+
+fn unfinished_event(_: &World) {
+    let outcome = host("collatz", &[], |stream| {
+        let (_batches, events) = meet_raw(&stream);
+        let (rest, end) = channel_pair();
+        send(&events, &packet(116, 100_000, &[0; 100]), &[end.as_fd()]).expect("a start");
+        thread::sleep(Duration::from_millis(300));
+        drop(rest);
+    });
+    fails(outcome, ENDED);
+}
+
+fn descriptors_with_events(_: &World) {
+    let most = AtomicU32::new(0);
+    let outcome = host("collatz", &[], |stream| {
+        let id = socket_peercred(&stream).expect("the host").pid.as_raw_nonzero().get();
+        let id = u32::try_from(id).expect("a process");
+        let (_batches, events) = meet_raw(&stream);
+        let null = File::open("/dev/null").expect("/dev/null");
+        for _ in 0..200 {
+            send(&events, &whole(&encoded(&Event::Welcome)), &[null.as_fd(); 60]).expect("it is sent");
+        }
+        thread::sleep(Duration::from_millis(200));
+        most.fetch_max(u32::try_from(processes::descriptors(id)).expect("few"), Ordering::Relaxed);
+    });
+    fails(outcome, ENDED);
+    let most = most.load(Ordering::Relaxed);
+    assert!(most < 64, "the host has {most} descriptors");
+}
+
+/// Stands between a host and a worker that works, and changes events on their way.
+fn between(world: &World, stream: &UnixStream, mut lie: impl FnMut(Vec<u8>) -> Vec<Vec<u8>>) {
+    let (listener, ring, memory) = hello(stream);
+    let DaemonChannels { commands, events, .. } = listener.accept(ring).expect("the host's channels");
+    let (link, server) = greeted(world.serve.socket());
+    let (around, _here) = UnixStream::pair().expect("sockets");
+    let ours = transport::connect(server, &Link::from(around)).expect("the worker's server");
+    // The worker reads the host's own ring.
+    descriptors::send(&link, memory.as_fd()).expect("the ring is sent");
+    thread::scope(|scope| {
+        let (batches, link) = (ours.commands, &link);
+        scope.spawn(move || {
+            while let Ok(batch) = commands.recv()
+                && batches.send(&batch).is_ok()
+            {}
+            let _ = link.shutdown(std::net::Shutdown::Both);
+        });
+        while let Ok(event) = ours.events.recv() {
+            for event in lie(event) {
+                let _ = events.send(&event);
+            }
+        }
+        drop(events);
+        // The host goes now, if it has not gone before.
+        let _ = stream.shutdown(std::net::Shutdown::Both);
+    });
+}
+
+/// The host's run with a liar in between.
+fn lied_to<L: FnMut(Vec<u8>) -> Vec<Vec<u8>>>(
+    world: &World,
+    name: &str,
+    arguments: &[&str],
+    liar: impl Fn() -> L + Sync,
+) -> Outcome {
+    host(name, arguments, |stream| between(world, &stream, liar()))
+}
+
+/// The result is right whatever is added.
+fn unharmed<L: FnMut(Vec<u8>) -> Vec<Vec<u8>>>(world: &World, liar: impl Fn() -> L + Sync) {
+    let outcome = survives(lied_to(world, "collatz", &["5000"], liar)).succeeded();
+    assert!(outcome.stdout.contains("ok: 5000 numbers agree"), "{outcome}");
+}
+
+fn events_late(world: &World) {
+    unharmed(world, || {
+        let mut held = None;
+        move |event| match held.take() {
+            None if decode_event(&event).is_ok_and(|event| event == Event::Welcome) => {
+                held = Some(event);
+                vec![]
+            }
+            None => vec![event],
+            Some(before) => vec![event, before],
+        }
+    });
+}
+
+fn unasked(world: &World) {
+    let nobody = |event: Vec<u8>| {
+        let (request, device) = (RequestId(1 << 60), DeviceId(77));
+        let error = GpuError { kind: ErrorFilter::Internal, message: "nobody's".to_owned() };
+        let mut all: Vec<_> = [
+            Event::Welcome,
+            Event::AdapterReply { request, result: Ok(Box::default()) },
+            Event::AdapterList { request, adapters: vec![Capabilities::default(); 200] },
+            Event::DeviceReply { request, result: Ok(Box::default()) },
+            Event::MapData { request, data: &[7; 1000] },
+            Event::Mapped { request, result: Ok(()) },
+            Event::WorkDone { request },
+            Event::PipelineReply { request, result: Ok(()) },
+            Event::CompilationInfo { request, messages: vec![] },
+            Event::ScopePopped { request, result: Ok(Some(error.clone())) },
+            Event::Uncaptured { device, error },
+            Event::DeviceLost { device, reason: DeviceLostReason::Unknown, message: "nobody's".to_owned() },
+            Event::Report { request, report: Report::default() },
+        ]
+        .iter()
+        .map(encoded)
+        .collect();
+        all.push(event);
+        all
+    };
+    unharmed(world, || nobody);
+}
+
+fn twice(world: &World) {
+    unharmed(world, || |event: Vec<u8>| vec![event.clone(), event]);
+}
+
+fn of_another_kind(world: &World) {
+    let other = |bytes: Vec<u8>| match decode_event(&bytes) {
+        Ok(Event::AdapterReply { request, .. }) => vec![encoded(&Event::WorkDone { request })],
+        _ => vec![bytes],
+    };
+    fails(lied_to(world, "collatz", &[], || other), "adapter");
+    let other = |bytes: Vec<u8>| match decode_event(&bytes) {
+        Ok(event) => match event.request() {
+            Some(request) if event.name() != "AdapterReply" => {
+                vec![encoded(&Event::AdapterReply { request, result: Ok(Box::default()) })]
+            }
+            _ => vec![bytes],
+        },
+        Err(_) => vec![bytes],
+    };
+    // It is the host that finds out, or the guest, whichever asks first.
+    fails(lied_to(world, "collatz", &[], || other), ": ");
+}
+
+fn beyond(world: &World) {
+    let more = |bytes: Vec<u8>| match decode_event(&bytes) {
+        Ok(Event::Mapped { request, .. }) => {
+            let data = vec![7; 128 << 10];
+            let mut all = vec![encoded(&Event::MapData { request, data: &data }); 8];
+            all.push(bytes);
+            all
+        }
+        _ => vec![bytes],
+    };
+    unharmed(world, || more);
+}
+
+fn missing(world: &World) {
+    let none = |bytes: Vec<u8>| match decode_event(&bytes) {
+        Ok(Event::MapData { .. }) => vec![],
+        _ => vec![bytes],
+    };
+    fails(lied_to(world, "collatz", &[], || none), "do not lie within the mapped range");
+    let less = |bytes: Vec<u8>| match decode_event(&bytes) {
+        Ok(Event::MapData { request, data }) => vec![encoded(&Event::MapData { request, data: &data[..7] })],
+        _ => vec![bytes],
+    };
+    fails(lied_to(world, "collatz", &[], || less), "do not lie within the mapped range");
+}
+
+fn nonsense(world: &World) {
+    let lie = |change: fn(&mut Capabilities)| {
+        let liar = move |bytes: Vec<u8>| match decode_event(&bytes) {
+            Ok(Event::AdapterReply { request, result: Ok(mut capabilities) }) => {
+                change(&mut capabilities);
+                vec![encoded(&Event::AdapterReply { request, result: Ok(capabilities) })]
+            }
+            Ok(Event::DeviceReply { request, result: Ok(mut capabilities) }) => {
+                change(&mut capabilities);
+                vec![encoded(&Event::DeviceReply { request, result: Ok(capabilities) })]
+            }
+            _ => vec![bytes],
+        };
+        for name in ["collatz", "triangle"] {
+            survives(lied_to(world, name, &[], || liar));
+        }
+    };
+    lie(|capabilities| capabilities.limits = limits(0));
+    lie(|capabilities| capabilities.limits = limits(0xff));
+    lie(|capabilities| {
+        let features = capabilities.features.clone();
+        capabilities.features = features.into_iter().cycle().take(60_000).collect();
+        capabilities.info.description = "\x1b[2J".repeat(1 << 18);
+        capabilities.info.vendor = "v".repeat(1 << 20);
+    });
+}
+
+/// Limits whose every byte is this, as far as the codec takes it.
+fn limits(byte: u8) -> airlock_protocol::commands::adapter::Limits {
+    let mut limits = Capabilities::default().limits;
+    for &name in airlock_protocol::commands::adapter::LimitName::ALL {
+        limits.set(name, u64::from_ne_bytes([byte; 8]));
+    }
+    limits
+}
+
+/// More data than the ring holds, on the adapter that computes nothing: what counts is that the host gets through.
+const MUCH: &[&str] = &["--adapter=noop", "1088", "1024", "1088"];
+
+fn credits(world: &World) {
+    let mut command = airlock(["run", "--adapter=noop", "--daemon"]);
+    command.arg(world.serve.socket()).arg(guest("matmul")).args(&MUCH[1..]);
+    let expected = run(command).code();
+    let outcome = lied_to(world, "matmul", MUCH, || {
+        let mut before = 0;
+        move |bytes: Vec<u8>| match decode_event(&bytes) {
+            Ok(Event::Credit { consumed }) => {
+                let lies =
+                    [u64::MAX, consumed + 1, before, 0, 1 << 40].map(|consumed| encoded(&Event::Credit { consumed }));
+                before = consumed;
+                lies.into_iter().chain([bytes]).collect()
+            }
+            _ => vec![bytes],
+        }
+    });
+    assert_eq!(survives(outcome).code(), expected);
+}
+
+/// Lets nothing through any more once there was a device, and ends a second later.
+fn no_credits(world: &World) {
+    let outcome = lied_to(world, "matmul", MUCH, || {
+        let mut since = None;
+        move |bytes: Vec<u8>| {
+            if matches!(decode_event(&bytes), Ok(Event::Credit { .. })) {
+                if since.is_none() {
+                    since = Some(Instant::now());
+                    thread::sleep(Duration::from_secs(1));
+                    return vec![encoded(&Event::Closed { reason: "no more".to_owned() }), vec![0xff]];
+                }
+                return vec![];
+            }
+            vec![bytes]
+        }
+    });
+    fails(outcome, "matmul: ");
+}
+
+fn stops_reading(_: &World) {
+    let outcome = host("matmul", MUCH, |stream| {
+        let channels = meet(&stream);
+        let _ = channels.events.send(&encoded(&Event::Welcome));
+        let _ = channels.commands.recv();
+        thread::sleep(Duration::from_secs(1));
+    });
+    fails(outcome, "no GPU adapter");
+}
+
+const ESCAPES: &str = "\x1b[2J\x1b]0;owned\x07\r\x08";
+
+fn loses(world: &World) {
+    let outcome = lied_to(world, "nbody", &["64", "100000"], || {
+        let mut answers = 0;
+        move |bytes: Vec<u8>| {
+            answers += u32::from(matches!(decode_event(&bytes), Ok(Event::Mapped { .. })));
+            if answers != 3 {
+                return vec![bytes];
+            }
+            answers += 1;
+            let message = ESCAPES.repeat(1 << 16);
+            vec![bytes, encoded(&Event::DeviceLost { device: DeviceId(0), reason: DeviceLostReason::Unknown, message })]
+        }
+    });
+    assert_eq!(outcome.code(), Some(3));
+    assert!(!outcome.stderr.contains("panicked"));
+}
+
+fn closing_words(_: &World) {
+    let reason = format!("bye {}", ESCAPES.repeat(1 << 16));
+    let closed = encoded(&Event::Closed { reason });
+    let outcome = host("collatz", &[], |stream| {
+        let channels = meet(&stream);
+        for event in [&closed, &encoded(&Event::Welcome), &closed, &closed] {
+            let _ = channels.events.send(event);
+        }
+    });
+    fails(outcome, ENDED);
+}
+
+fn event_flood(world: &World) {
+    let peak = AtomicU64::new(0);
+    let outcome = host("collatz", &["5000"], |stream| {
+        let id = socket_peercred(&stream).expect("the host").pid.as_raw_nonzero().get();
+        let id = u32::try_from(id).expect("a process");
+        let error = GpuError { kind: ErrorFilter::Validation, message: "e".repeat(100) };
+        let flood = [encoded(&Event::Uncaptured { device: DeviceId(0), error }), encoded(&Event::Welcome)];
+        between(world, &stream, |bytes| {
+            // Others follow the one that brings the flood.
+            peak.fetch_max(processes::peak_memory(id).unwrap_or(0), Ordering::Relaxed);
+            let mut all = vec![];
+            if matches!(decode_event(&bytes), Ok(Event::Mapped { .. })) {
+                all = flood.iter().cycle().take(40_000).cloned().collect();
+            }
+            all.push(bytes);
+            all
+        });
+    });
+    assert!(!outcome.stderr.contains("panicked"));
+    let outcome = outcome.succeeded();
+    assert!(outcome.stdout.contains("ok: 5000 numbers agree"), "{outcome}");
+    let peak = peak.load(Ordering::Relaxed);
+    assert!(peak < 256 << 20, "the host has used {peak} bytes");
+}
+
+fn ended_lines(_: &World) {
+    let long = [&b"ENDED exit code 1"[..], &[b'x'; 20_000], b"\n"].concat();
+    for line in [
+        &b"ENDED signal 99999999999999\n"[..],
+        b"ENDED exit code banana\n",
+        b"ENDED \x1b[2J\n",
+        b"ENDED signal 9 \xff\xff\n",
+        b"ENDED signal 11",
+        b"\0\0\0\0",
+        &long,
+    ] {
+        let outcome = host("collatz", &[], |mut stream| {
+            let channels = meet(&stream);
+            drop(channels);
+            let _ = stream.write_all(line);
+        });
+        fails(outcome, ENDED);
+    }
+}
+
+fn silent(_: &World) {
+    let folder = scratch();
+    let socket = folder.path().join("gpu.sock");
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    let mut command = airlock(["run", "--daemon"]);
+    command.arg(&socket).arg(guest("collatz"));
+    let host = Running::start(command);
+    let (stream, _) = listener.accept().expect("the host");
+    let channels = meet(&stream);
+    let _ = channels.events.send(&encoded(&Event::Welcome));
+    while channels.commands.recv().is_ok_and(|batch| batch.len() <= 16) {}
+    signal(host.id(), Signal::TERM);
+    let outcome = host.finish();
+    assert!(outcome.time < PATIENCE && outcome.code() != Some(0), "{outcome}");
+}

@@ -1,0 +1,276 @@
+//! Clients that break the connection while it is set up: raw bytes and descriptors.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    net::Shutdown,
+    os::{
+        fd::{AsFd, AsRawFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+};
+
+use airlock_protocol::limits::RING_SIZE;
+use rustix::fs::SealFlags;
+
+use crate::{
+    Case, World, case,
+    wire::{Client, Raw, SEALS, dial, ended, good_ring, greeted, line, memory, one_shot, packet, send, whole},
+};
+
+pub const CASES: &[Case] = &[
+    case("silent", "connects and says nothing, ever", "nothing: its worker waits for 20 seconds", silent),
+    case("bytes-for-ring", "sends text where the ring is expected", "its worker ends with exit code 2", bytes_for_ring),
+    case(
+        "no-ring",
+        "sends a pipe, a socket, a directory, `/dev/null`, a file, or memory without one of the seals as the ring",
+        "its worker ends with exit code 2",
+        no_ring,
+    ),
+    case("ring-of-another-size", "sends sealed memory of 0 bytes to 1 TiB", "its worker ends with exit code 2", sizes),
+    case("read-only-ring", "sends a ring that it cannot write to itself", "nothing: the session is open", read_only),
+    case("many-rings", "sends 2 and 200 descriptors with one message", "its worker ends with exit code 2", many_rings),
+    case(
+        "descriptors-after-the-ring",
+        "sends 1000 messages with 20 descriptors each, and 1 MiB, on the connection of an open session",
+        "nothing: the session goes on, with no descriptor more",
+        descriptors_after_the_ring,
+    ),
+    case(
+        "no-bootstrap",
+        "sends the one-shot server noise, nothing, a message without its channels, or lengths that nobody has",
+        "its worker ends",
+        no_bootstrap,
+    ),
+    case(
+        "long-bootstrap",
+        "sends the one-shot server 1 MiB in packets",
+        "its worker ends with exit code 2",
+        long_bootstrap,
+    ),
+    case(
+        "wrong-descriptors",
+        "sends the one-shot server 64 files, or memory, in place of channels",
+        "its worker ends",
+        wrong_descriptors,
+    ),
+    case(
+        "more-descriptors",
+        "sends the one-shot server 62 sockets beside the two channels",
+        "nothing: the session is open",
+        more_descriptors,
+    ),
+    case(
+        "one-shot-closed",
+        "connects to the one-shot server and closes",
+        "its worker ends with exit code 2",
+        one_shot_closed,
+    ),
+    case(
+        "two-on-one-server",
+        "connects to the one-shot server twice",
+        "the first has the session, the second is turned away",
+        two_on_one_server,
+    ),
+    case(
+        "closed-at-each-step",
+        "closes the connection right away, after the hello line, the ring, the one-shot server, the channels, the first \
+         event, or in the middle of a batch",
+        "its worker ends with exit code 0",
+        closed_at_each_step,
+    ),
+    case("half-closed", "closes the connection for writing only", "its worker ends with exit code 0", half_closed),
+    case("half-deaf", "closes the connection for reading only", "nothing: the session goes on", half_deaf),
+];
+
+fn silent(world: &World) {
+    let silent = dial(world.serve.socket());
+    assert!(line(&silent).starts_with("AIRLOCK "));
+    world.kept.lock().expect("the list").push(silent);
+}
+
+/// Sends something in place of the ring.
+fn refused(world: &World, bytes: &[u8], descriptors: &[&dyn AsFd]) {
+    let (link, _) = greeted(world.serve.socket());
+    let descriptors: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
+    send(&link, bytes, &descriptors).expect("it is sent");
+    assert_eq!(ended(&link), "ENDED exit code 2");
+}
+
+fn bytes_for_ring(world: &World) {
+    refused(world, b"GET / HTTP/1.1\r\nHost: gpu\r\n\r\n", &[]);
+}
+
+fn no_ring(world: &World) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let (socket, _other) = UnixStream::pair().expect("sockets");
+    let file = tempfile::tempfile().expect("a file");
+    file.set_len(u64::from(RING_SIZE)).expect("its length");
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null").expect("/dev/null");
+    let directory = File::open("/").expect("a directory");
+    let size = u64::from(RING_SIZE);
+    let (bare, shrinks) = (memory(size, SealFlags::empty()), memory(size, SEALS - SealFlags::SHRINK));
+    let impostors: [&dyn AsFd; 8] = [&reader, &writer, &socket, &file, &null, &directory, &bare, &shrinks];
+    for impostor in impostors {
+        refused(world, b"+", &[impostor]);
+    }
+}
+
+fn sizes(world: &World) {
+    let size = u64::from(RING_SIZE);
+    for size in [0, size - 1, size + 1, 1 << 40] {
+        refused(world, b"+", &[&memory(size, SEALS)]);
+    }
+}
+
+fn read_only(world: &World) {
+    let ring = good_ring();
+    let same = File::open(format!("/proc/self/fd/{}", ring.as_raw_fd())).expect("the same memory");
+    let (link, server) = greeted(world.serve.socket());
+    send(&link, b"+", &[same.as_fd()]).expect("the ring is sent");
+    let raw = bootstrapped(link, &server, &[]);
+    assert!(raw.event().is_some(), "no session");
+}
+
+/// Sends the channels, and sockets beside them.
+fn bootstrapped(link: UnixStream, server: &str, beside: &[OwnedFd]) -> Raw {
+    let one_shot = one_shot(server);
+    let ((batches, theirs), (events, their_events)) = (crate::wire::channel_pair(), crate::wire::channel_pair());
+    let mut all = vec![theirs.as_fd(), their_events.as_fd()];
+    all.extend(beside.iter().map(AsFd::as_fd));
+    send(&one_shot, &whole(&[0, 1]), &all).expect("the channels are sent");
+    Raw { link, batches, events }
+}
+
+fn many_rings(world: &World) {
+    let ring = good_ring();
+    for count in [2, 200] {
+        refused(world, b"+", &vec![&ring as &dyn AsFd; count]);
+    }
+}
+
+fn descriptors_after_the_ring(world: &World) {
+    let mut client = Client::open(world.serve.socket());
+    let worker = world.worker_of(&client.memory);
+    let before = airlock_tests::processes::descriptors(worker);
+    let null = File::open("/dev/null").expect("/dev/null");
+    for _ in 0..1000 {
+        send(&client.link, b"+", &[null.as_fd(); 20]).expect("it is sent");
+    }
+    client.link.write_all(&vec![0xff; 1 << 20]).expect("it is sent");
+    client.lives();
+    let after = airlock_tests::processes::descriptors(worker);
+    assert!(after <= before, "{before} descriptors became {after}");
+}
+
+/// Sends the one-shot server packets with descriptors, and waits for the worker's end.
+fn bootstrap(world: &World, packets: &[Vec<u8>], descriptors: &[&dyn AsFd]) -> String {
+    let (link, server) = greeted(world.serve.socket());
+    send(&link, b"+", &[good_ring().as_fd()]).expect("the ring is sent");
+    let one_shot = one_shot(&server);
+    let descriptors: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
+    for bytes in packets {
+        // The worker may be gone before the last.
+        let _ = send(&one_shot, bytes, &descriptors);
+    }
+    ended(&link)
+}
+
+fn no_bootstrap(world: &World) {
+    let short =
+        [b"hello worker".to_vec(), packet(u64::MAX, 3, b"abc"), packet(18, 0, &[0, 1]), packet(18, 1 << 60, &[0, 1])];
+    for bytes in
+        [vec![], whole(&[0, 1]), whole(&[]), whole(&[0xff; 5]), whole(&[0xff; 60_000])].into_iter().chain(short)
+    {
+        // A worker that waits for the rest of a packet gets it, so that it does not wait for its deadline.
+        let end = bootstrap(world, &[bytes.clone(), vec![]], &[]);
+        assert!(end == "ENDED exit code 2" || end.starts_with("ENDED signal "), "{end} after {bytes:?}");
+    }
+}
+
+fn long_bootstrap(world: &World) {
+    let mut packets = vec![packet(200_016, 1 << 20, &vec![0; 200_000])];
+    packets.extend(vec![vec![0; 200_000]; 5]);
+    assert_eq!(bootstrap(world, &packets, &[]), "ENDED exit code 2");
+}
+
+fn wrong_descriptors(world: &World) {
+    let (null, ring) = (File::open("/dev/null").expect("/dev/null"), good_ring());
+    for descriptor in [&null as &dyn AsFd, &ring] {
+        let end = bootstrap(world, &[whole(&[0, 1])], &[descriptor; 64]);
+        assert!(end == "ENDED exit code 2" || end.starts_with("ENDED signal "), "{end}");
+    }
+}
+
+fn more_descriptors(world: &World) {
+    let (link, server) = greeted(world.serve.socket());
+    send(&link, b"+", &[good_ring().as_fd()]).expect("the ring is sent");
+    let beside: Vec<_> = (0..31).flat_map(|_| <[OwnedFd; 2]>::from(crate::wire::channel_pair())).collect();
+    let raw = bootstrapped(link, &server, &beside);
+    assert!(raw.event().is_some(), "no session");
+}
+
+fn one_shot_closed(world: &World) {
+    let (link, server) = greeted(world.serve.socket());
+    send(&link, b"+", &[good_ring().as_fd()]).expect("the ring is sent");
+    drop(one_shot(&server));
+    assert_eq!(ended(&link), "ENDED exit code 2");
+}
+
+fn two_on_one_server(world: &World) {
+    let (link, server) = greeted(world.serve.socket());
+    let (first, second) = (one_shot(&server), one_shot(&server));
+    send(&link, b"+", &[good_ring().as_fd()]).expect("the ring is sent");
+    let ((_batches, theirs), (events, their_events)) = (crate::wire::channel_pair(), crate::wire::channel_pair());
+    let channels = [theirs.as_fd(), their_events.as_fd()];
+    // It is turned away before or after it has said something.
+    let _ = send(&second, &whole(&[0, 1]), &channels);
+    send(&first, &whole(&[0, 1]), &channels).expect("the channels are sent");
+    let mut bytes = [0; 64];
+    let (_, length) =
+        rustix::net::recv(&events, bytes.as_mut_slice(), rustix::net::RecvFlags::empty()).expect("an event");
+    assert!(length > 16);
+    let end = rustix::net::recv(&second, bytes.as_mut_slice(), rustix::net::RecvFlags::empty());
+    assert!(matches!(end, Err(_) | Ok((_, 0))), "{end:?}");
+}
+
+fn closed_at_each_step(world: &World) {
+    let socket = world.serve.socket();
+    // All of these are seen to end with the last case: who has closed is told nothing.
+    drop(dial(socket));
+    drop(greeted(socket));
+    let ringed = || {
+        let (link, server) = greeted(socket);
+        send(&link, b"+", &[good_ring().as_fd()]).expect("the ring is sent");
+        (link, server)
+    };
+    drop(ringed());
+    let (link, server) = ringed();
+    let one_shot = one_shot(&server);
+    drop(link);
+    drop(one_shot);
+    drop(Raw::open(socket));
+    let raw = Raw::open(socket);
+    assert!(raw.event().is_some());
+    drop(raw);
+    let raw = Raw::open(socket);
+    let (rest, end) = crate::wire::channel_pair();
+    send(&raw.batches, &packet(116, 100_000, &[0; 100]), &[end.as_fd()]).expect("a start");
+    drop((raw, rest));
+    // One that keeps the connection and closes the channels.
+    let Raw { link, batches, events } = Raw::open(socket);
+    drop((batches, events));
+    assert_eq!(ended(&link), "ENDED exit code 0");
+}
+
+fn half_closed(world: &World) {
+    let client = Client::open(world.serve.socket());
+    client.link.shutdown(Shutdown::Write).expect("it is closed");
+    assert_eq!(ended(&client.link), "ENDED exit code 0");
+}
+
+fn half_deaf(world: &World) {
+    let mut client = Client::open(world.serve.socket());
+    client.link.shutdown(Shutdown::Read).expect("it is closed");
+    client.lives();
+}
