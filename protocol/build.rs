@@ -8,6 +8,10 @@ fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// Attributes that change no byte of the stream: how a list is bounded while it is read, and whether bytes are written at
+/// once.
+const NO_BYTES: [&str; 2] = ["#[serde(deserialize_with", "#[serde(serialize_with"];
+
 fn main() -> io::Result<()> {
     let mut files: Vec<PathBuf> = ["src/ids.rs", "src/payload.rs", "src/events.rs"].map(PathBuf::from).into();
     for entry in fs::read_dir("src/commands")? {
@@ -19,8 +23,7 @@ fn main() -> io::Result<()> {
         println!("cargo::rerun-if-changed={}", file.display());
         for line in fs::read_to_string(file)?.lines() {
             let code = line.split("//").next().unwrap_or_default();
-            // How a list is bounded while it is read changes no byte of it.
-            if code.trim_start().starts_with("#[serde(deserialize_with") {
+            if NO_BYTES.iter().any(|attribute| code.trim_start().starts_with(attribute)) {
                 continue;
             }
             text.extend(code.chars().filter(|c| !c.is_whitespace()));

@@ -201,7 +201,7 @@ impl Completions {
     fn send_contents(&self, mapping: &Mapping, request: RequestId) -> Result<(), BufferAccessError> {
         mapped::read(&mapping.device.global, mapping.buffer, mapping.offset, mapping.size, |contents| {
             for data in contents.chunks(MAP_PIECE) {
-                self.events.send(&Event::MapData { request, data });
+                self.events.send_map_data(request, data);
             }
         })
     }

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use airlock_protocol::{Event, codec::encode_event, transport::EventSender};
+use airlock_protocol::{
+    Event,
+    codec::{encode_event, encode_map_data},
+    ids::RequestId,
+    transport::{EventSender, Gone},
+};
 
 use crate::vitals::Vitals;
 
@@ -24,13 +29,24 @@ impl Events {
     pub fn send(&self, event: &Event<'_>) {
         let mut bytes = Vec::new();
         match encode_event(event, &mut bytes) {
-            Ok(()) => {
-                if self.vitals.sends.run(|| self.sender.send(&bytes)).is_err() {
-                    tracing::debug!("an event has no one to go to: the client is gone");
-                }
-                Vitals::add(&self.vitals.bytes_out, bytes.len() as u64);
-            }
+            Ok(()) => self.sent(bytes.len(), || self.sender.send(&bytes)),
             Err(error) => tracing::error!("{error}"),
         }
+    }
+
+    /// Sends an [`Event::MapData`], the one event with much data: it is copied once, into the shared ring.
+    pub fn send_map_data(&self, request: RequestId, data: &[u8]) {
+        let mut start = Vec::new();
+        match encode_map_data(request, data.len(), &mut start) {
+            Ok(()) => self.sent(start.len().saturating_add(data.len()), || self.sender.send_with_data(&start, data)),
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+
+    fn sent(&self, bytes: usize, send: impl FnOnce() -> Result<(), Gone>) {
+        if self.vitals.sends.run(send).is_err() {
+            tracing::debug!("an event has no one to go to: the client is gone");
+        }
+        Vitals::add(&self.vitals.bytes_out, bytes as u64);
     }
 }

@@ -91,7 +91,7 @@ impl LocalSession {
         });
         let vitals = Arc::new(Vitals::new(None));
         let completions = Arc::new(Completions::new(Events::new(events, Arc::clone(&vitals))));
-        let jail = Jail::enter(JailMode::Off, &Plan::default())?;
+        let jail = Jail::enter(JailMode::Off, Plan::default())?;
         let session = Session::new(Arc::clone(&completions), vitals, ring, &quotas(), jail);
         Ok(Self { session, completions, ring: client.ring, reader })
     }

@@ -115,9 +115,7 @@ impl Rest {
     /// said, the folder stays until the worker's end.
     #[cfg(target_os = "linux")]
     pub fn tidy_now(&mut self) {
-        if self.watch.as_ref().is_some_and(|watch| watch.emptied(&self.folder) != Ok(false))
-            && self.watch.take().is_some()
-        {
+        if self.watch.take_if(|watch| watch.emptied(&self.folder) != Ok(false)).is_some() {
             lock(&FOLDERS).remove(&self.folder);
         }
     }

@@ -21,6 +21,8 @@ use crate::{
 pub trait Pieces {
     /// Copies one piece to memory of its length.
     fn read(&mut self, start: u64, to: &mut [u8]) -> Result<(), RingError>;
+    /// Copies one piece to the end of `to`.
+    fn append(&mut self, start: u64, len: u32, to: &mut Vec<u8>) -> Result<(), RingError>;
     /// How far the pieces have been read, to be told to the client.
     fn consumed(&self) -> u64;
 }
@@ -28,6 +30,10 @@ pub trait Pieces {
 impl Pieces for RingReader {
     fn read(&mut self, start: u64, to: &mut [u8]) -> Result<(), RingError> {
         RingReader::read(self, start, to)
+    }
+
+    fn append(&mut self, start: u64, len: u32, to: &mut Vec<u8>) -> Result<(), RingError> {
+        RingReader::append(self, start, len, to)
     }
 
     fn consumed(&self) -> u64 {
@@ -92,7 +98,6 @@ impl<R: Pieces> Payloads<R> {
 
     /// Appends a piece to what is staged.
     pub fn stage(&mut self, piece: Payload<'_>) -> Outcome {
-        let before = self.staged.len();
         let found = self.staged().saturating_add(piece.len());
         if found > MAX_STAGED {
             return Err(Violation::Staged { found });
@@ -111,8 +116,7 @@ impl<R: Pieces> Payloads<R> {
             Payload::Inline(bytes) => self.staged.extend_from_slice(bytes),
             Payload::Shared { start, len } => {
                 check_piece(start, len, self.ring.consumed())?;
-                self.staged.resize(before.saturating_add(len as usize), 0);
-                self.ring.read(start, self.staged.get_mut(before..).unwrap_or_default())?;
+                self.ring.append(start, len, &mut self.staged)?;
             }
             Payload::Staged { .. } => return Err(Violation::StagedPiece),
         }
@@ -193,6 +197,12 @@ mod tests {
                 self.consumed += 1;
             }
             Ok(())
+        }
+
+        fn append(&mut self, start: u64, len: u32, to: &mut Vec<u8>) -> Result<(), RingError> {
+            let before = to.len();
+            to.resize(before + len as usize, 0);
+            self.read(start, &mut to[before..])
         }
 
         fn consumed(&self) -> u64 {

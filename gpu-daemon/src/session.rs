@@ -48,6 +48,8 @@ pub struct Session {
     pub counted: Vec<Counted>,
     /// What the watchdog reads.
     pub vitals: Arc<Vitals>,
+    /// Something new is waited for on the GPU, and the poll thread does not know it yet.
+    pub waiting: bool,
     /// Bulk data.
     pub payloads: Payloads<RingReader>,
     /// What has been done, for `ReportStats`.
@@ -110,6 +112,7 @@ impl Session {
             instances: Instances::new(jail),
             global: None,
             completions,
+            waiting: false,
             payloads: Payloads::new(ring, quotas.max_in_flight.0),
             memory: Memory::new(Arc::clone(&vitals)),
             counted: Vec::new(),

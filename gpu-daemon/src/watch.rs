@@ -189,10 +189,17 @@ pub fn run(completions: &Completions, vitals: &Vitals) {
 
 /// Polls once what the poll thread would poll, where there is none.
 pub fn poll_now(completions: &Completions) {
-    let waited_for =
-        lock(&completions.watch.state).devices.values().map(|watched| Arc::clone(&watched.device)).collect();
-    poll(completions, waited_for);
+    poll_waited_for(completions);
     poll(completions, completions.submits.devices());
+}
+
+/// Polls once what is waited for; false when nothing is.
+pub fn poll_waited_for(completions: &Completions) -> bool {
+    let waited_for: Vec<_> =
+        lock(&completions.watch.state).devices.values().map(|watched| Arc::clone(&watched.device)).collect();
+    let any = !waited_for.is_empty();
+    poll(completions, waited_for);
+    any
 }
 
 /// Polls devices. Dropping the last handle of one calls into wgpu too.

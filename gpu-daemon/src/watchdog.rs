@@ -219,10 +219,10 @@ impl Watchdog {
             let what = "a submit was not done, and the client did not read its events, for";
             return Some(verdict(End::GpuDeadline, what, most, "--gpu-timeout and --client-timeout"));
         }
-        let work = self.executor();
+        let executor = self.executor();
         let longest = deadlines.compile_timeout.max(deadlines.command_timeout);
         let most = deadlines.client_timeout.saturating_add(longest);
-        if clocks.work.see(work, now) > most && matches!(work.0, Phase::Compile | Phase::Command) {
+        if clocks.work.see(executor, now) > most && matches!(executor.0, Phase::Compile | Phase::Command) {
             let what = "a command was not done, and the client did not read its events, for";
             return Some(verdict(End::CommandDeadline, what, most, "--command-timeout and --client-timeout"));
         }
@@ -232,7 +232,7 @@ impl Watchdog {
         if sending.is_some() && !blocked.is_zero() {
             // What the others wait for is the client.
             clocks.polls = Clock::new(self.vitals.polls.running(), now);
-            clocks.executor = Clock::new(self.executor(), now);
+            clocks.executor = Clock::new(executor, now);
             self.completions.submits.restart();
             return None;
         }
@@ -246,7 +246,6 @@ impl Watchdog {
             let what = "the driver did not return from a poll within";
             return Some(verdict(End::CommandDeadline, what, deadlines.command_timeout, "--command-timeout"));
         }
-        let executor = self.executor();
         let stood = clocks.executor.see(executor, now);
         let (phase, _, begun) = executor;
         let command = begun.saturating_sub(1);

@@ -7,7 +7,6 @@
 use std::{
     any::Any,
     env,
-    ffi::OsStr,
     io::{ErrorKind, Read, Write},
     panic::{AssertUnwindSafe, catch_unwind, set_hook},
     path::{Path, PathBuf},
@@ -25,9 +24,10 @@ use airlock_protocol::{
     Event,
     codec::{BatchReader, DecodeError},
     connect::FOLDER_PREFIX,
+    eager::Eagerness,
     handshake::Hello,
     limits::{HELLO_TIMEOUT, MAX_MESSAGE, cut},
-    transport::{DaemonChannels, Listener, ReceiveError, ReceivedRing, TransportError},
+    transport::{BatchReceiver, DaemonChannels, Listener, ReceiveError, ReceivedRing, TransportError},
 };
 use thiserror::Error;
 
@@ -111,7 +111,7 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     if arguments.foreign_client {
         platform::open_to_others(Path::new(listener.name())).map_err(WorkerError::Socket)?;
     }
-    let jail = Jail::enter(arguments.options.jail, &plan(arguments, prepared, listener.name()))?;
+    let jail = Jail::enter(arguments.options.jail, plan(arguments, prepared, listener.name()))?;
     let hello = Hello::ready(listener.name().to_owned()).to_line();
     let waiting = Waiting::new(listener.name());
     let ring = match meet(&hello) {
@@ -153,16 +153,18 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
 fn plan(arguments: &WorkerArguments, prepared: Prepared, socket: &str) -> Plan {
     let own = Path::new(socket).parent();
     // The parent gives each worker a folder for its sockets. Without one, only the folder of this socket is known to be ours.
-    let private = |folder: &PathBuf| {
-        own.and_then(Path::parent) == Some(folder)
-            && folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(FOLDER_PREFIX))
-    };
-    let given = env::var_os("TMPDIR").map(PathBuf::from).filter(private);
+    let given = env::var_os("TMPDIR").map(PathBuf::from);
+    let given = given.filter(|folder| own.and_then(Path::parent) == Some(folder) && is_private(folder));
     Plan {
         prepared,
         folder: given.or_else(|| own.map(Path::to_owned)),
         memory: arguments.options.quotas.max_gpu_memory.0,
     }
+}
+
+/// Whether a folder is one that a parent makes for its worker alone.
+fn is_private(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(FOLDER_PREFIX))
 }
 
 /// The folder with the socket on which a client is waited for. ipc-channel removes it when the client has come; a process
@@ -184,8 +186,7 @@ impl Waiting {
         if let Some(folder) = watch::lock(&self.0).take() {
             // Nothing depends on it; at worst an empty folder stays.
             let _ = std::fs::remove_dir_all(&folder);
-            let private = |name: &OsStr| name.to_string_lossy().starts_with(FOLDER_PREFIX);
-            if let Some(around) = folder.parent().filter(|around| around.file_name().is_some_and(private)) {
+            if let Some(around) = folder.parent().filter(|around| is_private(around)) {
                 let _ = std::fs::remove_dir(around);
             }
         }
@@ -246,9 +247,12 @@ fn serve(
 ) -> ! {
     let mut session = Session::new(Arc::clone(completions), Arc::clone(vitals), channels.ring, quotas, jail);
     let mut consumed = 0;
+    let mut eagerness = Eagerness::default();
     loop {
         vitals.enter(Phase::Idle);
-        let batch = match channels.commands.recv_watched(|| vitals.enter(Phase::Receiving)) {
+        let next = || next_batch(&channels.commands, completions, vitals, &mut session.waiting, &mut eagerness);
+        let next = catch_unwind(AssertUnwindSafe(next)).unwrap_or_else(|panic| broken(completions, vitals, &*panic));
+        let batch = match next {
             Ok(batch) => batch,
             Err(ReceiveError::Gone(_)) => {
                 tracing::debug!("the client is gone");
@@ -274,21 +278,53 @@ fn serve(
     }
 }
 
+/// Waits for a batch, eagerly at first. What is waited for on the GPU is polled meanwhile, and left to the poll thread then.
+fn next_batch(
+    commands: &BatchReceiver,
+    completions: &Completions,
+    vitals: &Vitals,
+    waiting: &mut bool,
+    eagerness: &mut Eagerness,
+) -> Result<Vec<u8>, ReceiveError> {
+    let begun = || vitals.enter(Phase::Receiving);
+    let start = Instant::now();
+    while start.elapsed() < eagerness.window() {
+        if let Some(batch) = commands.try_recv_watched(begun)? {
+            eagerness.waited(start.elapsed());
+            return Ok(batch);
+        }
+        *waiting = *waiting && vitals.polls.run(|| watch::poll_waited_for(completions));
+        // To the end of the queue, behind all else that can go on: the driver's own threads, and the client.
+        thread::yield_now();
+    }
+    if std::mem::take(waiting) {
+        completions.watch.wake();
+    }
+    let batch = commands.recv_watched(begun)?;
+    eagerness.waited(start.elapsed());
+    Ok(batch)
+}
+
 fn run_batch(session: &mut Session, batch: &[u8]) -> Result<(), SessionError> {
     let mut reader = BatchReader::new(batch, session.report.batches)?;
     session.report.batches = session.report.batches.saturating_add(1);
     let vitals = Arc::clone(&session.vitals);
     loop {
         let offset = reader.offset();
-        let Some(command) = reader.next()? else { return Ok(()) };
-        let (name, number) = (command.name(), vitals.commands.load(Ordering::Relaxed));
-        vitals.commands.store(number.wrapping_add(1), Ordering::Relaxed);
-        execute(session, command).map_err(|violation| SessionError::Violation {
-            offset,
-            command: number,
-            name,
-            violation,
+        let outcome = reader.next_to(|command| {
+            if std::mem::take(&mut session.waiting) {
+                // This command may take long.
+                session.completions.watch.wake();
+            }
+            let (name, number) = (command.name(), vitals.commands.load(Ordering::Relaxed));
+            vitals.commands.store(number.wrapping_add(1), Ordering::Relaxed);
+            let violation = |violation| SessionError::Violation { offset, command: number, name, violation };
+            execute(session, command).map_err(violation)
         })?;
+        match outcome {
+            Some(outcome) => outcome?,
+            None => return Ok(()),
+        }
     }
 }
 

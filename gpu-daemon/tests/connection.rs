@@ -25,7 +25,7 @@ use airlock_protocol::{
     connect::{Connection, Daemon, Folder, open},
     descriptors,
     handshake::Hello,
-    limits::{MAX_BROKER_WORKERS, RING_SIZE},
+    limits::{MAX_BROKER_WORKERS, SHARED_SIZE},
 };
 use common::{PATIENCE, PROGRAM, Worker, exit, until};
 use rustix::{
@@ -86,7 +86,7 @@ fn send(to: &UnixStream, descriptors: &[BorrowedFd<'_>]) {
 
 #[test]
 fn a_ring_that_is_not_sealed_memory_of_the_right_size_is_refused_with_one_line() {
-    let size = u64::from(RING_SIZE);
+    let size = u64::from(SHARED_SIZE);
     let unsealed = memory(size, SealFlags::empty());
     let shrinks = memory(size, SEALS - SealFlags::SHRINK);
     let unfinished = memory(size, SEALS - SealFlags::SEAL);
@@ -119,7 +119,7 @@ fn a_ring_that_is_not_sealed_memory_of_the_right_size_is_refused_with_one_line()
 #[test]
 fn what_comes_after_the_ring_is_passed_over() {
     let mut worker = waiting();
-    let good = memory(u64::from(RING_SIZE), SEALS);
+    let good = memory(u64::from(SHARED_SIZE), SEALS);
     send(&worker.connection, &[good.as_fd()]);
     let table = format!("/proc/{}/fd", worker.process.id());
     let descriptors = || fs::read_dir(&table).unwrap().count();
@@ -144,7 +144,7 @@ fn a_bootstrap_message_that_is_none_ends_the_worker() {
     // Channels that did not come with it, nothing, noise, and a length that nobody has.
     for bytes in [packet(2, &[9, 9]), packet(0, &[]), packet(5, &[0xff; 5]), packet(1 << 60, &[0, 1])] {
         let mut worker = waiting();
-        send(&worker.connection, &[memory(u64::from(RING_SIZE), SEALS).as_fd()]);
+        send(&worker.connection, &[memory(u64::from(SHARED_SIZE), SEALS).as_fd()]);
         let server = fs::read_dir(worker.folder.path()).unwrap().next().expect("the server's folder");
         let path = server.unwrap().path().join("socket");
         let client = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
@@ -179,7 +179,7 @@ fn a_client_that_goes_at_any_step_leaves_nothing() {
     assert_eq!(exit(&mut process).code(), Some(0));
     let (mut process, connection) = client("after-ring");
     BufReader::new(&connection).read_line(&mut String::new()).unwrap();
-    send(&connection, &[memory(u64::from(RING_SIZE), SEALS).as_fd()]);
+    send(&connection, &[memory(u64::from(SHARED_SIZE), SEALS).as_fd()]);
     drop(connection);
     assert_eq!(exit(&mut process).code(), Some(0));
     let left: Vec<_> = fs::read_dir(base.path()).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -715,6 +715,40 @@ fn a_destroyed_device_is_lost_and_silent() {
     });
 }
 
+/// wgpu looks a buffer up among those of the queue's device before it asks whose it is, beyond the end of its table.
+#[test]
+fn a_queue_writes_to_no_buffer_of_another_device() {
+    for selector in [AdapterSelector::Noop, AdapterSelector::Any] {
+        let mut client = Client::start();
+        client.request_adapter(selector).expect("an adapter");
+        client.request_device();
+        let (request, adapter, device) = (client.request(), AdapterId(0), DeviceId(1));
+        let (required_features, required_limits) = (vec![], vec![]);
+        client.push(RequestDevice { request, adapter, device, label: "", required_features, required_limits });
+        // One of the other device's, so far down its table that nothing of this one's can be there.
+        let buffers = (0..5000).map(|id| client.create_buffer(id, 64, BufferUsage::COPY_DST));
+        let buffer = buffers.last().unwrap();
+        for len in [64, 4, 0] {
+            let scope = PushErrorScope { device, filter: ErrorFilter::Validation };
+            client.push(scope);
+            client.push(WriteBuffer { device, buffer, offset: 0, data: Payload::Inline(&[0; 64][..len]) });
+            let request = client.request();
+            client.push(PopErrorScope { request, device });
+            let caught = client.wait(|event| match event {
+                Event::ScopePopped { request: of, result } if of == request => Some(result),
+                _ => None,
+            });
+            let message = caught.unwrap().expect("an error").message;
+            assert!(message.contains("doesn't match"), "{message}");
+        }
+        // Its own device's queue still does.
+        let own = client.caught(|client| {
+            client.push(WriteBuffer { device: DEVICE, buffer, offset: 0, data: Payload::Inline(&[0; 64]) });
+        });
+        assert_eq!(own, None);
+    }
+}
+
 #[test]
 fn breaches_of_the_protocol_end_the_session() {
     type Breach = fn(&mut Client);

@@ -16,11 +16,12 @@ use airlock_protocol::{
     limits::{MAX_MAPPED, MAX_MESSAGE, cut},
 };
 use airlock_traces::record::Recorder;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::Mutex;
 use wasmtime::component::ResourceTable;
 
 use crate::{
-    session::{DeviceState, News, Reply, Session, Tap},
+    session::{Answer, DeviceState, News, Reply, Session, Tap, TooLong},
+    shadow::Contents,
     stats::{Counters, Stats},
 };
 
@@ -66,7 +67,7 @@ impl AdapterChoice {
 pub struct WasiWebGpuCtx {
     daemon: Option<Daemon>,
     pub(crate) adapter: AdapterChoice,
-    session: Option<Session>,
+    session: Option<Box<Session>>,
     taps: TapSources,
     pub(crate) stats: Counters,
     /// Bytes that the guest has mapped; their contents are in this process.
@@ -158,7 +159,7 @@ impl WasiWebGpuCtx {
         self.stats.sessions += 1;
         let number = self.stats.sessions;
         let taps = self.taps.0.iter_mut().map(|make| make(number)).collect();
-        self.session = Some(Session::start(connection, number, taps));
+        self.session = Some(Box::new(Session::start(connection, number, taps)));
     }
 
     /// Held while a worker starts, so that one starts at a time.
@@ -205,18 +206,18 @@ impl WasiWebGpuCtx {
 
     /// The session when it lives.
     pub(crate) fn live_session(&mut self) -> Option<&mut Session> {
-        self.session.as_mut().filter(|session| session.ended().is_none())
+        self.session.as_deref_mut().filter(|session| session.ended().is_none())
     }
 
     /// Why the last session is over, if it is.
     pub fn ended(&self) -> Option<String> {
-        self.session.as_ref().and_then(Session::ended)
+        self.session.as_deref().and_then(Session::ended)
     }
 
     /// The session with this number, which is the current one or over.
     #[inline]
     pub(crate) fn session(&mut self, number: u32) -> Option<&mut Session> {
-        self.session.as_mut().filter(|session| session.number() == number)
+        self.session.as_deref_mut().filter(|session| session.number() == number)
     }
 
     /// Closes the current session and keeps its counters.
@@ -242,17 +243,39 @@ impl WasiWebGpuCtx {
         }
     }
 
-    /// Sends a command with bulk data; data that is longer than a call may carry becomes an out-of-memory error.
+    /// Sends a command with bulk data.
     pub(crate) fn send_with_data<'a>(
         &mut self,
         device: &DeviceState,
         data: &'a [u8],
         command: impl FnOnce(Payload<'a>) -> Command<'a>,
     ) {
-        let Some(session) = self.session(device.session) else { return };
-        if let Err(error) = session.send_with_data(data, command) {
+        self.send_data(device, |session| session.send_with_data(data, command));
+    }
+
+    /// Has the session of a device send bulk data.
+    pub(crate) fn send_data(&mut self, device: &DeviceState, send: impl FnOnce(&mut Session) -> Result<(), TooLong>) {
+        if let Some(session) = self.session(device.session) {
+            let sent = send(session);
+            self.sent(device, sent);
+        }
+    }
+
+    /// Data that is longer than a call may carry becomes an out-of-memory error.
+    pub(crate) fn sent(&mut self, device: &DeviceState, sent: Result<(), TooLong>) {
+        if let Err(error) = sent {
             self.raise(device, ErrorFilter::OutOfMemory, &error.to_string());
         }
+    }
+
+    /// Takes the session of a device out, if it is the current one, for who cannot hold the context meanwhile.
+    pub(crate) fn lift(&mut self, device: &DeviceState) -> Option<Box<Session>> {
+        self.session.take_if(|session| session.number() == device.session)
+    }
+
+    /// Puts a session back that was lifted out.
+    pub(crate) fn put_back(&mut self, session: Box<Session>) {
+        self.session = Some(session);
     }
 
     /// True when so many bytes more may be mapped.
@@ -261,10 +284,10 @@ impl WasiWebGpuCtx {
     }
 
     /// Zeroed memory for a mapping; `None` when too much is mapped already.
-    pub(crate) fn map_memory(&mut self, bytes: u64) -> Option<Vec<u8>> {
+    pub(crate) fn map_memory(&mut self, bytes: u64) -> Option<Contents> {
         let length = usize::try_from(bytes).ok().filter(|_| self.mapped_fits(bytes))?;
         self.mapped(length);
-        Some(vec![0; length])
+        Some(vec![0; length].into())
     }
 
     /// So many bytes more are mapped.
@@ -321,7 +344,7 @@ impl WasiWebGpuCtx {
         device: &DeviceState,
         map_bytes: usize,
         question: impl FnOnce(RequestId) -> Command<'a>,
-    ) -> Option<oneshot::Receiver<Reply>> {
+    ) -> Option<Answer> {
         let session = self.session(device.session)?;
         let (request, answer) = session.ask(map_bytes)?;
         session.send(question(request));
@@ -334,7 +357,7 @@ impl WasiWebGpuCtx {
     pub(crate) fn ask_for_adapter(
         &mut self,
         question: impl FnOnce(RequestId, AdapterId, AdapterSelector<'_>, &mut Session),
-    ) -> Option<(u32, AdapterId, oneshot::Receiver<Reply>)> {
+    ) -> Option<(u32, AdapterId, Answer)> {
         let session = self.session.as_mut()?;
         let (adapter, request, answer) = session.ask_for()?;
         question(request, adapter, self.adapter.selector(), session);
@@ -348,7 +371,7 @@ impl WasiWebGpuCtx {
         &mut self,
         session: u32,
         question: impl FnOnce(RequestId, DeviceId) -> Command<'a>,
-    ) -> Option<(DeviceId, Arc<News>, oneshot::Receiver<Reply>)> {
+    ) -> Option<(DeviceId, Arc<News>, Answer)> {
         let session = self.session(session)?;
         let (device, request, answer) = session.ask_for()?;
         let news = session.watch(device);

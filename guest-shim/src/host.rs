@@ -8,6 +8,7 @@ mod canvas;
 mod command_encoder;
 mod compute_pass;
 mod convert;
+mod data;
 mod device;
 mod error;
 mod instance;
@@ -47,7 +48,8 @@ impl HasData for WasiWebGpu {
 
 /// Adds `wasi:webgpu@0.3.0-rc.2` to a linker.
 ///
-/// The engine's configuration needs `wasm_component_model_async`.
+/// The engine's configuration needs `wasm_component_model_async`. Afterwards the linker allows no shadowing, which is
+/// wasmtime's default.
 ///
 /// ```no_run
 /// use airlock::{WasiWebGpuCtx, WasiWebGpuCtxView, WasiWebGpuView};
@@ -80,7 +82,8 @@ impl HasData for WasiWebGpu {
 /// # }
 /// ```
 pub fn add_to_linker<T: WasiWebGpuView + 'static>(linker: &mut wasmtime::component::Linker<T>) -> wasmtime::Result<()> {
-    webgpu::add_to_linker::<T, WasiWebGpu>(linker, T::webgpu)
+    webgpu::add_to_linker::<T, WasiWebGpu>(linker, T::webgpu)?;
+    data::add_to_linker(linker)
 }
 
 /// The guest's own WebGPU functions that belong to no object.

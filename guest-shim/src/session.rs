@@ -37,6 +37,8 @@ use crate::stats::StreamStats;
 
 pub use devices::{DeviceState, Lost};
 pub(crate) use devices::{ErrorStream, News};
+pub(crate) use events::Answer;
+use events::Receiver;
 pub(crate) use ids::IdPools;
 pub use tap::{EventTap, Tap};
 
@@ -95,12 +97,19 @@ pub struct Session {
     ring: RingWriter,
     ids: IdPools,
     next_request: u64,
+    /// Bytes in the ring that belong to commands of the batch.
+    unsent: usize,
     shared: Arc<Shared>,
+    receiver: Arc<Receiver>,
     taps: Vec<Box<dyn Tap>>,
     life: Arc<Mutex<Lifeline>>,
     receiver_done: mpsc::Receiver<()>,
     pub(crate) stats: StreamStats,
 }
+
+/// A batch leaves when its commands have this many bytes in the ring: the daemon reads them while the guest writes more, and
+/// both use few enough of them to find them in a cache.
+const DATA_TARGET: usize = 256 << 10;
 
 /// How long a worker may take to end by itself when its session closes.
 const CLOSE_WAIT: Duration = Duration::from_millis(300);
@@ -118,14 +127,10 @@ impl Session {
         let shared = Arc::new(Shared::default());
         let life = Arc::new(Mutex::new(life));
         let (done, receiver_done) = mpsc::channel();
-        let receiver = events::Receiver {
-            events: channels.events,
-            shared: Arc::clone(&shared),
-            life: Arc::clone(&life),
-            taps: taps.iter_mut().filter_map(|tap| tap.events()).collect(),
-            done,
-        };
-        let spawned = thread::Builder::new().name("airlock-events".to_owned()).spawn(move || receiver.run());
+        let heard = taps.iter_mut().filter_map(|tap| tap.events()).collect();
+        let receiver = Arc::new(Receiver::new(channels.events, Arc::clone(&shared), Arc::clone(&life), heard));
+        let receiving = Arc::clone(&receiver);
+        let spawned = thread::Builder::new().name("airlock-events".to_owned()).spawn(move || receiving.run(done));
         if let Err(error) = spawned {
             shared.end(&format!("no thread for its events: {error}"));
         }
@@ -136,7 +141,9 @@ impl Session {
             ring: channels.ring,
             ids: IdPools::default(),
             next_request: 0,
+            unsent: 0,
             shared,
+            receiver,
             taps,
             life,
             receiver_done,
@@ -184,6 +191,7 @@ impl Session {
 
     /// Sends what has gathered.
     pub(crate) fn flush(&mut self) {
+        self.unsent = 0;
         if self.writer.is_empty() {
             return;
         }
@@ -202,8 +210,8 @@ impl Session {
     }
 
     /// Registers a question. `None` when too many wait already: its asker then gets no answer.
-    pub(crate) fn ask(&mut self, map_bytes: usize) -> Option<(RequestId, oneshot::Receiver<Reply>)> {
-        let (answer, receiver) = oneshot::channel();
+    pub(crate) fn ask(&mut self, map_bytes: usize) -> Option<(RequestId, Answer)> {
+        let (answer, reply) = oneshot::channel();
         let mut pending = lock(&self.shared.pending);
         if pending.len() >= MAX_PENDING {
             return None;
@@ -214,11 +222,11 @@ impl Session {
         if lock(&self.shared.credit).ended.is_none() {
             pending.insert(request, Pending { answer, data: Vec::new(), expected: map_bytes });
         }
-        Some((RequestId(request), receiver))
+        Some((RequestId(request), Answer::new(reply, Arc::clone(&self.receiver))))
     }
 
     /// Registers a question for an object, with the id that the object will have.
-    pub(crate) fn ask_for<I: Id>(&mut self) -> Option<(I, RequestId, oneshot::Receiver<Reply>)> {
+    pub(crate) fn ask_for<I: Id>(&mut self) -> Option<(I, RequestId, Answer)> {
         let id: I = self.allocate()?;
         match self.ask(0) {
             Some((request, answer)) => Some((id, request, answer)),
@@ -262,6 +270,10 @@ impl Session {
         if data.len() <= MAX_PIECE as usize {
             let payload = self.put(data);
             self.send(command(payload));
+            self.unsent = self.unsent.saturating_add(data.len());
+            if self.unsent >= DATA_TARGET {
+                self.flush();
+            }
         } else {
             for piece in data.chunks(MAX_PIECE as usize) {
                 let data = self.put(piece);
@@ -289,6 +301,7 @@ impl Session {
             // What the daemon must read before there is room may still be in our batch.
             self.flush();
             let since = Instant::now();
+            self.receiver.look_until(|| lock(&self.shared.credit).consumed != seen);
             let credit = self
                 .shared
                 .credited

@@ -13,6 +13,7 @@ use airlock_protocol::{
     },
     ids::{self, Id, RequestId},
 };
+use bytes::Bytes;
 use indexmap::IndexMap;
 
 use crate::{
@@ -65,7 +66,7 @@ macro_rules! objects {
 
 objects! {
     /// `gpu-buffer`.
-    Buffer: BufferId { size: u64, usage: BufferUsage, map: MapState, }
+    Buffer: BufferId { size: u64, usage: BufferUsage, map: MapState, destroyed: bool, }
     /// `gpu-texture`.
     Texture: TextureId {
         size: Extent3d,
@@ -232,6 +233,73 @@ impl MapState {
     }
 }
 
+/// The contents of a mapped range.
+#[derive(Debug)]
+pub(crate) enum Contents {
+    /// Nobody else has them.
+    Own(Vec<u8>),
+    /// They were given out, and are copied if the guest writes to them after all.
+    Given(Bytes),
+}
+
+impl From<Vec<u8>> for Contents {
+    fn from(bytes: Vec<u8>) -> Self {
+        Contents::Own(bytes)
+    }
+}
+
+impl Contents {
+    pub(crate) fn len(&self) -> usize {
+        self.bytes().len()
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Contents::Own(bytes) => bytes,
+            Contents::Given(bytes) => bytes,
+        }
+    }
+
+    /// A part of them, without a copy; nothing where there is no such part.
+    pub(crate) fn share(&mut self, range: Range<usize>) -> Bytes {
+        if let Contents::Own(bytes) = self {
+            *self = Contents::Given(Bytes::from(std::mem::take(bytes)));
+        }
+        match self {
+            Contents::Given(bytes) if bytes.get(range.clone()).is_some() => bytes.slice(range),
+            _ => Bytes::new(),
+        }
+    }
+
+    pub(crate) fn make_mut(&mut self) -> &mut [u8] {
+        if let Contents::Given(bytes) = self {
+            // No copy when what was given out is gone.
+            *self = Contents::Own(Vec::from(std::mem::take(bytes)));
+        }
+        match self {
+            Contents::Own(bytes) => bytes,
+            Contents::Given(_) => &mut [],
+        }
+    }
+}
+
+impl Buffer {
+    /// Whether the host knows that a write to the buffer is valid (WebGPU, writeBuffer). That the daemon could make the
+    /// buffer at all is taken for granted: where it could not, each part of a long write is an error of its own.
+    pub(crate) fn takes(&self, offset: u64, len: usize) -> bool {
+        let mapped = !matches!(self.map, MapState::Unmapped);
+        let end = offset.checked_add(len as u64);
+        let plain = !self.usage.intersects(BufferUsage::MAP_READ | BufferUsage::MAP_WRITE);
+        self.usage.contains(BufferUsage::COPY_DST)
+            && plain
+            && !self.destroyed
+            && !mapped
+            && offset.is_multiple_of(4)
+            && end.is_some_and(|end| end <= self.size)
+            && self.size <= self.base.device.capabilities.limits.max_buffer_size
+    }
+}
+
 /// Written ranges of one mapping that are kept apart. Each costs its place in a sorted list, and a command at the unmap.
 const MAX_WRITTEN: usize = 1 << 10;
 
@@ -241,7 +309,7 @@ pub(crate) struct Mapping {
     pub(crate) mode: MapMode,
     /// Start in bytes from the buffer's start.
     pub(crate) offset: u64,
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: Contents,
     /// What the guest wrote, in bytes from the range's start; kept apart and in the order of their starts.
     pub(crate) written: Vec<Range<usize>>,
 }
@@ -275,7 +343,7 @@ mod tests {
 
     #[test]
     fn written_ranges_join_where_they_touch() {
-        let mut mapping = Mapping { mode: MapMode::Write, offset: 0, data: Vec::new(), written: Vec::new() };
+        let mut mapping = Mapping { mode: MapMode::Write, offset: 0, data: Vec::new().into(), written: Vec::new() };
         for range in [8..12, 0..4, 20..24, 4..8, 10..22, 30..32] {
             mapping.wrote(range);
         }
@@ -289,7 +357,7 @@ mod tests {
 
     #[test]
     fn many_written_ranges_become_one() {
-        let mut mapping = Mapping { mode: MapMode::Write, offset: 0, data: Vec::new(), written: Vec::new() };
+        let mut mapping = Mapping { mode: MapMode::Write, offset: 0, data: Vec::new().into(), written: Vec::new() };
         for place in (0..=MAX_WRITTEN).rev() {
             assert!(mapping.written.len() <= MAX_WRITTEN);
             mapping.wrote(place * 8..place * 8 + 4);

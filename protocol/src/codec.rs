@@ -1,5 +1,8 @@
-//! Bytes to commands and events, and back. The only module that names bincode, so that the crate can be replaced; the
-//! golden bytes in the tests would show whether a replacement is compatible.
+//! Bytes to commands and events, and back. Only this module and `records` below it name bincode, so that the crate can be
+//! replaced; the golden bytes in the tests would show whether a replacement is compatible.
+//!
+//! Draws and what belongs to them are most of a stream, so that they set the pace: what is done here beside bincode is
+//! done for them, and `benches/codec.rs` measures it.
 //!
 //! A batch is a 16-byte header and commands without anything between them:
 //!
@@ -10,21 +13,32 @@
 //! | 12..16 | number of commands, little-endian |
 //! | 16.. | the commands |
 
+mod records;
+
 use bincode::{
     config::{Configuration, standard},
-    enc::write::Writer,
-    error::{DecodeError as BincodeDecode, EncodeError as BincodeEncode},
+    enc::{Encode, EncoderImpl, write::Writer},
+    error::EncodeError as BincodeEncode,
+    serde::{BorrowCompat, borrow_decode_from_slice, encode_into_writer},
 };
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
     Command, Event,
-    limits::{MAX_BATCH, MAX_EVENT},
+    codec::records::Wrong,
+    ids::RequestId,
+    limits::{BATCH_TARGET, INLINE_PAYLOAD, MAX_BATCH, MAX_EVENT},
 };
 
 /// Length of a batch's header in bytes.
 pub const BATCH_HEADER: usize = 16;
+
+/// Bytes of which a batch has room from its start: what gathers before it leaves, and one more write with its data inside.
+/// A longer command makes more.
+const ROOM: usize = BATCH_HEADER + BATCH_TARGET + INLINE_PAYLOAD + SHORT;
+
+/// Bytes that nearly every command without data is shorter than.
+const SHORT: usize = 1 << 10;
 
 const CONFIG: Configuration = standard();
 
@@ -96,20 +110,101 @@ impl Writer for Append<'_> {
     }
 }
 
-fn append<T: Serialize>(value: &T, to: &mut Vec<u8>) -> Result<(), EncodeError> {
-    bincode::serde::encode_into_writer(value, Append(to), CONFIG).map_err(EncodeError)
+/// A writer over memory that is there already. It never fails and never grows, so that a number costs a comparison and a
+/// store; what finds no room is only counted.
+struct Window<'a> {
+    bytes: &'a mut [u8],
+    end: usize,
+}
+
+impl Writer for Window<'_> {
+    #[inline(always)]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), BincodeEncode> {
+        // Most numbers are one byte. Only that is done in place, or bincode's functions would be too large to be inlined.
+        self.end = match *bytes {
+            [byte] => {
+                if let Some(room) = self.bytes.get_mut(self.end) {
+                    *room = byte;
+                }
+                self.end.wrapping_add(1)
+            }
+            [a, b] => put(self.bytes, self.end, [a, b]),
+            [a, b, c, d] => put(self.bytes, self.end, [a, b, c, d]),
+            _ => put_all(self.bytes, self.end, bytes),
+        };
+        Ok(())
+    }
+}
+
+/// Writes a few bytes to their place, if they have room there, and gives their end. It takes no window, so that the end of
+/// one can stay in a register.
+#[inline(never)]
+fn put<const N: usize>(to: &mut [u8], start: usize, bytes: [u8; N]) -> usize {
+    if let Some(room) = to.get_mut(start..).and_then(|to| to.first_chunk_mut()) {
+        *room = bytes;
+    }
+    start.saturating_add(N)
+}
+
+/// The same for any number of bytes.
+#[inline(never)]
+fn put_all(to: &mut [u8], start: usize, bytes: &[u8]) -> usize {
+    let end = start.saturating_add(bytes.len());
+    if let Some(room) = to.get_mut(start..end) {
+        room.copy_from_slice(bytes);
+    }
+    end
+}
+
+/// Writes a command over `bytes` from `start` on, and gives its end. `bytes` grow if need be.
+#[inline]
+fn write(command: &Command<'_>, bytes: &mut Vec<u8>, start: usize) -> Result<usize, EncodeError> {
+    let mut encoder = EncoderImpl::new(Window { bytes, end: start }, CONFIG);
+    BorrowCompat(command).encode(&mut encoder).map_err(EncodeError)?;
+    let end = encoder.into_writer().end;
+    if end <= bytes.len() { Ok(end) } else { write_long(command, bytes, start, end) }
+}
+
+/// The same, for a command that ends at `end`, beyond the bytes.
+#[cold]
+fn write_long(command: &Command<'_>, bytes: &mut Vec<u8>, start: usize, end: usize) -> Result<usize, EncodeError> {
+    bytes.resize(end, 0);
+    let mut encoder = EncoderImpl::new(Window { bytes, end: start }, CONFIG);
+    BorrowCompat(command).encode(&mut encoder).map_err(EncodeError)?;
+    Ok(encoder.into_writer().end)
 }
 
 /// Appends an event's bytes.
 pub fn encode_event(event: &Event<'_>, to: &mut Vec<u8>) -> Result<(), EncodeError> {
-    append(event, to)
+    encode_into_writer(event, Append(to), CONFIG).map_err(EncodeError)
+}
+
+/// Appends the bytes of a [`Event::MapData`] up to its data, which has this length and follows.
+pub fn encode_map_data(request: RequestId, len: usize, to: &mut Vec<u8>) -> Result<(), EncodeError> {
+    encode_event(&Event::MapData { request, data: &[] }, to)?;
+    // The length of no data, a single byte, gives way to the length of what follows.
+    to.pop();
+    encode_into_writer(len, Append(to), CONFIG).map(|_| ()).map_err(EncodeError)
+}
+
+/// Where [`Event::MapData`] stands among the events.
+const MAP_DATA: u32 = 6;
+
+/// Reads the bytes of a [`Event::MapData`] up to its data, of which there are `len`.
+pub fn decode_map_data(start: &[u8], len: usize) -> Result<RequestId, DecodeError> {
+    let ((kind, request, found), read): ((u32, RequestId, u64), usize) =
+        borrow_decode_from_slice(start, CONFIG).map_err(|error| DecodeError::Event(error.to_string()))?;
+    if kind != MAP_DATA || found != len as u64 || read != start.len() {
+        return Err(DecodeError::Event("its data is not that of a map".to_owned()));
+    }
+    Ok(request)
 }
 
 /// Reads one event, which takes all the bytes.
 pub fn decode_event(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
     // bincode makes room for a string before it looks whether its bytes are there; the limit bounds that.
     let config = CONFIG.with_limit::<MAX_EVENT>();
-    let (event, length) = bincode::serde::borrow_decode_from_slice::<Event<'_>, _>(bytes, config)
+    let (event, length) = borrow_decode_from_slice::<Event<'_>, _>(bytes, config)
         .map_err(|error| DecodeError::Event(error.to_string()))?;
     if length != bytes.len() {
         return Err(DecodeError::Trailing { found: bytes.len().saturating_sub(length) });
@@ -119,7 +214,11 @@ pub fn decode_event(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
 
 /// Appends a command's bytes, as they stand in a batch.
 pub fn encode_command(command: &Command<'_>, to: &mut Vec<u8>) -> Result<(), EncodeError> {
-    append(command, to)
+    let start = to.len();
+    to.resize(start.saturating_add(SHORT), 0);
+    let end = write(command, to, start);
+    to.truncate(*end.as_ref().unwrap_or(&start));
+    end.map(|_| ())
 }
 
 /// Reads one command, which takes all the bytes.
@@ -133,24 +232,46 @@ pub fn decode_command(bytes: &[u8]) -> Result<Command<'_>, DecodeError> {
 
 /// Reads the command at the start of bytes; gives its length too.
 pub fn first_command(bytes: &[u8]) -> Result<(Command<'_>, usize), DecodeError> {
-    decode(bytes).map_err(|error| DecodeError::Command { offset: 0, command: 0, cause: error.to_string() })
+    let mut reader = BatchReader { bytes, offset: 0, command: 0, commands: 1 };
+    match reader.next()? {
+        Some(command) => Ok((command, reader.offset)),
+        // There is one command to be read, so that this is none.
+        None => Err(DecodeError::NoHeader { found: bytes.len() }),
+    }
 }
 
-fn decode<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<(T, usize), BincodeDecode> {
-    bincode::serde::borrow_decode_from_slice(bytes, CONFIG)
+/// The last number that bincode writes as one byte, which is the number itself.
+const LAST_SHORT: u8 = 250;
+
+/// The number of a command on the wire, by its name. Above [`LAST_SHORT`] when it takes more than a byte.
+const fn number(name: &str) -> u8 {
+    let mut number = 0;
+    while number < Command::NAMES.len() {
+        let (mut place, name, found) = (0, name.as_bytes(), Command::NAMES[number].as_bytes());
+        while place < name.len() && place < found.len() && name[place] == found[place] {
+            place += 1;
+        }
+        if place == name.len() && place == found.len() && number <= LAST_SHORT as usize {
+            return number as u8;
+        }
+        number += 1;
+    }
+    u8::MAX
 }
 
 /// Gathers commands into a batch.
 #[derive(Debug)]
 pub struct BatchWriter {
+    /// The batch up to `end`, and room behind it.
     bytes: Vec<u8>,
+    end: usize,
     commands: u32,
     sequence: u64,
 }
 
 impl Default for BatchWriter {
     fn default() -> Self {
-        Self { bytes: vec![0; BATCH_HEADER], commands: 0, sequence: 0 }
+        Self { bytes: vec![0; ROOM], end: BATCH_HEADER, commands: 0, sequence: 0 }
     }
 }
 
@@ -158,23 +279,15 @@ impl BatchWriter {
     /// Appends a command.
     #[inline]
     pub fn push(&mut self, command: &Command<'_>) -> Result<(), EncodeError> {
-        let before = self.bytes.len();
-        match append(command, &mut self.bytes) {
-            Ok(()) => {
-                self.commands = self.commands.wrapping_add(1);
-                Ok(())
-            }
-            Err(error) => {
-                self.bytes.truncate(before);
-                Err(error)
-            }
-        }
+        self.end = write(command, &mut self.bytes, self.end)?;
+        self.commands = self.commands.wrapping_add(1);
+        Ok(())
     }
 
     /// Length of the commands in bytes.
     #[inline]
     pub fn len(&self) -> usize {
-        self.bytes.len().saturating_sub(BATCH_HEADER)
+        self.end.saturating_sub(BATCH_HEADER)
     }
 
     /// Number of commands.
@@ -196,10 +309,13 @@ impl BatchWriter {
         for (slot, byte) in self.bytes.iter_mut().zip(header) {
             *slot = byte;
         }
-        let result = send(&self.bytes);
-        self.bytes.truncate(BATCH_HEADER);
+        let result = send(self.bytes.get(..self.end).unwrap_or_default());
+        self.end = BATCH_HEADER;
         // One long command must not keep its memory for the whole session.
-        self.bytes.shrink_to(MAX_BATCH / 64);
+        if self.bytes.len() > MAX_BATCH / 64 {
+            self.bytes.truncate(ROOM);
+            self.bytes.shrink_to_fit();
+        }
         self.commands = 0;
         self.sequence = self.sequence.wrapping_add(1);
         result
@@ -243,18 +359,69 @@ impl<'a> BatchReader<'a> {
     /// The next command, `None` after the last.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Command<'a>>, DecodeError> {
+        self.next_to(|command| command)
+    }
+
+    /// Hands the next command over, and gives what comes of it; `None` after the last. A command is as large as the largest
+    /// one: whoever takes it here gets it where it is made, and it is not moved on its way.
+    #[inline]
+    #[allow(non_upper_case_globals)]
+    pub fn next_to<R>(&mut self, take: impl FnOnce(Command<'a>) -> R) -> Result<Option<R>, DecodeError> {
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
         if self.command == self.commands {
             return if rest.is_empty() { Ok(None) } else { Err(DecodeError::Trailing { found: rest.len() }) };
         }
-        let (command, length) = decode::<Command<'a>>(rest).map_err(|error| DecodeError::Command {
-            offset: self.offset,
-            command: self.command,
-            cause: error.to_string(),
-        })?;
-        self.offset = self.offset.saturating_add(length);
+        macro_rules! read {
+            ($($Frequent:ident)*) => {{
+                $(
+                    const $Frequent: u8 = number(stringify!($Frequent));
+                    const _: () = assert!($Frequent <= LAST_SHORT, "its number takes more than a byte");
+                )*
+                match rest.split_first() {
+                    $(Some((&$Frequent, bytes)) => match records::read(bytes, CONFIG) {
+                        Ok((record, rest)) => {
+                            self.advance(rest);
+                            Ok(Some(take(Command::$Frequent(record))))
+                        }
+                        Err(cause) => Err(self.wrong(cause)),
+                    },)*
+                    _ => match records::read(rest, CONFIG) {
+                        Ok((command, rest)) => {
+                            self.advance(rest);
+                            Ok(Some(take(command)))
+                        }
+                        Err(cause) => Err(self.wrong(cause)),
+                    },
+                }
+            }};
+        }
+        // The commands of a frame, and those that make, fill and drop what it needs. Serde's way to a command moves it
+        // through memory several times, which takes longer than reading it; these are made from their records at once.
+        // The outcome is the same.
+        read! {
+            Submit WriteBuffer WriteTexture
+            CreateBuffer CreateTextureView CreateBindGroup CreateCommandEncoder
+            CopyBufferToBuffer FinishCommandEncoder
+            RenderPassSetPipeline RenderPassSetIndexBuffer RenderPassSetVertexBuffer RenderPassSetBindGroup
+            RenderPassSetImmediates RenderPassDraw RenderPassDrawIndexed RenderPassDrawIndirect
+            RenderPassDrawIndexedIndirect SetViewport SetScissorRect BeginRenderPass EndRenderPass
+            BeginComputePass ComputePassSetPipeline ComputePassSetBindGroup ComputePassSetImmediates
+            DispatchWorkgroups DispatchWorkgroupsIndirect EndComputePass
+            BundleSetPipeline BundleSetVertexBuffer BundleSetBindGroup BundleDraw BundleDrawIndexed
+            DropObject
+        }
+    }
+
+    /// Notes that a command was read, with what is left of the batch.
+    #[inline(always)]
+    fn advance(&mut self, rest: &[u8]) {
+        self.offset = self.bytes.len().saturating_sub(rest.len());
         self.command = self.command.saturating_add(1);
-        Ok(Some(command))
+    }
+
+    #[cold]
+    fn wrong(&self, cause: Wrong) -> DecodeError {
+        DecodeError::Command { offset: self.offset, command: self.command, cause: cause.to_string() }
     }
 
     /// Where the next command starts, in bytes from the batch's start.

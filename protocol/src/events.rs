@@ -49,6 +49,7 @@ pub enum Event<'a> {
         /// The number of the `MapBuffer`.
         request: RequestId,
         /// The piece.
+        #[serde(serialize_with = "crate::bytes::whole")]
         data: &'a [u8],
     },
     /// Answers `MapBuffer`.

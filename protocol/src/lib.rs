@@ -4,9 +4,11 @@
 //! Values are WebGPU's records and enums under WebGPU's names, with defaults resolved by the host. The daemon trusts
 //! none of them. This crate opens no device and knows no runtime.
 
+mod bytes;
 pub mod codec;
 pub mod commands;
 pub mod connect;
+pub mod eager;
 pub mod events;
 pub mod handshake;
 pub mod ids;

@@ -40,8 +40,16 @@ pub const MAX_LIST: usize = 64 << 10;
 /// batch then holds several small writes, and a large one does not pass through the socket.
 pub const INLINE_PAYLOAD: usize = 8 << 10;
 
-/// Bytes of the shared ring.
+/// Bytes of the shared ring for data of commands.
 pub const RING_SIZE: u32 = 8 << 20;
+
+/// Bytes of the shared ring for data of events, which is that of maps. A mapped range of any length passes through it; it
+/// need only be long enough for one side to copy in while the other copies out.
+pub const EVENT_RING_SIZE: u32 = 4 << 20;
+
+/// Bytes of all that two processes share: the rings, and a page (the longest there is) in which the client counts what it
+/// has read of the second.
+pub const SHARED_SIZE: u32 = RING_SIZE + EVENT_RING_SIZE + (64 << 10);
 
 /// Bytes of one piece in the ring: a quarter of it, so that copies in and out overlap.
 pub const MAX_PIECE: u32 = 2 << 20;

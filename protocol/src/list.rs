@@ -19,6 +19,7 @@ use serde::{
 use crate::limits::{MAX_LIST, MAX_LISTED_ADAPTERS, MAX_PIPELINE_LIST};
 
 /// A list of at most [`MAX_LIST`] elements.
+#[inline]
 pub(crate) fn bounded<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     read(from, MAX_LIST)
 }
@@ -33,6 +34,7 @@ pub(crate) fn of_adapters<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: 
     read(from, MAX_LISTED_ADAPTERS)
 }
 
+#[inline]
 fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D, limit: usize) -> Result<Vec<T>, D::Error> {
     from.deserialize_seq(Bounded { limit, element: PhantomData })
 }
@@ -49,6 +51,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
         write!(f, "a list of at most {} elements", self.limit)
     }
 
+    #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
         // The stream says the length before the elements. It is not believed beyond the limit.
         let length = elements.size_hint().unwrap_or(0);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Payload<'a> {
     /// In the batch itself.
+    #[serde(serialize_with = "crate::bytes::whole")]
     Inline(&'a [u8]),
     /// In the session's shared ring.
     Shared {

@@ -5,6 +5,8 @@
 //! and events are sent and received by code of our own on Linux. What ipc-channel itself still receives there is the one message
 //! by which a worker gets its channels.
 
+#[cfg(target_os = "linux")]
+mod bulk;
 #[cfg_attr(target_os = "linux", path = "transport/sealed.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "transport/unsealed.rs")]
 mod memory;
@@ -14,7 +16,10 @@ mod ring;
 #[cfg(target_os = "linux")]
 mod waiting;
 
-use std::io;
+use std::{
+    io,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 #[cfg(target_os = "linux")]
 use std::{
     os::fd::{AsFd, OwnedFd},
@@ -101,8 +106,8 @@ pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportE
     let (batches, commands) = ipc::bytes_channel().map_err(TransportError::Channel)?;
     let (events, replies) = ipc::bytes_channel().map_err(TransportError::Channel)?;
     #[cfg(target_os = "linux")]
-    let (memory, bootstrap) = {
-        let (memory, file) = memory::WriteMemory::create().map_err(TransportError::Channel)?;
+    let (memory::Shared { commands: memory, events: event_ring, count }, bootstrap) = {
+        let (memory, file) = memory::Shared::create().map_err(TransportError::Channel)?;
         descriptors::send(link, file.as_fd()).map_err(TransportError::Connect)?;
         (memory, Bootstrap { commands, events })
     };
@@ -114,8 +119,12 @@ pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportE
     };
     let server = IpcSender::<Bootstrap>::connect(server).map_err(TransportError::Connect)?;
     server.send(bootstrap).map_err(|error| TransportError::Broken(error.to_string()))?;
-    let (commands, events) = (BatchSender(Sender::new(batches)), EventReceiver(Receiver::new(replies)));
-    Ok(ClientChannels { commands, events, ring: RingWriter::new(memory) })
+    let events = EventReceiver {
+        receiver: Receiver::new(replies),
+        #[cfg(target_os = "linux")]
+        bulk: Mutex::new(bulk::Receiver::new(RingReader::new(event_ring), count)),
+    };
+    Ok(ClientChannels { commands: BatchSender(Sender::new(batches)), events, ring: RingWriter::new(memory) })
 }
 
 /// The ring as the worker got it over its connection. Where memory cannot be sealed it comes with the [`Bootstrap`], and
@@ -123,7 +132,7 @@ pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportE
 #[derive(Debug)]
 pub struct ReceivedRing {
     #[cfg(target_os = "linux")]
-    memory: memory::ReadMemory,
+    memory: memory::SharedPeer,
 }
 
 impl ReceivedRing {
@@ -141,7 +150,7 @@ impl ReceivedRing {
             DescriptorError::Ended => TransportError::NoClient,
             error => TransportError::NoRing(error),
         })?;
-        Ok(Self { memory: memory::ReadMemory::open(file)? })
+        Ok(Self { memory: memory::SharedPeer::open(file)? })
     }
 
     /// See [`ReceivedRing`].
@@ -173,7 +182,7 @@ impl Listener {
     pub fn accept(self, ring: ReceivedRing) -> Result<DaemonChannels, TransportError> {
         let (_, bootstrap) = self.server.accept().map_err(|error| TransportError::Broken(error.to_string()))?;
         #[cfg(target_os = "linux")]
-        let memory = ring.memory;
+        let memory::SharedPeer { commands: memory, events: event_ring, count } = ring.memory;
         #[cfg(not(target_os = "linux"))]
         let memory = {
             let ReceivedRing {} = ring;
@@ -181,7 +190,11 @@ impl Listener {
         };
         Ok(DaemonChannels {
             commands: BatchReceiver(Receiver::new(bootstrap.commands)),
-            events: EventSender(Sender::new(bootstrap.events)),
+            events: EventSender {
+                sender: Sender::new(bootstrap.events),
+                #[cfg(target_os = "linux")]
+                bulk: Arc::new(Mutex::new(bulk::Sender::new(RingWriter::new(event_ring), count))),
+            },
             ring: RingReader::new(memory),
         })
     }
@@ -258,7 +271,8 @@ impl BatchSender {
 /// The receiving end of a channel.
 #[derive(Debug)]
 struct Receiver {
-    receiver: IpcBytesReceiver,
+    /// ipc-channel's own end is one thread's at a time.
+    receiver: Mutex<IpcBytesReceiver>,
     #[cfg(target_os = "linux")]
     socket: Option<OwnedFd>,
 }
@@ -268,7 +282,7 @@ impl Receiver {
         Self {
             #[cfg(target_os = "linux")]
             socket: waiting::socket_of(&format!("{receiver:?}")),
-            receiver,
+            receiver: Mutex::new(receiver),
         }
     }
 
@@ -281,11 +295,24 @@ impl Receiver {
             return packets::receive(socket, packet, most);
         }
         let _ = begun;
-        let message = self.receiver.recv().map_err(|_| Gone)?;
+        let message = lock(&self.receiver).recv().map_err(|_| Gone)?;
         if message.len() > most {
             return Err(ReceiveError::TooLong { found: message.len() as u64, most });
         }
         Ok(message)
+    }
+
+    /// As [`Receiver::recv`] where a message has begun to arrive, and `None` where none has, or where the platform does not
+    /// let that be known.
+    fn try_recv(&self, most: usize, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
+        #[cfg(target_os = "linux")]
+        if let Some(socket) = &self.socket {
+            let Some(packet) = packets::look(socket)? else { return Ok(None) };
+            begun();
+            return packets::receive(socket, packet, most).map(Some);
+        }
+        let _ = (most, begun);
+        Ok(None)
     }
 }
 
@@ -300,6 +327,12 @@ impl BatchReceiver {
         self.0.recv(MAX_BATCH, begun)
     }
 
+    /// As [`BatchReceiver::recv_watched`], where a batch has begun to arrive. `None` where none has, and where the platform
+    /// does not let that be known.
+    pub fn try_recv_watched(&self, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
+        self.0.try_recv(MAX_BATCH, begun)
+    }
+
     /// Waits for the bytes of a batch, of which there are at most [`MAX_BATCH`].
     pub fn recv(&self) -> Result<Vec<u8>, ReceiveError> {
         self.recv_watched(|| {})
@@ -308,22 +341,132 @@ impl BatchReceiver {
 
 /// Sends events.
 #[derive(Clone, Debug)]
-pub struct EventSender(Sender);
+pub struct EventSender {
+    sender: Sender,
+    #[cfg(target_os = "linux")]
+    bulk: Arc<Mutex<bulk::Sender>>,
+}
 
 impl EventSender {
     /// Sends the bytes of an event.
     pub fn send(&self, event: &[u8]) -> Result<(), Gone> {
-        self.0.send(event)
+        self.sender.send(event)
+    }
+
+    /// Sends an event whose bytes are `start` and then `data`, which takes the shared ring where it has room.
+    pub fn send_with_data(&self, start: &[u8], data: &[u8]) -> Result<(), Gone> {
+        #[cfg(target_os = "linux")]
+        if let Some(sent) = lock(&self.bulk).send(&self.sender, start, data) {
+            return sent;
+        }
+        self.sender.send(&[start, data].concat())
     }
 }
 
 /// Receives events.
 #[derive(Debug)]
-pub struct EventReceiver(Receiver);
+pub struct EventReceiver {
+    receiver: Receiver,
+    #[cfg(target_os = "linux")]
+    bulk: Mutex<bulk::Receiver>,
+}
 
 impl EventReceiver {
     /// Waits for the bytes of an event, of which there are at most [`MAX_EVENT`].
     pub fn recv(&self) -> Result<Vec<u8>, ReceiveError> {
-        self.0.recv(MAX_EVENT, || {})
+        let mut event = Vec::new();
+        match self.recv_into(&mut event)? {
+            Incoming::Data(piece) => self.fetch(&piece, &mut event)?,
+            Incoming::Nothing | Incoming::Event => {}
+        }
+        Ok(event)
     }
+
+    /// The same, in two steps where data is apart.
+    pub fn recv_into(&self, event: &mut Vec<u8>) -> Result<Incoming, ReceiveError> {
+        *event = self.receiver.recv(MAX_EVENT, || {})?;
+        incoming(event)
+    }
+
+    /// The same where an event has begun to arrive: nothing, where none has or where the platform does not let that be known.
+    pub fn try_recv_into(&self, event: &mut Vec<u8>) -> Result<Incoming, ReceiveError> {
+        match self.receiver.try_recv(MAX_EVENT, || {})? {
+            Some(message) => *event = message,
+            None => return Ok(Incoming::Nothing),
+        }
+        incoming(event)
+    }
+
+    /// Appends an event's data: to the bytes before it, or to other data.
+    pub fn fetch(&self, piece: &Piece, to: &mut Vec<u8>) -> Result<(), ReceiveError> {
+        #[cfg(target_os = "linux")]
+        return lock(&self.bulk).fetch(piece, to);
+        #[cfg(not(target_os = "linux"))]
+        match *piece {}
+    }
+
+    /// Ends the channel, which ends a wait of another thread's. Nothing where the platform does not let that be done.
+    pub fn close(&self) {
+        #[cfg(target_os = "linux")]
+        if let Some(socket) = &self.receiver.socket {
+            // It fails where the channel has ended by itself.
+            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
+        }
+    }
+
+    /// Waits until an event begins to arrive, which [`EventReceiver::try_recv_into`] then receives. `false`, and at once,
+    /// where the platform does not let that be known.
+    pub fn wait(&self) -> Result<bool, ReceiveError> {
+        #[cfg(target_os = "linux")]
+        if let Some(socket) = &self.receiver.socket {
+            return packets::wait(socket).map(|_| true);
+        }
+        Ok(false)
+    }
+}
+
+/// What has come in place of an event.
+#[derive(Debug)]
+pub enum Incoming {
+    /// Nothing yet.
+    Nothing,
+    /// A whole event.
+    Event,
+    /// An event up to its data, which is to be fetched before anything else is received.
+    Data(Piece),
+}
+
+#[cfg(target_os = "linux")]
+pub use bulk::Piece;
+
+/// Without shared memory for it, no event has its data apart.
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug)]
+pub enum Piece {}
+
+#[cfg(not(target_os = "linux"))]
+impl Piece {
+    /// Where it starts in the ring.
+    pub fn position(&self) -> u64 {
+        match *self {}
+    }
+
+    /// Its length.
+    pub fn bytes(&self) -> usize {
+        match *self {}
+    }
+}
+
+fn incoming(message: &mut Vec<u8>) -> Result<Incoming, ReceiveError> {
+    #[cfg(target_os = "linux")]
+    if let Some(piece) = bulk::refers(message)? {
+        return Ok(Incoming::Data(piece));
+    }
+    let _ = message;
+    Ok(Incoming::Event)
+}
+
+/// The state is whole between any two statements, whatever its last holder was doing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,7 +5,10 @@
 
 use airlock_protocol::{
     Command, Event, Payload,
-    codec::{BATCH_HEADER, BatchReader, BatchWriter, DecodeError, decode_event, encode_event},
+    codec::{
+        BATCH_HEADER, BatchReader, BatchWriter, DecodeError, decode_command, decode_event, decode_map_data,
+        encode_command, encode_event, encode_map_data,
+    },
     commands::{
         adapter::{FeatureName, LimitName, RequestDevice},
         buffer::{BufferUsage, CreateBuffer},
@@ -68,6 +71,76 @@ fn commands_have_these_bytes() {
     };
     assert_eq!(bytes(request), [2, 1, 0, 0, 0, 1, 8, 1, 24, 252, 0, 0, 16, 0]);
     assert_eq!(bytes(DropObject { object: Object::Buffer(BufferId(2)) }), [87, 2, 2]);
+}
+
+/// The reader has a shorter way to a few commands, by the first byte; with a number that is written longer than it needs
+/// to be, they take the way of all others.
+#[test]
+fn both_ways_to_a_command_lead_to_it() {
+    let commands: [Command<'_>; 6] = [
+        RenderPassDraw {
+            pass: RenderPassId(1),
+            vertex_count: 300,
+            instance_count: 70_000,
+            first_vertex: 0,
+            first_instance: 7,
+        }
+        .into(),
+        RenderPassSetBindGroup { pass: RenderPassId(1), index: 0, bind_group: None, dynamic_offsets: vec![256, 1] }
+            .into(),
+        CreateBuffer {
+            device: DeviceId(0),
+            buffer: BufferId(2),
+            label: "hi",
+            size: 1 << 40,
+            usage: BufferUsage::STORAGE,
+            mapped_at_creation: true,
+        }
+        .into(),
+        WriteBuffer { device: DeviceId(0), buffer: BufferId(2), offset: 4, data: Payload::Staged { len: 9 } }.into(),
+        Submit { device: DeviceId(0), command_buffers: vec![CommandBufferId(4)] }.into(),
+        DropObject { object: Object::Buffer(BufferId(2)) }.into(),
+    ];
+    for command in commands {
+        let short = bytes(command.clone());
+        let long = [&[251, short[0], 0], &short[1..]].concat();
+        assert_eq!(decode_command(&short).expect("our own bytes"), command);
+        assert_eq!(decode_command(&long).expect("our own bytes, longer"), command);
+        for length in 1..short.len() {
+            let causes = [&short[..length], &long[..length + 2]].map(|bytes| decode_command(bytes).map_err(cause));
+            assert!(causes[0].is_err(), "{command:?} of {length} bytes");
+            assert_eq!(causes[0], causes[1], "{command:?} of {length} bytes");
+        }
+    }
+}
+
+fn cause(error: DecodeError) -> String {
+    match error {
+        DecodeError::Command { cause, .. } => cause,
+        other => other.to_string(),
+    }
+}
+
+/// Encoders and batches begin with room for what is common, and make more for what is not.
+#[test]
+fn commands_of_every_length_come_back() {
+    let mut writer = BatchWriter::default();
+    for length in [0, 1, 2, 4, 1_000, 8 << 10, 50 << 10, 70_000, 1 << 20, 5, 250, 251, 65_535, 65_536] {
+        let data = vec![7; length];
+        let write =
+            || WriteBuffer { device: DeviceId(0), buffer: BufferId(2), offset: 4, data: Payload::Inline(&data) };
+        let (draw, write) = (bytes(DropObject { object: Object::Buffer(BufferId(2)) }), Command::from(write()));
+        let mut alone = vec![9];
+        encode_command(&write, &mut alone).expect("commands have an encoding");
+        assert_eq!(alone[0], 9);
+        assert_eq!(decode_command(&alone[1..]).expect("our own bytes"), write);
+        for command in [&DropObject { object: Object::Buffer(BufferId(2)) }.into(), &write] {
+            writer.push(command).expect("commands have an encoding");
+        }
+        assert_eq!(writer.len(), draw.len() + alone.len() - 1);
+        writer.finish(|bytes| assert_eq!(bytes[BATCH_HEADER..], [&draw[..], &alone[1..]].concat()));
+        assert_eq!(writer.len(), 0);
+    }
 }
 
 #[test]
@@ -201,4 +274,23 @@ fn an_event_with_an_endless_string_is_an_error() {
         bytes.extend(b"because");
         assert!(matches!(decode_event(&bytes), Err(DecodeError::Event(_))), "{length}");
     }
+}
+
+/// What is sent in two parts is the event that is sent as one.
+#[test]
+fn map_data_in_two_parts_is_the_event() {
+    for len in [0, 1, 250, 251, 65_535, 65_536, 128 << 10] {
+        let (request, data) = (RequestId(70_000), vec![7; len]);
+        let mut whole = Vec::new();
+        encode_event(&Event::MapData { request, data: &data }, &mut whole).expect("events have an encoding");
+        let mut parts = Vec::new();
+        encode_map_data(request, len, &mut parts).expect("events have an encoding");
+        assert_eq!(decode_map_data(&parts, len).expect("it is one"), request);
+        assert!(decode_map_data(&parts, len + 1).is_err());
+        parts.extend_from_slice(&data);
+        assert!(parts == whole, "{len}");
+    }
+    let mut other = Vec::new();
+    encode_event(&Event::WorkDone { request: RequestId(1) }, &mut other).expect("events have an encoding");
+    assert!(decode_map_data(&other, 0).is_err() && decode_map_data(&[], 0).is_err());
 }

@@ -97,8 +97,8 @@ unset CARGO_ENCODED_RUSTFLAGS RUSTC
 
 componentize=${COMPONENTIZE:-}
 if [ -z "$componentize" ]; then
-    (cd "$checkout" && CARGO_TARGET_DIR=$host_target_dir cargo build --release -p airlock-tests --bin componentize)
-    componentize=$host_target_dir/release/componentize
+    (cd "$checkout" && CARGO_TARGET_DIR=$host_target_dir cargo build --profile checks -p airlock-tests --bin componentize)
+    componentize=$host_target_dir/checks/componentize
 fi
 
 for guest in "${guests[@]}"; do

@@ -2,12 +2,13 @@
 //! one's own, components made to order.
 //!
 //! The tests see only what a user sees: processes, their output, exit codes, files. The programs are the ones that
-//! `cargo build --release` has put beside the tests.
+//! the same profile has put beside the tests.
 
 pub mod components;
 pub mod interface;
 pub mod processes;
 pub mod programs;
+pub mod statistics;
 
 /// A folder of a test's own, gone with the value.
 pub fn scratch() -> tempfile::TempDir {

@@ -14,6 +14,20 @@ pub fn children(parent: u32) -> Vec<u32> {
         .collect()
 }
 
+/// All that descends from a process, in one look at `/proc`. What has lost its parent is no longer among it.
+pub fn descendants(ancestor: u32) -> Vec<u32> {
+    let Ok(all) = fs::read_dir("/proc") else { return Vec::new() };
+    let ids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let parents: Vec<_> = ids.filter_map(|id| Some((id, stat(id)?.1))).collect();
+    let mut found = vec![ancestor];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        found.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(id, _)| *id));
+        next += 1;
+    }
+    found.split_off(1)
+}
+
 /// The name of a process, from `/proc/<id>/comm`.
 pub fn name(id: u32) -> String {
     fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default().trim().to_owned()

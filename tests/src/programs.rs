@@ -23,7 +23,11 @@ pub fn program(name: &str) -> PathBuf {
     let test = env::current_exe().expect("the test's own path");
     let folder = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
     let path = folder.join(name);
-    assert!(path.is_file(), "{} is not built: run `cargo build --release` first", path.display());
+    assert!(
+        path.is_file(),
+        "{} is not built: run `cargo build --profile checks --workspace` first, or test with the profile that was built",
+        path.display()
+    );
     path
 }
 

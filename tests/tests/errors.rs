@@ -160,12 +160,12 @@ fn impostor(line: &'static str) -> Outcome {
 
 #[test]
 fn a_daemon_of_another_protocol_version() {
-    impostor("AIRLOCK 99 0123456789abcdef /tmp/x\n").refused(&["version 99", "version 2"]);
+    impostor("AIRLOCK 99 0123456789abcdef /tmp/x\n").refused(&["version 99", "version 3"]);
 }
 
 #[test]
 fn a_daemon_with_another_schema() {
-    impostor("AIRLOCK 2 0123456789abcdef /tmp/x\n").refused(&["0123456789abcdef", "schema"]);
+    impostor("AIRLOCK 3 0123456789abcdef /tmp/x\n").refused(&["0123456789abcdef", "schema"]);
 }
 
 #[test]
@@ -173,14 +173,21 @@ fn something_that_is_no_daemon() {
     impostor("220 mail.example.org ESMTP\n").refused(&["does not speak Airlock's protocol"]);
 }
 
+/// Copies a program, in a process of its own: a file cannot be executed while anyone has it open for writing, and what this
+/// process has open is open for a moment in every child that another test's thread starts, too.
+fn install(program: &Path, at: &Path) {
+    let copied = std::process::Command::new("cp").arg("-p").args([program, at]).status();
+    assert!(copied.expect("cp starts").success());
+}
+
 #[test]
 fn a_daemon_program_that_does_not_speak() {
     let folder = scratch();
     let program = folder.path().join("airlock");
-    fs::copy(airlock_tests::programs::program("airlock"), &program).expect("a copy");
-    let fake = folder.path().join("gpu-daemon");
-    fs::write(&fake, "#!/bin/sh\nexit 7\n").expect("a script");
+    install(&airlock_tests::programs::program("airlock"), &program);
+    let fake = file(folder.path(), "script", b"#!/bin/sh\nexit 7\n");
     fs::set_permissions(&fake, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    install(&fake, &folder.path().join("gpu-daemon"));
     let mut command = std::process::Command::new(program);
     command.arg("run").arg(guest("collatz")).stdin(std::process::Stdio::null());
     run(command).refused(&["gpu-daemon"]);
@@ -190,7 +197,7 @@ fn a_daemon_program_that_does_not_speak() {
 fn no_daemon_program() {
     let folder = scratch();
     let program = folder.path().join("airlock");
-    fs::copy(airlock_tests::programs::program("airlock"), &program).expect("a copy");
+    install(&airlock_tests::programs::program("airlock"), &program);
     let mut command = std::process::Command::new(program);
     command
         .arg("run")

@@ -147,6 +147,14 @@ fn image_filter_takes_a_photo_within_its_memory() {
     assert_eq!((width, height), (4000, 3000));
 }
 
+/// Each case once: the guest checks what it measures. The figures say nothing here.
+#[test]
+fn bench_checks_its_results() {
+    let outcome = own(scratch().path(), "bench", &["all", "1"]);
+    assert!(outcome.stdout.lines().count() > 20, "{outcome}");
+    assert!(!outcome.stdout.contains(r#""checked":false"#), "results were not looked at: {outcome}");
+}
+
 /// All guests through one daemon, with the same pictures as with a worker of their own.
 #[test]
 fn all_guests_through_serve() {

@@ -10,6 +10,7 @@ use std::{
     io::{Read as _, Write as _},
     os::{fd::AsFd as _, unix::fs::PermissionsExt as _},
     path::PathBuf,
+    process,
     sync::{Arc, OnceLock},
     thread,
     time::Duration,
@@ -141,11 +142,14 @@ fn daemon() -> Daemon {
     static SCRIPT: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, script) = SCRIPT.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let script = folder.path().join("worker");
+        let (draft, script) = (folder.path().join("draft"), folder.path().join("worker"));
         let program = std::env::current_exe().unwrap();
         let run = format!("'{}' --exact fake_worker --ignored --nocapture", program.display());
-        fs::write(&script, format!("#!/bin/sh\nexec 1>/dev/null 2>/dev/null\nexec {run}\n")).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(&draft, format!("#!/bin/sh\nexec 1>/dev/null 2>/dev/null\nexec {run}\n")).unwrap();
+        fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).unwrap();
+        // Another process writes the file that is executed: what is open for writing here, even in a child that another
+        // test's thread has just forked, cannot be.
+        assert!(process::Command::new("cp").arg("-p").args([&draft, &script]).status().unwrap().success());
         (folder, script)
     });
     Daemon::Spawn { program: script.clone(), arguments: Vec::new() }

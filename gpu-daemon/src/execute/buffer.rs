@@ -101,7 +101,7 @@ impl Session {
         };
         let operation = BufferMapOperation { host, callback: Some(Box::new(callback)) };
         match device.global.buffer_map_async(id, c.offset, Some(c.size), operation) {
-            Ok(_) => self.completions.watch.wake(),
+            Ok(_) => self.waiting = true,
             // The callback has answered the request.
             Err(error) => device.report("GPUBuffer.mapAsync", "", &error),
         }

@@ -22,7 +22,7 @@ impl Session {
         device.global.device_destroy(device.id);
         // Closed with the rest of the device's tickets when the loss is told.
         self.completions.watch.open(&device);
-        self.completions.watch.wake();
+        self.waiting = true;
         Ok(())
     }
 }

@@ -56,7 +56,7 @@ impl Session {
         if device.is_lost() && !device.is_destroyed() {
             self.completions.work_done(ticket);
         }
-        self.completions.watch.wake();
+        self.waiting = true;
         Ok(())
     }
 

@@ -1,19 +1,19 @@
 //! The order in which the layers go up on Linux, each tried before the next: behind a later one, a trial would prove
 //! nothing.
 
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, path::Path};
 
-use super::{Family, Layer, Plan, capabilities, descriptors, files, limits, namespaces, seccomp};
+use super::{Family, Layer, capabilities, descriptors, files, limits, namespaces, seccomp};
 
 /// Whether a layer holds, or why not.
 pub type Held = Result<(), String>;
 
-/// Puts all layers up and tries them.
-pub fn enter(plan: &Plan, mut layers: Vec<(Layer, Held)>) -> Vec<(Layer, Held)> {
+/// Puts all layers up and tries them. In `folder`, what the worker made may be removed.
+pub fn enter(folder: Option<&Path>, mut layers: Vec<(Layer, Held)>) -> Vec<(Layer, Held)> {
     layers.push((Layer::NoNewPrivileges, capabilities::no_new_privileges()));
     layers.push((Layer::Capabilities, capabilities::drop_all()));
     layers.push((Layer::Limits, limits::set()));
-    let files = files::restrict(plan.folder.as_deref());
+    let files = files::restrict(folder);
     layers.push((Layer::LandlockFiles, files.files));
     layers.push((Layer::LandlockTcp, files.tcp));
     layers.push((Layer::LandlockScope, files.scope));

@@ -169,14 +169,18 @@ pub struct Jail {
 
 impl Jail {
     /// Puts all layers up. The process must have no second thread yet.
-    pub fn enter(mode: JailMode, plan: &Plan) -> Result<Self, JailError> {
+    pub fn enter(mode: JailMode, plan: Plan) -> Result<Self, JailError> {
+        let Plan { prepared, folder, memory } = plan;
         let layers = match mode {
             JailMode::Off => Layer::ALL.map(|layer| (layer, Err("the jail is off".to_owned()))).to_vec(),
-            JailMode::Strict | JailMode::BestEffort => system::enter(plan, plan.prepared.0.clone()),
+            JailMode::Strict | JailMode::BestEffort => system::enter(folder.as_deref(), prepared.0),
         };
-        let jail = Self { mode, memory: plan.memory, layers, families: None };
-        jail.check()?;
-        Ok(jail)
+        if mode != JailMode::Off {
+            for (layer, state) in &layers {
+                check(mode, *layer, state)?;
+            }
+        }
+        Ok(Self { mode, memory, layers, families: None })
     }
 
     /// Narrows the jail to what drivers of these families need while they run. Only the first time counts: a filter cannot be
@@ -191,10 +195,11 @@ impl Jail {
         self.families = Some(families);
         for (layer, state) in &mut self.layers {
             if *layer == Layer::Seccomp && state.is_ok() {
+                check(self.mode, *layer, &narrowed)?;
                 state.clone_from(&narrowed);
             }
         }
-        self.check()
+        Ok(())
     }
 
     /// Every layer: `Ok`, or why it does not hold.
@@ -206,21 +211,17 @@ impl Jail {
     pub fn families(&self) -> impl Iterator<Item = Family> + '_ {
         self.families.iter().flatten().copied()
     }
+}
 
-    fn check(&self) -> Result<(), JailError> {
-        if self.mode == JailMode::Off {
-            return Ok(());
+/// A layer that does not hold is an error in strict mode, and a warning in any other.
+fn check(mode: JailMode, layer: Layer, state: &Result<(), String>) -> Result<(), JailError> {
+    match state {
+        Ok(()) => Ok(()),
+        Err(why) if mode == JailMode::Strict => Err(JailError::Missing { layer: layer.name(), why: why.clone() }),
+        Err(why) => {
+            tracing::warn!("the jail lacks {layer}: {why}");
+            Ok(())
         }
-        for (layer, state) in &self.layers {
-            match (state, self.mode) {
-                (Ok(()), _) => {}
-                (Err(why), JailMode::Strict) => {
-                    return Err(JailError::Missing { layer: layer.name(), why: why.clone() });
-                }
-                (Err(why), _) => tracing::warn!("the jail lacks {layer}: {why}"),
-            }
-        }
-        Ok(())
     }
 }
 

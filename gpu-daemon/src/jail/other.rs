@@ -1,11 +1,11 @@
 //! Systems that are not Linux: there is no jail here yet, and strict mode refuses to start.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
-use super::{Family, Layer, Plan};
+use super::{Family, Layer};
 
 /// Nothing goes up.
-pub fn enter(_: &Plan, _: Vec<(Layer, Result<(), String>)>) -> Vec<(Layer, Result<(), String>)> {
+pub fn enter(_: Option<&Path>, _: Vec<(Layer, Result<(), String>)>) -> Vec<(Layer, Result<(), String>)> {
     Layer::ALL.map(|layer| (layer, Err("only Linux has it".to_owned()))).to_vec()
 }
 

@@ -35,7 +35,7 @@ pub fn run(arguments: &JailArguments) -> Result<ExitCode, JailError> {
         folder: None,
         memory: arguments.options.quotas.max_gpu_memory.0,
     };
-    let mut instances = Instances::new(Jail::enter(arguments.options.jail, &plan)?);
+    let mut instances = Instances::new(Jail::enter(arguments.options.jail, plan)?);
     if !arguments.no_drivers {
         instances.adapters()?;
     }

@@ -96,6 +96,7 @@ pub fn end_with_parent(parent: u32) -> io::Result<bool> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     Ok(u32::try_from(Pid::as_raw(getppid())) == Ok(parent))
 }
+
 /// Looks at a worker's folder from before the worker starts.
 #[derive(Debug)]
 pub struct FolderWatch(OwnedFd);

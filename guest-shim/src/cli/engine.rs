@@ -18,8 +18,7 @@ pub struct Compiled(Vec<u8>);
 impl Compiled {
     /// Compiles a component. With `cache`, it may be taken from wasmtime's own cache folder, and is kept there.
     pub fn new(file: &ComponentFile, cache: bool) -> Result<Self, CliError> {
-        // A pool of its own, which ends with this function, in place of the one that rayon keeps for the whole process. Its
-        // threads start with the first compilation, so that a component from the cache does without.
+        // A pool of its own, which ends with this function, in place of the one that rayon keeps for the whole process.
         let compile = || {
             let component = Component::new(&engine(cache)?, &file.bytes)
                 .map_err(|error| CliError::Invalid { file: file.file.clone(), cause: root_cause(&error) })?;

@@ -7,7 +7,6 @@ use airlock_protocol::{
     events::RequestDeviceErrorKind,
     ids::DeviceId,
 };
-use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, Resource};
 
 use super::{WasiWebGpu, bounded_label, convert::ToWire};
@@ -15,7 +14,7 @@ use crate::{
     WasiWebGpuCtxView,
     bindings::webgpu,
     functions::called,
-    session::{DeviceState, News, Reply},
+    session::{Answer, DeviceState, News, Reply},
     shadow,
 };
 
@@ -60,7 +59,7 @@ struct Asked {
     news: Arc<News>,
     label: String,
     queue_label: String,
-    answer: oneshot::Receiver<Reply>,
+    answer: Answer,
 }
 
 impl<T: Send> webgpu::HostGpuAdapterWithStore<T> for WasiWebGpu {

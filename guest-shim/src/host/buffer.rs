@@ -21,7 +21,7 @@ use crate::{
     WasiWebGpuCtxView,
     bindings::webgpu::{self, *},
     functions::called,
-    session::{DeviceState, Reply},
+    session::{Answer, DeviceState, Reply},
     shadow::{self, MapState, Mapping},
 };
 
@@ -58,7 +58,7 @@ impl webgpu::HostGpuBuffer for WasiWebGpuCtxView<'_> {
         let buffer = self.table.get_mut(&buffer)?;
         Ok(buffer
             .mapped_range(offset, size)
-            .map(|(mapping, range)| mapping.data.get(range).unwrap_or_default().to_vec()))
+            .map(|(mapping, range)| mapping.data.bytes().get(range).unwrap_or_default().to_vec()))
     }
 
     fn unmap(&mut self, buffer: Resource<GpuBuffer>) -> wasmtime::Result<Result<(), UnmapError>> {
@@ -74,7 +74,7 @@ impl webgpu::HostGpuBuffer for WasiWebGpuCtxView<'_> {
                 if mapping.mode == MapMode::Write {
                     for range in mapping.written {
                         let offset = mapping.offset + range.start as u64;
-                        let data = mapping.data.get(range).unwrap_or_default();
+                        let data = mapping.data.bytes().get(range).unwrap_or_default();
                         self.ctx.send_with_data(&device, data, |data| WriteMapped { buffer: id, offset, data }.into());
                     }
                 }
@@ -86,7 +86,9 @@ impl webgpu::HostGpuBuffer for WasiWebGpuCtxView<'_> {
 
     fn destroy(&mut self, buffer: Resource<GpuBuffer>) -> wasmtime::Result<()> {
         called!(self, "gpu-buffer.destroy");
-        let before = std::mem::replace(&mut self.table.get_mut(&buffer)?.map, MapState::Unmapped);
+        let shadow = self.table.get_mut(&buffer)?;
+        shadow.destroyed = true;
+        let before = std::mem::replace(&mut shadow.map, MapState::Unmapped);
         self.ctx.unmapped(before.bytes());
         self.encode(&buffer, |buffer| DestroyBuffer { buffer })
     }
@@ -112,7 +114,7 @@ impl webgpu::HostGpuBuffer for WasiWebGpuCtxView<'_> {
         let buffer = self.table.get_mut(&buffer)?;
         Ok(buffer.mapped_range(offset, size).and_then(|(mapping, range)| {
             let len = range.len();
-            match mapping.data.get_mut(range.clone()).and_then(|place| place.get_mut(..data.len())) {
+            match mapping.data.make_mut().get_mut(range.clone()).and_then(|place| place.get_mut(..data.len())) {
                 Some(place) => {
                     place.copy_from_slice(&data);
                     mapping.wrote(range.start..range.start + data.len());
@@ -138,7 +140,7 @@ fn range_error(kind: GetMappedRangeErrorKind, message: String) -> GetMappedRange
 
 impl shadow::Buffer {
     /// The mapping and the range in it that a call names (WebGPU, getMappedRange).
-    fn mapped_range(
+    pub(super) fn mapped_range(
         &mut self,
         offset: Option<u64>,
         size: Option<u64>,
@@ -198,7 +200,7 @@ impl WasiWebGpuCtxView<'_> {
             );
             base.label = label;
         }
-        Ok(self.table.push(shadow::Buffer { base, size, usage, map })?)
+        Ok(self.table.push(shadow::Buffer { base, size, usage, map, destroyed: false })?)
     }
 
     /// Starts a map: gives the question, or the error that needs no daemon.
@@ -269,7 +271,7 @@ impl WasiWebGpuCtxView<'_> {
         match reply {
             Ok(Reply::Mapped(Ok(data))) if mine && !buffer.base.device.is_destroyed() => {
                 self.ctx.mapped(data.len());
-                buffer.map = MapState::Mapped(Mapping { mode, offset, data, written: Vec::new() });
+                buffer.map = MapState::Mapped(Mapping { mode, offset, data: data.into(), written: Vec::new() });
                 Ok(())
             }
             Ok(Reply::Mapped(Ok(_))) => Err(abort_error("the buffer was unmapped before the map was done".to_owned())),
@@ -286,7 +288,7 @@ struct Asked {
     number: RequestId,
     mode: MapMode,
     offset: u64,
-    answer: oneshot::Receiver<Reply>,
+    answer: Answer,
 }
 
 fn operation_error(message: String) -> MapAsyncError {

@@ -11,7 +11,13 @@ use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, Resource};
 
 use super::{WasiWebGpu, convert::ToWire};
-use crate::{WasiWebGpuCtxView, bindings::webgpu, functions::called, session::Reply, shadow};
+use crate::{
+    WasiWebGpuCtxView,
+    bindings::webgpu,
+    functions::called,
+    session::{Answer, Reply},
+    shadow,
+};
 
 /// WGSL language features that naga 30 implements (`naga::front::wgsl::ImplementedLanguageExtension`). They are the
 /// daemon's, and known without asking it because host and daemon are of one release.
@@ -109,7 +115,7 @@ impl WasiWebGpuCtxView<'_> {
     fn ask_for_adapter(
         &mut self,
         options: Option<&webgpu::GpuRequestAdapterOptions>,
-    ) -> Option<(u32, AdapterId, oneshot::Receiver<Reply>)> {
+    ) -> Option<(u32, AdapterId, Answer)> {
         let power_preference = options.and_then(|options| options.power_preference).map(ToWire::to_wire);
         let force_fallback_adapter = options.and_then(|options| options.force_fallback_adapter).unwrap_or(false);
         self.ctx.ask_for_adapter(|request, adapter, selector, session| {

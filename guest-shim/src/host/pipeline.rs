@@ -13,7 +13,6 @@ use airlock_protocol::{
     ids::{PipelineLayoutId, RequestId, ShaderModuleId},
     limits::{MAX_LABEL, MAX_PIPELINE_LIST, cut},
 };
-use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, Resource};
 
 use super::{WasiWebGpu, convert::ToWire, object_functions};
@@ -21,7 +20,7 @@ use crate::{
     WasiWebGpuCtxView,
     bindings::webgpu::{self, *},
     functions::called,
-    session::{DeviceState, Reply},
+    session::{Answer, DeviceState, Reply},
     shadow::{self, Base, Based},
 };
 
@@ -54,7 +53,7 @@ impl webgpu::HostGpuRenderPipeline for WasiWebGpuCtxView<'_> {
 /// A pipeline that was asked for and is not answered yet.
 pub(super) struct Unfinished<T> {
     pipeline: T,
-    answer: Option<oneshot::Receiver<Reply>>,
+    answer: Option<Answer>,
 }
 
 impl<P: Based + Send + 'static> Unfinished<P> {
@@ -133,7 +132,7 @@ impl WasiWebGpuCtxView<'_> {
         device: &Arc<DeviceState>,
         descriptor: GpuComputePipelineDescriptor,
         wait: bool,
-    ) -> wasmtime::Result<(shadow::ComputePipeline, Option<oneshot::Receiver<Reply>>)> {
+    ) -> wasmtime::Result<(shadow::ComputePipeline, Option<Answer>)> {
         let GpuComputePipelineDescriptor { compute, layout, label } = descriptor;
         let stage = self.stage(compute.module, compute.entry_point, compute.constants, device)?;
         let layout = self.layout_mode(&layout, device)?;
@@ -171,7 +170,7 @@ impl WasiWebGpuCtxView<'_> {
         device: &Arc<DeviceState>,
         descriptor: GpuRenderPipelineDescriptor,
         wait: bool,
-    ) -> wasmtime::Result<(shadow::RenderPipeline, Option<oneshot::Receiver<Reply>>)> {
+    ) -> wasmtime::Result<(shadow::RenderPipeline, Option<Answer>)> {
         let GpuRenderPipelineDescriptor { vertex, primitive, depth_stencil, multisample, fragment, layout, label } =
             descriptor;
         let vertex_stage = self.stage(vertex.module, vertex.entry_point, vertex.constants, device)?;
@@ -224,7 +223,7 @@ impl WasiWebGpuCtxView<'_> {
         base: &'a Base<I>,
         wait: bool,
         command: impl FnOnce(I, Option<RequestId>, &'a str) -> airlock_protocol::Command<'a>,
-    ) -> Option<oneshot::Receiver<Reply>> {
+    ) -> Option<Answer> {
         let id = base.id?;
         if wait {
             return self.ctx.ask(device, 0, |request| command(id, Some(request), &base.label));

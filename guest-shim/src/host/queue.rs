@@ -1,9 +1,13 @@
 //! `gpu-queue`.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use airlock_protocol::{
-    commands::queue::{OnSubmittedWorkDone, Submit, WriteBuffer, WriteTexture},
+    commands::{
+        queue::{OnSubmittedWorkDone, Submit, WriteBuffer, WriteTexture},
+        texture::{Extent3d, TexelCopyBufferLayout, TexelCopyTextureInfo},
+    },
+    ids::BufferId,
     limits::MAX_LIST,
 };
 use wasmtime::component::{Accessor, Resource};
@@ -13,7 +17,11 @@ use crate::{
     WasiWebGpuCtxView,
     bindings::webgpu::{self, *},
     functions::called,
+    session::{DeviceState, Session, TooLong},
 };
+
+/// Bytes of the parts in which a long write to a buffer is sent.
+const WRITE_PIECE: usize = 1 << 20;
 
 impl webgpu::HostGpuQueue for WasiWebGpuCtxView<'_> {
     fn submit(
@@ -50,25 +58,13 @@ impl webgpu::HostGpuQueue for WasiWebGpuCtxView<'_> {
         size: Option<GpuSize64>,
     ) -> wasmtime::Result<Result<(), WriteBufferError>> {
         called!(self, "gpu-queue.write-buffer-with-copy");
-        let data = match part(&data, data_offset, size) {
-            Some(data) if data.len() % 4 == 0 => data,
-            Some(data) => {
-                return Ok(Err(operation_error(format!("{} bytes are not a multiple of 4", data.len()))));
+        let range = part(data.len(), data_offset, size);
+        Ok(self.buffer_write(&queue, &buffer, buffer_offset, range)?.map(|write| {
+            if let Some(write) = write {
+                let data = data.get(write.range.clone()).unwrap_or_default();
+                self.ctx.send_data(&write.device, |session| write.send(session, data));
             }
-            None => {
-                return Ok(Err(operation_error(format!(
-                    "offset {} and size {size:?} do not lie within the {} bytes of data",
-                    data_offset.unwrap_or(0),
-                    data.len()
-                ))));
-            }
-        };
-        let device = Arc::clone(&self.table.get(&queue)?.device);
-        let Some(buffer) = self.name(&buffer, &device)? else { return Ok(Ok(())) };
-        self.ctx.send_with_data(&device, data, |data| {
-            WriteBuffer { device: device.id, buffer, offset: buffer_offset, data }.into()
-        });
-        Ok(Ok(()))
+        }))
     }
 
     fn write_texture_with_copy(
@@ -80,13 +76,9 @@ impl webgpu::HostGpuQueue for WasiWebGpuCtxView<'_> {
         size: GpuExtent3D,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-queue.write-texture-with-copy");
-        let device = Arc::clone(&self.table.get(&queue)?.device);
-        let Some(destination) = self.texel_copy_texture(&destination, &device)? else { return Ok(()) };
-        let layout = super::texture::layout(data_layout.offset, data_layout.bytes_per_row, data_layout.rows_per_image);
-        let size = super::texture::extent(&size);
-        self.ctx.send_with_data(&device, &data, |data| {
-            WriteTexture { device: device.id, destination, layout, size, data }.into()
-        });
+        if let Some(write) = self.texture_write(&queue, &destination, &data_layout, &size)? {
+            self.ctx.send_data(&write.device, |session| write.send(session, &data));
+        }
         Ok(())
     }
 
@@ -108,14 +100,101 @@ impl webgpu::HostGpuQueue for WasiWebGpuCtxView<'_> {
     }
 }
 
-/// The part of `data` from `offset`, `size` bytes long or to its end; `None` when it is not within.
-fn part(data: &[u8], offset: Option<u64>, size: Option<u64>) -> Option<&[u8]> {
-    let start = usize::try_from(offset.unwrap_or(0)).ok()?;
-    let rest = data.get(start..)?;
-    match size {
-        Some(size) => rest.get(..usize::try_from(size).ok()?),
-        None => Some(rest),
+/// A `write-buffer` that may be sent.
+pub(super) struct BufferWrite {
+    pub(super) device: Arc<DeviceState>,
+    buffer: BufferId,
+    offset: u64,
+    /// Which part of the guest's list is written.
+    pub(super) range: Range<usize>,
+    /// No part of it can fail, as far as the host knows.
+    certain: bool,
+}
+
+impl BufferWrite {
+    /// Sends it. Each part of a long write goes to the GPU while the next is copied, unless the whole might be refused:
+    /// then nothing of it may be written, and its error is one.
+    pub(super) fn send(&self, session: &mut Session, data: &[u8]) -> Result<(), TooLong> {
+        let Self { ref device, buffer, offset, certain, .. } = *self;
+        let at = |offset, data| WriteBuffer { device: device.id, buffer, offset, data }.into();
+        if !certain {
+            return session.send_with_data(data, |data| at(offset, data));
+        }
+        let mut offset = offset;
+        for piece in data.chunks(WRITE_PIECE) {
+            session.send_with_data(piece, |data| at(offset, data))?;
+            if piece.len() < data.len() {
+                session.flush();
+            }
+            offset = offset.saturating_add(piece.len() as u64);
+        }
+        Ok(())
     }
+}
+
+/// A `write-texture` that may be sent.
+pub(super) struct TextureWrite {
+    pub(super) device: Arc<DeviceState>,
+    destination: TexelCopyTextureInfo,
+    layout: TexelCopyBufferLayout,
+    size: Extent3d,
+}
+
+impl TextureWrite {
+    /// Sends it.
+    pub(super) fn send(&self, session: &mut Session, data: &[u8]) -> Result<(), TooLong> {
+        let Self { ref device, destination, layout, size } = *self;
+        session.send_with_data(data, |data| WriteTexture { device: device.id, destination, layout, size, data }.into())
+    }
+}
+
+impl WasiWebGpuCtxView<'_> {
+    /// What a `write-buffer` is to send: nothing when its objects are gone. The range is the part of the guest's list.
+    pub(super) fn buffer_write(
+        &mut self,
+        queue: &Resource<GpuQueue>,
+        buffer: &Resource<GpuBuffer>,
+        offset: u64,
+        range: Result<Range<usize>, String>,
+    ) -> wasmtime::Result<Result<Option<BufferWrite>, WriteBufferError>> {
+        let range = match range {
+            Ok(range) if range.len() % 4 == 0 => range,
+            Ok(range) => return Ok(Err(operation_error(format!("{} bytes are not a multiple of 4", range.len())))),
+            Err(message) => return Ok(Err(operation_error(message))),
+        };
+        let device = Arc::clone(&self.table.get(queue)?.device);
+        let Some(id) = self.name(buffer, &device)? else { return Ok(Ok(None)) };
+        let certain = self.table.get(buffer)?.takes(offset, range.len());
+        Ok(Ok(Some(BufferWrite { device, buffer: id, offset, range, certain })))
+    }
+
+    /// What a `write-texture` is to send: nothing when its objects are gone.
+    pub(super) fn texture_write(
+        &mut self,
+        queue: &Resource<GpuQueue>,
+        destination: &GpuTexelCopyTextureInfo,
+        layout: &GpuTexelCopyBufferLayout,
+        size: &GpuExtent3D,
+    ) -> wasmtime::Result<Option<TextureWrite>> {
+        let device = Arc::clone(&self.table.get(queue)?.device);
+        let Some(destination) = self.texel_copy_texture(destination, &device)? else { return Ok(None) };
+        let layout = super::texture::layout(layout.offset, layout.bytes_per_row, layout.rows_per_image);
+        Ok(Some(TextureWrite { device, destination, layout, size: super::texture::extent(size) }))
+    }
+}
+
+/// The part of `len` bytes from `offset`, `size` bytes long or to the end; an error's text when it is not within.
+pub(super) fn part(len: usize, offset: Option<u64>, size: Option<u64>) -> Result<Range<usize>, String> {
+    let within = || {
+        let start = usize::try_from(offset.unwrap_or(0)).ok()?;
+        let rest = len.checked_sub(start)?;
+        let size = size.map_or(Some(rest), |size| usize::try_from(size).ok().filter(|&size| size <= rest))?;
+        Some(start..start.checked_add(size)?)
+    };
+    within().ok_or_else(|| {
+        let offset = offset.unwrap_or(0);
+        format!("offset {offset} and size {size:?} do not lie within the {len} bytes of data")
+    })
 }
 
 fn operation_error(message: String) -> WriteBufferError {
@@ -127,7 +206,7 @@ fn operation_error(message: String) -> WriteBufferError {
 pub(super) fn immediates(range_offset: u32, data: &[u8], offset: Option<u64>, size: Option<u64>) -> (u32, &[u8]) {
     /// No device has more (WebGPU, "maxImmediateSize"; wgpu's largest is 256).
     const MAX_IMMEDIATES: usize = 4096;
-    match part(data, offset, size) {
+    match part(data.len(), offset, size).ok().and_then(|part| data.get(part)) {
         Some(part) if part.len() <= MAX_IMMEDIATES => (range_offset, part),
         _ => (u32::MAX, &[]),
     }

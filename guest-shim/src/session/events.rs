@@ -1,79 +1,272 @@
-//! The thread that receives events and hands them to whoever waits.
+//! Receiving events, and handing them to whoever waits.
+//!
+//! A thread of its own receives them. A guest's thread that waits for an answer receives for a moment too: to wake a sleeping
+//! thread takes several times as long as a small readback. Whoever receives holds the lock meanwhile, so that events
+//! are handled in order and one at a time.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, atomic::Ordering, mpsc},
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    task::{Context, Poll},
+    thread,
+    time::{Duration, Instant},
 };
 
 use airlock_protocol::{
     Event, codec,
     connect::Lifeline,
+    eager::Eagerness,
     ids::RequestId,
-    transport::{EventReceiver, ReceiveError},
+    transport::{EventReceiver, Incoming, Piece, ReceiveError},
 };
+use tokio::sync::oneshot::{self, error::RecvError};
 
 use super::{EventTap, Lost, News, Pending, Reply, Shared, lock};
 
+/// The receiving end of a session.
 pub(super) struct Receiver {
-    pub(super) events: EventReceiver,
-    pub(super) shared: Arc<Shared>,
-    pub(super) life: Arc<Mutex<Lifeline>>,
+    events: EventReceiver,
+    shared: Arc<Shared>,
+    life: Arc<Mutex<Lifeline>>,
+    state: Mutex<State>,
+    /// How long a thread that waits for an answer receives itself before it sleeps. Other tasks of the guest go on meanwhile.
+    eagerness: Mutex<Eagerness>,
+    start: Instant,
+    /// Until when a waiting guest receives, in nanoseconds from the start. The thread leaves events to it so long: they
+    /// would cross to another processor and back.
+    eager: AtomicU64,
+}
+
+struct State {
     /// They hear of everything first.
-    pub(super) taps: Vec<Box<dyn EventTap>>,
-    /// Dropped when the thread is done, which tells the session.
-    pub(super) done: mpsc::Sender<()>,
+    taps: Vec<Box<dyn EventTap>>,
+    /// Memory that serves again for each event.
+    bytes: Vec<u8>,
+    /// Why the session ends, as far as an event or a mistake in one has said.
+    reason: Option<String>,
+    /// Nothing is received any more.
+    over: bool,
 }
 
 impl Receiver {
-    /// Runs until the session ends, whoever ends it.
-    pub(super) fn run(mut self) {
+    pub(super) fn new(
+        events: EventReceiver,
+        shared: Arc<Shared>,
+        life: Arc<Mutex<Lifeline>>,
+        taps: Vec<Box<dyn EventTap>>,
+    ) -> Self {
+        let state = State { taps, bytes: Vec::new(), reason: None, over: false };
+        Self {
+            events,
+            shared,
+            life,
+            state: Mutex::new(state),
+            eagerness: Mutex::default(),
+            start: Instant::now(),
+            eager: AtomicU64::new(0),
+        }
+    }
+
+    /// The thread's body: runs until the session ends, whoever ends it. `done` is dropped then, which tells the session.
+    pub(super) fn run(&self, done: mpsc::Sender<()>) {
         // A panic here, in ipc-channel for example, must not leave the guest waiting.
         let reason = catch_unwind(AssertUnwindSafe(|| self.receive()))
             .unwrap_or_else(|_| "what the GPU daemon sent cannot be received".to_owned());
         tracing::debug!("session over: {reason}");
-        for tap in &mut self.taps {
+        for tap in &mut lock(&self.state).taps {
             tap.ended(&reason);
         }
         self.shared.end(&reason);
         lock(&self.life).cut();
-        drop(self.done);
+        drop(done);
     }
 
     /// Receives events to the end of the session; gives the reason of the end.
-    fn receive(&mut self) -> String {
-        let mut reason = None;
+    fn receive(&self) -> String {
         loop {
-            let bytes = match self.events.recv() {
-                Ok(bytes) => bytes,
-                Err(ReceiveError::Gone(_)) => break,
-                Err(error) => {
-                    reason.get_or_insert_with(|| format!("the GPU daemon broke the connection ({error})"));
-                    break;
+            // Without the lock, which a waiting guest may take meanwhile.
+            let there = self.events.wait();
+            let eager = Duration::from_nanos(self.eager.load(Ordering::Relaxed)).saturating_sub(self.start.elapsed());
+            if !eager.is_zero() && there.is_ok() {
+                thread::sleep(eager);
+                continue;
+            }
+            let mut state = lock(&self.state);
+            let state = &mut *state;
+            match there {
+                Ok(true) => {
+                    self.drain(state);
                 }
-            };
-            match codec::decode_event(&bytes) {
-                Ok(event) => {
-                    for tap in &mut self.taps {
-                        tap.event(&bytes, &event);
-                    }
-                    match event {
-                        Event::Closed { reason: why } => {
-                            reason = Some(format!("the GPU daemon ended the session: {why}"));
-                        }
-                        event => self.shared.dispatch(event),
-                    }
+                Ok(false) => {
+                    let incoming = self.events.recv_into(&mut state.bytes);
+                    self.received(state, incoming);
                 }
-                Err(error) => {
-                    reason = Some(format!("the GPU daemon sent what is no event ({error})"));
-                    break;
-                }
+                Err(error) => self.received(state, Err(error)),
+            }
+            if state.over {
+                return state.reason.take().unwrap_or_else(|| {
+                    let closing = self.shared.closing.load(Ordering::Relaxed);
+                    let mut life = lock(&self.life);
+                    if closing { life.explain_close() } else { life.explain() }
+                });
             }
         }
-        reason.unwrap_or_else(|| {
-            let closing = self.shared.closing.load(Ordering::Relaxed);
-            let mut life = lock(&self.life);
-            if closing { life.explain_close() } else { life.explain() }
-        })
+    }
+
+    /// Receives what is there, unless another thread is at it; says whether anything was there.
+    fn look(&self) -> bool {
+        let Ok(mut state) = self.state.try_lock() else { return false };
+        let any = !state.over && self.drain(&mut state);
+        if any && state.over {
+            // The thread sees to the rest, whether or not the daemon ever says anything again.
+            self.events.close();
+        }
+        any
+    }
+
+    /// The end of the time in which a wait that begins now is eager.
+    fn window(&self) -> Option<Instant> {
+        Instant::now().checked_add(lock(&self.eagerness).window())
+    }
+
+    /// Receives until something has happened, but no longer than is worth the while.
+    pub(super) fn look_until(&self, happened: impl Fn() -> bool) {
+        let end = self.window();
+        while !happened() && end.is_some_and(|end| Instant::now() < end) {
+            self.look();
+            thread::yield_now();
+        }
+    }
+
+    /// Has the thread leave events to others until then.
+    fn leave_until(&self, until: Instant) {
+        let until = until.saturating_duration_since(self.start).as_nanos();
+        self.eager.store(u64::try_from(until).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// Receives all that is there; says whether that was anything.
+    fn drain(&self, state: &mut State) -> bool {
+        let mut any = false;
+        while !state.over {
+            let incoming = self.events.try_recv_into(&mut state.bytes);
+            if let Ok(Incoming::Nothing) = incoming {
+                break;
+            }
+            self.received(state, incoming);
+            any = true;
+        }
+        any
+    }
+
+    /// Handles the event in `state.bytes`, or what came in its place.
+    fn received(&self, state: &mut State, incoming: Result<Incoming, ReceiveError>) {
+        let received = match incoming {
+            // The data goes where it belongs at once, unless somebody wants to see the event.
+            Ok(Incoming::Data(piece)) if state.taps.is_empty() => {
+                match codec::decode_map_data(&state.bytes, piece.bytes()) {
+                    Ok(request) => match self.gather(request, &piece, &mut state.bytes) {
+                        Ok(()) => return,
+                        Err(error) => Err(error),
+                    },
+                    Err(error) => Ok(Err(error)),
+                }
+            }
+            Ok(Incoming::Data(piece)) => {
+                self.events.fetch(&piece, &mut state.bytes).map(|()| codec::decode_event(&state.bytes))
+            }
+            Ok(Incoming::Event | Incoming::Nothing) => Ok(codec::decode_event(&state.bytes)),
+            Err(error) => Err(error),
+        };
+        match received {
+            Ok(Ok(event)) => {
+                for tap in &mut state.taps {
+                    tap.event(&state.bytes, &event);
+                }
+                match event {
+                    Event::Closed { reason } => {
+                        state.reason = Some(format!("the GPU daemon ended the session: {reason}"));
+                    }
+                    event => self.shared.dispatch(event),
+                }
+            }
+            Ok(Err(error)) => {
+                state.reason = Some(format!("the GPU daemon sent what is no event ({error})"));
+                state.over = true;
+            }
+            Err(ReceiveError::Gone(_)) => state.over = true,
+            Err(error) => {
+                state.reason.get_or_insert_with(|| format!("the GPU daemon broke the connection ({error})"));
+                state.over = true;
+            }
+        }
+    }
+}
+
+impl Receiver {
+    /// Appends a piece of a map's contents to those that are there, if the map has room for it; else it goes to `aside`.
+    fn gather(&self, request: RequestId, piece: &Piece, aside: &mut Vec<u8>) -> Result<(), ReceiveError> {
+        let mut pending = lock(&self.shared.pending);
+        match pending.get_mut(&request.0).and_then(|pending| pending.room(piece.bytes())) {
+            Some(data) => self.events.fetch(piece, data),
+            None => self.events.fetch(piece, aside),
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.receiver.leave_until(self.receiver.start);
+        lock(&self.receiver.eagerness).waited(self.asked.elapsed());
+    }
+}
+
+/// The answer to a question, to be awaited. An error means that the session is over.
+pub(crate) struct Answer {
+    reply: oneshot::Receiver<Reply>,
+    receiver: Arc<Receiver>,
+    asked: Instant,
+    /// Until when its thread receives itself.
+    eager: Option<Instant>,
+}
+
+impl Answer {
+    pub(super) fn new(reply: oneshot::Receiver<Reply>, receiver: Arc<Receiver>) -> Self {
+        Self { reply, receiver, asked: Instant::now(), eager: None }
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<Reply, RecvError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let now = Instant::now();
+        let Some(until) = self.eager else {
+            // The guest's own call: it sees the question pending, however fast the answer is (WebGPU, mapAsync: "pending").
+            self.eager = Some(self.receiver.window().unwrap_or(now));
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        };
+        if now >= until {
+            return Pin::new(&mut self.reply).poll(context);
+        }
+        self.receiver.leave_until(until);
+        let any = self.receiver.look();
+        let polled = Pin::new(&mut self.reply).poll(context);
+        if polled.is_pending() {
+            if any {
+                // More is on its way.
+                self.eager = self.receiver.window().or(self.eager);
+            }
+            // To the end of the queue, behind all else that can go on.
+            thread::yield_now();
+            context.waker().wake_by_ref();
+        }
+        polled
     }
 }
 
@@ -148,10 +341,20 @@ impl Shared {
 impl Pending {
     /// Takes a piece of a map's contents, never more than the map asked for.
     fn gather(&mut self, data: &[u8]) {
+        let left = self.left();
+        self.data.extend_from_slice(data.get(..left.min(data.len())).unwrap_or_default());
+    }
+
+    /// Where a piece of a map's contents goes; nowhere, when it is more than the map asked for.
+    fn room(&mut self, len: usize) -> Option<&mut Vec<u8>> {
+        (len <= self.left()).then_some(&mut self.data)
+    }
+
+    /// How much is missing. The first time, memory is made for it.
+    fn left(&mut self) -> usize {
         if self.data.capacity() == 0 {
             self.data.reserve_exact(self.expected);
         }
-        let room = self.expected.saturating_sub(self.data.len());
-        self.data.extend_from_slice(data.get(..room.min(data.len())).unwrap_or_default());
+        self.expected.saturating_sub(self.data.len())
     }
 }

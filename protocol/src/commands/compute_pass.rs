@@ -51,6 +51,7 @@ pub struct ComputePassSetImmediates<'a> {
     /// Where the data goes, in bytes.
     pub offset: u32,
     /// The data.
+    #[serde(serialize_with = "crate::bytes::whole")]
     pub data: &'a [u8],
 }
 

@@ -196,6 +196,7 @@ pub struct RenderPassSetImmediates<'a> {
     /// Where the data goes, in bytes.
     pub offset: u32,
     /// The data.
+    #[serde(serialize_with = "crate::bytes::whole")]
     pub data: &'a [u8],
 }
 

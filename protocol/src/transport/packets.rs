@@ -102,6 +102,18 @@ pub fn wait(socket: &OwnedFd) -> Result<usize, ReceiveError> {
     }
 }
 
+/// The length of the packet that is there already; `None` when there is none yet.
+pub fn look(socket: &OwnedFd) -> Result<Option<usize>, ReceiveError> {
+    let mut nothing = [0_u8; 0];
+    let look = || recv(socket, &mut nothing, RecvFlags::PEEK | RecvFlags::TRUNC | RecvFlags::DONTWAIT);
+    match retry_on_intr(look) {
+        Ok((_, 0)) => Err(Gone.into()),
+        Ok((_, length)) => Ok(Some(length)),
+        Err(Errno::AGAIN) => Ok(None),
+        Err(error) => Err(broken(error)),
+    }
+}
+
 /// Receives the message whose first packet has this length. It may be `most` bytes long.
 pub fn receive(socket: &OwnedFd, packet: usize, most: usize) -> Result<Vec<u8>, ReceiveError> {
     let room = packet.checked_sub(HEADER).ok_or(ReceiveError::NoMessage("it has no header"))?;

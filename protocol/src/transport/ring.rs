@@ -1,4 +1,5 @@
-//! The shared ring for bulk data: mapped once per session, written by the client, read by the daemon.
+//! The shared rings for bulk data: mapped once per session, written by one side, read by the other. One takes what belongs
+//! to commands to the daemon, one takes what belongs to events to the client.
 //!
 //! Positions count bytes since the session's start, so that a position names one piece for ever; the place in memory is
 //! the position modulo the size. A piece never wraps: where it would, the rest of the ring is skipped. The reader gives
@@ -10,8 +11,6 @@ use thiserror::Error;
 
 use super::memory::{ReadMemory, WriteMemory};
 use crate::limits::{MAX_PIECE, RING_SIZE};
-
-const SIZE: u64 = RING_SIZE as u64;
 
 /// A piece that the ring does not hold.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -25,7 +24,7 @@ pub struct RingError {
     pub consumed: u64,
 }
 
-/// The client's end.
+/// The writing end.
 #[derive(Debug)]
 pub struct RingWriter {
     memory: WriteMemory,
@@ -38,7 +37,7 @@ impl RingWriter {
         Self { memory, head: 0, consumed: 0 }
     }
 
-    /// Notes how far the daemon has read. A position that was never written is a lie and ignored.
+    /// Notes how far the reader has read. A position that was never written is a lie and ignored.
     pub fn credit(&mut self, consumed: u64) {
         if consumed <= self.head {
             self.consumed = self.consumed.max(consumed);
@@ -47,13 +46,14 @@ impl RingWriter {
 
     /// Puts a piece of at most [`MAX_PIECE`] bytes into the ring and gives its start; `None` while there is no room.
     pub fn write(&mut self, piece: &[u8]) -> Option<u64> {
+        let size = self.memory.size();
         let len = u64::try_from(piece.len()).ok().filter(|&len| len <= u64::from(MAX_PIECE))?;
-        let start = place(self.head, len);
+        let start = place_in(size, self.head, len);
         let end = start.checked_add(len)?;
-        if end.checked_sub(self.consumed)? > SIZE {
+        if end.checked_sub(self.consumed)? > size {
             return None;
         }
-        if !self.memory.write(usize::try_from(start % SIZE).ok()?, piece) {
+        if !self.memory.write(usize::try_from(start % size).ok()?, piece) {
             return None;
         }
         self.head = end;
@@ -61,7 +61,7 @@ impl RingWriter {
     }
 }
 
-/// The daemon's end.
+/// The reading end.
 #[derive(Debug)]
 pub struct RingReader {
     memory: ReadMemory,
@@ -80,14 +80,24 @@ impl RingReader {
 
     /// Copies a piece to `to`, which has its length. Pieces are read in the order in which they were written.
     pub fn read(&mut self, start: u64, to: &mut [u8]) -> Result<(), RingError> {
-        let error = RingError { start, len: u32::try_from(to.len()).unwrap_or(u32::MAX), consumed: self.consumed };
-        let len = u64::try_from(to.len()).map_err(|_| error)?;
-        if len > u64::from(MAX_PIECE) || start != place(self.consumed, len) {
+        self.take(start, to.len(), |memory, offset| memory.read(offset, to))
+    }
+
+    /// The same, to the end of `to`.
+    pub fn append(&mut self, start: u64, len: u32, to: &mut Vec<u8>) -> Result<(), RingError> {
+        self.take(start, len as usize, |memory, offset| memory.append(offset, len as usize, to))
+    }
+
+    fn take(&mut self, start: u64, len: usize, copy: impl FnOnce(&ReadMemory, usize) -> bool) -> Result<(), RingError> {
+        let error = RingError { start, len: u32::try_from(len).unwrap_or(u32::MAX), consumed: self.consumed };
+        let size = self.memory.size();
+        let len = u64::try_from(len).map_err(|_| error)?;
+        if len > u64::from(MAX_PIECE) || start != place_in(size, self.consumed, len) {
             return Err(error);
         }
         let end = start.checked_add(len).ok_or(error)?;
-        let offset = usize::try_from(start % SIZE).map_err(|_| error)?;
-        if !self.memory.read(offset, to) {
+        let offset = usize::try_from(start % size).map_err(|_| error)?;
+        if !copy(&self.memory, offset) {
             return Err(error);
         }
         self.consumed = end;
@@ -95,63 +105,76 @@ impl RingReader {
     }
 }
 
-/// Where a piece of `len` bytes starts when `head` bytes precede it: there, or at the ring's next round. Positions end at
-/// the last of 64 bits, where no piece fits any more.
+/// Where a piece of `len` bytes starts when `head` bytes precede it in the ring for commands: there, or at the ring's next
+/// round. Positions end at the last of 64 bits, where no piece fits any more.
 pub fn place(head: u64, len: u64) -> u64 {
-    let offset = head % SIZE;
-    if offset.saturating_add(len) > SIZE { head.saturating_add(SIZE - offset) } else { head }
+    place_in(u64::from(RING_SIZE), head, len)
+}
+
+/// The same in a ring of `size` bytes.
+fn place_in(size: u64, head: u64, len: u64) -> u64 {
+    let offset = head % size;
+    if offset.saturating_add(len) > size { head.saturating_add(size - offset) } else { head }
 }
 
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
     use super::*;
+    use crate::transport::memory::{Shared, SharedPeer};
 
-    fn ends() -> (RingWriter, RingReader) {
-        let (memory, file) = WriteMemory::create().unwrap();
-        (RingWriter::new(memory), RingReader::new(ReadMemory::open(file).unwrap()))
+    /// The ends of the ring for commands, and of the one for events.
+    fn ends() -> [(RingWriter, RingReader); 2] {
+        let (ours, file) = Shared::create().unwrap();
+        let theirs = SharedPeer::open(file).unwrap();
+        [
+            (RingWriter::new(ours.commands), RingReader::new(theirs.commands)),
+            (RingWriter::new(theirs.events), RingReader::new(ours.events)),
+        ]
     }
 
     #[test]
     fn pieces_cross_in_order_around_the_ring() {
-        let (mut writer, mut reader) = ends();
-        let mut sent = Vec::new();
-        for number in 0..20_u8 {
-            let piece = vec![number; MAX_PIECE as usize - usize::from(number)];
-            let start = loop {
-                match writer.write(&piece) {
-                    Some(start) => break start,
-                    None => {
-                        let (start, piece): (u64, Vec<u8>) = sent.remove(0);
-                        let mut to = vec![0xff; piece.len()];
-                        reader.read(start, &mut to).unwrap();
-                        assert!(to == piece);
-                        writer.credit(reader.consumed());
+        for (mut writer, mut reader) in ends() {
+            let mut sent = Vec::new();
+            for number in 0..20_u8 {
+                let piece = vec![number; MAX_PIECE as usize - usize::from(number)];
+                let start = loop {
+                    match writer.write(&piece) {
+                        Some(start) => break start,
+                        None => {
+                            let (start, piece): (u64, Vec<u8>) = sent.remove(0);
+                            let mut to = vec![0xff; piece.len()];
+                            reader.read(start, &mut to).unwrap();
+                            assert!(to == piece);
+                            writer.credit(reader.consumed());
+                        }
                     }
-                }
-            };
-            sent.push((start, piece));
+                };
+                sent.push((start, piece));
+            }
+            let mut byte = [0];
+            assert!(reader.read(reader.consumed() + 1, &mut byte).is_err(), "a piece is passed over");
+            assert!(reader.read(0, &mut byte).is_err(), "a piece is read twice");
         }
-        let mut byte = [0];
-        assert!(reader.read(reader.consumed() + 1, &mut byte).is_err(), "a piece is passed over");
-        assert!(reader.read(0, &mut byte).is_err(), "a piece is read twice");
     }
 
     #[test]
     fn positions_do_not_overflow() {
-        let (mut writer, mut reader) = ends();
-        let mut piece = vec![0; MAX_PIECE as usize];
-        for head in [u64::MAX, u64::MAX - 1, u64::MAX - u64::from(MAX_PIECE) / 2] {
-            (writer.head, writer.consumed, reader.consumed) = (head, head, head);
-            assert_eq!(writer.write(&piece), None);
-            for start in [head, place(head, piece.len() as u64), 0, u64::MAX] {
-                assert!(reader.read(start, &mut piece).is_err(), "{start}");
+        for (mut writer, mut reader) in ends() {
+            let mut piece = vec![0; MAX_PIECE as usize];
+            for head in [u64::MAX, u64::MAX - 1, u64::MAX - u64::from(MAX_PIECE) / 2] {
+                (writer.head, writer.consumed, reader.consumed) = (head, head, head);
+                assert_eq!(writer.write(&piece), None);
+                for start in [head, place(head, piece.len() as u64), 0, u64::MAX] {
+                    assert!(reader.read(start, &mut piece).is_err(), "{start}");
+                }
             }
+            // A reader that credits what it cannot have read.
+            (writer.head, writer.consumed) = (8, 0);
+            writer.credit(u64::MAX);
+            assert_eq!(writer.consumed, 0);
         }
-        // A daemon that credits what it cannot have read.
-        (writer.head, writer.consumed) = (8, 0);
-        writer.credit(u64::MAX);
-        assert_eq!(writer.consumed, 0);
-        assert!(place(u64::MAX, u64::MAX) == u64::MAX && place(1, u64::MAX) == SIZE);
+        assert!(place(u64::MAX, u64::MAX) == u64::MAX && place(1, u64::MAX) == u64::from(RING_SIZE));
     }
 }

@@ -1,4 +1,12 @@
-//! The memory of the ring on Linux: a file without a name (`memfd`), sealed before the other process gets it.
+//! The memory of the rings on Linux: a file without a name (`memfd`), sealed before the other process gets it.
+//!
+//! | bytes | what | who writes |
+//! |---|---|---|
+//! | `0..RING_SIZE` | the ring for data of commands | the client |
+//! | then `EVENT_RING_SIZE` | the ring for data of events | the daemon |
+//! | then 8, in a page of their own | how far the client has read the second ring | the client |
+//!
+//! Each part is mapped by itself, so that a process can write only to what it is the writer of.
 //!
 //! Why sealed: a process that reads a mapping beyond the end of its file is killed (SIGBUS), so a peer that could shrink
 //! the file could kill the other one. `SHRINK` takes that from both sides for good; `GROW` keeps the size what it was
@@ -9,7 +17,12 @@
 //! The peer can write to the memory at any moment. No slice of it is ever made: bytes are copied in or out.
 #![allow(unsafe_code)]
 
-use std::{io, os::fd::OwnedFd, ptr};
+use std::{
+    io,
+    os::fd::OwnedFd,
+    ptr,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::{
@@ -18,22 +31,27 @@ use rustix::{
 };
 use thiserror::Error;
 
-use crate::limits::RING_SIZE;
+use crate::limits::{EVENT_RING_SIZE, RING_SIZE, SHARED_SIZE};
 
-/// What the ring's memory must have; it may have more.
+/// What the memory must have; it may have more.
 const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
 /// `TMPFS_MAGIC` of `linux/magic.h`: the file system of ordinary memory.
 const TMPFS: i64 = 0x0102_1994;
 
-/// Why memory is not used as a ring.
+/// Where the ring for events starts.
+const EVENTS_AT: u32 = RING_SIZE;
+/// Where the count is.
+const COUNT_AT: u32 = RING_SIZE + EVENT_RING_SIZE;
+
+/// Why memory is not used for rings.
 #[derive(Debug, Error)]
 pub enum MemoryError {
     /// It is no memory, or its size can change.
     #[error("the ring is not sealed memory")]
     NotSealed,
     /// It is not the size that this version uses.
-    #[error("the ring has {found} bytes, not {RING_SIZE}")]
+    #[error("the ring has {found} bytes, not {SHARED_SIZE}")]
     Size {
         /// Its size.
         found: i64,
@@ -43,21 +61,52 @@ pub enum MemoryError {
     System(#[from] io::Error),
 }
 
-/// The writer's mapping.
+/// The client's mappings.
+#[derive(Debug)]
+pub struct Shared {
+    pub commands: WriteMemory,
+    pub events: ReadMemory,
+    pub count: CountWriter,
+}
+
+/// The daemon's mappings.
+#[derive(Debug)]
+pub struct SharedPeer {
+    pub commands: ReadMemory,
+    pub events: WriteMemory,
+    pub count: CountReader,
+}
+
+/// The writer's mapping of a ring.
 #[derive(Debug)]
 pub struct WriteMemory(MmapRaw);
 
-/// The reader's mapping, which it cannot write to.
+/// The reader's mapping of a ring, which it cannot write to.
 #[derive(Debug)]
 pub struct ReadMemory(MmapRaw);
 
-/// The range of `len` bytes from `offset` lies in the ring.
-fn fits(offset: usize, len: usize) -> bool {
-    offset.checked_add(len).is_some_and(|end| end <= RING_SIZE as usize)
+/// The client's mapping of the count.
+#[derive(Debug)]
+pub struct CountWriter(MmapRaw);
+
+/// The daemon's mapping of the count, which it cannot write to.
+#[derive(Debug)]
+pub struct CountReader(MmapRaw);
+
+/// A part of a file that has it.
+fn part(offset: u32, len: u32) -> MmapOptions {
+    let mut options = MmapOptions::new();
+    options.offset(u64::from(offset)).len(len as usize);
+    options
 }
 
-impl WriteMemory {
-    /// Makes memory of [`RING_SIZE`] bytes, and the descriptor to be sent.
+/// The range of `len` bytes from `offset` lies in the mapping.
+fn fits(map: &MmapRaw, offset: usize, len: usize) -> bool {
+    offset.checked_add(len).is_some_and(|end| end <= map.len())
+}
+
+impl Shared {
+    /// Makes memory of [`SHARED_SIZE`] bytes, and the descriptor to be sent.
     pub fn create() -> io::Result<(Self, OwnedFd)> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let file = match memfd_create("airlock-ring", flags | MemfdFlags::NOEXEC_SEAL) {
@@ -65,27 +114,18 @@ impl WriteMemory {
             Err(Errno::INVAL) => memfd_create("airlock-ring", flags)?,
             result => result?,
         };
-        ftruncate(&file, u64::from(RING_SIZE))?;
+        ftruncate(&file, u64::from(SHARED_SIZE))?;
         fcntl_add_seals(&file, SEALS)?;
-        let map = MmapOptions::new().len(RING_SIZE as usize).map_raw(&file)?;
-        Ok((Self(map), file))
-    }
-
-    /// Copies bytes in; `false` where they do not fit.
-    pub fn write(&mut self, offset: usize, from: &[u8]) -> bool {
-        if !fits(offset, from.len()) {
-            return false;
-        }
-        // SAFETY: the mapping was made writable, of RING_SIZE bytes, in `create`, and lives as long as `self`; the file
-        // under it has that length for ever, because it was sealed before it was mapped. `fits` keeps the range within
-        // it. `from` is a slice of this process's own memory, of which nobody makes one in the mapping, so they do not
-        // overlap. `&mut self` leaves no other writer in this process.
-        unsafe { ptr::copy_nonoverlapping(from.as_ptr(), self.0.as_mut_ptr().add(offset), from.len()) };
-        true
+        let shared = Self {
+            commands: WriteMemory(part(0, RING_SIZE).map_raw(&file)?),
+            events: ReadMemory(part(EVENTS_AT, EVENT_RING_SIZE).map_raw_read_only(&file)?),
+            count: CountWriter(part(COUNT_AT, SHARED_SIZE - COUNT_AT).map_raw(&file)?),
+        };
+        Ok((shared, file))
     }
 }
 
-impl ReadMemory {
+impl SharedPeer {
     /// Checks and maps memory that a peer sent.
     pub fn open(file: OwnedFd) -> Result<Self, MemoryError> {
         // Asking for seals fails for what can have none.
@@ -96,23 +136,96 @@ impl ReadMemory {
         }
         // After the seals were seen, so that it stays what it is.
         let found = fstat(&file).map_err(io::Error::from)?.st_size;
-        if found != i64::from(RING_SIZE) {
+        if found != i64::from(SHARED_SIZE) {
             return Err(MemoryError::Size { found });
         }
-        Ok(Self(MmapOptions::new().len(RING_SIZE as usize).map_raw_read_only(&file)?))
+        Ok(Self {
+            commands: ReadMemory(part(0, RING_SIZE).map_raw_read_only(&file)?),
+            events: WriteMemory(part(EVENTS_AT, EVENT_RING_SIZE).map_raw(&file)?),
+            count: CountReader(part(COUNT_AT, SHARED_SIZE - COUNT_AT).map_raw_read_only(&file)?),
+        })
+    }
+}
+
+impl WriteMemory {
+    /// Bytes of the ring.
+    pub fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// Copies bytes in; `false` where they do not fit.
+    pub fn write(&mut self, offset: usize, from: &[u8]) -> bool {
+        if !fits(&self.0, offset, from.len()) {
+            return false;
+        }
+        // SAFETY: the mapping was made writable, of the length that it knows, in `create` or `open`, and lives as long as
+        // `self`; the file under it has at least that length for ever, because its size was sealed before it was mapped.
+        // `fits` keeps the range within it. `from` is a slice of this process's own memory, of which nobody makes one in
+        // the mapping, so they do not overlap. `&mut self` leaves no other writer in this process.
+        unsafe { ptr::copy_nonoverlapping(from.as_ptr(), self.0.as_mut_ptr().add(offset), from.len()) };
+        true
+    }
+}
+
+impl ReadMemory {
+    /// Bytes of the ring.
+    pub fn size(&self) -> u64 {
+        self.0.len() as u64
     }
 
     /// Copies bytes out; `false` where they do not lie in the ring.
     pub fn read(&self, offset: usize, to: &mut [u8]) -> bool {
-        if !fits(offset, to.len()) {
+        if !fits(&self.0, offset, to.len()) {
             return false;
         }
-        // SAFETY: the mapping was made readable, of RING_SIZE bytes, in `open`, which found the file to have that length
-        // and a seal that keeps it; it lives as long as `self`. `fits` keeps the range within it. `to` is this process's
-        // own memory and does not overlap. The peer may write meanwhile: the copy then holds torn bytes, which are data
-        // of the peer's either way.
+        // SAFETY: the mapping was made readable, of the length that it knows, in `create` or `open`, over a file that has
+        // that length and a seal that keeps it; it lives as long as `self`. `fits` keeps the range within it. `to` is this
+        // process's own memory and does not overlap. The peer may write meanwhile: the copy then holds torn bytes, which
+        // are data of the peer's either way.
         unsafe { ptr::copy_nonoverlapping(self.0.as_ptr().add(offset), to.as_mut_ptr(), to.len()) };
         true
+    }
+}
+
+impl ReadMemory {
+    /// Copies bytes to the end of `to`; `false` where they do not lie in the ring. They take the place of no others: memory
+    /// for a long range is not filled twice.
+    pub fn append(&self, offset: usize, len: usize, to: &mut Vec<u8>) -> bool {
+        if !fits(&self.0, offset, len) {
+            return false;
+        }
+        to.reserve(len);
+        let before = to.len();
+        // SAFETY: as in `read`; `reserve` has made room for `len` bytes behind the `before` that are there, all of which
+        // the copy fills, and has ended the process where the sum overflows.
+        unsafe {
+            ptr::copy_nonoverlapping(self.0.as_ptr().add(offset), to.as_mut_ptr().add(before), len);
+            to.set_len(before.wrapping_add(len));
+        }
+        true
+    }
+}
+
+/// The count in a mapping of its page.
+fn count(map: &MmapRaw) -> &AtomicU64 {
+    // SAFETY: the mapping is a page at least, starts at a page's boundary, lives as long as the reference, and its file's
+    // size is sealed. Both processes use these bytes as this atomic only; a peer that does not can change the number at any
+    // moment, which is what an atomic allows, and it is checked wherever it is read.
+    unsafe { &*map.as_ptr().cast::<AtomicU64>() }
+}
+
+impl CountWriter {
+    /// What has been read of the ring is its writer's again.
+    pub fn set(&mut self, consumed: u64) {
+        // Release: the daemon that sees this sees the copies out of the ring as done.
+        count(&self.0).store(consumed, Ordering::Release);
+    }
+}
+
+impl CountReader {
+    /// What the client says it has read.
+    pub fn get(&self) -> u64 {
+        count(&self.0).load(Ordering::Acquire)
     }
 }
 
@@ -131,36 +244,48 @@ mod tests {
 
     #[test]
     fn what_one_writes_the_other_reads() {
-        let (mut writer, file) = WriteMemory::create().unwrap();
+        let (mut ours, file) = Shared::create().unwrap();
         assert_eq!(ftruncate(&file, 0), Err(Errno::PERM), "it can be shrunk");
         assert_eq!(ftruncate(&file, 16 << 20), Err(Errno::PERM), "it can grow");
-        let reader = ReadMemory::open(file).unwrap();
-        let end = RING_SIZE as usize;
-        assert!(writer.write(end - 3, b"abc"));
-        let mut to = [0; 3];
-        assert!(reader.read(end - 3, &mut to));
-        assert_eq!(&to, b"abc");
-        for offset in [end - 2, end, usize::MAX - 1, usize::MAX] {
-            assert!(!writer.write(offset, b"abc") && !reader.read(offset, &mut to), "{offset}");
+        let theirs = SharedPeer::open(file).unwrap();
+        let SharedPeer { commands, mut events, count } = theirs;
+        for (writer, reader, end) in
+            [(&mut ours.commands, &commands, RING_SIZE as usize), (&mut events, &ours.events, EVENT_RING_SIZE as usize)]
+        {
+            assert!(writer.write(end - 3, b"abc"));
+            let mut to = [0; 3];
+            assert!(reader.read(end - 3, &mut to));
+            assert_eq!(&to, b"abc");
+            for offset in [end - 2, end, usize::MAX - 1, usize::MAX] {
+                assert!(!writer.write(offset, b"abc") && !reader.read(offset, &mut to), "{offset}");
+            }
         }
+        // The parts are apart.
+        let mut to = [0xff; 3];
+        assert!(commands.read(0, &mut to) && to == [0; 3]);
+        ours.count.set(u64::MAX - 1);
+        assert_eq!(count.get(), u64::MAX - 1);
+        assert!(ours.events.read(EVENT_RING_SIZE as usize - 3, &mut to) && &to == b"abc");
     }
 
     #[test]
     fn only_sealed_memory_of_the_right_size_is_read() {
-        let size = u64::from(RING_SIZE);
-        assert!(ReadMemory::open(memory(size, SEALS | SealFlags::FUTURE_WRITE)).is_ok());
+        let size = u64::from(SHARED_SIZE);
+        assert!(SharedPeer::open(memory(size, SEALS)).is_ok());
+        let result = SharedPeer::open(memory(size, SEALS | SealFlags::FUTURE_WRITE));
+        assert!(matches!(result, Err(MemoryError::System(_))), "events could not be written: {result:?}");
         for missing in [SealFlags::SHRINK, SealFlags::GROW, SealFlags::SEAL] {
-            let result = ReadMemory::open(memory(size, SEALS - missing));
+            let result = SharedPeer::open(memory(size, SEALS - missing));
             assert!(matches!(result, Err(MemoryError::NotSealed)), "{missing:?}: {result:?}");
         }
         for size in [0, size - 1, size + 1, 1 << 40] {
-            let result = ReadMemory::open(memory(size, SEALS));
+            let result = SharedPeer::open(memory(size, SEALS));
             assert!(matches!(result, Err(MemoryError::Size { .. })), "{size}: {result:?}");
         }
         let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&vec![0; RING_SIZE as usize]).unwrap();
+        file.write_all(&vec![0; SHARED_SIZE as usize]).unwrap();
         for file in [file, File::open("/dev/zero").unwrap()] {
-            assert!(matches!(ReadMemory::open(file.into()), Err(MemoryError::NotSealed)));
+            assert!(matches!(SharedPeer::open(file.into()), Err(MemoryError::NotSealed)));
         }
     }
 }

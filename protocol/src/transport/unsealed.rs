@@ -35,6 +35,11 @@ fn fits(offset: usize, len: usize) -> bool {
 }
 
 impl WriteMemory {
+    /// Bytes of the ring.
+    pub fn size(&self) -> u64 {
+        u64::from(RING_SIZE)
+    }
+
     /// Makes memory of [`RING_SIZE`] bytes, and the handle to be sent.
     pub fn create() -> (Self, IpcSharedMemory) {
         let memory = IpcSharedMemory::from_byte(0, RING_SIZE as usize);
@@ -71,5 +76,20 @@ impl ReadMemory {
         // data of the peer's either way.
         unsafe { ptr::copy_nonoverlapping(self.0.as_ptr().add(offset), to.as_mut_ptr(), to.len()) };
         true
+    }
+
+    /// Copies bytes to the end of `to`; `false` where they do not lie in the ring.
+    pub fn append(&self, offset: usize, len: usize, to: &mut Vec<u8>) -> bool {
+        let before = to.len();
+        if !fits(offset, len) {
+            return false;
+        }
+        to.resize(before.saturating_add(len), 0);
+        self.read(offset, to.get_mut(before..).unwrap_or_default())
+    }
+
+    /// Bytes of the ring.
+    pub fn size(&self) -> u64 {
+        u64::from(RING_SIZE)
     }
 }

@@ -101,7 +101,7 @@ mod ring {
         },
     };
 
-    use airlock_protocol::{limits::RING_SIZE, transport::ReceivedRing};
+    use airlock_protocol::{limits::SHARED_SIZE, transport::ReceivedRing};
     use rustix::{
         fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
         net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg},
@@ -115,9 +115,9 @@ mod ring {
         let [count, seals, size, other, rest @ ..] = data else { return };
         let seals = SealFlags::from_bits_retain(u32::from(seals & 0x1f));
         let size = match size % 4 {
-            0 => u64::from(RING_SIZE),
-            1 => u64::from(RING_SIZE) - 1,
-            2 => u64::from(RING_SIZE) << (size / 4 % 24),
+            0 => u64::from(SHARED_SIZE),
+            1 => u64::from(SHARED_SIZE) - 1,
+            2 => u64::from(SHARED_SIZE) << (size / 4 % 24),
             _ => u64::from(*size),
         };
         let memory = memory(size, seals);
@@ -136,9 +136,9 @@ mod ring {
         sendmsg(&ours, &[IoSlice::new(b"+")], &mut control, SendFlags::empty()).expect("a socket with room");
         (&ours).write_all(&rest[..rest.len().min(4096)]).expect("a socket with room");
         let ring = ReceivedRing::receive(&theirs);
-        let good = count == 1 && !other && seals.contains(SEALS) && size == u64::from(RING_SIZE);
+        let good = count == 1 && !other && seals.contains(SEALS) && size == u64::from(SHARED_SIZE);
         // Whether memory that nobody can write to any more can be mapped depends on the kernel.
-        let either = seals.contains(SealFlags::WRITE) && ring.is_err();
+        let either = seals.intersects(SealFlags::WRITE | SealFlags::FUTURE_WRITE) && ring.is_err();
         assert!(ring.is_ok() == good || either, "{count} of {size} bytes, {seals:?}, {other}: {ring:?}");
     }
 

@@ -9,7 +9,7 @@ use std::{
 use airlock_protocol::{
     Event, Payload,
     commands::{queue::WriteBuffer, session::Stage},
-    limits::{MAX_PIECE, RING_SIZE},
+    limits::{MAX_PIECE, RING_SIZE, SHARED_SIZE},
 };
 use rustix::{
     fs::{SealFlags, fcntl_add_seals, ftruncate},
@@ -137,7 +137,7 @@ fn torn(world: &World) {
 
 fn shrunk(world: &World) {
     let mut client = Client::with_buffer(world.serve.socket());
-    for size in [0, 4096, u64::from(RING_SIZE) - 1, u64::from(RING_SIZE) * 2] {
+    for size in [0, 4096, u64::from(SHARED_SIZE) - 1, u64::from(SHARED_SIZE) * 2] {
         assert_eq!(ftruncate(&client.memory, size), Err(Errno::PERM), "{size}");
     }
     assert_eq!(fcntl_add_seals(client.memory.as_fd(), SealFlags::WRITE), Err(Errno::PERM));

@@ -30,7 +30,7 @@ use airlock_protocol::{
     events::{Report, RequestDeviceError},
     handshake::Hello,
     ids::{AdapterId, BufferId, DeviceId, RequestId},
-    limits::RING_SIZE,
+    limits::SHARED_SIZE,
     transport::{self, BatchSender, ClientChannels, RingWriter},
 };
 use rustix::{
@@ -95,7 +95,7 @@ pub fn memory(size: u64, seals: SealFlags) -> OwnedFd {
 
 /// A ring as it should be.
 pub fn good_ring() -> OwnedFd {
-    memory(u64::from(RING_SIZE), SEALS)
+    memory(u64::from(SHARED_SIZE), SEALS)
 }
 
 /// Sends bytes with descriptors.

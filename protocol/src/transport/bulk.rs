@@ -1,0 +1,186 @@
+//! Data of events in the shared ring: what is long of an event takes the ring, and a short message in its place says where it
+//! is. Who receives puts both together, or puts the data where it belongs at once.
+//!
+//! | bytes | meaning |
+//! |---|---|
+//! | 0 | [`MARK`], with which no event begins |
+//! | 1..9 | where the data starts in the ring, little-endian |
+//! | 9..13 | its length, little-endian |
+//! | 13.. | the event's bytes before the data |
+//!
+//! The reader says how far it has read by a count in the shared memory. Where the ring has no room, the event goes through
+//! the socket whole, and its sender waits as for any other: so nobody waits for the ring.
+
+use super::{
+    Gone, ReceiveError, RingReader, RingWriter,
+    memory::{CountReader, CountWriter},
+};
+use crate::limits::MAX_PIECE;
+
+/// No event begins with this byte: its kind stands there, and there are far fewer.
+const MARK: u8 = 0xff;
+/// Length of what precedes the event's own bytes.
+const PREFIX: usize = 13;
+
+/// Data below this goes through the socket with its event: that is one copy more and one message the less to make.
+const SHORT: usize = 4 << 10;
+
+/// The daemon's end.
+#[derive(Debug)]
+pub struct Sender {
+    ring: RingWriter,
+    count: CountReader,
+    /// Memory that serves again for each message.
+    message: Vec<u8>,
+}
+
+impl Sender {
+    pub fn new(ring: RingWriter, count: CountReader) -> Self {
+        Self { ring, count, message: Vec::new() }
+    }
+
+    /// Sends an event in two parts; `None` where it does not take the ring.
+    pub fn send(&mut self, socket: &super::Sender, start: &[u8], data: &[u8]) -> Option<Result<(), Gone>> {
+        let len = u32::try_from(data.len()).ok().filter(|_| data.len() >= SHORT)?;
+        self.ring.credit(self.count.get());
+        let position = self.ring.write(data)?;
+        self.message.clear();
+        self.message.push(MARK);
+        self.message.extend_from_slice(&position.to_le_bytes());
+        self.message.extend_from_slice(&len.to_le_bytes());
+        self.message.extend_from_slice(start);
+        Some(socket.send(&self.message))
+    }
+}
+
+/// A piece of the ring that belongs to an event.
+#[derive(Debug)]
+#[must_use = "the next piece cannot be read before this one"]
+pub struct Piece {
+    position: u64,
+    len: u32,
+}
+
+impl Piece {
+    /// Where it starts in the ring.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// How many there are, at most [`MAX_PIECE`].
+    pub fn bytes(&self) -> usize {
+        self.len as usize
+    }
+}
+
+/// Takes a message that refers to the ring apart: what is left of it are the event's bytes before the data.
+pub fn refers(message: &mut Vec<u8>) -> Result<Option<Piece>, ReceiveError> {
+    if message.first() != Some(&MARK) {
+        return Ok(None);
+    }
+    let prefix = message.first_chunk::<PREFIX>().ok_or(ReceiveError::NoMessage("it refers to nothing"))?;
+    let [_, p0, p1, p2, p3, p4, p5, p6, p7, l0, l1, l2, l3] = *prefix;
+    let position = u64::from_le_bytes([p0, p1, p2, p3, p4, p5, p6, p7]);
+    let len = u32::from_le_bytes([l0, l1, l2, l3]);
+    if len > MAX_PIECE {
+        return Err(ReceiveError::TooLong { found: u64::from(len), most: MAX_PIECE as usize });
+    }
+    message.drain(..PREFIX);
+    Ok(Some(Piece { position, len }))
+}
+
+/// The client's end.
+#[derive(Debug)]
+pub struct Receiver {
+    ring: RingReader,
+    count: CountWriter,
+}
+
+impl Receiver {
+    pub fn new(ring: RingReader, count: CountWriter) -> Self {
+        Self { ring, count }
+    }
+
+    /// Appends a piece to what precedes it.
+    pub fn fetch(&mut self, piece: &Piece, to: &mut Vec<u8>) -> Result<(), ReceiveError> {
+        let read = self.ring.append(piece.position, piece.len, to);
+        read.map_err(|_| ReceiveError::NoMessage("it refers to what is not in the ring"))?;
+        self.count.set(self.ring.consumed());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        limits::EVENT_RING_SIZE,
+        transport::{
+            memory::{Shared, SharedPeer},
+            ring::{RingReader, RingWriter},
+        },
+    };
+
+    fn ends() -> (Sender, Receiver, super::super::Sender, super::super::Receiver) {
+        let (ours, file) = Shared::create().unwrap();
+        let theirs = SharedPeer::open(file).unwrap();
+        let (sender, receiver) = ipc_channel::ipc::bytes_channel().unwrap();
+        (
+            Sender::new(RingWriter::new(theirs.events), theirs.count),
+            Receiver::new(RingReader::new(ours.events), ours.count),
+            super::super::Sender::new(sender),
+            super::super::Receiver::new(receiver),
+        )
+    }
+
+    fn fetched(receiver: &mut Receiver, message: &[u8]) -> Result<Vec<u8>, ReceiveError> {
+        let mut event = message.to_vec();
+        let piece = refers(&mut event)?.expect("it refers to the ring");
+        receiver.fetch(&piece, &mut event).map(|()| event)
+    }
+
+    #[test]
+    fn an_event_comes_out_as_it_went_in_for_many_rounds_of_the_ring() {
+        let (mut sender, mut receiver, out, back) = ends();
+        for round in 0..100_u8 {
+            let data = vec![round; (128 << 10) + usize::from(round)];
+            sender.send(&out, b"start", &data).expect("room").unwrap();
+            let message = back.recv(1 << 20, || {}).unwrap();
+            assert!(message.len() < 100);
+            assert!(fetched(&mut receiver, &message).unwrap() == [&b"start"[..], &data].concat());
+        }
+    }
+
+    #[test]
+    fn what_is_short_or_has_no_room_goes_another_way() {
+        let (mut sender, mut receiver, out, back) = ends();
+        assert!(sender.send(&out, b"start", &[0; SHORT - 1]).is_none());
+        let data = vec![7; 1 << 20];
+        let fit = EVENT_RING_SIZE as usize / data.len();
+        for _ in 0..fit {
+            sender.send(&out, b"", &data).expect("room").unwrap();
+        }
+        assert!(sender.send(&out, b"", &data).is_none(), "the ring is full");
+        let message = back.recv(1 << 20, || {}).unwrap();
+        assert!(fetched(&mut receiver, &message).unwrap() == data);
+        sender.send(&out, b"", &data).expect("room again").unwrap();
+        // A reader that says it has read what was never written frees nothing.
+        receiver.count.set(u64::MAX);
+        assert!(sender.send(&out, b"", &data).is_none());
+    }
+
+    #[test]
+    fn a_message_that_refers_to_what_is_not_there_is_an_error() {
+        let (mut sender, mut receiver, out, back) = ends();
+        sender.send(&out, b"", &[1; SHORT]).expect("room").unwrap();
+        let message = back.recv(1 << 20, || {}).unwrap();
+        for (at, byte) in [(1, 1), (8, 0x80), (11, 0xff), (12, 0xff)] {
+            let mut wrong = message.clone();
+            wrong[at] = byte;
+            assert!(fetched(&mut receiver, &wrong).is_err(), "{at}");
+        }
+        assert!(fetched(&mut receiver, &message[..PREFIX - 1]).is_err());
+        assert!(fetched(&mut receiver, &message).is_ok());
+        assert!(fetched(&mut receiver, &message).is_err(), "it is there once");
+    }
+}

@@ -1,0 +1,199 @@
+//! Airlock beside a runner that keeps the GPU in its own process: the same guest, in turns, and what it takes.
+//!
+//!     cargo bench -p airlock-tests --bench peer -- --peer PROGRAM
+//!
+//! `README.md` beside this file says what is measured and how to read it.
+
+mod memory;
+mod options;
+mod runners;
+mod table;
+mod targets;
+mod workloads;
+
+use std::{
+    env, fs,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+
+use options::{Adapter, Options};
+use runners::{Error, Runner};
+use table::Row;
+use targets::Device;
+use workloads::{Figures, WORKLOADS, Workload};
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let runners = Runner::airlock(&options).and_then(|airlock| Ok((airlock, Runner::peer(&options)?)));
+    let (airlock, peer) = match runners {
+        Ok(runners) => runners,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut session = Session { options, airlock, peer, failed: false, met: 0, judged: 0 };
+    session.say_what();
+    for adapter in session.options.adapters.clone() {
+        session.on(adapter);
+    }
+    session.conclude()
+}
+
+/// One call of the benchmark.
+struct Session {
+    options: Options,
+    airlock: Runner,
+    peer: Option<Runner>,
+    failed: bool,
+    met: u32,
+    judged: u32,
+}
+
+impl Session {
+    /// The machine and the command, without which a table says nothing.
+    fn say_what(&self) {
+        if self.options.json {
+            return;
+        }
+        let rounds = self.options.rounds;
+        println!("{}. Medians of {rounds} rounds, with quartiles.", machine());
+        if self.peer.is_none() {
+            println!("No --peer PROGRAM: Airlock's figures alone.");
+        }
+    }
+
+    fn on(&mut self, adapter: Adapter) {
+        let wanted = |workload: &&Workload| self.options.wants(workload.name) && workload.runs_on(adapter);
+        let workloads: Vec<_> = WORKLOADS.iter().filter(wanted).copied().collect();
+        // Whoever has not said what executes is taken for what the option says.
+        let mut device = if adapter == Adapter::Noop { Device::Noop } else { Device::Llvmpipe };
+        let mut title_is_due = true;
+        for (index, workload) in workloads.iter().enumerate() {
+            let place = format!("{adapter} {}/{} {}", index + 1, workloads.len(), workload.name);
+            let rows = self.rounds(*workload, adapter, &place, &mut device);
+            clear_progress();
+            match rows {
+                Ok((name, rows)) => {
+                    if title_is_due && !self.options.json {
+                        let title = format!("Adapter {adapter}{}", name.map(|n| format!(": {n}")).unwrap_or_default());
+                        let head = if self.options.markdown { table::markdown_head } else { table::text_head };
+                        println!("{}", head(&title));
+                        title_is_due = false;
+                    }
+                    rows.iter().for_each(|row| self.print(row));
+                }
+                Err(error) => {
+                    eprintln!("error: {} on {adapter}: {error}", workload.name);
+                    self.failed = true;
+                }
+            }
+        }
+    }
+
+    /// All rounds of a workload: Airlock, peer, Airlock, peer. What the machine does besides meets both.
+    fn rounds(
+        &self,
+        workload: Workload,
+        adapter: Adapter,
+        place: &str,
+        device: &mut Device,
+    ) -> Result<(Option<String>, Vec<Row>), Error> {
+        let run = |runner: &Runner, round: u32| {
+            progress(&format!("{place}, round {round} of {}: {}", self.options.rounds, runner.name));
+            workload.run(runner, adapter, &self.options)
+        };
+        if workload.wants_warm_caches() {
+            run(&self.airlock, 0)?;
+            self.peer.as_ref().map(|peer| run(peer, 0)).transpose()?;
+        }
+        let (mut name, mut rows) = (None, Vec::new());
+        for round in 1..=self.options.rounds {
+            let ours = run(&self.airlock, round)?;
+            if let Some(adapter) = &ours.adapter {
+                *device = Device::of(adapter);
+                name = Some(adapter.clone());
+            }
+            add(&mut rows, (workload, adapter, *device), ours, |row| &mut row.ours);
+            if let Some(peer) = &self.peer {
+                add(&mut rows, (workload, adapter, *device), run(peer, round)?, |row| &mut row.theirs);
+            }
+        }
+        Ok((name, rows))
+    }
+
+    fn print(&mut self, row: &Row) {
+        for met in row.targets().filter_map(|(_, met)| met) {
+            self.judged += 1;
+            self.met += u32::from(met);
+        }
+        let line = match (self.options.json, self.options.markdown) {
+            (true, _) => row.json(),
+            (_, true) => row.markdown(),
+            _ => row.text(),
+        };
+        println!("{line}");
+    }
+
+    fn conclude(&self) -> ExitCode {
+        if !self.options.json && self.judged > 0 {
+            println!("\n{} of {} targets are met.", self.met, self.judged);
+        }
+        if self.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+/// Adds the figures of a run to their rows, and makes the rows that are not there yet.
+fn add(
+    rows: &mut Vec<Row>,
+    (workload, adapter, device): (Workload, Adapter, Device),
+    run: Figures,
+    values: impl Fn(&mut Row) -> &mut Vec<f64>,
+) {
+    for figure in run.figures {
+        let index = rows.iter().position(|row| row.figure == figure.name).unwrap_or_else(|| {
+            rows.push(Row {
+                workload: workload.name,
+                figure: figure.name.clone(),
+                unit: figure.unit,
+                adapter,
+                device,
+                ours: Vec::new(),
+                theirs: Vec::new(),
+            });
+            rows.len() - 1
+        });
+        if let Some(row) = rows.get_mut(index) {
+            values(row).push(figure.value);
+        }
+    }
+}
+
+/// The processor, how many there are of it, the kernel, and how busy it was at the start.
+fn machine() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let load = read("/proc/loadavg");
+    let load = load.split(' ').next().unwrap_or("unknown");
+    let model = model.unwrap_or(env::consts::ARCH);
+    format!("{model}, {cores} cores, Linux {}, load {load} before", kernel.trim())
+}
+
+/// A line that is written over, where somebody looks.
+fn progress(text: &str) {
+    if io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{text}");
+        // A progress line that does not arrive hurts nobody.
+        let _ = io::stderr().flush();
+    }
+}
+
+fn clear_progress() {
+    progress("");
+}

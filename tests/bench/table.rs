@@ -1,0 +1,172 @@
+//! The figures of all rounds, as a table for people, as Markdown and as JSON.
+
+use airlock_tests::statistics::Spread;
+use serde_json::json;
+
+use crate::{
+    options::Adapter,
+    targets::{self, Bound, Device},
+    workloads::Unit,
+};
+
+/// One figure of a workload on one adapter, with its value in each round.
+pub struct Row {
+    pub workload: &'static str,
+    pub figure: String,
+    pub unit: Unit,
+    pub adapter: Adapter,
+    pub device: Device,
+    /// Airlock's values.
+    pub ours: Vec<f64>,
+    /// The peer's, round by round beside them; empty without a peer.
+    pub theirs: Vec<f64>,
+}
+
+impl Row {
+    /// Airlock's values.
+    pub fn airlock(&self) -> Option<Spread> {
+        Spread::of(self.ours.iter().copied())
+    }
+
+    /// The peer's values.
+    pub fn peer(&self) -> Option<Spread> {
+        Spread::of(self.theirs.iter().copied())
+    }
+
+    /// Airlock's value divided by the peer's of the same round.
+    pub fn ratio(&self) -> Option<Spread> {
+        Spread::of(self.ours.iter().zip(&self.theirs).map(|(ours, theirs)| ours / theirs))
+    }
+
+    /// Airlock's value less the peer's of the same round.
+    pub fn difference(&self) -> Option<Spread> {
+        Spread::of(self.ours.iter().zip(&self.theirs).map(|(ours, theirs)| ours - theirs))
+    }
+
+    /// What it is meant to reach, and whether it does.
+    pub fn targets(&self) -> impl Iterator<Item = (Bound, Option<bool>)> {
+        targets::of(self.workload, &self.figure, self.device).map(|bound| (bound, bound.is_met(self)))
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}", self.workload, self.figure)
+    }
+
+    /// The columns of a table; one that has nothing to say is `-`.
+    fn cells(&self) -> [String; 5] {
+        let values = |spread: Option<Spread>| or_dash(spread.map(|spread| with_unit(spread, self.unit)));
+        let targets: Vec<_> = self.targets().map(|(bound, met)| verdict(bound, met, self)).collect();
+        [
+            self.name(),
+            values(self.airlock()),
+            values(self.peer()),
+            or_dash(self.ratio().map(|r| format!("{:.2} ({:.2} to {:.2})", r.median, r.low, r.high))),
+            or_dash((!targets.is_empty()).then(|| targets.join("; "))),
+        ]
+    }
+
+    /// A line for people.
+    pub fn text(&self) -> String {
+        let [name, ours, theirs, ratio, target] = self.cells();
+        format!("  {name:<33}{ours:<31}{theirs:<31}{ratio:<23}{target}")
+    }
+
+    /// A line of a Markdown table.
+    pub fn markdown(&self) -> String {
+        format!("| {} |", self.cells().join(" | "))
+    }
+
+    /// A line for a program.
+    pub fn json(&self) -> String {
+        let targets: Vec<_> = self
+            .targets()
+            .map(|(bound, met)| match bound {
+                Bound::Ratio(ratio) => json!({ "ratio": ratio, "met": met }),
+                Bound::Beyond(value) => json!({ "beyond": value, "met": met }),
+                Bound::AtMost(value) => json!({ "at-most": value, "met": met }),
+            })
+            .collect();
+        let line = json!({
+            "workload": self.workload,
+            "figure": self.figure,
+            "adapter": self.adapter.to_string(),
+            "unit": match self.unit { Unit::Nanoseconds => "ns", Unit::Bytes => "bytes" },
+            "airlock": self.ours,
+            "peer": self.theirs,
+            "airlock-median": self.airlock().map(|spread| spread.median),
+            "peer-median": self.peer().map(|spread| spread.median),
+            "ratio": self.ratio().map(|spread| spread.median),
+            "targets": targets,
+        });
+        line.to_string()
+    }
+}
+
+/// The head of the table for people.
+pub fn text_head(title: &str) -> String {
+    let (name, ours, theirs, ratio) = ("", "Airlock", "peer", "ratio");
+    format!("{title}\n  {name:<33}{ours:<31}{theirs:<31}{ratio:<23}target")
+}
+
+/// The head of the Markdown table.
+pub fn markdown_head(title: &str) -> String {
+    format!("\n{title}\n\n| workload | Airlock | peer | ratio | target |\n|---|---|---|---|---|")
+}
+
+fn verdict(bound: Bound, met: Option<bool>, row: &Row) -> String {
+    let what = match bound {
+        Bound::Ratio(ratio) => format!("<= {ratio}"),
+        Bound::Beyond(value) => {
+            let found = row.difference().map(|spread| format!(" (is {})", signed(spread.median, row.unit)));
+            format!("<= peer {}{}", signed(value, row.unit), found.unwrap_or_default())
+        }
+        Bound::AtMost(value) => format!("<= {}", one(value, row.unit)),
+    };
+    let mark = match met {
+        Some(true) => " met",
+        Some(false) => " MISSED",
+        None => "",
+    };
+    what + mark
+}
+
+fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
+}
+
+fn signed(value: f64, unit: Unit) -> String {
+    let sign = if value < 0.0 { '-' } else { '+' };
+    format!("{sign} {}", one(value.abs(), unit))
+}
+
+fn one(value: f64, unit: Unit) -> String {
+    let (name, scale) = scale(value, unit);
+    format!("{} {name}", digits(value / scale))
+}
+
+/// All three in the unit of the median, which is named once.
+fn with_unit(spread: Spread, unit: Unit) -> String {
+    let (name, scale) = scale(spread.median, unit);
+    let [low, median, high] = [spread.low, spread.median, spread.high].map(|value| digits(value / scale));
+    format!("{median} {name} ({low} to {high})")
+}
+
+fn scale(value: f64, unit: Unit) -> (&'static str, f64) {
+    match unit {
+        Unit::Nanoseconds if value < 1e3 => ("ns", 1.0),
+        Unit::Nanoseconds if value < 1e6 => ("us", 1e3),
+        Unit::Nanoseconds if value < 1e9 => ("ms", 1e6),
+        Unit::Nanoseconds => ("s", 1e9),
+        Unit::Bytes => ("MiB", f64::from(1 << 20)),
+    }
+}
+
+/// Three digits are all that a measurement has.
+fn digits(value: f64) -> String {
+    let places = match value.abs() {
+        v if v < 10.0 => 2,
+        v if v < 100.0 => 1,
+        _ => 0,
+    };
+    format!("{value:.places$}")
+}

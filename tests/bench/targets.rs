@@ -1,0 +1,96 @@
+//! What each figure is meant to reach, in one table.
+
+use crate::table::Row;
+
+/// The kinds of adapters that have targets of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// Mesa's software adapter.
+    Llvmpipe,
+    /// wgpu's backend that executes nothing.
+    Noop,
+    /// Anything else is a GPU.
+    Gpu,
+}
+
+impl Device {
+    /// By the name that Airlock gives an adapter.
+    pub fn of(adapter: &str) -> Self {
+        match adapter {
+            name if name.contains("llvmpipe") => Self::Llvmpipe,
+            name if name.contains("noop") => Self::Noop,
+            _ => Self::Gpu,
+        }
+    }
+}
+
+/// How a figure is judged.
+#[derive(Clone, Copy, Debug)]
+pub enum Bound {
+    /// The median of Airlock's value divided by the peer's.
+    Ratio(f64),
+    /// The median of Airlock's value less the peer's.
+    Beyond(f64),
+    /// The median of Airlock's value.
+    AtMost(f64),
+}
+
+/// A figure, where it is measured, and its bound.
+type Target = (&'static str, &'static str, Device, Bound);
+
+const US: f64 = 1e3;
+const MS: f64 = 1e6;
+const MIB: f64 = (1 << 20) as f64;
+
+use Bound::{AtMost, Beyond, Ratio};
+use Device::{Gpu, Llvmpipe, Noop};
+
+const TARGETS: [Target; 29] = [
+    ("draws", "whole", Llvmpipe, Ratio(1.05)),
+    ("draws", "whole", Gpu, Ratio(0.75)),
+    ("draws", "whole", Noop, Ratio(1.1)),
+    ("draws", "held", Llvmpipe, Ratio(0.75)),
+    ("draws", "held", Noop, Ratio(1.1)),
+    ("dispatches", "whole", Llvmpipe, Ratio(1.05)),
+    ("dispatches", "whole", Noop, Ratio(1.1)),
+    ("create-drop", "whole", Llvmpipe, Ratio(0.7)),
+    ("create-drop", "whole", Noop, Ratio(0.95)),
+    ("write-buffer-64b", "whole", Llvmpipe, Ratio(0.95)),
+    ("write-buffer-64b", "whole", Noop, Ratio(0.6)),
+    ("write-buffer-64k", "whole", Llvmpipe, Ratio(0.95)),
+    ("write-buffer-64k", "whole", Noop, Ratio(1.0)),
+    ("write-buffer-1m", "whole", Llvmpipe, Ratio(1.0)),
+    ("write-buffer-1m", "whole", Noop, Ratio(1.0)),
+    ("write-buffer-16m", "whole", Llvmpipe, Ratio(1.0)),
+    ("write-buffer-16m", "whole", Noop, Ratio(1.0)),
+    ("write-texture-4096", "whole", Llvmpipe, Ratio(1.0)),
+    ("write-texture-4096", "whole", Noop, Ratio(1.0)),
+    ("readback-4b", "round-trip", Llvmpipe, Beyond(40.0 * US)),
+    ("readback-4b", "round-trip", Noop, Beyond(40.0 * US)),
+    ("readback-1m", "round-trip", Llvmpipe, Ratio(1.25)),
+    ("readback-1m", "round-trip", Noop, Ratio(1.35)),
+    ("readback-16m", "round-trip", Llvmpipe, Ratio(1.1)),
+    ("readback-16m", "round-trip", Noop, Ratio(1.2)),
+    ("start-up", "spawn-to-exit", Llvmpipe, AtMost(120.0 * MS)),
+    ("start-up", "spawn-to-exit", Llvmpipe, Beyond(60.0 * MS)),
+    ("memory", "host-above-guest", Llvmpipe, AtMost(64.0 * MIB)),
+    ("memory", "host-above-guest", Noop, AtMost(64.0 * MIB)),
+];
+
+/// The targets of a figure; there may be none, or two.
+pub fn of(workload: &str, figure: &str, device: Device) -> impl Iterator<Item = Bound> {
+    let is = move |target: &&Target| target.0 == workload && target.1 == figure && target.2 == device;
+    TARGETS.iter().filter(is).map(|target| target.3)
+}
+
+impl Bound {
+    /// Whether the row is within it; `None` where nothing was measured that it could be held against.
+    pub fn is_met(self, row: &Row) -> Option<bool> {
+        let (found, bound) = match self {
+            Ratio(bound) => (row.ratio()?, bound),
+            Beyond(bound) => (row.difference()?, bound),
+            AtMost(bound) => (row.airlock()?, bound),
+        };
+        Some(found.median <= bound)
+    }
+}

@@ -1,0 +1,179 @@
+//! What is run, and which figures come out of a run.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde_json::Value;
+
+use crate::{
+    options::{Adapter, Options},
+    runners::{Error, Job, Run, Runner},
+};
+
+/// What a workload is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A case of the guest `bench`, which measures itself.
+    Case,
+    /// The case `first-result`, measured from outside as well.
+    FirstResult,
+    /// The guest `triangle`, from start to exit.
+    StartUp,
+    /// Uploads of 16 MiB, with an eye on memory and none on time.
+    Memory,
+}
+
+/// A row or a few of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Workload {
+    pub name: &'static str,
+    kind: Kind,
+}
+
+const fn case(name: &'static str) -> Workload {
+    Workload { name, kind: Kind::Case }
+}
+
+/// All of them, in the order of the table.
+pub const WORKLOADS: [Workload; 19] = [
+    case("draws"),
+    case("dispatches"),
+    case("create-drop"),
+    case("create-drop-sampler"),
+    case("create-drop-buffer"),
+    case("write-buffer-64b"),
+    case("write-buffer-4k"),
+    case("write-buffer-64k"),
+    case("write-buffer-1m"),
+    case("write-buffer-16m"),
+    case("write-texture-64"),
+    case("write-texture-4096"),
+    case("readback-4b"),
+    case("readback-1m"),
+    case("readback-16m"),
+    case("submit-to-done"),
+    Workload { name: "first-result", kind: Kind::FirstResult },
+    Workload { name: "start-up", kind: Kind::StartUp },
+    Workload { name: "memory", kind: Kind::Memory },
+];
+
+/// How often the guest repeats its 4 uploads while its memory is looked at.
+const MEMORY_COUNT: &str = "5";
+
+/// What a value counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Nanoseconds,
+    Bytes,
+}
+
+/// One value of one run.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    pub name: String,
+    pub unit: Unit,
+    pub value: f64,
+}
+
+/// The figures of a run, and what executed it, where the guest has said so.
+pub struct Figures {
+    pub adapter: Option<String>,
+    pub figures: Vec<Figure>,
+}
+
+impl Workload {
+    /// False where the adapter cannot run it: `triangle` checks its picture, and nothing draws one on `noop`.
+    pub fn runs_on(self, adapter: Adapter) -> bool {
+        self.kind != Kind::StartUp || adapter == Adapter::Default
+    }
+
+    /// True where a first run, which fills caches, must not count.
+    pub fn wants_warm_caches(self) -> bool {
+        matches!(self.kind, Kind::StartUp | Kind::FirstResult)
+    }
+
+    /// Runs it once.
+    pub fn run(self, runner: &Runner, adapter: Adapter, options: &Options) -> Result<Figures, Error> {
+        let (guest_name, arguments) = self.guest(options);
+        let guest = guest(guest_name)?;
+        let run = runner.run(&Job {
+            adapter,
+            guest: &guest,
+            arguments: &arguments,
+            limit: Duration::from_secs(options.limit),
+            watch_memory: self.kind == Kind::Memory,
+        })?;
+        let said = match self.kind {
+            Kind::StartUp => Figures { adapter: None, figures: Vec::new() },
+            Kind::Case | Kind::FirstResult | Kind::Memory => said(&run, adapter)?,
+        };
+        let figures = match self.kind {
+            Kind::Case => said.figures.into_iter().filter(|figure| figure.unit == Unit::Nanoseconds).collect(),
+            Kind::FirstResult => {
+                let arrived = run.lines.first().map(|(time, _)| nanoseconds("spawn-to-line", *time));
+                said.figures.into_iter().chain(arrived).collect()
+            }
+            Kind::StartUp => vec![nanoseconds("spawn-to-exit", run.time)],
+            Kind::Memory => of_memory(&run, &said.figures),
+        };
+        Ok(Figures { adapter: said.adapter, figures })
+    }
+
+    fn guest(self, options: &Options) -> (&'static str, Vec<String>) {
+        let (guest, case, count) = match self.kind {
+            Kind::Case | Kind::FirstResult => ("bench", Some(self.name), options.count.map(|count| count.to_string())),
+            Kind::StartUp => ("triangle", None, None),
+            Kind::Memory => ("bench", Some("write-buffer-16m"), Some(MEMORY_COUNT.to_owned())),
+        };
+        (guest, case.map(str::to_owned).into_iter().chain(count).collect())
+    }
+}
+
+/// A guest: from the folder that `AIRLOCK_GUESTS` names, else the one that the repository carries.
+fn guest(name: &str) -> Result<PathBuf, Error> {
+    let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("guests/prebuilt");
+    let path = std::env::var_os("AIRLOCK_GUESTS").map_or_else(own, PathBuf::from).join(format!("{name}.wasm"));
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(Error::Missing { what: "guest", path, hint: "tests/guests/build.sh builds them" })
+}
+
+/// What the guest has measured.
+fn said(run: &Run, adapter: Adapter) -> Result<Figures, Error> {
+    let mut figures = Vec::new();
+    let mut name = None;
+    for (_, line) in &run.lines {
+        let no_figure = || Error::NoFigure { command: run.command.clone(), line: line.clone() };
+        let value: Value = serde_json::from_str(line).map_err(|_| no_figure())?;
+        if adapter == Adapter::Default && value["checked"] != true {
+            return Err(Error::Unchecked { command: run.command.clone() });
+        }
+        let unit = match value["unit"].as_str() {
+            Some("ns") => Unit::Nanoseconds,
+            Some("bytes") => Unit::Bytes,
+            _ => return Err(no_figure()),
+        };
+        let figure = value["figure"].as_str().ok_or_else(no_figure)?.to_owned();
+        figures.push(Figure { name: figure, unit, value: value["value"].as_f64().ok_or_else(no_figure)? });
+        name = value["adapter"].as_str().map(str::to_owned);
+    }
+    if figures.is_empty() {
+        return Err(Error::Silent { command: run.command.clone() });
+    }
+    Ok(Figures { adapter: name, figures })
+}
+
+fn of_memory(run: &Run, said: &[Figure]) -> Vec<Figure> {
+    let bytes = |name: &str, value: f64| Figure { name: name.to_owned(), unit: Unit::Bytes, value };
+    let host = run.peaks.host().map(|bytes| bytes as f64);
+    let of_guest = said.iter().find(|figure| figure.name == "guest-memory").map(|figure| figure.value);
+    let above = host.zip(of_guest).map(|(host, guest)| bytes("host-above-guest", host - guest));
+    let host = host.map(|value| bytes("host", value));
+    let worker = run.peaks.worker().map(|value| bytes("worker", value as f64));
+    let all = bytes("all-processes", run.peaks.total() as f64);
+    host.into_iter().chain(above).chain(worker).chain([all]).collect()
+}
+
+fn nanoseconds(name: &str, time: Duration) -> Figure {
+    Figure { name: name.to_owned(), unit: Unit::Nanoseconds, value: time.as_nanos() as f64 }
+}
