@@ -1,7 +1,7 @@
 //! What ends on its own time: maps, work-done requests and losses. Shared by the executor and the poll thread.
 //!
-//! wgpu fires the callbacks on either thread: on the poll thread when the GPU is done, on the executor when a submit
-//! finds out first or an unmap ends a map. A buffer's mapping has one entry in `maps`, and all that touches mapped
+//! wgpu fires the callbacks on either thread: on the poll thread when the GPU is done, on the executor when it polls for a
+//! moment after a batch, when a submit finds out first, or when an unmap ends a map. A buffer's mapping has one entry in `maps`, and all that touches mapped
 //! memory does so with that table locked, so an unmap on one thread cannot pull the memory away from a copy on the
 //! other. Whoever ends a mapping takes its entry out before it tells wgpu; a callback without an entry does nothing.
 //! The lock is never held across a call that ends a mapping or waits, so it cannot meet wgpu's own locks in the other

@@ -1,7 +1,8 @@
 //! The poll thread: it drives wgpu while something is waited for, and sleeps otherwise.
 //!
 //! wgpu fires its callbacks only from inside calls, and a client that waits makes none. So this thread calls
-//! `device_poll` whenever a map, a work-done request or a loss is pending.
+//! `device_poll` whenever a map, a work-done request or a loss is pending. It is woken for what takes longer than the
+//! executor polls itself after a batch, while it looks for the next one: a short readback wakes nobody.
 //!
 //! Why it asks again and again instead of waiting inside wgpu, of which wgpu-core 30 allows neither form beside another
 //! thread that submits:

@@ -1,8 +1,9 @@
 //! A session: the encoder of the command stream, the ids, and the questions that wait for an event. It knows nothing of
 //! the generated bindings, so that other versions of the interface can be served beside this one.
 //!
-//! Commands are encoded into a batch on the guest's thread without a lock. A thread of its own receives the events; it
-//! shares with the encoder only the table of waiting questions and the state of devices.
+//! Commands are encoded into a batch on the guest's thread without a lock. A thread of its own receives the events, and so
+//! does the guest's for a moment while it waits; both share with the encoder only the table of waiting questions and the
+//! state of devices.
 
 mod devices;
 mod events;

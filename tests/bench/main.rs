@@ -27,6 +27,11 @@ use workloads::{Figures, WORKLOADS, Workload};
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if !WORKLOADS.iter().any(|workload| options.wants(workload.name)) {
+        let names = WORKLOADS.map(|workload| workload.name).join(", ");
+        eprintln!("error: there is no such workload; there are {names}");
+        return ExitCode::FAILURE;
+    }
     let runners = Runner::airlock(&options).and_then(|airlock| Ok((airlock, Runner::peer(&options)?)));
     let (airlock, peer) = match runners {
         Ok(runners) => runners,

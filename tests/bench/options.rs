@@ -4,12 +4,14 @@ use std::{fmt, path::PathBuf};
 
 use clap::{Parser, ValueEnum};
 
+use crate::workloads::WORKLOADS;
+
 /// Runs the guest `bench` under Airlock and, where there is one, under a runner that keeps the GPU in its own process,
 /// in turns, and compares.
 #[derive(Debug, Parser)]
 #[command(name = "peer")]
 pub struct Options {
-    /// Only workloads whose name has one of these in it
+    /// Only workloads of this name, or with this in their names
     pub workloads: Vec<String>,
 
     /// How often each workload is run under each program
@@ -54,9 +56,11 @@ pub struct Options {
 }
 
 impl Options {
-    /// True where the workload was asked for.
+    /// True where the workload was asked for. Some names begin others: the whole name means only itself.
     pub fn wants(&self, workload: &str) -> bool {
-        self.workloads.is_empty() || self.workloads.iter().any(|part| workload.contains(part.as_str()))
+        let is_name = |part: &str| WORKLOADS.iter().any(|workload| workload.name == part);
+        let is_meant = |part: &String| workload == part || (!is_name(part) && workload.contains(part.as_str()));
+        self.workloads.is_empty() || self.workloads.iter().any(is_meant)
     }
 }
 

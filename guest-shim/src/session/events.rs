@@ -28,6 +28,9 @@ use tokio::sync::oneshot::{self, error::RecvError};
 
 use super::{EventTap, Lost, News, Pending, Reply, Shared, lock};
 
+/// Why a session ends that a panic ends.
+const UNRECEIVED: &str = "what the GPU daemon sent cannot be received";
+
 /// The receiving end of a session.
 pub(super) struct Receiver {
     events: EventReceiver,
@@ -75,8 +78,7 @@ impl Receiver {
     /// The thread's body: runs until the session ends, whoever ends it. `done` is dropped then, which tells the session.
     pub(super) fn run(&self, done: mpsc::Sender<()>) {
         // A panic here, in ipc-channel for example, must not leave the guest waiting.
-        let reason = catch_unwind(AssertUnwindSafe(|| self.receive()))
-            .unwrap_or_else(|_| "what the GPU daemon sent cannot be received".to_owned());
+        let reason = catch_unwind(AssertUnwindSafe(|| self.receive())).unwrap_or_else(|_| UNRECEIVED.to_owned());
         tracing::debug!("session over: {reason}");
         for tap in &mut lock(&self.state).taps {
             tap.ended(&reason);
@@ -121,7 +123,15 @@ impl Receiver {
     /// Receives what is there, unless another thread is at it; says whether anything was there.
     fn look(&self) -> bool {
         let Ok(mut state) = self.state.try_lock() else { return false };
-        let any = !state.over && self.drain(&mut state);
+        if state.over {
+            return false;
+        }
+        // As for the thread: a panic ends the session, and not the guest's call.
+        let any = catch_unwind(AssertUnwindSafe(|| self.drain(&mut state))).unwrap_or_else(|_| {
+            state.reason = Some(UNRECEIVED.to_owned());
+            state.over = true;
+            true
+        });
         if any && state.over {
             // The thread sees to the rest, whether or not the daemon ever says anything again.
             self.events.close();

@@ -13,7 +13,7 @@ pub trait Tap: Send {
         let _ = (start, bytes);
     }
 
-    /// Watches the other direction too, on the thread that receives events.
+    /// Watches the other direction too, on the threads that receive events: one at a time, the guest's among them.
     fn events(&mut self) -> Option<Box<dyn EventTap>> {
         None
     }
