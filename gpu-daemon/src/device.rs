@@ -21,6 +21,7 @@ use wgpu_types::error::WebGpuError;
 use crate::{
     errors::{self, Scopes},
     events::Events,
+    submits::Held,
 };
 
 /// What both threads know of a device. wgpu's device is dropped with the last handle.
@@ -36,6 +37,8 @@ pub struct CoreDevice {
     pub serial: u64,
     /// The client's id.
     pub client: DeviceId,
+    /// What was written and not submitted.
+    pub held: Held,
     lost: AtomicBool,
     destroyed: AtomicBool,
     announced: AtomicBool,
@@ -44,9 +47,16 @@ pub struct CoreDevice {
 
 impl CoreDevice {
     /// Wraps what wgpu gave.
-    pub fn new(global: Arc<Global>, id: id::DeviceId, queue: id::QueueId, serial: u64, client: DeviceId) -> Self {
+    pub fn new(
+        global: Arc<Global>,
+        id: id::DeviceId,
+        queue: id::QueueId,
+        serial: u64,
+        client: DeviceId,
+        held: Held,
+    ) -> Self {
         let no = || AtomicBool::new(false);
-        Self { global, id, queue, serial, client, lost: no(), destroyed: no(), announced: no(), dropped: no() }
+        Self { global, id, queue, serial, client, held, lost: no(), destroyed: no(), announced: no(), dropped: no() }
     }
 
     /// The device is lost, or destroyed, which is the same to all that comes after.

@@ -17,6 +17,7 @@ mod execute;
 #[doc(hidden)]
 pub mod fuzzing;
 mod instances;
+mod intake;
 mod jail;
 #[cfg(unix)]
 mod launch;

@@ -3,11 +3,14 @@
 //! The clock of a submit starts when it is the first in its queue: when it is made, or when the one before it is done. So
 //! a long queue of short submits is none that hangs, and the deadline is one on each submit's own work.
 //!
-//! The lock is a leaf: nothing that waits or calls out is done with it.
+//! The lock is a leaf: nothing that waits or calls out is done with it. A write takes none: it adds to two counters.
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, Weak},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -15,7 +18,44 @@ use crate::{device::CoreDevice, watch::lock};
 
 /// See the module's header.
 #[derive(Debug, Default)]
-pub struct Submits(Mutex<HashMap<u64, Queue>>);
+pub struct Submits {
+    /// By the device's serial, while anything is pending.
+    queues: Mutex<HashMap<u64, Queue>>,
+    /// Bytes on their way to the GPU, of all devices.
+    bytes: Arc<AtomicU64>,
+}
+
+/// Bytes that wgpu holds for a device's next submit. They are gone with the device.
+#[derive(Debug)]
+pub struct Held {
+    bytes: AtomicU64,
+    /// The sum that they are part of.
+    all: Arc<AtomicU64>,
+}
+
+impl Held {
+    /// wgpu holds this many bytes more.
+    pub fn add(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.all.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// How many there are.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// wgpu holds none any more; they still count.
+    fn take(&self) -> u64 {
+        self.bytes.swap(0, Ordering::Relaxed)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.take(), Ordering::Relaxed);
+    }
+}
 
 #[derive(Debug)]
 struct Queue {
@@ -27,8 +67,6 @@ struct Queue {
     since: Instant,
     /// The same, whatever was found since to excuse it.
     first: Instant,
-    /// Bytes that wgpu holds for the next submit.
-    unsubmitted: u64,
 }
 
 #[derive(Debug)]
@@ -47,18 +85,23 @@ pub struct Submit {
 impl Queue {
     fn new(device: &Arc<CoreDevice>) -> Self {
         let (device, since) = (Arc::downgrade(device), Instant::now());
-        Self { device, pending: VecDeque::new(), next: 0, since, first: since, unsubmitted: 0 }
+        Self { device, pending: VecDeque::new(), next: 0, since, first: since }
     }
 
     fn bytes(&self) -> u64 {
-        self.pending.iter().fold(self.unsubmitted, |sum, pending| sum.saturating_add(pending.bytes))
+        self.pending.iter().fold(0, |sum, pending| sum.saturating_add(pending.bytes))
     }
 }
 
 impl Submits {
+    /// What a new device counts the bytes with that wgpu holds for it.
+    pub fn held(&self) -> Held {
+        Held { bytes: AtomicU64::new(0), all: Arc::clone(&self.bytes) }
+    }
+
     /// A submit is about to be made. It comes before the call into wgpu, which may itself never return.
     pub fn begin(&self, device: &Arc<CoreDevice>) -> Submit {
-        let mut queues = lock(&self.0);
+        let mut queues = lock(&self.queues);
         let queue = queues.entry(device.serial).or_insert_with(|| Queue::new(device));
         if queue.pending.is_empty() {
             queue.since = Instant::now();
@@ -66,89 +109,79 @@ impl Submits {
         }
         let number = queue.next;
         queue.next = number.wrapping_add(1);
-        queue.pending.push_back(Pending { number, bytes: std::mem::take(&mut queue.unsubmitted) });
+        queue.pending.push_back(Pending { number, bytes: device.held.take() });
         Submit { device: device.serial, number }
     }
 
-    /// A submit is done, or was refused.
+    /// A submit is done.
     pub fn done(&self, submit: Submit) {
-        let mut queues = lock(&self.0);
-        let Some(queue) = queues.get_mut(&submit.device) else { return };
-        let first = queue.pending.front().is_some_and(|pending| pending.number == submit.number);
-        if first {
-            queue.pending.pop_front();
-            queue.since = Instant::now();
-            queue.first = queue.since;
-        } else {
-            queue.pending.retain(|pending| pending.number != submit.number);
-        }
-        if queue.pending.is_empty() && queue.unsubmitted == 0 {
-            queues.remove(&submit.device);
-        }
+        let bytes = self.remove(submit);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// wgpu holds this many bytes more for the device's next submit.
-    pub fn hold(&self, device: &Arc<CoreDevice>, bytes: u64) {
-        let mut queues = lock(&self.0);
-        let queue = queues.entry(device.serial).or_insert_with(|| Queue::new(device));
-        queue.unsubmitted = queue.unsubmitted.saturating_add(bytes);
+    /// A submit was refused: what wgpu held for it, it holds for the next.
+    pub fn refused(&self, device: &CoreDevice, submit: Submit) {
+        let bytes = self.remove(submit);
+        device.held.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes a submit out of its queue, if it is still there; gives its bytes, which are the caller's to account for.
+    fn remove(&self, submit: Submit) -> u64 {
+        let mut queues = lock(&self.queues);
+        let Some(queue) = queues.get_mut(&submit.device) else { return 0 };
+        let at = queue.pending.iter().position(|pending| pending.number == submit.number);
+        let removed = at.and_then(|at| queue.pending.remove(at));
+        if at == Some(0) {
+            queue.since = Instant::now();
+            queue.first = queue.since;
+        }
+        if queue.pending.is_empty() {
+            queues.remove(&submit.device);
+        }
+        removed.map_or(0, |pending| pending.bytes)
     }
 
     /// The device is lost: nothing of it will be done.
     pub fn forget(&self, device: &CoreDevice) {
-        lock(&self.0).remove(&device.serial);
+        let queue = lock(&self.queues).remove(&device.serial);
+        let bytes = queue.map_or(0, |queue| queue.bytes()).saturating_add(device.held.take());
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// How many submits of the device are not done.
     pub fn len(&self, device: &CoreDevice) -> usize {
-        lock(&self.0).get(&device.serial).map_or(0, |queue| queue.pending.len())
+        lock(&self.queues).get(&device.serial).map_or(0, |queue| queue.pending.len())
     }
 
     /// Bytes on their way to the GPU, of all devices.
     pub fn bytes(&self) -> u64 {
-        let mut queues = lock(&self.0);
-        // What a device held goes with it.
-        queues.retain(|_, queue| !queue.pending.is_empty() || queue.device.strong_count() > 0);
-        queues.values().fold(0, |sum: u64, queue| sum.saturating_add(queue.bytes()))
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// True when no submit is waited for.
     pub fn is_empty(&self) -> bool {
-        lock(&self.0).values().all(|queue| queue.pending.is_empty())
+        lock(&self.queues).is_empty()
     }
 
     /// How long the oldest has been worked on.
     pub fn oldest(&self) -> Option<Duration> {
-        let queues = lock(&self.0);
-        queues.values().filter(|queue| !queue.pending.is_empty()).map(|queue| queue.since.elapsed()).max()
+        lock(&self.queues).values().map(|queue| queue.since.elapsed()).max()
     }
 
     /// How long the oldest has been waited for, excused or not.
     pub fn eldest(&self) -> Option<Duration> {
-        let queues = lock(&self.0);
-        queues.values().filter(|queue| !queue.pending.is_empty()).map(|queue| queue.first.elapsed()).max()
-    }
-
-    /// A submit was refused: what wgpu held for it, it holds for the next.
-    pub fn refused(&self, submit: Submit) {
-        let mut queues = lock(&self.0);
-        let Some(queue) = queues.get_mut(&submit.device) else { return };
-        let bytes = queue.pending.iter().find(|pending| pending.number == submit.number).map_or(0, |one| one.bytes);
-        queue.unsubmitted = queue.unsubmitted.saturating_add(bytes);
-        drop(queues);
-        self.done(submit);
+        lock(&self.queues).values().map(|queue| queue.first.elapsed()).max()
     }
 
     /// Starts the clocks anew: the time that has passed was not the GPU's.
     pub fn restart(&self) {
-        for queue in lock(&self.0).values_mut() {
+        for queue in lock(&self.queues).values_mut() {
             queue.since = Instant::now();
         }
     }
 
     /// The devices whose submits are not done.
     pub fn devices(&self) -> Vec<Arc<CoreDevice>> {
-        let queues = lock(&self.0);
-        queues.values().filter(|queue| !queue.pending.is_empty()).filter_map(|queue| queue.device.upgrade()).collect()
+        lock(&self.queues).values().filter_map(|queue| queue.device.upgrade()).collect()
     }
 }

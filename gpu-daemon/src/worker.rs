@@ -24,10 +24,9 @@ use airlock_protocol::{
     Event,
     codec::{BatchReader, DecodeError},
     connect::FOLDER_PREFIX,
-    eager::Eagerness,
     handshake::Hello,
     limits::{HELLO_TIMEOUT, MAX_MESSAGE, cut},
-    transport::{BatchReceiver, DaemonChannels, Listener, ReceiveError, ReceivedRing, TransportError},
+    transport::{DaemonChannels, Listener, ReceiveError, ReceivedRing, TransportError},
 };
 use thiserror::Error;
 
@@ -35,6 +34,7 @@ use crate::{
     completions::Completions,
     events::Events,
     execute::execute,
+    intake::Intake,
     jail::{self, Jail, JailError, Plan, Prepared},
     options::{Quotas, WorkerArguments, WorkerOptions},
     platform,
@@ -246,12 +246,11 @@ fn serve(
     jail: Jail,
 ) -> ! {
     let mut session = Session::new(Arc::clone(completions), Arc::clone(vitals), channels.ring, quotas, jail);
-    let mut consumed = 0;
-    let mut eagerness = Eagerness::default();
+    let mut intake = Intake::new(channels.commands);
     loop {
         vitals.enter(Phase::Idle);
-        let next = || next_batch(&channels.commands, completions, vitals, &mut session.waiting, &mut eagerness);
-        let next = catch_unwind(AssertUnwindSafe(next)).unwrap_or_else(|panic| broken(completions, vitals, &*panic));
+        let next = catch_unwind(AssertUnwindSafe(|| intake.next(&mut session)));
+        let next = next.unwrap_or_else(|panic| broken(completions, vitals, &*panic));
         let batch = match next {
             Ok(batch) => batch,
             Err(ReceiveError::Gone(_)) => {
@@ -262,47 +261,19 @@ fn serve(
         };
         vitals.enter(Phase::Command);
         session.batch_start = Instant::now();
+        let before = session.payloads.consumed();
         match catch_unwind(AssertUnwindSafe(|| run_batch(&mut session, &batch))) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => close(completions, vitals, &error),
             Err(panic) => broken(completions, vitals, &*panic),
         }
         completions.settle_losses();
-        let before = std::mem::replace(&mut consumed, session.payloads.consumed());
-        if consumed != before {
-            completions.events.send(&Event::Credit { consumed });
-        }
-        Vitals::add(&vitals.bytes_in, (batch.len() as u64).saturating_add(consumed.saturating_sub(before)));
+        intake.done(&session);
+        let data = session.payloads.consumed().saturating_sub(before);
+        Vitals::add(&vitals.bytes_in, (batch.len() as u64).saturating_add(data));
         Vitals::add(&vitals.batches, 1);
         session.report.busy_ns = session.busy_ns();
     }
-}
-
-/// Waits for a batch, eagerly at first. What is waited for on the GPU is polled meanwhile, and left to the poll thread then.
-fn next_batch(
-    commands: &BatchReceiver,
-    completions: &Completions,
-    vitals: &Vitals,
-    waiting: &mut bool,
-    eagerness: &mut Eagerness,
-) -> Result<Vec<u8>, ReceiveError> {
-    let begun = || vitals.enter(Phase::Receiving);
-    let start = Instant::now();
-    while start.elapsed() < eagerness.window() {
-        if let Some(batch) = commands.try_recv_watched(begun)? {
-            eagerness.waited(start.elapsed());
-            return Ok(batch);
-        }
-        *waiting = *waiting && vitals.polls.run(|| watch::poll_waited_for(completions));
-        // To the end of the queue, behind all else that can go on: the driver's own threads, and the client.
-        thread::yield_now();
-    }
-    if std::mem::take(waiting) {
-        completions.watch.wake();
-    }
-    let batch = commands.recv_watched(begun)?;
-    eagerness.waited(start.elapsed());
-    Ok(batch)
 }
 
 fn run_batch(session: &mut Session, batch: &[u8]) -> Result<(), SessionError> {

@@ -1,13 +1,14 @@
 //! A session: the encoder of the command stream, the ids, and the questions that wait for an event. It knows nothing of
 //! the generated bindings, so that other versions of the interface can be served beside this one.
 //!
-//! Commands are encoded into a batch on the guest's thread without a lock. A thread of its own receives the events, and so
-//! does the guest's for a moment while it waits; both share with the encoder only the table of waiting questions and the
-//! state of devices.
+//! Commands are encoded into a batch on the guest's thread without a lock; a thread of its own waits for a full socket. Another
+//! receives the events, and so does the guest's for a moment while it waits; both share with the encoder only the table of
+//! waiting questions and the state of devices.
 
 mod devices;
 mod events;
 mod ids;
+mod outbox;
 mod tap;
 
 use std::{
@@ -30,7 +31,7 @@ use airlock_protocol::{
     events::{MapError, PipelineError, Report, RequestDeviceError},
     ids::{DeviceId, Id, Object, RequestId},
     limits::{BATCH_TARGET, INLINE_PAYLOAD, MAX_PENDING, MAX_PIECE, MAX_STAGED},
-    transport::{BatchSender, RingWriter},
+    transport::RingWriter,
 };
 use tokio::sync::oneshot;
 
@@ -41,6 +42,7 @@ pub(crate) use devices::{ErrorStream, News};
 pub(crate) use events::Answer;
 use events::Receiver;
 pub(crate) use ids::IdPools;
+use outbox::Outbox;
 pub use tap::{EventTap, Tap};
 
 /// An answer of the daemon's.
@@ -94,7 +96,7 @@ pub struct Session {
     number: u32,
     writer: BatchWriter,
     /// `None` once the session closes.
-    batches: Option<BatchSender>,
+    batches: Option<Outbox>,
     ring: RingWriter,
     ids: IdPools,
     next_request: u64,
@@ -138,7 +140,7 @@ impl Session {
         Self {
             number,
             writer: BatchWriter::default(),
-            batches: Some(channels.commands),
+            batches: Some(Outbox::new(channels.commands)),
             ring: channels.ring,
             ids: IdPools::default(),
             next_request: 0,
@@ -198,15 +200,14 @@ impl Session {
         }
         self.stats.batches += 1;
         self.stats.commands += u64::from(self.writer.commands());
-        let Some(batches) = &self.batches else { return };
+        let Some(batches) = &mut self.batches else { return };
         let (taps, stats) = (&mut self.taps, &mut self.stats);
         self.writer.finish(|bytes| {
             for tap in taps {
                 tap.batch(bytes);
             }
             stats.stream_bytes += bytes.len() as u64;
-            // A daemon that is gone is noticed by the thread that receives events; commands for it are dropped.
-            let _ = batches.send(bytes);
+            batches.send(bytes);
         });
     }
 

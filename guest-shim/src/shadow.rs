@@ -9,7 +9,10 @@ use airlock_protocol::{
         error::GpuError as WireError,
         query_set::QueryType,
         shader::CompilationMessage,
-        texture::{Extent3d, TextureDimension, TextureFormat, TextureUsage},
+        texture::{
+            Extent3d, TexelCopyBufferLayout, TexelCopyTextureInfo, TextureAspect, TextureDimension, TextureFormat,
+            TextureUsage,
+        },
     },
     ids::{self, Id, RequestId},
 };
@@ -75,6 +78,7 @@ objects! {
         dimension: TextureDimension,
         format: TextureFormat,
         usage: TextureUsage,
+        destroyed: bool,
     }
     /// `gpu-texture-view`.
     TextureView: TextureViewId {}
@@ -297,6 +301,59 @@ impl Buffer {
             && offset.is_multiple_of(4)
             && end.is_some_and(|end| end <= self.size)
             && self.size <= self.base.device.capabilities.limits.max_buffer_size
+    }
+}
+
+/// How the rows of a write to a texture lie in its data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows {
+    /// Bytes of a row.
+    pub(crate) bytes: usize,
+    /// Bytes from a row's start to the next one's.
+    pub(crate) stride: usize,
+}
+
+impl Texture {
+    /// The rows of a write of `len` bytes to one layer, if the host knows that the write is valid (WebGPU, writeTexture), as
+    /// [`Buffer::takes`] does.
+    pub(crate) fn rows(
+        &self,
+        to: &TexelCopyTextureInfo,
+        layout: &TexelCopyBufferLayout,
+        size: Extent3d,
+        len: usize,
+    ) -> Option<Rows> {
+        use TextureFormat::{Depth16unorm, Depth32float, Stencil8};
+        let limits = &self.base.device.capabilities.limits;
+        let most = Extent3d {
+            width: limits.max_texture_dimension_2d,
+            height: limits.max_texture_dimension_2d,
+            depth_or_array_layers: limits.max_texture_array_layers,
+        };
+        let within = |start: u32, size: u32, most: u32| start.checked_add(size).is_some_and(|end| end <= most);
+        let level = |length: u32| length.checked_shr(to.mip_level).unwrap_or(0).max(1);
+        let plain = self.usage.contains(TextureUsage::COPY_DST)
+            && self.dimension == TextureDimension::D2
+            && self.sample_count == 1
+            && !self.destroyed
+            && !matches!(self.format, Stencil8 | Depth16unorm | Depth32float)
+            && self.size.width <= most.width
+            && self.size.height <= most.height
+            && self.size.depth_or_array_layers <= most.depth_or_array_layers;
+        let place = to.aspect == TextureAspect::All
+            && to.mip_level < self.mip_level_count
+            && within(to.origin.x, size.width, level(self.size.width))
+            && within(to.origin.y, size.height, level(self.size.height))
+            && within(to.origin.z, 1, self.size.depth_or_array_layers)
+            && size.depth_or_array_layers == 1
+            && layout.rows_per_image.is_none_or(|rows| rows >= size.height);
+        let bytes = self.format.texel_bytes()?.checked_mul(u64::from(size.width))?;
+        let stride = u64::from(layout.bytes_per_row?);
+        let last = stride.checked_mul(u64::from(size.height.checked_sub(1)?))?;
+        let end = layout.offset.checked_add(last)?.checked_add(bytes)?;
+        let fits = bytes > 0 && bytes <= stride && end <= len as u64;
+        let rows = Rows { bytes: usize::try_from(bytes).ok()?, stride: usize::try_from(stride).ok()? };
+        (plain && place && fits).then_some(rows)
     }
 }
 

@@ -36,9 +36,8 @@ pub const MAX_LABEL: usize = 4 << 10;
 /// are far below; this one stops a list from costing memory before they are checked.
 pub const MAX_LIST: usize = 64 << 10;
 
-/// Bytes of data that still travel inside the batch; above, they take the shared ring. A quarter of [`BATCH_TARGET`]: a
-/// batch then holds several small writes, and a large one does not pass through the socket.
-pub const INLINE_PAYLOAD: usize = 8 << 10;
+/// Bytes of data that still travel inside the batch; above, they take the shared ring, which copies them half as often.
+pub const INLINE_PAYLOAD: usize = 1 << 10;
 
 /// Bytes of the shared ring for data of commands.
 pub const RING_SIZE: u32 = 8 << 20;

@@ -255,9 +255,19 @@ impl Sender {
         }
         self.sender.send(message).map_err(|_| Gone)
     }
+
+    /// Sends a message if that takes no waiting, and says whether it did; where the platform does not let that be known, it
+    /// waits.
+    fn try_send(&self, message: &[u8]) -> Result<bool, Gone> {
+        #[cfg(target_os = "linux")]
+        if let Some((socket, longest)) = &self.socket {
+            return packets::try_send(socket, *longest, message);
+        }
+        self.send(message).map(|()| true)
+    }
 }
 
-/// Sends batches. A full socket makes it wait: that is the stream's back-pressure.
+/// Sends batches. A full socket makes [`BatchSender::send`] wait.
 #[derive(Clone, Debug)]
 pub struct BatchSender(Sender);
 
@@ -265,6 +275,11 @@ impl BatchSender {
     /// Sends the bytes of a batch.
     pub fn send(&self, batch: &[u8]) -> Result<(), Gone> {
         self.0.send(batch)
+    }
+
+    /// The same, if the socket has room for it; says whether it had. Where that cannot be known, it waits.
+    pub fn try_send(&self, batch: &[u8]) -> Result<bool, Gone> {
+        self.0.try_send(batch)
     }
 }
 

@@ -76,7 +76,8 @@ impl Session {
                 return refuse(RequestDeviceErrorKind::Operation, message);
             }
         };
-        let core = Arc::new(CoreDevice::new(Arc::clone(global), device, queue, self.serial, c.device));
+        let held = self.completions.submits.held();
+        let core = Arc::new(CoreDevice::new(Arc::clone(global), device, queue, self.serial, c.device, held));
         let capabilities = convert::adapter::capabilities(
             &global.device_adapter_info(device),
             global.device_features(device),

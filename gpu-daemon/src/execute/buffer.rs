@@ -140,7 +140,7 @@ impl Session {
         }
         if buffer.staging.take().is_some() {
             // The contents now wait for the next submit, like those of a write.
-            self.completions.submits.hold(&buffer.device.core, buffer.size);
+            buffer.device.held.add(buffer.size);
         }
         Ok(())
     }

@@ -71,6 +71,14 @@ impl Session {
             self.out_of_memory(&device, WRITE_BUFFER, "", &refusal);
             return self.skip(c.data);
         }
+        if let Payload::Inline(bytes) = c.data
+            && ours
+        {
+            write(&device, device.global.queue_write_buffer(device.queue, buffer, c.offset, bytes));
+            // wgpu holds them even where it refuses the write.
+            self.hold(&device, c.data.len());
+            return Ok(());
+        }
         // wgpu makes a staging buffer before it checks the call, so the checks come first here.
         let valid = match non_zero(c.data.len()).filter(|_| ours) {
             Some(size) => {
@@ -87,8 +95,8 @@ impl Session {
                     Ok((staging, outcome)) => {
                         outcome?;
                         let (global, queue) = (&device.global, device.queue);
-                        self.completions.submits.hold(&device.core, size.get());
                         write(&device, global.queue_write_staging_buffer(queue, buffer, c.offset, staging));
+                        self.hold(&device, size.get());
                         return Ok(());
                     }
                     Err(error) => write(&device, Err(error)),
@@ -114,7 +122,7 @@ impl Session {
         let result = device.global.queue_write_texture(device.queue, &destination, &data, &layout, &size);
         self.payloads.give_back(data);
         match result {
-            Ok(()) => self.completions.submits.hold(&device.core, bytes),
+            Ok(()) => self.hold(&device, bytes),
             Err(error) => device.report(WRITE_TEXTURE, "", &error),
         }
         Ok(())

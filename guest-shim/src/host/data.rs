@@ -70,7 +70,7 @@ fn write_texture<T: WasiWebGpuView + 'static>(
     let len = data.as_le_slice(&store).len();
     let mut view = store.data_mut().webgpu();
     called!(view, "gpu-queue.write-texture-with-copy");
-    if let Some(write) = view.texture_write(&queue, &destination, &layout, &size)? {
+    if let Some(write) = view.texture_write(&queue, &destination, &layout, &size, len)? {
         let device = Arc::clone(&write.device);
         send(&mut store, &device, &data, 0..len, |session, data| write.send(session, data));
     }

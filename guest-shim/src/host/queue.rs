@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use airlock_protocol::{
     commands::{
         queue::{OnSubmittedWorkDone, Submit, WriteBuffer, WriteTexture},
-        texture::{Extent3d, TexelCopyBufferLayout, TexelCopyTextureInfo},
+        texture::{Extent3d, Origin3d, TexelCopyBufferLayout, TexelCopyTextureInfo},
     },
     ids::BufferId,
     limits::MAX_LIST,
@@ -18,10 +18,15 @@ use crate::{
     bindings::webgpu::{self, *},
     functions::called,
     session::{DeviceState, Session, TooLong},
+    shadow::Rows,
 };
 
 /// Bytes of the parts in which a long write to a buffer is sent.
 const WRITE_PIECE: usize = 1 << 20;
+
+/// Bytes of the parts in which a long write to a texture is sent, but at least a row. They pass through memory of the
+/// daemon's own, and stay in its cache.
+const TEXTURE_PIECE: usize = 256 << 10;
 
 impl webgpu::HostGpuQueue for WasiWebGpuCtxView<'_> {
     fn submit(
@@ -76,7 +81,7 @@ impl webgpu::HostGpuQueue for WasiWebGpuCtxView<'_> {
         size: GpuExtent3D,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-queue.write-texture-with-copy");
-        if let Some(write) = self.texture_write(&queue, &destination, &data_layout, &size)? {
+        if let Some(write) = self.texture_write(&queue, &destination, &data_layout, &size, data.len())? {
             self.ctx.send_data(&write.device, |session| write.send(session, &data));
         }
         Ok(())
@@ -138,13 +143,36 @@ pub(super) struct TextureWrite {
     destination: TexelCopyTextureInfo,
     layout: TexelCopyBufferLayout,
     size: Extent3d,
+    /// How its rows lie, if no part of it can fail, as far as the host knows.
+    rows: Option<Rows>,
 }
 
 impl TextureWrite {
-    /// Sends it.
+    /// Sends it, a long one in parts, as [`BufferWrite::send`] does.
     pub(super) fn send(&self, session: &mut Session, data: &[u8]) -> Result<(), TooLong> {
-        let Self { ref device, destination, layout, size } = *self;
-        session.send_with_data(data, |data| WriteTexture { device: device.id, destination, layout, size, data }.into())
+        let Self { ref device, destination, layout, size, rows } = *self;
+        let whole = |data| WriteTexture { device: device.id, destination, layout, size, data }.into();
+        let Some(Rows { bytes, stride }) = rows.filter(|_| data.len() > TEXTURE_PIECE) else {
+            return session.send_with_data(data, whole);
+        };
+        let most = u32::try_from(TEXTURE_PIECE / stride.max(1)).unwrap_or(u32::MAX).max(1);
+        let data = usize::try_from(layout.offset).ok().and_then(|offset| data.get(offset..)).unwrap_or_default();
+        for (part, first) in
+            data.chunks(stride.saturating_mul(most as usize)).zip((0..size.height).step_by(most as usize))
+        {
+            let height = size.height.saturating_sub(first).min(most);
+            // Without what lies behind the last row.
+            let end = stride.saturating_mul(height.saturating_sub(1) as usize).saturating_add(bytes);
+            let part = part.get(..end).unwrap_or(part);
+            let y = destination.origin.y.saturating_add(first);
+            let destination = TexelCopyTextureInfo { origin: Origin3d { y, ..destination.origin }, ..destination };
+            let layout = TexelCopyBufferLayout { offset: 0, ..layout };
+            let size = Extent3d { height, ..size };
+            let command = |data| WriteTexture { device: device.id, destination, layout, size, data }.into();
+            session.send_with_data(part, command)?;
+            session.flush();
+        }
+        Ok(())
     }
 }
 
@@ -168,18 +196,21 @@ impl WasiWebGpuCtxView<'_> {
         Ok(Ok(Some(BufferWrite { device, buffer: id, offset, range, certain })))
     }
 
-    /// What a `write-texture` is to send: nothing when its objects are gone.
+    /// What a `write-texture` of `len` bytes is to send: nothing when its objects are gone.
     pub(super) fn texture_write(
         &mut self,
         queue: &Resource<GpuQueue>,
         destination: &GpuTexelCopyTextureInfo,
         layout: &GpuTexelCopyBufferLayout,
         size: &GpuExtent3D,
+        len: usize,
     ) -> wasmtime::Result<Option<TextureWrite>> {
         let device = Arc::clone(&self.table.get(queue)?.device);
-        let Some(destination) = self.texel_copy_texture(destination, &device)? else { return Ok(None) };
+        let Some(to) = self.texel_copy_texture(destination, &device)? else { return Ok(None) };
         let layout = super::texture::layout(layout.offset, layout.bytes_per_row, layout.rows_per_image);
-        Ok(Some(TextureWrite { device, destination, layout, size: super::texture::extent(size) }))
+        let size = super::texture::extent(size);
+        let rows = self.table.get(&destination.texture)?.rows(&to, &layout, size, len);
+        Ok(Some(TextureWrite { device, destination: to, layout, size, rows }))
     }
 }
 

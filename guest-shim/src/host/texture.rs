@@ -81,6 +81,7 @@ impl webgpu::HostGpuTexture for WasiWebGpuCtxView<'_> {
 
     fn destroy(&mut self, texture: Resource<GpuTexture>) -> wasmtime::Result<()> {
         called!(self, "gpu-texture.destroy");
+        self.table.get_mut(&texture)?.destroyed = true;
         self.encode(&texture, |texture| DestroyTexture { texture })
     }
 
@@ -159,6 +160,7 @@ impl WasiWebGpuCtxView<'_> {
             dimension: descriptor.dimension.map_or(TextureDimension::D2, ToWire::to_wire),
             format: descriptor.format.to_wire(),
             usage: descriptor.usage.to_wire(),
+            destroyed: false,
             base: Self::inert(device, None),
         };
         if let Some(id) = base.id {

@@ -215,9 +215,7 @@ impl Receiver {
             }
         }
     }
-}
 
-impl Receiver {
     /// Appends a piece of a map's contents to those that are there, if the map has room for it; else it goes to `aside`.
     fn gather(&self, request: RequestId, piece: &Piece, aside: &mut Vec<u8>) -> Result<(), ReceiveError> {
         let mut pending = lock(&self.shared.pending);
@@ -228,25 +226,19 @@ impl Receiver {
     }
 }
 
-impl Drop for Answer {
-    fn drop(&mut self) {
-        self.receiver.leave_until(self.receiver.start);
-        lock(&self.receiver.eagerness).waited(self.asked.elapsed());
-    }
-}
-
 /// The answer to a question, to be awaited. An error means that the session is over.
 pub(crate) struct Answer {
     reply: oneshot::Receiver<Reply>,
     receiver: Arc<Receiver>,
-    asked: Instant,
+    /// When it was asked for, or when its thread last received something.
+    since: Instant,
     /// Until when its thread receives itself.
     eager: Option<Instant>,
 }
 
 impl Answer {
     pub(super) fn new(reply: oneshot::Receiver<Reply>, receiver: Arc<Receiver>) -> Self {
-        Self { reply, receiver, asked: Instant::now(), eager: None }
+        Self { reply, receiver, since: Instant::now(), eager: None }
     }
 }
 
@@ -270,6 +262,7 @@ impl Future for Answer {
         if polled.is_pending() {
             if any {
                 // More is on its way.
+                self.since = now;
                 self.eager = self.receiver.window().or(self.eager);
             }
             // To the end of the queue, behind all else that can go on.
@@ -277,6 +270,13 @@ impl Future for Answer {
             context.waker().wake_by_ref();
         }
         polled
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.receiver.leave_until(self.receiver.start);
+        lock(&self.receiver.eagerness).waited(self.since.elapsed());
     }
 }
 

@@ -322,3 +322,25 @@ pub enum TextureFormat {
     Astc12x12Unorm,
     Astc12x12UnormSrgb,
 }
+
+impl TextureFormat {
+    /// Bytes of a texel in a copy; `None` for formats with blocks and those with several aspects (WebGPU, "Texel block
+    /// copy footprint").
+    pub fn texel_bytes(self) -> Option<u64> {
+        use TextureFormat as F;
+        Some(match self {
+            F::R8unorm | F::R8snorm | F::R8uint | F::R8sint | F::Stencil8 => 1,
+            F::R16unorm | F::R16snorm | F::R16uint | F::R16sint | F::R16float => 2,
+            F::Rg8unorm | F::Rg8snorm | F::Rg8uint | F::Rg8sint | F::Depth16unorm => 2,
+            F::R32uint | F::R32sint | F::R32float | F::Depth32float => 4,
+            F::Rg16unorm | F::Rg16snorm | F::Rg16uint | F::Rg16sint | F::Rg16float => 4,
+            F::Rgba8unorm | F::Rgba8unormSrgb | F::Rgba8snorm | F::Rgba8uint | F::Rgba8sint => 4,
+            F::Bgra8unorm | F::Bgra8unormSrgb => 4,
+            F::Rgb9e5ufloat | F::Rgb10a2uint | F::Rgb10a2unorm | F::Rg11b10ufloat => 4,
+            F::Rg32uint | F::Rg32sint | F::Rg32float => 8,
+            F::Rgba16unorm | F::Rgba16snorm | F::Rgba16uint | F::Rgba16sint | F::Rgba16float => 8,
+            F::Rgba32uint | F::Rgba32sint | F::Rgba32float => 16,
+            _ => return None,
+        })
+    }
+}

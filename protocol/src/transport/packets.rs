@@ -52,7 +52,7 @@ pub fn longest(socket: &OwnedFd) -> usize {
 pub fn send(socket: &OwnedFd, mut longest: usize, message: &[u8]) -> Result<(), Gone> {
     loop {
         let (start, rest) = message.split_at_checked(longest.saturating_sub(HEADER)).unwrap_or((message, &[]));
-        match send_start(socket, start, rest) {
+        match send_start(socket, start, rest, SendFlags::empty()) {
             Ok(Some(socket)) => return send_rest(&socket, longest, rest),
             Ok(None) => return Ok(()),
             Err(Errno::NOBUFS) if longest > SMALLEST => longest /= 2,
@@ -61,22 +61,35 @@ pub fn send(socket: &OwnedFd, mut longest: usize, message: &[u8]) -> Result<(), 
     }
 }
 
+/// Sends a message if it is one packet that the socket has room for; says whether it was sent.
+pub fn try_send(socket: &OwnedFd, longest: usize, message: &[u8]) -> Result<bool, Gone> {
+    if message.len() > longest.saturating_sub(HEADER) {
+        return Ok(false);
+    }
+    match send_start(socket, message, &[], SendFlags::DONTWAIT) {
+        Ok(_) => Ok(true),
+        Err(Errno::AGAIN | Errno::NOBUFS) => Ok(false),
+        Err(_) => Err(Gone),
+    }
+}
+
 /// Sends the first packet; gives the socket for the rest, if there is a rest.
-fn send_start(socket: &OwnedFd, start: &[u8], rest: &[u8]) -> Result<Option<OwnedFd>, Errno> {
+fn send_start(socket: &OwnedFd, start: &[u8], rest: &[u8], flags: SendFlags) -> Result<Option<OwnedFd>, Errno> {
+    let flags = flags | SendFlags::NOSIGNAL;
     let packet = (HEADER.saturating_add(start.len()) as u64).to_ne_bytes();
     let total = (start.len().saturating_add(rest.len()) as u64).to_ne_bytes();
     let parts = [IoSlice::new(&packet), IoSlice::new(&total), IoSlice::new(start)];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if rest.is_empty() {
-        retry_on_intr(|| sendmsg(socket, &parts, &mut control, SendFlags::NOSIGNAL))?;
+        retry_on_intr(|| sendmsg(socket, &parts, &mut control, flags))?;
         return Ok(None);
     }
     // Theirs is closed here with the end of this call, so that ours knows when it is closed there.
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     let rights = [theirs.as_fd()];
     control.push(SendAncillaryMessage::ScmRights(&rights));
-    retry_on_intr(|| sendmsg(socket, &parts, &mut control, SendFlags::NOSIGNAL))?;
+    retry_on_intr(|| sendmsg(socket, &parts, &mut control, flags))?;
     Ok(Some(ours))
 }
 

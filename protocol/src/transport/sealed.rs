@@ -185,9 +185,7 @@ impl ReadMemory {
         unsafe { ptr::copy_nonoverlapping(self.0.as_ptr().add(offset), to.as_mut_ptr(), to.len()) };
         true
     }
-}
 
-impl ReadMemory {
     /// Copies bytes to the end of `to`; `false` where they do not lie in the ring. They take the place of no others: memory
     /// for a long range is not filled twice.
     pub fn append(&self, offset: usize, len: usize, to: &mut Vec<u8>) -> bool {

@@ -178,7 +178,7 @@ pub(crate) fn copy_rows(
 ) -> Vec<Write> {
     let (height, depth) = (u64::from(size.height), u64::from(size.depth_or_array_layers));
     let Shape::Texture { format, .. } = texture.shape else { return Vec::new() };
-    let width = texel_bytes(format).map(|bytes| bytes * u64::from(size.width));
+    let width = format.texel_bytes().map(|bytes| bytes * u64::from(size.width));
     let row = layout.bytes_per_row.map(u64::from).or(width.filter(|_| height * depth <= 1));
     let image = layout.rows_per_image.map_or(height, u64::from);
     let (Some(row), true) = (row, height.saturating_mul(depth) > 0) else {
@@ -203,23 +203,4 @@ pub(crate) fn copy_rows(
 
 fn fits(buffer: &Resource, offset: u64, len: u64) -> bool {
     offset.checked_add(len).is_some_and(|end| end <= buffer.len)
-}
-
-/// Bytes of a texel in a copy; `None` for formats with blocks and those with several aspects.
-fn texel_bytes(format: TextureFormat) -> Option<u64> {
-    use TextureFormat as F;
-    Some(match format {
-        F::R8unorm | F::R8snorm | F::R8uint | F::R8sint | F::Stencil8 => 1,
-        F::R16unorm | F::R16snorm | F::R16uint | F::R16sint | F::R16float => 2,
-        F::Rg8unorm | F::Rg8snorm | F::Rg8uint | F::Rg8sint | F::Depth16unorm => 2,
-        F::R32uint | F::R32sint | F::R32float | F::Depth32float => 4,
-        F::Rg16unorm | F::Rg16snorm | F::Rg16uint | F::Rg16sint | F::Rg16float => 4,
-        F::Rgba8unorm | F::Rgba8unormSrgb | F::Rgba8snorm | F::Rgba8uint | F::Rgba8sint => 4,
-        F::Bgra8unorm | F::Bgra8unormSrgb => 4,
-        F::Rgb9e5ufloat | F::Rgb10a2uint | F::Rgb10a2unorm | F::Rg11b10ufloat => 4,
-        F::Rg32uint | F::Rg32sint | F::Rg32float => 8,
-        F::Rgba16unorm | F::Rgba16snorm | F::Rgba16uint | F::Rgba16sint | F::Rgba16float => 8,
-        F::Rgba32uint | F::Rgba32sint | F::Rgba32float => 16,
-        _ => return None,
-    })
 }
