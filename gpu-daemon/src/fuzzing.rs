@@ -28,6 +28,7 @@ use crate::{
     completions::{Completions, Current},
     events::Events,
     execute::execute,
+    instances::Instances,
     jail::{Jail, JailError, Plan},
     options::{JailMode, Quotas},
     session::Session,
@@ -92,7 +93,7 @@ impl LocalSession {
         let vitals = Arc::new(Vitals::new(None));
         let completions = Arc::new(Completions::new(Events::new(events, Arc::clone(&vitals))));
         let jail = Jail::enter(JailMode::Off, Plan::default())?;
-        let session = Session::new(Arc::clone(&completions), vitals, ring, &quotas(), jail);
+        let session = Session::new(Arc::clone(&completions), vitals, ring, &quotas(), Instances::new(jail));
         Ok(Self { session, completions, ring: client.ring, reader })
     }
 

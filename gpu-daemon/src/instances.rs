@@ -4,7 +4,12 @@
 //! Vulkan (and what other platforms have in its place) comes first. OpenGL is started only where that finds nothing:
 //! it would list the same hardware again, and it is the less complete of the two.
 
-use std::sync::Arc;
+use std::{
+    io,
+    panic::resume_unwind,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
 
 use airlock_protocol::commands::{adapter::Capabilities, instance::PowerPreference};
 use wgpu_core::{global::Global, id::AdapterId};
@@ -21,10 +26,15 @@ use crate::{
 /// The instances of a session.
 #[derive(Debug)]
 pub struct Instances {
+    /// Drivers that are starting.
+    starting: Option<JoinHandle<Real>>,
     real: Option<Arc<Global>>,
     noop: Option<Arc<Global>>,
     jail: Jail,
 }
+
+/// An instance with real adapters, if there are any.
+type Real = (Option<Arc<Global>>, Vec<Found>);
 
 /// An adapter that was found.
 #[derive(Debug)]
@@ -101,7 +111,13 @@ impl Found {
 impl Instances {
     /// None is made yet. The jail is narrowed when the drivers have started.
     pub fn new(jail: Jail) -> Self {
-        Self { real: None, noop: None, jail }
+        Self { starting: None, real: None, noop: None, jail }
+    }
+
+    /// Starts the drivers on a thread, for whoever asks for adapters.
+    pub fn start_drivers(&mut self) -> io::Result<()> {
+        self.starting = Some(thread::Builder::new().name("drivers".to_owned()).spawn(start)?);
+        Ok(())
     }
 
     /// The jail as it is now.
@@ -111,22 +127,20 @@ impl Instances {
 
     /// Every real adapter, in the order that an index counts.
     pub fn adapters(&mut self) -> Result<Vec<Found>, JailError> {
-        let first = Backends::VULKAN | Backends::METAL | Backends::DX12;
-        let mut found = Vec::new();
-        match &self.real {
-            Some(global) => found = list(global),
+        let found = match &self.real {
+            Some(global) => list(global),
             None => {
-                for backends in [first, Backends::GL] {
-                    let global = Arc::new(instance(backends));
-                    found = list(&global);
-                    if !found.is_empty() {
-                        // Kept only where it found something: the next request looks again.
-                        self.real = Some(global);
-                        break;
-                    }
-                }
+                let started = match self.starting.take() {
+                    // A panic over there is one of this command.
+                    Some(starting) => starting.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                    None => start(),
+                };
+                // Kept only where it found something: the next request looks again.
+                let (real, found) = started;
+                self.real = real;
+                found
             }
-        }
+        };
         self.jail.drivers_started(found.iter().map(Found::family).collect())?;
         Ok(found)
     }
@@ -150,6 +164,17 @@ pub fn prefer(found: Vec<Found>, preference: Option<PowerPreference>, fallback: 
         });
     }
     found.into_iter().next()
+}
+
+fn start() -> Real {
+    for backends in [Backends::VULKAN | Backends::METAL | Backends::DX12, Backends::GL] {
+        let global = Arc::new(instance(backends));
+        let found = list(&global);
+        if !found.is_empty() {
+            return (Some(global), found);
+        }
+    }
+    (None, Vec::new())
 }
 
 fn list(global: &Arc<Global>) -> Vec<Found> {

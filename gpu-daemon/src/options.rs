@@ -30,6 +30,9 @@ pub struct WorkerOptions {
     /// What to do when the kernel lacks a layer of the jail: refuse to start, go on without it, or use no jail at all
     #[arg(long, value_name = "MODE", default_value_t = JailMode::BestEffort)]
     pub jail: JailMode,
+    /// Start the drivers at once, and not when the client first asks for an adapter
+    #[arg(long)]
+    pub start_drivers: bool,
     /// See [`Quotas`].
     #[command(flatten)]
     pub quotas: Quotas,
@@ -97,10 +100,10 @@ pub struct Deadlines {
 impl WorkerOptions {
     /// The same as arguments, for a worker that is started with them.
     pub fn to_arguments(&self) -> Vec<String> {
-        let Self { jail, quotas, deadlines } = self;
+        let Self { jail, start_drivers, quotas, deadlines } = self;
         let seconds = |duration: Duration| duration.as_secs_f64();
         let argument = |name: &str, value: &dyn Display| format!("--{name}={value}");
-        vec![
+        let mut arguments = vec![
             argument("jail", jail),
             argument("max-gpu-memory", &quotas.max_gpu_memory),
             argument("max-texture-memory", &quotas.max_texture_memory),
@@ -113,7 +116,9 @@ impl WorkerOptions {
             argument("compile-timeout", &seconds(deadlines.compile_timeout)),
             argument("command-timeout", &seconds(deadlines.command_timeout)),
             argument("client-timeout", &seconds(deadlines.client_timeout)),
-        ]
+        ];
+        arguments.extend(start_drivers.then(|| "--start-drivers".to_owned()));
+        arguments
     }
 }
 
@@ -164,6 +169,7 @@ mod tests {
             "--compile-timeout=1.25",
             "--command-timeout=7",
             "--client-timeout=8",
+            "--start-drivers",
         ];
         let options = Line::try_parse_from(given).unwrap().options;
         let handed_on = [vec!["gpu-daemon".to_owned()], options.to_arguments()].concat();

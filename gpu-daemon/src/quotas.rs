@@ -50,9 +50,6 @@ use crate::{
 /// The longest pause between two looks at whether the GPU is done.
 const LONGEST: Duration = Duration::from_millis(1);
 
-/// Bytes of writes that wait for the client's next submit.
-const HELD_AT_MOST: u64 = 2 << 20;
-
 /// Why a quota refuses something.
 #[derive(Debug, Error)]
 pub enum Refusal {
@@ -263,14 +260,14 @@ impl Session {
         }
     }
 
-    /// Counts bytes that wgpu holds for the device's next submit. Many of them are submitted at once: the GPU copies them while
-    /// more come, and their memory serves again.
+    /// Counts a write that wgpu holds for the device's next submit. Many are submitted at once: the GPU copies them while more
+    /// come, and their memory serves again.
     pub fn hold(&self, device: &Device, bytes: u64) {
         if device.is_lost() {
             return;
         }
         device.held.add(bytes);
-        if device.held.bytes() >= HELD_AT_MOST {
+        if device.held.is_much() {
             self.flush(&device.core);
         }
     }

@@ -18,7 +18,6 @@ use crate::{
     completions::Completions,
     device::Device,
     instances::Instances,
-    jail::Jail,
     objects::{
         Adapter, Buffer, ComputePass, Object, QuerySet, RenderBundleEncoder, RenderPass, ShaderModule, Texture,
         TextureView,
@@ -105,11 +104,11 @@ impl Session {
         vitals: Arc<Vitals>,
         ring: RingReader,
         quotas: &Quotas,
-        jail: Jail,
+        instances: Instances,
     ) -> Self {
         let most = quotas.max_objects.min(MAX_OBJECTS);
         Self {
-            instances: Instances::new(jail),
+            instances,
             global: None,
             completions,
             waiting: false,

@@ -9,7 +9,7 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -25,28 +25,35 @@ pub struct Submits {
     bytes: Arc<AtomicU64>,
 }
 
-/// Bytes that wgpu holds for a device's next submit. They are gone with the device.
+/// Bytes of writes, and how many writes, that wait for a submit at most. Then they have one of their own.
+const MAX_HELD: (u64, u32) = (2 << 20, 512);
+
+/// Writes that wgpu holds for a device's next submit. They are gone with the device.
 #[derive(Debug)]
 pub struct Held {
     bytes: AtomicU64,
-    /// The sum that they are part of.
+    writes: AtomicU32,
+    /// The sum that the bytes are part of.
     all: Arc<AtomicU64>,
 }
 
 impl Held {
-    /// wgpu holds this many bytes more.
+    /// wgpu holds a write of this many bytes more.
     pub fn add(&self, bytes: u64) {
+        self.writes.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.all.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// How many there are.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+    /// It holds as much as is good.
+    pub fn is_much(&self) -> bool {
+        let (bytes, writes) = MAX_HELD;
+        self.bytes.load(Ordering::Relaxed) >= bytes || self.writes.load(Ordering::Relaxed) >= writes
     }
 
     /// wgpu holds none any more; they still count.
     fn take(&self) -> u64 {
+        self.writes.store(0, Ordering::Relaxed);
         self.bytes.swap(0, Ordering::Relaxed)
     }
 }
@@ -96,7 +103,7 @@ impl Queue {
 impl Submits {
     /// What a new device counts the bytes with that wgpu holds for it.
     pub fn held(&self) -> Held {
-        Held { bytes: AtomicU64::new(0), all: Arc::clone(&self.bytes) }
+        Held { bytes: AtomicU64::new(0), writes: AtomicU32::new(0), all: Arc::clone(&self.bytes) }
     }
 
     /// A submit is about to be made. It comes before the call into wgpu, which may itself never return.
@@ -183,5 +190,41 @@ impl Submits {
     /// The devices whose submits are not done.
     pub fn devices(&self) -> Vec<Arc<CoreDevice>> {
         lock(&self.queues).values().filter_map(|queue| queue.device.upgrade()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_counts_until_it_is_done_or_gone() {
+        let submits = Submits::default();
+        let (one, other) = (submits.held(), submits.held());
+        one.add(10);
+        other.add(5);
+        assert_eq!(submits.bytes(), 15);
+        // What is submitted is on its way still.
+        assert_eq!(one.take(), 10);
+        assert_eq!(submits.bytes(), 15);
+        drop(other);
+        assert_eq!(submits.bytes(), 10);
+    }
+
+    #[test]
+    fn many_writes_are_much_and_so_is_a_long_one() {
+        let (bytes, writes) = MAX_HELD;
+        let held = Submits::default().held();
+        held.add(bytes - 1);
+        assert!(!held.is_much());
+        held.add(1);
+        assert!(held.is_much());
+        held.take();
+        for _ in 1..writes {
+            held.add(0);
+        }
+        assert!(!held.is_much());
+        held.add(0);
+        assert!(held.is_much());
     }
 }

@@ -34,6 +34,7 @@ use crate::{
     completions::Completions,
     events::Events,
     execute::execute,
+    instances::Instances,
     intake::Intake,
     jail::{self, Jail, JailError, Plan, Prepared},
     options::{Quotas, WorkerArguments, WorkerOptions},
@@ -112,6 +113,10 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
         platform::open_to_others(Path::new(listener.name())).map_err(WorkerError::Socket)?;
     }
     let jail = Jail::enter(arguments.options.jail, plan(arguments, prepared, listener.name()))?;
+    let mut instances = Instances::new(jail);
+    if arguments.options.start_drivers {
+        instances.start_drivers().map_err(WorkerError::Thread)?;
+    }
     let hello = Hello::ready(listener.name().to_owned()).to_line();
     let waiting = Waiting::new(listener.name());
     let ring = match meet(&hello) {
@@ -140,7 +145,7 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     };
     thread::Builder::new().name("poll".to_owned()).spawn(poll).map_err(WorkerError::Thread)?;
     completions.events.send(&Event::Welcome);
-    let execute = move || serve(channels, &completions, &vitals, &quotas, jail);
+    let execute = move || serve(channels, &completions, &vitals, &quotas, instances);
     let executor = thread::Builder::new().name("execute".to_owned()).stack_size(EXECUTOR_STACK).spawn(execute);
     match executor.map_err(WorkerError::Thread)?.join() {
         Ok(never) => never,
@@ -243,9 +248,9 @@ fn serve(
     completions: &Arc<Completions>,
     vitals: &Arc<Vitals>,
     quotas: &Quotas,
-    jail: Jail,
+    instances: Instances,
 ) -> ! {
-    let mut session = Session::new(Arc::clone(completions), Arc::clone(vitals), channels.ring, quotas, jail);
+    let mut session = Session::new(Arc::clone(completions), Arc::clone(vitals), channels.ring, quotas, instances);
     let mut intake = Intake::new(channels.commands);
     loop {
         vitals.enter(Phase::Idle);

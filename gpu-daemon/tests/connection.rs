@@ -27,7 +27,7 @@ use airlock_protocol::{
     handshake::Hello,
     limits::{MAX_BROKER_WORKERS, SHARED_SIZE},
 };
-use common::{PATIENCE, PROGRAM, Worker, exit, until};
+use common::{PATIENCE, PROGRAM, Worker, exit, spawn, until};
 use rustix::{
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
     net::{
@@ -320,10 +320,14 @@ fn a_broker_starts_one_worker_after_the_other() {
     // The kernel says what a process is called a moment after it has started.
     until("there is no broker", || !children_named("broker").is_empty());
     let [broker_pid] = children_named("broker")[..] else { panic!("one broker") };
+    // The first worker is on its way before it is asked for, and it is the first session's.
+    until("there is no first worker", || !children(broker_pid).is_empty());
+    let first = children(broker_pid);
     assert_eq!(daemon.to_string(), PROGRAM);
     for round in 0..3 {
         let mut connection = welcomed(&daemon);
         let [worker] = children(broker_pid)[..] else { panic!("one worker") };
+        assert_eq!(first == [worker], round == 0);
         let line = fs::read_to_string(format!("/proc/{}/cmdline", worker.as_raw_nonzero())).unwrap();
         assert!(line.split('\0').any(|word| word == "--max-objects=77"), "the options are not handed on: {line}");
         kill_process(worker, if round == 0 { Signal::KILL } else { Signal::ABORT }).unwrap();
@@ -339,6 +343,28 @@ fn a_broker_starts_one_worker_after_the_other() {
     connection.life.cut();
     wait_for_the_end(&connection);
     until("the broker stays", || children_named("broker").is_empty());
+}
+
+#[test]
+fn drivers_start_before_a_client_asks_where_that_is_wanted() {
+    for options in [&[][..], &["--start-drivers"]] {
+        let folder = Folder::new().unwrap();
+        let (worker, connection) = spawn(&folder, options);
+        assert!(Hello::check(&first_line(&connection)).is_ok());
+        let loaded = || {
+            let maps = fs::read_to_string(format!("/proc/{}/maps", worker.id())).unwrap();
+            maps.contains("libvulkan")
+        };
+        if options.is_empty() {
+            assert!(!loaded());
+        } else {
+            until("no driver starts", loaded);
+        }
+        // And a client comes all the same.
+        let channels = open(&connection.into(), "of the test").unwrap();
+        assert_eq!(decode_event(&channels.events.recv().unwrap()).unwrap(), Event::Welcome);
+        assert_eq!(loaded(), !options.is_empty());
+    }
 }
 
 /// The processes that this one has started with such an argument.

@@ -17,7 +17,8 @@ pub enum Event<'a> {
         /// What the client did wrong, or what broke.
         reason: String,
     },
-    /// How far the shared ring has been read.
+    /// How far the shared ring has been read. It comes when a good part of the ring has been read since the last one, and
+    /// before the daemon sleeps.
     Credit {
         /// Bytes since the session's start.
         consumed: u64,

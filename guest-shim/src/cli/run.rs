@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use airlock::{Daemon, Stats, WasiWebGpuCtx, nanoseconds};
+use airlock::{AdapterChoice, Daemon, Stats, WasiWebGpuCtx, nanoseconds};
 use airlock_traces::cli::daemon::DaemonOption;
 use clap::{Args, ValueEnum};
 use wasmtime::{Engine, Store, component::ResourceTable};
@@ -78,6 +78,18 @@ impl Arguments {
     fn file(&self) -> &Path {
         Path::new(self.command.first().map_or_else(Default::default, OsString::as_os_str))
     }
+
+    /// Where the worker comes from. One of our own is on its way from now on, and so are its drivers, if it needs any.
+    fn starting_daemon(&self) -> Result<Daemon, CliError> {
+        let mut daemon = self.daemon.daemon()?;
+        let noop = self.adapter.as_deref().map(AdapterChoice::parse) == Some(AdapterChoice::Noop);
+        if let Daemon::Spawn { arguments, .. } = &mut daemon
+            && !noop
+        {
+            arguments.push("--start-drivers".to_owned());
+        }
+        Ok(daemon.brokered()?)
+    }
 }
 
 /// How `--stats` looks.
@@ -96,7 +108,7 @@ enum StatsFormat {
 pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     let file = ComponentFile::read(arguments.file())?;
     let wasi = wasi(&arguments)?;
-    let daemon = if file.imports_webgpu() { Some(arguments.daemon.daemon()?.brokered()?) } else { None };
+    let daemon = if file.imports_webgpu() { Some(arguments.starting_daemon()?) } else { None };
     let engine = engine::engine(false)?;
     let component = Compiled::new(&file, !arguments.no_cache)?.load(&engine)?;
     let guest = Guest::link(&engine, &component, &file)?;

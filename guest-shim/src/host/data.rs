@@ -8,7 +8,7 @@
 //! A [`WasmList`] borrows the whole store, the context of this crate included. So the session, which is all that sending
 //! takes, is lifted out of the context for that time.
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 use bytes::Bytes;
 use wasmtime::{
@@ -57,8 +57,7 @@ fn write_buffer<T: WasiWebGpuView + 'static>(
         Ok(None) => return Ok((Ok(()),)),
         Err(error) => return Ok((Err(error),)),
     };
-    let device = Arc::clone(&write.device);
-    send(&mut store, &device, &data, write.range.clone(), |session, data| write.send(session, data));
+    send(&mut store, &write.device, &data, write.range.clone(), |session, data| write.send(session, data));
     Ok((Ok(()),))
 }
 
@@ -71,8 +70,7 @@ fn write_texture<T: WasiWebGpuView + 'static>(
     let mut view = store.data_mut().webgpu();
     called!(view, "gpu-queue.write-texture-with-copy");
     if let Some(write) = view.texture_write(&queue, &destination, &layout, &size, len)? {
-        let device = Arc::clone(&write.device);
-        send(&mut store, &device, &data, 0..len, |session, data| write.send(session, data));
+        send(&mut store, &write.device, &data, 0..len, |session, data| write.send(session, data));
     }
     Ok(())
 }

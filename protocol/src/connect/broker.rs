@@ -8,12 +8,13 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     ptr,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread,
+    time::Instant,
 };
 
 use super::{ConnectError, Connection, Lifeline, Link, environment, lifeline::wait_briefly, open, plain};
-use crate::descriptors;
+use crate::{descriptors, limits::HELLO_TIMEOUT};
 
 /// A broker that runs. It ends, with its workers, when this value and all connections that came from it are gone.
 #[derive(Debug)]
@@ -22,10 +23,13 @@ pub struct Broker {
     /// `None` only while it is dropped.
     requests: Option<UnixStream>,
     child: Option<Child>,
+    /// The first worker, which is on its way before anybody asks for one, and since when.
+    first: Mutex<Option<(Link, Instant)>>,
 }
 
 impl Broker {
-    /// Starts the broker, from the worker's program. The arguments are those of a worker, and every worker has them.
+    /// Starts the broker, from the worker's program, and has it start a first worker, which is ready sooner then. The
+    /// arguments are those of a worker, and every worker has them.
     pub fn start(program: PathBuf, arguments: &[String]) -> Result<Self, ConnectError> {
         let failed = |error| ConnectError::Spawn { path: program.display().to_string(), cause: plain(&error) };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
@@ -34,7 +38,10 @@ impl Broker {
         environment::restrict(&mut command);
         command.arg("broker").args(arguments).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
         let child = command.spawn().map_err(failed)?;
-        Ok(Self { program, requests: Some(ours), child: Some(child) })
+        let mut broker = Self { program, requests: Some(ours), child: Some(child), first: Mutex::default() };
+        // Where it cannot be had, whoever connects is told.
+        broker.first = Mutex::new(broker.order().ok().map(|link| (link, Instant::now())));
+        Ok(broker)
     }
 
     /// The worker's program.
@@ -42,18 +49,27 @@ impl Broker {
         &self.program
     }
 
-    /// Has it start a worker, and opens a session with that. It makes no process and no file.
-    pub(super) fn connect(self: &Arc<Self>) -> Result<Connection, ConnectError> {
-        let who = self.program.display().to_string();
-        let failed = |error| ConnectError::Broker { path: who.clone(), cause: plain(&error) };
+    /// Has it start a worker. It makes no process and no file. The worker's end of the connection is the broker's and the
+    /// worker's alone: it is seen to end when they are gone.
+    fn order(&self) -> Result<Link, ConnectError> {
+        let failed = |error| ConnectError::Broker { path: self.program.display().to_string(), cause: plain(&error) };
         let (link, theirs) = Link::pair().map_err(failed)?;
         match &self.requests {
             Some(requests) => descriptors::send(requests, theirs.as_fd()).map_err(failed)?,
             None => return Err(failed(std::io::ErrorKind::NotConnected.into())),
         }
-        // The worker's end is the broker's and the worker's alone: it is seen to end when they are gone.
-        drop(theirs);
-        let channels = open(&link, &who)?;
+        Ok(link)
+    }
+
+    /// Opens a session with the first worker, or has another one started for it.
+    pub(super) fn connect(self: &Arc<Self>) -> Result<Connection, ConnectError> {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let link = match first {
+            // It does not wait for a client for ever.
+            Some((link, since)) if since.elapsed() < HELLO_TIMEOUT / 2 => link,
+            _ => self.order()?,
+        };
+        let channels = open(&link, &self.program.display().to_string())?;
         Ok(Connection { channels, life: Lifeline::of_broker(link, Arc::clone(self)) })
     }
 }

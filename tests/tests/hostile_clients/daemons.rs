@@ -119,6 +119,13 @@ pub const CASES: &[Case] = &[
     case("no-credits", "gives no credit, and goes after a second", "a message", no_credits),
     case("stops-reading", "reads no batch any more, and goes after a second", "a message", stops_reading),
     case(
+        "reads-late",
+        "reads no batch for a second, while the guest records far more than waits anywhere",
+        "the result is right",
+        reads_late,
+    ),
+    case("reads-late-and-goes", "the same, and goes then", "a message", reads_late_and_goes),
+    case(
         "loses-the-device",
         "says that the device is lost, with a reason of 1 MiB and control characters",
         "the guest sees the loss",
@@ -436,7 +443,17 @@ fn descriptors_with_events(_: &World) {
 }
 
 /// Stands between a host and a worker that works, and changes events on their way.
-fn between(world: &World, stream: &UnixStream, mut lie: impl FnMut(Vec<u8>) -> Vec<Vec<u8>>) {
+fn between(world: &World, stream: &UnixStream, lie: impl FnMut(Vec<u8>) -> Vec<Vec<u8>>) {
+    paced(world, stream, || true, lie);
+}
+
+/// The same, and asks `pace` before each batch whether to go on.
+fn paced(
+    world: &World,
+    stream: &UnixStream,
+    mut pace: impl FnMut() -> bool + Send,
+    mut lie: impl FnMut(Vec<u8>) -> Vec<Vec<u8>>,
+) {
     let (listener, ring, memory) = hello(stream);
     let DaemonChannels { commands, events, .. } = listener.accept(ring).expect("the host's channels");
     let (link, server) = greeted(world.serve.socket());
@@ -447,7 +464,8 @@ fn between(world: &World, stream: &UnixStream, mut lie: impl FnMut(Vec<u8>) -> V
     thread::scope(|scope| {
         let (batches, link) = (ours.commands, &link);
         scope.spawn(move || {
-            while let Ok(batch) = commands.recv()
+            while pace()
+                && let Ok(batch) = commands.recv()
                 && batches.send(&batch).is_ok()
             {}
             let _ = link.shutdown(std::net::Shutdown::Both);
@@ -667,6 +685,32 @@ fn stops_reading(_: &World) {
         thread::sleep(Duration::from_secs(1));
     });
     fails(outcome, "no GPU adapter");
+}
+
+/// Megabytes of commands before the guest waits for anything.
+const MANY: &[&str] = &["200", "2000"];
+
+/// Runs a guest that is ahead of its daemon, which reads nothing for a second in the middle. Says then whether it goes on.
+fn late(world: &World, goes_on: bool) -> Outcome {
+    host("draws", MANY, |stream| {
+        let mut batches = 0;
+        let pace = || {
+            batches += 1;
+            if batches == 20 {
+                thread::sleep(Duration::from_secs(1));
+            }
+            batches != 20 || goes_on
+        };
+        paced(world, &stream, pace, |bytes| vec![bytes]);
+    })
+}
+
+fn reads_late(world: &World) {
+    assert_eq!(survives(late(world, true)).code(), Some(0));
+}
+
+fn reads_late_and_goes(world: &World) {
+    fails(late(world, false), "draws: ");
 }
 
 const ESCAPES: &str = "\x1b[2J\x1b]0;owned\x07\r\x08";

@@ -17,6 +17,7 @@ pub async fn tour(check: &mut Check) -> Outcome {
 
     write_buffer(check, &gpu).await?;
     write_texture(check, &gpu).await?;
+    write_many_rows(check, &gpu).await?;
 
     let commands = gpu.encoder("once").finish(None);
     check.valid(device, "the first submit of a command buffer", || queue.submit(&[&commands])).await;
@@ -105,5 +106,55 @@ async fn write_texture(check: &mut Check, gpu: &Gpu) -> Outcome {
             queue.write_texture_with_copy(&whole(&texture), &data[..100], layout(0, 32), extent(8, 4));
         })
         .await;
+    Ok(())
+}
+
+/// Far more data than a host need pass on in one piece.
+async fn write_many_rows(check: &mut Check, gpu: &Gpu) -> Outcome {
+    const WIDTH: u32 = 300;
+    const HEIGHT: u32 = 500;
+    const LEFT: u32 = 7;
+    const TOP: u32 = 5;
+    const OFFSET: usize = 20;
+    /// Neither the length of a row nor a multiple of the alignment of copies.
+    const STRIDE: usize = 1300;
+    let (device, queue) = (&gpu.device, &gpu.queue);
+    let usage = GpuTextureUsage::COPY_DST | GpuTextureUsage::COPY_SRC;
+    let texture = gpu.texture("many rows", WIDTH, HEIGHT, GpuTextureFormat::Rgba8unorm, usage);
+    let (width, height) = (WIDTH - LEFT - 3, HEIGHT - TOP - 4);
+    let row = width as usize * 4;
+    let data: Vec<u8> = (0..OFFSET + STRIDE * (height as usize - 1) + row).map(|at| (at % 251) as u8).collect();
+    let layout = || GpuTexelCopyBufferLayout {
+        offset: Some(OFFSET as u64),
+        bytes_per_row: Some(STRIDE as u32),
+        rows_per_image: None,
+    };
+    let at = |x, y| GpuTexelCopyTextureInfo {
+        origin: Some(GpuOrigin3D { x: Some(x), y: Some(y), z: None }),
+        ..whole(&texture)
+    };
+    let write = |to: GpuTexelCopyTextureInfo<'_>, data: &[u8]| {
+        queue.write_texture_with_copy(&to, data, layout(), extent(width, height));
+    };
+    check.valid(device, "a write of many rows", || write(at(LEFT, TOP), &data)).await;
+    let mut expected = vec![0; WIDTH as usize * HEIGHT as usize * 4];
+    for y in 0..height as usize {
+        let to = ((y + TOP as usize) * WIDTH as usize + LEFT as usize) * 4;
+        let from = OFFSET + STRIDE * y;
+        expected[to..to + row].copy_from_slice(&data[from..from + row]);
+    }
+    check.same_list("many rows", &gpu.download_rgba(&texture, WIDTH, HEIGHT).await?, &expected);
+
+    // One error each, and nothing is written: not even the rows that would fit.
+    let other: Vec<u8> = data.iter().map(|byte| !byte).collect();
+    check.invalid(device, "many rows over the lower edge", || write(at(LEFT, TOP + 5), &other)).await;
+    check.invalid(device, "many rows over the right edge", || write(at(LEFT + 4, TOP), &other)).await;
+    check.invalid(device, "many rows of too little data", || write(at(LEFT, TOP), &other[..other.len() - 1])).await;
+    check.same_list("many rows, unharmed", &gpu.download_rgba(&texture, WIDTH, HEIGHT).await?, &expected);
+    texture.destroy();
+    // Destroyed is found out when the write is submitted (WebGPU, writeTexture), or, by wgpu, in the call.
+    device.push_error_scope(GpuErrorFilter::Validation);
+    write(at(LEFT, TOP), &data);
+    check_success!(check, "many rows of a destroyed texture", device.pop_error_scope().await);
     Ok(())
 }
