@@ -358,7 +358,8 @@ fn drivers_start_before_a_client_asks_where_that_is_wanted() {
             until("no driver starts", loaded);
         }
         // And a client comes all the same.
-        let channels = open(&connection.into(), "of the test").unwrap();
+        let link = connection.into();
+        let channels = open(&link, "of the test").unwrap();
         assert_eq!(decode_event(&channels.events.recv().unwrap()).unwrap(), Event::Welcome);
         assert_eq!(loaded(), !options.is_empty());
     }
