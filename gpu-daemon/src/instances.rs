@@ -130,13 +130,12 @@ impl Instances {
         let found = match &self.real {
             Some(global) => list(global),
             None => {
-                let started = match self.starting.take() {
+                let (real, found) = match self.starting.take() {
                     // A panic over there is one of this command.
                     Some(starting) => starting.join().unwrap_or_else(|panic| resume_unwind(panic)),
                     None => start(),
                 };
                 // Kept only where it found something: the next request looks again.
-                let (real, found) = started;
                 self.real = real;
                 found
             }

@@ -151,9 +151,11 @@ impl TextureWrite {
     /// Sends it, a long one in parts, as [`BufferWrite::send`] does.
     pub(super) fn send(&self, session: &mut Session, data: &[u8]) -> Result<(), TooLong> {
         let Self { ref device, destination, layout, size, rows } = *self;
-        let whole = |data| WriteTexture { device: device.id, destination, layout, size, data }.into();
+        let at = |destination, layout, size, data| {
+            WriteTexture { device: device.id, destination, layout, size, data }.into()
+        };
         let Some(Rows { bytes, stride }) = rows.filter(|_| data.len() > TEXTURE_PIECE) else {
-            return session.send_with_data(data, whole);
+            return session.send_with_data(data, |data| at(destination, layout, size, data));
         };
         let most = u32::try_from(TEXTURE_PIECE / stride.max(1)).unwrap_or(u32::MAX).max(1);
         let data = usize::try_from(layout.offset).ok().and_then(|offset| data.get(offset..)).unwrap_or_default();
@@ -168,8 +170,7 @@ impl TextureWrite {
             let destination = TexelCopyTextureInfo { origin: Origin3d { y, ..destination.origin }, ..destination };
             let layout = TexelCopyBufferLayout { offset: 0, ..layout };
             let size = Extent3d { height, ..size };
-            let command = |data| WriteTexture { device: device.id, destination, layout, size, data }.into();
-            session.send_with_data(part, command)?;
+            session.send_with_data(part, |data| at(destination, layout, size, data))?;
             session.flush();
         }
         Ok(())
