@@ -104,6 +104,7 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     if !platform::stdin_is_connection() {
         return Err(WorkerError::ByHand);
     }
+    set_hook(Box::new(|info| tracing::error!("{}", one_line(&info.to_string()))));
     // Before anything here has a descriptor of its own.
     let vitals = Arc::new(Vitals::new(arguments.status_fd.and_then(platform::inherited)));
     // Nothing that a client says is read before the jail is up, and no thread runs outside of it.
@@ -131,7 +132,6 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     let alive = Arc::clone(&vitals);
     let watch_stdin = move || end_with_stdin(&watched, &alive);
     thread::Builder::new().name("stdin".to_owned()).spawn(watch_stdin).map_err(WorkerError::Thread)?;
-    set_hook(Box::new(|info| tracing::error!("{}", one_line(&info.to_string()))));
     let channels = accept(listener, ring).inspect_err(|_| waiting.clean_up())?;
     waiting.over();
     let completions = Arc::new(Completions::new(Events::new(channels.events.clone(), Arc::clone(&vitals))));

@@ -372,6 +372,22 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
+    /// Takes it out of its buffer; whoever does puts it back.
+    pub(crate) fn take(&mut self) -> Self {
+        let none = Self { mode: self.mode, offset: self.offset, data: Vec::new().into(), written: Vec::new() };
+        std::mem::replace(self, none)
+    }
+
+    /// Writes to a range that lies within, of the data's length.
+    pub(crate) fn write(&mut self, range: Range<usize>, data: &[u8]) {
+        if let Some(place) = self.data.make_mut().get_mut(range.clone())
+            && place.len() == data.len()
+        {
+            place.copy_from_slice(data);
+            self.wrote(range);
+        }
+    }
+
     /// Notes a written range, joined with those that it touches.
     pub(crate) fn wrote(&mut self, range: Range<usize>) {
         if range.is_empty() {

@@ -1,14 +1,14 @@
 //! `gpu-buffer`. The contents of a mapped range are here, in the host: `map-async` brings them, `unmap` sends what was
 //! written.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use airlock_protocol::{
     commands::buffer::{CreateBuffer, DestroyBuffer, MapBuffer, MapMode, UnmapBuffer, WriteMapped},
     commands::error::ErrorFilter,
     events::MapErrorKind,
     ids::RequestId,
-    limits::MAX_MAPPED,
+    limits::{MAX_MAPPED, MAX_PIECE},
 };
 use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, Resource};
@@ -73,9 +73,14 @@ impl webgpu::HostGpuBuffer for WasiWebGpuCtxView<'_> {
             MapState::Mapped(mapping) => {
                 if mapping.mode == MapMode::Write {
                     for range in mapping.written {
-                        let offset = mapping.offset + range.start as u64;
+                        let mut offset = mapping.offset.saturating_add(range.start as u64);
+                        // In pieces as they fit the ring, which the daemon puts where they belong as they come.
                         let data = mapping.data.bytes().get(range).unwrap_or_default();
-                        self.ctx.send_with_data(&device, data, |data| WriteMapped { buffer: id, offset, data }.into());
+                        for piece in data.chunks(MAX_PIECE as usize) {
+                            let write = |data| WriteMapped { buffer: id, offset, data }.into();
+                            self.ctx.send_with_data(&device, piece, write);
+                            offset = offset.saturating_add(piece.len() as u64);
+                        }
                     }
                 }
                 self.ctx.send(&device, UnmapBuffer { buffer: id });
@@ -112,20 +117,7 @@ impl webgpu::HostGpuBuffer for WasiWebGpuCtxView<'_> {
     ) -> wasmtime::Result<Result<(), GetMappedRangeError>> {
         called!(self, "gpu-buffer.get-mapped-range-set-with-copy");
         let buffer = self.table.get_mut(&buffer)?;
-        Ok(buffer.mapped_range(offset, size).and_then(|(mapping, range)| {
-            let len = range.len();
-            match mapping.data.make_mut().get_mut(range.clone()).and_then(|place| place.get_mut(..data.len())) {
-                Some(place) => {
-                    place.copy_from_slice(&data);
-                    mapping.wrote(range.start..range.start + data.len());
-                    Ok(())
-                }
-                None => Err(range_error(
-                    GetMappedRangeErrorKind::RangeError,
-                    format!("{} bytes of data do not fit a range of {len}", data.len()),
-                )),
-            }
-        }))
+        Ok(buffer.written_range(offset, size, data.len()).map(|(mapping, range)| mapping.write(range, &data)))
     }
 
     fn drop(&mut self, buffer: Resource<GpuBuffer>) -> wasmtime::Result<()> {
@@ -144,7 +136,7 @@ impl shadow::Buffer {
         &mut self,
         offset: Option<u64>,
         size: Option<u64>,
-    ) -> Result<(&mut Mapping, std::ops::Range<usize>), GetMappedRangeError> {
+    ) -> Result<(&mut Mapping, Range<usize>), GetMappedRangeError> {
         let operation_error = |message: String| Err(range_error(GetMappedRangeErrorKind::OperationError, message));
         let destroyed = self.base.device.is_destroyed();
         let mapping = match &mut self.map {
@@ -164,6 +156,23 @@ impl shadow::Buffer {
                 "offset {offset} and size {size} do not lie within the mapped range, {} bytes from {}",
                 mapping.data.len(),
                 mapping.offset
+            )),
+        }
+    }
+
+    /// The mapping and where in it a call puts `len` bytes that it writes to a range.
+    pub(super) fn written_range(
+        &mut self,
+        offset: Option<u64>,
+        size: Option<u64>,
+        len: usize,
+    ) -> Result<(&mut Mapping, Range<usize>), GetMappedRangeError> {
+        let (mapping, range) = self.mapped_range(offset, size)?;
+        match range.start.checked_add(len) {
+            Some(end) if end <= range.end => Ok((mapping, range.start..end)),
+            _ => Err(range_error(
+                GetMappedRangeErrorKind::RangeError,
+                format!("{len} bytes of data do not fit a range of {}", range.len()),
             )),
         }
     }

@@ -1,12 +1,12 @@
 //! The functions that move much data, in a form that moves it once: a guest's bytes go from its memory straight into the
-//! batch or the shared ring, and a mapped range goes straight into its memory.
+//! batch, the shared ring or a mapped range, and a mapped range goes straight into its memory.
 //!
 //! The generated bindings take a list as a `Vec<u8>` and give one as a `Vec<u8>`, each of which is memory to be found, to be
 //! filled and to be copied from again. The same functions are here by hand, with wasmtime's [`WasmList`], which names bytes
 //! where they are, and with [`Bytes`], which share theirs. They stand in the linker in place of the generated ones.
 //!
 //! A [`WasmList`] borrows the whole store, the context of this crate included. So the session, which is all that sending
-//! takes, is lifted out of the context for that time.
+//! takes, is lifted out of the context for that time, and a mapping out of its buffer.
 
 use std::ops::Range;
 
@@ -22,6 +22,7 @@ use crate::{
     bindings::webgpu::*,
     functions::called,
     session::{DeviceState, Session, TooLong},
+    shadow::MapState,
 };
 
 /// The name of the interface, as components import it.
@@ -31,6 +32,7 @@ type WriteBufferParameters = (Resource<GpuQueue>, Resource<GpuBuffer>, u64, Wasm
 type WriteTextureParameters =
     (Resource<GpuQueue>, GpuTexelCopyTextureInfo, WasmList<u8>, GpuTexelCopyBufferLayout, GpuExtent3D);
 type MappedRangeParameters = (Resource<GpuBuffer>, Option<u64>, Option<u64>);
+type SetMappedRangeParameters = (Resource<GpuBuffer>, WasmList<u8>, Option<u64>, Option<u64>);
 
 /// Puts these functions in place of the generated ones.
 pub(super) fn add_to_linker<T: WasiWebGpuView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
@@ -39,6 +41,7 @@ pub(super) fn add_to_linker<T: WasiWebGpuView + 'static>(linker: &mut Linker<T>)
     interface.func_wrap("[method]gpu-queue.write-buffer-with-copy", write_buffer::<T>)?;
     interface.func_wrap("[method]gpu-queue.write-texture-with-copy", write_texture::<T>)?;
     interface.func_wrap("[method]gpu-buffer.get-mapped-range-get-with-copy", mapped_range::<T>)?;
+    interface.func_wrap("[method]gpu-buffer.get-mapped-range-set-with-copy", set_mapped_range::<T>)?;
     // wasmtime's default. A linker does not say what it was.
     linker.allow_shadowing(false);
     Ok(())
@@ -84,6 +87,24 @@ fn mapped_range<T: WasiWebGpuView + 'static>(
     called!(view, "gpu-buffer.get-mapped-range-get-with-copy");
     let buffer = view.table.get_mut(&buffer)?;
     Ok((buffer.mapped_range(offset, size).map(|(mapping, range)| mapping.data.share(range)),))
+}
+
+/// `gpu-buffer.get-mapped-range-set-with-copy`.
+fn set_mapped_range<T: WasiWebGpuView + 'static>(
+    mut store: StoreContextMut<'_, T>,
+    (buffer, data, offset, size): SetMappedRangeParameters,
+) -> wasmtime::Result<(Result<(), GetMappedRangeError>,)> {
+    let len = data.as_le_slice(&store).len();
+    let view = store.data_mut().webgpu();
+    called!(view, "gpu-buffer.get-mapped-range-set-with-copy");
+    let (mapping, range) = match view.table.get_mut(&buffer)?.written_range(offset, size, len) {
+        Ok(found) => found,
+        Err(error) => return Ok((Err(error),)),
+    };
+    let mut lifted = mapping.take();
+    lifted.write(range, data.as_le_slice(&store));
+    store.data_mut().webgpu().table.get_mut(&buffer)?.map = MapState::Mapped(lifted);
+    Ok((Ok(()),))
 }
 
 /// Has the session of a device, if it lives, send what lies in a range of the guest's list.

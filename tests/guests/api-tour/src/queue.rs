@@ -64,6 +64,19 @@ async fn write_buffer(check: &mut Check, gpu: &Gpu) -> Outcome {
     let target = gpu.buffer("big", 4 << 20, GpuBufferUsage::COPY_DST | GpuBufferUsage::COPY_SRC);
     gpu.upload(&target, 0, &big)?;
     check.same_list("4 MiB there and back", &gpu.download::<u32>(&target).await?, &big);
+
+    // As much in a mapping, off its ends.
+    let mapped = device.create_buffer(&GpuBufferDescriptor {
+        size: (4 << 20) + 16,
+        usage: GpuBufferUsage::COPY_SRC,
+        mapped_at_creation: Some(true),
+        label: None,
+    });
+    let bytes: Vec<u8> = big.iter().flat_map(|number| number.to_le_bytes()).collect();
+    check_success!(check, "write a long mapping", mapped.get_mapped_range_set_with_copy(&bytes, Some(8), None));
+    check_success!(check, "unmap it", mapped.unmap());
+    let expected = [&[0, 0], big.as_slice(), &[0, 0]].concat();
+    check.same_list("what the GPU sees of it", &gpu.download::<u32>(&mapped).await?, &expected);
     Ok(())
 }
 
