@@ -16,7 +16,7 @@ use super::{CLOSED, Link};
 use crate::handshake::Ended;
 
 /// How long the news of how a worker ended is waited for.
-const EXIT_STATUS_WAIT: Duration = Duration::from_millis(500);
+pub(super) const EXIT_STATUS_WAIT: Duration = Duration::from_millis(500);
 
 /// Holds the worker: its connection ends with this value, and the worker with it.
 #[derive(Debug)]

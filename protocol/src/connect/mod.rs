@@ -27,6 +27,7 @@ use crate::{
 #[cfg(target_os = "linux")]
 pub use broker::Broker;
 pub use folder::{FOLDER_PREFIX, Folder};
+use lifeline::EXIT_STATUS_WAIT;
 pub use lifeline::Lifeline;
 pub use platform::Link;
 
@@ -94,6 +95,14 @@ pub enum ConnectError {
         who: String,
         /// What happened.
         cause: String,
+    },
+    /// The worker ended after its first line. Its drivers start early, and may end it.
+    #[error("the GPU daemon {who} ended while the session was set up: {ended}")]
+    Ended {
+        /// Which one.
+        who: String,
+        /// How.
+        ended: Ended,
     },
     /// The two programs do not fit.
     #[error("cannot use the GPU daemon {who}: {cause}")]
@@ -194,6 +203,10 @@ fn spawn(program: &Path, arguments: &[String]) -> Result<Connection, ConnectErro
                     let cause = life.exit().map_or(cause, |ended| ended.to_string());
                     ConnectError::Silent { who, cause }
                 }
+                ConnectError::Transport(error) => match life.exit() {
+                    Some(ended) => ConnectError::Ended { who, ended },
+                    None => error.into(),
+                },
                 error => error,
             };
             life.cut();
@@ -217,7 +230,10 @@ pub fn open(link: &Link, who: &str) -> Result<ClientChannels, ConnectError> {
         return Err(silent(ended.to_string()));
     }
     let server = Hello::check(&line).map_err(|cause| ConnectError::Hello { who: who.to_owned(), cause })?;
-    Ok(transport::connect(server, link)?)
+    transport::connect(server, link).map_err(|error| match link.ended(EXIT_STATUS_WAIT) {
+        Some(ended) => ConnectError::Ended { who: who.to_owned(), ended },
+        None => error.into(),
+    })
 }
 
 /// An error without the number that Rust appends.
