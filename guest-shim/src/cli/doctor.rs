@@ -70,7 +70,7 @@ async fn examine(option: &DaemonOption) -> Report {
     let (daemon, adapters) = look_for_adapters(option).await;
     let mut findings = Vec::new();
     if let Some(error) = &daemon.error {
-        findings.push(Finding { problem: error.clone(), remedy: daemon.remedy(), necessary: true });
+        findings.push(Finding { problem: error.clone(), remedy: daemon.remedy.clone(), necessary: true });
     }
     findings.extend(system::graphics(adapters.as_deref()));
     let jail = option.daemon().ok().as_ref().and_then(jail::examine);
@@ -101,5 +101,5 @@ async fn ask(daemon: Daemon) -> Result<Vec<Capabilities>, CliError> {
     let mut ctx = gpu::context(Some(daemon), None, &gpu::Watch::default());
     // Nothing else waits meanwhile.
     ctx.connect()?;
-    ctx.list_adapters().await.ok_or(CliError::WorkerEnded)
+    gpu::list_adapters(&mut ctx).await
 }

@@ -115,8 +115,11 @@ pub enum CliError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The worker went away while it was asked for its adapters.
-    #[error("the GPU daemon ended while it looked for adapters; `airlock doctor` tells more")]
-    WorkerEnded,
+    #[error("the GPU daemon ended while it looked for adapters: {how}; `airlock doctor` tells more")]
+    WorkerEnded {
+        /// How it ended.
+        how: String,
+    },
     /// There is no adapter.
     #[error("no GPU adapter, not even a software one; `airlock doctor` says what to install")]
     NoAdapter,

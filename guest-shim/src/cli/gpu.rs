@@ -46,11 +46,11 @@ impl StartingGpu {
             let mut ctx = context(Some(daemon.clone()), text.as_deref(), &watch);
             // Starting a process and waiting for its first line blocks.
             let connection = tokio::task::spawn_blocking(move || daemon.connect()).await;
-            ctx.adopt(connection.map_err(|_| CliError::WorkerEnded)??);
+            ctx.adopt(connection.map_err(|error| ended(error.to_string()))??);
             let adapters = match text.as_deref().map(AdapterChoice::parse) {
                 // The noop adapter is always there, and a list would start the drivers for nothing.
                 Some(AdapterChoice::Noop) => Vec::new(),
-                _ => ctx.list_adapters().await.ok_or(CliError::WorkerEnded)?,
+                _ => list_adapters(&mut ctx).await?,
             };
             Ok((ctx, adapters))
         });
@@ -60,10 +60,20 @@ impl StartingGpu {
     /// The context, once there is an adapter that the guest may have.
     pub async fn ready(self) -> Result<WasiWebGpuCtx, CliError> {
         // The task neither panics nor is it cancelled; if it were, there would be no worker.
-        let (ctx, adapters) = self.task.await.map_err(|_| CliError::WorkerEnded)??;
+        let (ctx, adapters) = self.task.await.map_err(|error| ended(error.to_string()))??;
         check_choice(self.choice.as_deref(), &adapters)?;
         Ok(ctx)
     }
+}
+
+/// The adapters that the worker finds.
+pub async fn list_adapters(ctx: &mut WasiWebGpuCtx) -> Result<Vec<Capabilities>, CliError> {
+    let adapters = ctx.list_adapters().await;
+    adapters.ok_or_else(|| ended(ctx.ended().unwrap_or_else(|| "it does not answer".to_owned())))
+}
+
+fn ended(how: String) -> CliError {
+    CliError::WorkerEnded { how }
 }
 
 /// Finds out whether an adapter is there, as the daemon will when the guest asks.

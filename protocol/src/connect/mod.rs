@@ -97,12 +97,12 @@ pub enum ConnectError {
         cause: String,
     },
     /// The worker ended after its first line. Its drivers start early, and may end it.
-    #[error("the GPU daemon {who} ended while the session was set up: {ended}")]
+    #[error("the GPU daemon {who} ended while the session was set up: {how}")]
     Ended {
         /// Which one.
         who: String,
         /// How.
-        ended: Ended,
+        how: String,
     },
     /// The two programs do not fit.
     #[error("cannot use the GPU daemon {who}: {cause}")]
@@ -204,7 +204,7 @@ fn spawn(program: &Path, arguments: &[String]) -> Result<Connection, ConnectErro
                     ConnectError::Silent { who, cause }
                 }
                 ConnectError::Transport(error) => match life.exit() {
-                    Some(ended) => ConnectError::Ended { who, ended },
+                    Some(ended) => ConnectError::Ended { who, how: ended.to_string() },
                     None => error.into(),
                 },
                 error => error,
@@ -231,7 +231,7 @@ pub fn open(link: &Link, who: &str) -> Result<ClientChannels, ConnectError> {
     }
     let server = Hello::check(&line).map_err(|cause| ConnectError::Hello { who: who.to_owned(), cause })?;
     transport::connect(server, link).map_err(|error| match link.ended(EXIT_STATUS_WAIT) {
-        Some(ended) => ConnectError::Ended { who: who.to_owned(), ended },
+        Some(ended) => ConnectError::Ended { who: who.to_owned(), how: ended.to_string() },
         None => error.into(),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use airlock::Daemon;
+use airlock::{ConnectError, Daemon};
 use airlock_protocol::{
     commands::adapter::{Capabilities, FeatureName, LimitName},
     handshake::{PROTOCOL_VERSION, SCHEMA_HASH},
@@ -70,30 +70,34 @@ pub struct DaemonReport {
     pub is_socket: bool,
     /// Why there is no session with it.
     pub error: Option<String>,
+    /// What helps then; it is among the findings.
+    #[serde(skip)]
+    pub remedy: Option<String>,
 }
 
 impl DaemonReport {
     /// There is no program.
     pub fn missing(error: &CliError) -> Self {
-        Self { path: None, is_socket: false, error: Some(error.to_string()) }
+        let remedy = Some("cargo build --release -p gpu-daemon".to_owned());
+        Self { path: None, is_socket: false, error: Some(error.to_string()), remedy }
     }
 
     /// There is one, which works or does not.
     pub fn found(daemon: &Daemon, error: Option<&CliError>) -> Self {
-        Self {
-            path: Some(daemon.to_string()),
-            is_socket: matches!(daemon, Daemon::Socket(_)),
-            error: error.map(ToString::to_string),
-        }
-    }
-
-    /// What helps when it does not work.
-    pub fn remedy(&self) -> Option<String> {
-        match (&self.path, self.is_socket) {
-            (Some(path), true) => Some(format!("gpu-daemon serve --socket {path}")),
-            (Some(_), false) => Some("cargo build --release -p airlock -p gpu-daemon".to_owned()),
-            (None, _) => Some("cargo build --release -p gpu-daemon".to_owned()),
-        }
+        let path = daemon.to_string();
+        let is_socket = matches!(daemon, Daemon::Socket(_));
+        let (error, remedy) = match error {
+            None => (None, None),
+            Some(CliError::WorkerEnded { how } | CliError::Connect(ConnectError::Ended { how, .. })) => (
+                Some(format!("the GPU daemon ends while it starts the graphics drivers: {how}")),
+                Some(
+                    "vulkaninfo --summary   (starts the same drivers; VK_DRIVER_FILES=MANIFEST chooses one)".to_owned(),
+                ),
+            ),
+            Some(error) if is_socket => (Some(error.to_string()), Some(format!("gpu-daemon serve --socket {path}"))),
+            Some(error) => (Some(error.to_string()), Some("cargo build --release -p airlock -p gpu-daemon".to_owned())),
+        };
+        Self { path: Some(path), is_socket, error, remedy }
     }
 }
 
