@@ -105,6 +105,26 @@ fn fits(map: &MmapRaw, offset: usize, len: usize) -> bool {
     offset.checked_add(len).is_some_and(|end| end <= map.len())
 }
 
+/// Copies `len` bytes that do not overlap, as [`ptr::copy_nonoverlapping`] does, and as fast wherever they lie.
+///
+/// From 4 KiB the C library's copies are one `rep movsb`, which AMD's Zen 3 and its successors do sixteen times slower where
+/// the target lies 1 to 31 bytes behind the source, counted within a page. A ring's pieces start with a page, and long
+/// blocks of glibc's 16 bytes after its start, so that is no rare case. Shorter copies do not take that instruction.
+///
+/// # Safety
+///
+/// As for [`ptr::copy_nonoverlapping`].
+unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+    const PAGE: usize = 4 << 10;
+    const PART: usize = 2 << 10;
+    let behind = to.addr().wrapping_sub(from.addr()) % PAGE;
+    let part = if (1..32).contains(&behind) { PART } else { len.max(1) };
+    for start in (0..len).step_by(part) {
+        // SAFETY: the part lies in what the caller vouches for.
+        unsafe { ptr::copy_nonoverlapping(from.add(start), to.add(start), part.min(len.wrapping_sub(start))) };
+    }
+}
+
 impl Shared {
     /// Makes memory of [`SHARED_SIZE`] bytes, and the descriptor to be sent.
     pub fn create() -> io::Result<(Self, OwnedFd)> {
@@ -162,7 +182,7 @@ impl WriteMemory {
         // `self`; the file under it has at least that length for ever, because its size was sealed before it was mapped.
         // `fits` keeps the range within it. `from` is a slice of this process's own memory, of which nobody makes one in
         // the mapping, so they do not overlap. `&mut self` leaves no other writer in this process.
-        unsafe { ptr::copy_nonoverlapping(from.as_ptr(), self.0.as_mut_ptr().add(offset), from.len()) };
+        unsafe { copy(from.as_ptr(), self.0.as_mut_ptr().add(offset), from.len()) };
         true
     }
 }
@@ -182,7 +202,7 @@ impl ReadMemory {
         // that length and a seal that keeps it; it lives as long as `self`. `fits` keeps the range within it. `to` is this
         // process's own memory and does not overlap. The peer may write meanwhile: the copy then holds torn bytes, which
         // are data of the peer's either way.
-        unsafe { ptr::copy_nonoverlapping(self.0.as_ptr().add(offset), to.as_mut_ptr(), to.len()) };
+        unsafe { copy(self.0.as_ptr().add(offset), to.as_mut_ptr(), to.len()) };
         true
     }
 
@@ -197,7 +217,7 @@ impl ReadMemory {
         // SAFETY: as in `read`; `reserve` has made room for `len` bytes behind the `before` that are there, all of which
         // the copy fills, and has ended the process where the sum overflows.
         unsafe {
-            ptr::copy_nonoverlapping(self.0.as_ptr().add(offset), to.as_mut_ptr().add(before), len);
+            copy(self.0.as_ptr().add(offset), to.as_mut_ptr().add(before), len);
             to.set_len(before.wrapping_add(len));
         }
         true
@@ -264,6 +284,23 @@ mod tests {
         ours.count.set(u64::MAX - 1);
         assert_eq!(count.get(), u64::MAX - 1);
         assert!(ours.events.read(EVENT_RING_SIZE as usize - 3, &mut to) && &to == b"abc");
+    }
+
+    #[test]
+    fn copies_are_whole_wherever_they_lie() {
+        let from: Vec<u8> = (0..9000_u32).map(|byte| (byte % 251) as u8).collect();
+        let mut to = vec![0; 3 * 4096];
+        for behind in [0, 1, 16, 31, 32, 4095] {
+            let first = from.as_ptr().addr().wrapping_add(behind).wrapping_sub(to.as_ptr().addr()) % 4096;
+            for len in [0, 1, 2047, 2048, 2049, 4096, 5000, 8000] {
+                to.fill(0xff);
+                let (from, space) = (&from[..len], &mut to[first..]);
+                assert_eq!(space.as_ptr().addr().wrapping_sub(from.as_ptr().addr()) % 4096, behind);
+                // SAFETY: two slices that have the length.
+                unsafe { copy(from.as_ptr(), space[..len].as_mut_ptr(), len) };
+                assert!(space.starts_with(from) && space[len..].iter().all(|&byte| byte == 0xff), "{behind} {len}");
+            }
+        }
     }
 
     #[test]
