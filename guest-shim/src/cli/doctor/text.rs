@@ -233,7 +233,7 @@ mod tests {
         Report {
             ready: true,
             versions: Versions::default(),
-            daemon: DaemonReport { path: Some("gpu-daemon".to_owned()), is_socket: false, error: None },
+            daemon: DaemonReport { path: Some("gpu-daemon".to_owned()), is_socket: false, error: None, remedy: None },
             adapters: Some(vec![AdapterReport::new((0, &adapter))]),
             jail: None,
             system: System { name: "Linux".to_owned(), jail: Vec::new() },
