@@ -9,7 +9,7 @@ use airlock_protocol::commands::texture::{
 use wasmtime::component::Resource;
 
 use super::{
-    bounded,
+    bounded, bounded_label,
     convert::{FromWire, ToWire},
     object_functions,
 };
@@ -18,7 +18,7 @@ use crate::{
     bindings::webgpu::{self, *},
     functions::called,
     session::DeviceState,
-    shadow,
+    shadow::{self, Base},
 };
 
 impl webgpu::HostGpuTexture for WasiWebGpuCtxView<'_> {
@@ -56,10 +56,11 @@ impl webgpu::HostGpuTexture for WasiWebGpuCtxView<'_> {
             let base = Self::inert(&device, descriptor.label);
             return Ok(self.table.push(shadow::TextureView { base })?);
         };
-        let base = self.create(&device, descriptor.label);
+        // Views are made for every frame: the device is handed on, and not counted once more.
+        let base = Base { id: self.ctx.allocate(&device), device, label: bounded_label(descriptor.label) };
         if let Some(view) = base.id {
             self.ctx.send(
-                &device,
+                &base.device,
                 CreateTextureView {
                     texture,
                     view,
