@@ -25,7 +25,7 @@ use std::{fmt, process::ExitStatus};
 use thiserror::Error;
 
 /// The version of this exchange and of the stream's framing. It changes when an older side could not go on.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// A hash over the definitions of commands and events, comments and layout excluded. Two builds with the same hash read
 /// each other's streams.

@@ -122,7 +122,7 @@ pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportE
     let events = EventReceiver {
         receiver: Receiver::new(replies),
         #[cfg(target_os = "linux")]
-        bulk: Mutex::new(bulk::Receiver::new(RingReader::new(event_ring), count)),
+        bulk: Mutex::new(bulk::Receiver::new(RingReader::rewinding(event_ring), count)),
     };
     Ok(ClientChannels { commands: BatchSender(Sender::new(batches)), events, ring: RingWriter::new(memory) })
 }

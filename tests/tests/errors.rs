@@ -160,7 +160,7 @@ fn impostor(line: &'static str) -> Outcome {
 
 #[test]
 fn a_daemon_of_another_protocol_version() {
-    impostor("AIRLOCK 99 0123456789abcdef /tmp/x\n").refused(&["version 99", "version 3"]);
+    impostor("AIRLOCK 99 0123456789abcdef /tmp/x\n").refused(&["version 99", "version 4"]);
 }
 
 #[test]

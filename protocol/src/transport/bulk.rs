@@ -43,6 +43,7 @@ impl Sender {
     pub fn send(&mut self, socket: &super::Sender, start: &[u8], data: &[u8]) -> Option<Result<(), Gone>> {
         let len = u32::try_from(data.len()).ok().filter(|_| data.len() >= SHORT)?;
         self.ring.credit(self.count.get());
+        self.ring.rewind();
         let position = self.ring.write(data)?;
         self.message.clear();
         self.message.push(MARK);
@@ -127,7 +128,7 @@ mod tests {
         let (sender, receiver) = ipc_channel::ipc::bytes_channel().unwrap();
         (
             Sender::new(RingWriter::new(theirs.events), theirs.count),
-            Receiver::new(RingReader::new(ours.events), ours.count),
+            Receiver::new(RingReader::rewinding(ours.events), ours.count),
             super::super::Sender::new(sender),
             super::super::Receiver::new(receiver),
         )

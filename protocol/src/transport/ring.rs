@@ -3,7 +3,8 @@
 //!
 //! Positions count bytes since the session's start, so that a position names one piece for ever; the place in memory is
 //! the position modulo the size. A piece never wraps: where it would, the rest of the ring is skipped. The reader gives
-//! credit by saying how far it has read; what lies beyond is the writer's.
+//! credit by saying how far it has read; what lies beyond is the writer's. Where all has been read, the ring for events goes
+//! on at its start; the one for commands does not, because a trace tells positions from lengths.
 //!
 //! The peer can write to the memory at any moment. No slice of it is ever made: bytes are copied out, then used.
 
@@ -44,6 +45,18 @@ impl RingWriter {
         }
     }
 
+    /// Goes on at the ring's next round if all that was written has been read: the memory at its start has been used before,
+    /// so that both processes have its pages, and perhaps their processors' caches. The reader must know of it, see
+    /// [`RingReader::rewinding`].
+    #[cfg(target_os = "linux")]
+    pub(super) fn rewind(&mut self) {
+        if self.consumed == self.head
+            && let Some(start) = next_round(self.memory.size(), self.head)
+        {
+            (self.head, self.consumed) = (start, start);
+        }
+    }
+
     /// Puts a piece of at most [`MAX_PIECE`] bytes into the ring and gives its start; `None` while there is no room.
     pub fn write(&mut self, piece: &[u8]) -> Option<u64> {
         let size = self.memory.size();
@@ -66,11 +79,18 @@ impl RingWriter {
 pub struct RingReader {
     memory: ReadMemory,
     consumed: u64,
+    rewinding: bool,
 }
 
 impl RingReader {
     pub(super) fn new(memory: ReadMemory) -> Self {
-        Self { memory, consumed: 0 }
+        Self { memory, consumed: 0, rewinding: false }
+    }
+
+    /// The reading end of a ring whose writer may go on at the next round before it has to.
+    #[cfg(target_os = "linux")]
+    pub(super) fn rewinding(memory: ReadMemory) -> Self {
+        Self { rewinding: true, ..Self::new(memory) }
     }
 
     /// How far the ring was read, to be sent as credit.
@@ -92,7 +112,8 @@ impl RingReader {
         let error = RingError { start, len: u32::try_from(len).unwrap_or(u32::MAX), consumed: self.consumed };
         let size = self.memory.size();
         let len = u64::try_from(len).map_err(|_| error)?;
-        if len > u64::from(MAX_PIECE) || start != place_in(size, self.consumed, len) {
+        let rewound = self.rewinding && Some(start) == next_round(size, self.consumed);
+        if len > u64::from(MAX_PIECE) || !(rewound || start == place_in(size, self.consumed, len)) {
             return Err(error);
         }
         let end = start.checked_add(len).ok_or(error)?;
@@ -117,6 +138,11 @@ fn place_in(size: u64, head: u64, len: u64) -> u64 {
     if offset.saturating_add(len) > size { head.saturating_add(size - offset) } else { head }
 }
 
+/// Where the next round of a ring of `size` bytes starts; `head` itself at the start of one.
+fn next_round(size: u64, head: u64) -> Option<u64> {
+    head.checked_next_multiple_of(size)
+}
+
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
@@ -129,7 +155,7 @@ mod tests {
         let theirs = SharedPeer::open(file).unwrap();
         [
             (RingWriter::new(ours.commands), RingReader::new(theirs.commands)),
-            (RingWriter::new(theirs.events), RingReader::new(ours.events)),
+            (RingWriter::new(theirs.events), RingReader::rewinding(ours.events)),
         ]
     }
 
@@ -157,6 +183,38 @@ mod tests {
             assert!(reader.read(reader.consumed() + 1, &mut byte).is_err(), "a piece is passed over");
             assert!(reader.read(0, &mut byte).is_err(), "a piece is read twice");
         }
+    }
+
+    #[test]
+    fn an_empty_ring_starts_again() {
+        let [(mut strict, mut passed_over), (mut writer, mut reader)] = ends();
+        let (piece, mut to) = ([7; 100], [0; 100]);
+        let mut cross = |writer: &mut RingWriter, reader: &mut RingReader| {
+            let start = writer.write(&piece).unwrap();
+            reader.read(start, &mut to).map(|()| start)
+        };
+        let round = writer.memory.size();
+        assert_eq!(cross(&mut writer, &mut reader), Ok(0));
+        // Not before it is known to be empty, and once for all that is written after that.
+        writer.rewind();
+        assert_eq!(cross(&mut writer, &mut reader), Ok(100));
+        writer.credit(reader.consumed());
+        writer.rewind();
+        writer.rewind();
+        assert_eq!(cross(&mut writer, &mut reader), Ok(round));
+        assert_eq!(cross(&mut writer, &mut reader), Ok(round + 100));
+        // There is room for a whole round again.
+        writer.credit(reader.consumed());
+        writer.rewind();
+        for _ in 0..round / u64::from(MAX_PIECE) {
+            assert!(writer.write(&vec![0; MAX_PIECE as usize]).is_some());
+        }
+        assert_eq!(writer.write(&piece), None);
+        // The reader of commands knows of no such thing.
+        cross(&mut strict, &mut passed_over).unwrap();
+        strict.credit(passed_over.consumed());
+        strict.rewind();
+        cross(&mut strict, &mut passed_over).unwrap_err();
     }
 
     #[test]
