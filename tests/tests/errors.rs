@@ -9,6 +9,7 @@ use std::{
     thread,
 };
 
+use airlock_protocol::handshake::PROTOCOL_VERSION;
 use airlock_tests::{
     components::dummy,
     programs::{Outcome, airlock, guest, run},
@@ -144,7 +145,8 @@ fn a_daemon_socket_that_refuses() {
 }
 
 /// A daemon that answers with a line of the test's.
-fn impostor(line: &'static str) -> Outcome {
+fn impostor(line: &str) -> Outcome {
+    let line = line.to_owned();
     let folder = scratch();
     let path = folder.path().join("gpu.sock");
     let listener = UnixListener::bind(&path).expect("a socket");
@@ -160,12 +162,13 @@ fn impostor(line: &'static str) -> Outcome {
 
 #[test]
 fn a_daemon_of_another_protocol_version() {
-    impostor("AIRLOCK 99 0123456789abcdef /tmp/x\n").refused(&["version 99", "version 4"]);
+    let ours = format!("version {PROTOCOL_VERSION}");
+    impostor("AIRLOCK 99 0123456789abcdef /tmp/x\n").refused(&["version 99", &ours]);
 }
 
 #[test]
 fn a_daemon_with_another_schema() {
-    impostor("AIRLOCK 3 0123456789abcdef /tmp/x\n").refused(&["0123456789abcdef", "schema"]);
+    impostor(&format!("AIRLOCK {PROTOCOL_VERSION} 0123456789abcdef /tmp/x\n")).refused(&["0123456789abcdef", "schema"]);
 }
 
 #[test]
