@@ -187,7 +187,8 @@ fn a_full_disk_ends_the_trace_and_not_the_run() {
     let script = "mount -t tmpfs -o size=24k none \"$1\" && shift && \"$@\"; code=$?; cp \"$DISK/t.airtrace\" \"$KEPT\"; exit $code";
     let disk: PathBuf = folder.path().join("disk");
     std::fs::create_dir(&disk).expect("a folder");
-    let inner = recording(&disk.join("t.airtrace"), &["--record-readbacks"], "mlp", &[]);
+    // At once, so that there are commands on the disk before it is full of data, however fast the guest is.
+    let inner = recording(&disk.join("t.airtrace"), &["--record-readbacks", "--record-sync"], "mlp", &[]);
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]).arg(&disk);
     command.arg(inner.get_program()).args(inner.get_args()).env("DISK", &disk).env("KEPT", &kept);

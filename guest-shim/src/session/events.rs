@@ -22,6 +22,7 @@ use airlock_protocol::{
     connect::Lifeline,
     eager::Eagerness,
     ids::RequestId,
+    limits::{MAX_MESSAGE, cut},
     transport::{EventReceiver, Incoming, Piece, ReceiveError},
 };
 use tokio::sync::oneshot::{self, error::RecvError};
@@ -199,6 +200,7 @@ impl Receiver {
                 }
                 match event {
                     Event::Closed { reason } => {
+                        let reason = cut(&reason, MAX_MESSAGE);
                         state.reason = Some(format!("the GPU daemon ended the session: {reason}"));
                     }
                     event => self.shared.dispatch(event),

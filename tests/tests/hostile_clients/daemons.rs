@@ -238,7 +238,7 @@ fn noise(_: &World) {
         b"\xff\xfe\xfd\n",
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"AIRLOCK\n",
-        b"AIRLOCK 3\n",
+        format!("AIRLOCK {PROTOCOL_VERSION}\n").as_bytes(),
         b"AIRLOCK x y z\n",
     ] {
         refused(noise, "does not speak Airlock's protocol");
