@@ -1,11 +1,11 @@
 //! What ends on its own time: maps, work-done requests and losses. Shared by the executor and the poll thread.
 //!
 //! wgpu fires the callbacks on either thread: on the poll thread when the GPU is done, on the executor when it polls for a
-//! moment after a batch, when a submit finds out first, or when an unmap ends a map. A buffer's mapping has one entry in `maps`, and all that touches mapped
-//! memory does so with that table locked, so an unmap on one thread cannot pull the memory away from a copy on the
-//! other. Whoever ends a mapping takes its entry out before it tells wgpu; a callback without an entry does nothing.
-//! The lock is never held across a call that ends a mapping or waits, so it cannot meet wgpu's own locks in the other
-//! order.
+//! moment after a batch, when a submit finds out first, or when an unmap ends a map. A buffer's mapping has one entry in
+//! `maps`, and all that touches mapped memory does so with that table locked, so an unmap on one thread cannot pull the
+//! memory away from a copy on the other. Whoever ends a mapping takes its entry out before it tells wgpu; a callback
+//! without an entry does nothing. The lock is never held across a call that ends a mapping or waits, so it cannot meet
+//! wgpu's own locks in the other order.
 //!
 //! A loss is only noted where wgpu tells it, deep inside its calls and locks, and seen to by
 //! [`Completions::settle_losses`] between the calls.
@@ -21,7 +21,7 @@ use airlock_protocol::{
     commands::buffer::MapMode,
     events::{DeviceLostReason, MapError, MapErrorKind},
     ids::{BufferId, RequestId},
-    limits::{MAP_PIECE, MAX_MESSAGE, MAX_PENDING, cut},
+    limits::{MAX_MESSAGE, MAX_PENDING, cut},
 };
 use wgpu_core::{
     id,
@@ -200,9 +200,7 @@ impl Completions {
 
     fn send_contents(&self, mapping: &Mapping, request: RequestId) -> Result<(), BufferAccessError> {
         mapped::read(&mapping.device.global, mapping.buffer, mapping.offset, mapping.size, |contents| {
-            for data in contents.chunks(MAP_PIECE) {
-                self.events.send_map_data(request, data);
-            }
+            self.events.send_contents(request, contents);
         })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use airlock_protocol::{
     Event,
     codec::{encode_event, encode_map_data},
+    events::map_piece,
     ids::RequestId,
     transport::{EventSender, Gone},
 };
@@ -34,8 +35,18 @@ impl Events {
         }
     }
 
-    /// Sends an [`Event::MapData`], the one event with much data: it is copied once, into the shared ring.
-    pub fn send_map_data(&self, request: RequestId, data: &[u8]) {
+    /// Sends a map's contents, as [`Event::MapData`]s.
+    pub fn send_contents(&self, request: RequestId, contents: &[u8]) {
+        let mut rest = contents;
+        while !rest.is_empty() {
+            let (piece, after) = map_piece(rest);
+            self.send_map_data(request, piece);
+            rest = after;
+        }
+    }
+
+    /// The one event with much data: it is copied once, into the shared ring.
+    fn send_map_data(&self, request: RequestId, data: &[u8]) {
         let mut start = Vec::new();
         match encode_map_data(request, data.len(), &mut start) {
             Ok(()) => self.sent(start.len().saturating_add(data.len()), || self.sender.send_with_data(&start, data)),

@@ -10,6 +10,7 @@ mod events;
 mod ids;
 mod outbox;
 mod tap;
+mod turns;
 
 use std::{
     collections::HashMap,
@@ -304,6 +305,7 @@ impl Session {
             self.flush();
             let since = Instant::now();
             self.receiver.look_until(|| lock(&self.shared.credit).consumed != seen);
+            self.receiver.rely();
             let credit = self
                 .shared
                 .credited
@@ -311,6 +313,7 @@ impl Session {
                 .unwrap_or_else(PoisonError::into_inner);
             let ended = credit.ended.is_some();
             drop(credit);
+            self.receiver.release();
             self.stats.ring_waits += 1;
             self.stats.ring_wait += since.elapsed();
             if ended {
@@ -327,6 +330,8 @@ impl Drop for Session {
         self.flush();
         self.shared.closing.store(true, Ordering::Relaxed);
         self.batches = None;
+        // For good: nobody looks any more.
+        self.receiver.rely();
         let _ = self.receiver_done.recv_timeout(CLOSE_WAIT);
         lock(&self.life).cut();
         // What the session's end says belongs into recordings; it comes at once where it has not come before.

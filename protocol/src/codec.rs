@@ -1,4 +1,4 @@
-//! Bytes to commands and events, and back. Only this module and `records` below it name bincode, so that the crate can be
+//! Bytes to commands and events, and back. Only this module and those below it name bincode, so that the crate can be
 //! replaced; the golden bytes in the tests would show whether a replacement is compatible.
 //!
 //! Draws and what belongs to them are most of a stream, so that they set the pace: what is done here beside bincode is
@@ -13,19 +13,20 @@
 //! | 12..16 | number of commands, little-endian |
 //! | 16.. | the commands |
 
-mod records;
+mod reading;
+mod writing;
 
 use bincode::{
     config::{Configuration, standard},
-    enc::{Encode, EncoderImpl, write::Writer},
+    enc::write::Writer,
     error::EncodeError as BincodeEncode,
-    serde::{BorrowCompat, borrow_decode_from_slice, encode_into_writer},
+    serde::{borrow_decode_from_slice, encode_into_writer},
 };
 use thiserror::Error;
 
 use crate::{
     Command, Event,
-    codec::records::Wrong,
+    codec::{reading::Wrong, writing::Unwritten},
     ids::RequestId,
     limits::{BATCH_TARGET, INLINE_PAYLOAD, MAX_BATCH, MAX_EVENT},
 };
@@ -110,68 +111,32 @@ impl Writer for Append<'_> {
     }
 }
 
-/// A writer over memory that is there already. It never fails and never grows, so that a number costs a comparison and a
-/// store; what finds no room is only counted.
-struct Window<'a> {
-    bytes: &'a mut [u8],
-    end: usize,
-}
-
-impl Writer for Window<'_> {
-    #[inline(always)]
-    fn write(&mut self, bytes: &[u8]) -> Result<(), BincodeEncode> {
-        // Most numbers are one byte. Only that is done in place, or bincode's functions would be too large to be inlined.
-        self.end = match *bytes {
-            [byte] => {
-                if let Some(room) = self.bytes.get_mut(self.end) {
-                    *room = byte;
-                }
-                self.end.wrapping_add(1)
-            }
-            [a, b] => put(self.bytes, self.end, [a, b]),
-            [a, b, c, d] => put(self.bytes, self.end, [a, b, c, d]),
-            _ => put_all(self.bytes, self.end, bytes),
-        };
-        Ok(())
-    }
-}
-
-/// Writes a few bytes to their place, if they have room there, and gives their end. It takes no window, so that the end of
-/// one can stay in a register.
-#[inline(never)]
-fn put<const N: usize>(to: &mut [u8], start: usize, bytes: [u8; N]) -> usize {
-    if let Some(room) = to.get_mut(start..).and_then(|to| to.first_chunk_mut()) {
-        *room = bytes;
-    }
-    start.saturating_add(N)
-}
-
-/// The same for any number of bytes.
-#[inline(never)]
-fn put_all(to: &mut [u8], start: usize, bytes: &[u8]) -> usize {
-    let end = start.saturating_add(bytes.len());
-    if let Some(room) = to.get_mut(start..end) {
-        room.copy_from_slice(bytes);
-    }
-    end
-}
-
 /// Writes a command over `bytes` from `start` on, and gives its end. `bytes` grow if need be.
 #[inline]
 fn write(command: &Command<'_>, bytes: &mut Vec<u8>, start: usize) -> Result<usize, EncodeError> {
-    let mut encoder = EncoderImpl::new(Window { bytes, end: start }, CONFIG);
-    BorrowCompat(command).encode(&mut encoder).map_err(EncodeError)?;
-    let end = encoder.into_writer().end;
-    if end <= bytes.len() { Ok(end) } else { write_long(command, bytes, start, end) }
+    let length = bytes.len();
+    match writing::write(command, bytes.get_mut(start..).unwrap_or_default()) {
+        Ok(left) => Ok(length.saturating_sub(left.len())),
+        Err(error) => write_long(command, bytes, start, error),
+    }
 }
 
-/// The same, for a command that ends at `end`, beyond the bytes.
+/// The same, for a command that has no room.
 #[cold]
-fn write_long(command: &Command<'_>, bytes: &mut Vec<u8>, start: usize, end: usize) -> Result<usize, EncodeError> {
-    bytes.resize(end, 0);
-    let mut encoder = EncoderImpl::new(Window { bytes, end: start }, CONFIG);
-    BorrowCompat(command).encode(&mut encoder).map_err(EncodeError)?;
-    Ok(encoder.into_writer().end)
+fn write_long(
+    command: &Command<'_>,
+    bytes: &mut Vec<u8>,
+    start: usize,
+    error: Unwritten,
+) -> Result<usize, EncodeError> {
+    match error {
+        Unwritten::NoRoom => {
+            bytes.truncate(start);
+            encode_into_writer(command, Append(bytes), CONFIG).map_err(EncodeError)?;
+            Ok(bytes.len())
+        }
+        Unwritten::Wrong(error) => Err(EncodeError(*error)),
+    }
 }
 
 /// Appends an event's bytes.
@@ -378,14 +343,14 @@ impl<'a> BatchReader<'a> {
                     const _: () = assert!($Frequent <= LAST_SHORT, "its number takes more than a byte");
                 )*
                 match rest.split_first() {
-                    $(Some((&$Frequent, bytes)) => match records::read(bytes, CONFIG) {
+                    $(Some((&$Frequent, bytes)) => match reading::read(bytes, CONFIG) {
                         Ok((record, rest)) => {
                             self.advance(rest);
                             Ok(Some(take(Command::$Frequent(record))))
                         }
                         Err(cause) => Err(self.wrong(cause)),
                     },)*
-                    _ => match records::read(rest, CONFIG) {
+                    _ => match reading::read(rest, CONFIG) {
                         Ok((command, rest)) => {
                             self.advance(rest);
                             Ok(Some(take(command)))

@@ -24,9 +24,14 @@ pub struct Eagerness {
 }
 
 impl Eagerness {
+    /// It is worth looking: what is waited for will probably come meanwhile.
+    pub fn hopes(self) -> bool {
+        self.long < PATIENCE || self.long.is_multiple_of(AGAIN)
+    }
+
     /// How long to look.
     pub fn window(self) -> Duration {
-        if self.long < PATIENCE || self.long.is_multiple_of(AGAIN) { LONGEST } else { SHORTEST }
+        if self.hopes() { LONGEST } else { SHORTEST }
     }
 
     /// Learns how long a wait has been.

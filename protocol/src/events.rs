@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     commands::{adapter::Capabilities, error::GpuError, shader::CompilationMessage},
     ids::{DeviceId, RequestId},
+    limits::{MAX_MAP_PIECE, MIN_MAP_PIECE},
 };
 
 /// One event.
@@ -232,4 +233,40 @@ pub struct Report {
     pub commands: u64,
     /// Nanoseconds spent on them, waits for the next batch excluded.
     pub busy_ns: u64,
+}
+
+/// Cuts the next [`Event::MapData`]'s bytes off a map's contents. Each event costs a message, and while the host copies one
+/// piece the daemon copies the next: so pieces are long at first, and short in the end, where nobody copies beside the host.
+pub fn map_piece(contents: &[u8]) -> (&[u8], &[u8]) {
+    let half = contents.len() / 2;
+    contents.split_at_checked(half.clamp(MIN_MAP_PIECE, MAX_MAP_PIECE)).unwrap_or((contents, &[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_are_cut_into_long_pieces_and_short_last_ones() {
+        let lengths = |len| {
+            let contents = vec![0; len];
+            let (mut rest, mut lengths) = (&contents[..], Vec::new());
+            while !rest.is_empty() {
+                let (next, after) = map_piece(rest);
+                lengths.push(next.len());
+                rest = after;
+            }
+            lengths
+        };
+        assert_eq!(lengths(0), []);
+        for short in [1, MIN_MAP_PIECE - 1, MIN_MAP_PIECE] {
+            assert_eq!(lengths(short), [short]);
+        }
+        assert_eq!(lengths(MIN_MAP_PIECE + 1), [MIN_MAP_PIECE, 1]);
+        assert_eq!(lengths(1 << 20), [512 << 10, 256 << 10, 128 << 10, 128 << 10]);
+        let long = lengths(16 << 20);
+        assert_eq!(long.iter().sum::<usize>(), 16 << 20);
+        assert_eq!(long.iter().filter(|&&len| len == MAX_MAP_PIECE).count(), 31);
+        assert_eq!(long[31..], [256 << 10, 128 << 10, 128 << 10]);
+    }
 }

@@ -122,6 +122,8 @@ pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportE
     let events = EventReceiver {
         receiver: Receiver::new(replies),
         #[cfg(target_os = "linux")]
+        interrupt: packets::Interrupt::new().map_err(TransportError::Channel)?,
+        #[cfg(target_os = "linux")]
         bulk: Mutex::new(bulk::Receiver::new(RingReader::rewinding(event_ring), count)),
     };
     Ok(ClientChannels { commands: BatchSender(Sender::new(batches)), events, ring: RingWriter::new(memory) })
@@ -383,6 +385,8 @@ impl EventSender {
 pub struct EventReceiver {
     receiver: Receiver,
     #[cfg(target_os = "linux")]
+    interrupt: packets::Interrupt,
+    #[cfg(target_os = "linux")]
     bulk: Mutex<bulk::Receiver>,
 }
 
@@ -429,15 +433,40 @@ impl EventReceiver {
         }
     }
 
-    /// Waits until an event begins to arrive, which [`EventReceiver::try_recv_into`] then receives. `false`, and at once,
-    /// where the platform does not let that be known.
-    pub fn wait(&self) -> Result<bool, ReceiveError> {
+    /// Waits until an event begins to arrive, which [`EventReceiver::try_recv_into`] then receives, or until another thread
+    /// ends the wait.
+    pub fn wait(&self) -> Result<Awaited, ReceiveError> {
         #[cfg(target_os = "linux")]
         if let Some(socket) = &self.receiver.socket {
-            return packets::wait(socket).map(|_| true);
+            return packets::wait_for_either(socket, &self.interrupt);
         }
-        Ok(false)
+        Ok(Awaited::Unknown)
     }
+
+    /// Ends a wait of another thread's, or the next one.
+    pub fn interrupt(&self) {
+        #[cfg(target_os = "linux")]
+        self.interrupt.ring();
+    }
+
+    /// Whether waits see events arrive and can be interrupted, which the platform must let them.
+    pub fn sees_arrivals(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        return self.receiver.socket.is_some();
+        #[cfg(not(target_os = "linux"))]
+        false
+    }
+}
+
+/// What ends a wait for an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// An event begins to arrive, or the channel has ended.
+    Event,
+    /// [`EventReceiver::interrupt`], and no event.
+    Interrupted,
+    /// Nothing: the platform does not let arrivals be seen. [`EventReceiver::recv_into`] waits.
+    Unknown,
 }
 
 /// What has come in place of an event.

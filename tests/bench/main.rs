@@ -4,6 +4,7 @@
 //!
 //! `README.md` beside this file says what is measured and how to read it.
 
+mod line;
 mod memory;
 mod options;
 mod runners;
@@ -12,11 +13,13 @@ mod targets;
 mod workloads;
 
 use std::{
+    cell::RefCell,
     env, fs,
     io::{self, IsTerminal, Write},
     process::ExitCode,
 };
 
+use airlock_tests::statistics::Spread;
 use clap::Parser;
 
 use options::{Adapter, Options};
@@ -40,7 +43,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut session = Session { options, airlock, peer, failed: false, met: 0, judged: 0 };
+    let mut session = Session { options, airlock, peer, lines: RefCell::default(), failed: false, met: 0, judged: 0 };
     session.say_what();
     for adapter in session.options.adapters.clone() {
         session.on(adapter);
@@ -53,6 +56,8 @@ struct Session {
     options: Options,
     airlock: Runner,
     peer: Option<Runner>,
+    /// What a cache line took to another processor, before each of Airlock's runs.
+    lines: RefCell<Vec<f64>>,
     failed: bool,
     met: u32,
     judged: u32,
@@ -117,6 +122,7 @@ impl Session {
         }
         let (mut name, mut rows) = (None, Vec::new());
         for round in 1..=self.options.rounds {
+            self.lines.borrow_mut().extend(line::time());
             let ours = run(&self.airlock, round)?;
             if let Some(adapter) = &ours.adapter {
                 *device = Device::of(adapter);
@@ -144,8 +150,15 @@ impl Session {
     }
 
     fn conclude(&self) -> ExitCode {
-        if !self.options.json && self.judged > 0 {
-            println!("\n{} of {} targets are met.", self.met, self.judged);
+        if !self.options.json {
+            println!();
+            let lines = self.lines.take();
+            if let Some(Spread { low, median, high }) = Spread::of(lines.iter().copied()) {
+                println!("A cache line took {median:.0} ns ({low:.0} to {high:.0}) from one processor to another.");
+            }
+            if self.judged > 0 {
+                println!("{} of {} targets are met.", self.met, self.judged);
+            }
         }
         if self.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }

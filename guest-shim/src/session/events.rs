@@ -1,20 +1,16 @@
 //! Receiving events, and handing them to whoever waits.
 //!
 //! A thread of its own receives them. A guest's thread that waits for an answer receives for a moment too: to wake a sleeping
-//! thread takes several times as long as a small readback. Whoever receives holds the lock meanwhile, so that events
-//! are handled in order and one at a time.
+//! thread takes several times as long as a small readback, and [`Turns`] keeps the two apart. Whoever receives holds the
+//! lock meanwhile, so that events are handled in order and one at a time.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-        mpsc,
-    },
+    sync::{Arc, Mutex, atomic::Ordering, mpsc},
     task::{Context, Poll},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use airlock_protocol::{
@@ -23,11 +19,11 @@ use airlock_protocol::{
     eager::Eagerness,
     ids::RequestId,
     limits::{MAX_MESSAGE, cut},
-    transport::{EventReceiver, Incoming, Piece, ReceiveError},
+    transport::{Awaited, EventReceiver, Incoming, Piece, ReceiveError},
 };
 use tokio::sync::oneshot::{self, error::RecvError};
 
-use super::{EventTap, Lost, News, Pending, Reply, Shared, lock};
+use super::{EventTap, Lost, News, Pending, Reply, Shared, lock, turns::Turns};
 
 /// Why a session ends that a panic ends.
 const UNRECEIVED: &str = "what the GPU daemon sent cannot be received";
@@ -40,10 +36,7 @@ pub(super) struct Receiver {
     state: Mutex<State>,
     /// How long a thread that waits for an answer receives itself before it sleeps. Other tasks of the guest go on meanwhile.
     eagerness: Mutex<Eagerness>,
-    start: Instant,
-    /// Until when a waiting guest receives, in nanoseconds from the start. The thread leaves events to it so long: they
-    /// would cross to another processor and back.
-    eager: AtomicU64,
+    turns: Turns,
 }
 
 struct State {
@@ -65,15 +58,7 @@ impl Receiver {
         taps: Vec<Box<dyn EventTap>>,
     ) -> Self {
         let state = State { taps, bytes: Vec::new(), reason: None, over: false };
-        Self {
-            events,
-            shared,
-            life,
-            state: Mutex::new(state),
-            eagerness: Mutex::default(),
-            start: Instant::now(),
-            eager: AtomicU64::new(0),
-        }
+        Self { events, shared, life, state: Mutex::new(state), eagerness: Mutex::default(), turns: Turns::new() }
     }
 
     /// The thread's body: runs until the session ends, whoever ends it. `done` is dropped then, which tells the session.
@@ -92,22 +77,22 @@ impl Receiver {
     /// Receives events to the end of the session; gives the reason of the end.
     fn receive(&self) -> String {
         loop {
+            self.turns.wait();
             // Without the lock, which a waiting guest may take meanwhile.
-            let there = self.events.wait();
-            let eager = Duration::from_nanos(self.eager.load(Ordering::Relaxed)).saturating_sub(self.start.elapsed());
-            if !eager.is_zero() && there.is_ok() {
-                thread::sleep(eager);
-                continue;
-            }
+            let there = match self.events.wait() {
+                Ok(Awaited::Interrupted) => continue,
+                Ok(Awaited::Event) if self.turns.is_guests() => continue,
+                there => there,
+            };
             let mut state = lock(&self.state);
             let state = &mut *state;
             match there {
-                Ok(true) => {
-                    self.drain(state);
-                }
-                Ok(false) => {
+                Ok(Awaited::Unknown) => {
                     let incoming = self.events.recv_into(&mut state.bytes);
                     self.received(state, incoming);
+                }
+                Ok(_) => {
+                    self.drain(state);
                 }
                 Err(error) => self.received(state, Err(error)),
             }
@@ -136,28 +121,45 @@ impl Receiver {
         if any && state.over {
             // The thread sees to the rest, whether or not the daemon ever says anything again.
             self.events.close();
+            self.rely();
         }
         any
     }
 
-    /// The end of the time in which a wait that begins now is eager.
-    fn window(&self) -> Option<Instant> {
-        Instant::now().checked_add(lock(&self.eagerness).window())
+    /// The end of the time in which a wait that begins now is eager; nothing, where it is not worth keeping the thread away.
+    fn window(&self) -> (Instant, Option<Instant>) {
+        let (now, eagerness) = (Instant::now(), *lock(&self.eagerness));
+        let end = now.checked_add(eagerness.window()).unwrap_or(now);
+        (end, Some(end).filter(|_| eagerness.hopes()))
     }
 
-    /// Receives until something has happened, but no longer than is worth the while.
+    /// Receives until something has happened, but no longer than is worth the while. Who then waits relies on the thread.
     pub(super) fn look_until(&self, happened: impl Fn() -> bool) {
-        let end = self.window();
-        while !happened() && end.is_some_and(|end| Instant::now() < end) {
+        let (end, turn) = self.window();
+        if let Some(until) = turn {
+            self.take_turn(until);
+        }
+        while !happened() && Instant::now() < end {
             self.look();
             thread::yield_now();
         }
     }
 
-    /// Has the thread leave events to others until then.
-    fn leave_until(&self, until: Instant) {
-        let until = until.saturating_duration_since(self.start).as_nanos();
-        self.eager.store(u64::try_from(until).unwrap_or(0), Ordering::Relaxed);
+    /// Keeps the thread away until then, from events that a guest looks for.
+    fn take_turn(&self, until: Instant) {
+        if self.events.sees_arrivals() && self.turns.take(until) {
+            self.events.interrupt();
+        }
+    }
+
+    /// Somebody waits from now on who does not look, so that the thread must; until [`Receiver::release`].
+    pub(super) fn rely(&self) {
+        self.turns.rely();
+    }
+
+    /// Ends what [`Receiver::rely`] has begun.
+    pub(super) fn release(&self) {
+        self.turns.release();
     }
 
     /// Receives all that is there; says whether that was anything.
@@ -236,11 +238,29 @@ pub(crate) struct Answer {
     since: Instant,
     /// Until when its thread receives itself.
     eager: Option<Instant>,
+    /// It has given that up, or never hoped for it.
+    relies: bool,
 }
 
 impl Answer {
     pub(super) fn new(reply: oneshot::Receiver<Reply>, receiver: Arc<Receiver>) -> Self {
-        Self { reply, receiver, since: Instant::now(), eager: None }
+        Self { reply, receiver, since: Instant::now(), eager: None, relies: false }
+    }
+
+    /// Begins to look, or goes on for as long again.
+    fn look_on(&mut self) {
+        let (end, turn) = self.receiver.window();
+        self.eager = Some(end);
+        match turn {
+            Some(until) => self.receiver.take_turn(until),
+            None => self.rely(),
+        }
+    }
+
+    fn rely(&mut self) {
+        if !std::mem::replace(&mut self.relies, true) {
+            self.receiver.rely();
+        }
     }
 }
 
@@ -251,21 +271,21 @@ impl Future for Answer {
         let now = Instant::now();
         let Some(until) = self.eager else {
             // The guest's own call: it sees the question pending, however fast the answer is (WebGPU, mapAsync: "pending").
-            self.eager = Some(self.receiver.window().unwrap_or(now));
+            self.look_on();
             context.waker().wake_by_ref();
             return Poll::Pending;
         };
         if now >= until {
+            self.rely();
             return Pin::new(&mut self.reply).poll(context);
         }
-        self.receiver.leave_until(until);
         let any = self.receiver.look();
         let polled = Pin::new(&mut self.reply).poll(context);
         if polled.is_pending() {
             if any {
                 // More is on its way.
                 self.since = now;
-                self.eager = self.receiver.window().or(self.eager);
+                self.look_on();
             }
             // To the end of the queue, behind all else that can go on.
             thread::yield_now();
@@ -277,7 +297,9 @@ impl Future for Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.receiver.leave_until(self.receiver.start);
+        if self.relies {
+            self.receiver.release();
+        }
         lock(&self.receiver.eagerness).waited(self.since.elapsed());
     }
 }

@@ -23,6 +23,7 @@ use std::{
 
 use rustix::{
     buffer::spare_capacity,
+    event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
     io::{Errno, retry_on_intr},
     net::{
         AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -31,7 +32,7 @@ use rustix::{
     },
 };
 
-use super::{Gone, ReceiveError};
+use super::{Awaited, Gone, ReceiveError};
 
 /// Length of the first packet's header in bytes.
 const HEADER: usize = 16;
@@ -113,6 +114,33 @@ pub fn wait(socket: &OwnedFd) -> Result<usize, ReceiveError> {
         (_, 0) => Err(Gone.into()),
         (_, length) => Ok(length),
     }
+}
+
+/// Ends a thread's wait from another thread.
+#[derive(Debug)]
+pub struct Interrupt(OwnedFd);
+
+impl Interrupt {
+    pub fn new() -> io::Result<Self> {
+        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+    }
+
+    pub fn ring(&self) {
+        // It fails only where the count is at its end, and then the wait ends too.
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+}
+
+/// Waits for a packet, which stays where it is, or for the interrupt.
+pub fn wait_for_either(socket: &OwnedFd, interrupt: &Interrupt) -> Result<Awaited, ReceiveError> {
+    let mut either = [PollFd::new(socket, PollFlags::IN), PollFd::new(&interrupt.0, PollFlags::IN)];
+    retry_on_intr(|| poll(&mut either, None)).map_err(broken)?;
+    let [packet, interrupted] = either.map(|descriptor| !descriptor.revents().is_empty());
+    if interrupted {
+        // It is to end one wait. Nothing else reads it, so that there is something to be read.
+        let _ = rustix::io::read(&interrupt.0, &mut [0_u8; 8]);
+    }
+    Ok(if packet { Awaited::Event } else { Awaited::Interrupted })
 }
 
 /// The length of the packet that is there already; `None` when there is none yet.
@@ -225,6 +253,30 @@ mod tests {
             assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
         }
         sendmsg(to, &[IoSlice::new(bytes)], &mut control, SendFlags::empty()).unwrap();
+    }
+
+    #[test]
+    fn an_interrupt_ends_one_wait() {
+        let ((ours, theirs), interrupt) = (pair(), Interrupt::new().unwrap());
+        let wait = || wait_for_either(&ours, &interrupt).unwrap();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(wait);
+            interrupt.ring();
+            assert_eq!(waiting.join().unwrap(), Awaited::Interrupted);
+        });
+        interrupt.ring();
+        interrupt.ring();
+        assert_eq!(wait(), Awaited::Interrupted);
+        assert!(send(&theirs, SMALLEST, b"event").is_ok());
+        assert_eq!(wait(), Awaited::Event);
+        interrupt.ring();
+        assert_eq!(wait(), Awaited::Event);
+        assert_eq!(next(&ours), Ok(b"event".to_vec()));
+        thread::scope(|scope| {
+            let waiting = scope.spawn(wait);
+            drop(theirs);
+            assert_eq!(waiting.join().unwrap(), Awaited::Event, "the end, and no interrupt is left");
+        });
     }
 
     #[test]

@@ -1,0 +1,156 @@
+//! Whose turn it is to receive: the guest's, while it looks for an answer itself, or the thread's.
+//!
+//! A thread that sleeps at the socket is woken by every message, also by one that the guest takes before it: that costs the
+//! daemon some ten microseconds a message, and a readback of a megabyte is nine of them. So while guests receive,
+//! and for a moment after, the thread sleeps somewhere else.
+
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
+    },
+    thread::{self, Thread},
+    time::{Duration, Instant},
+};
+
+/// How long the thread stays away after a guest has looked: the next look is probably near, and what nobody waits for may
+/// come so much later.
+const LINGER: Duration = Duration::from_millis(2);
+
+/// See the module's header.
+#[derive(Debug)]
+pub(super) struct Turns {
+    start: Instant,
+    /// Until when the thread stays away, in nanoseconds from the start.
+    away: AtomicU64,
+    /// Those that wait and do not look any more. As long as there is one, the thread receives.
+    relying: AtomicUsize,
+    /// The thread is at the socket, or on its way there. Whoever sets this back interrupts it.
+    watching: AtomicBool,
+    thread: OnceLock<Thread>,
+}
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            away: AtomicU64::new(0),
+            relying: AtomicUsize::new(0),
+            watching: AtomicBool::new(false),
+            thread: OnceLock::new(),
+        }
+    }
+
+    /// A guest receives until then, unless somebody relies on the thread. Gives whether the thread is at the socket and must
+    /// be interrupted.
+    pub(super) fn take(&self, until: Instant) -> bool {
+        let away = until.saturating_duration_since(self.start).saturating_add(LINGER);
+        self.away.store(u64::try_from(away.as_nanos()).unwrap_or(u64::MAX), SeqCst);
+        // Most of the time the thread is away already, and a swap would take the line from its processor.
+        self.relying.load(SeqCst) == 0 && self.watching.load(SeqCst) && self.watching.swap(false, SeqCst)
+    }
+
+    /// From now on somebody waits without looking, until [`Turns::release`].
+    pub(super) fn rely(&self) {
+        self.relying.fetch_add(1, SeqCst);
+        if let Some(thread) = self.thread.get().filter(|_| !self.watching.load(SeqCst)) {
+            thread.unpark();
+        }
+    }
+
+    /// Ends what [`Turns::rely`] has begun.
+    pub(super) fn release(&self) {
+        self.relying.fetch_sub(1, SeqCst);
+    }
+
+    /// How long the thread is to stay away from now on.
+    fn away(&self) -> Duration {
+        if self.relying.load(SeqCst) > 0 {
+            return Duration::ZERO;
+        }
+        Duration::from_nanos(self.away.load(SeqCst)).saturating_sub(self.start.elapsed())
+    }
+
+    /// Has the thread, which is the one that calls this, stay away as long as it is to.
+    pub(super) fn wait(&self) {
+        self.thread.get_or_init(thread::current);
+        loop {
+            // First this, then the look at the others: whoever changes what is seen there sees this, and interrupts.
+            self.watching.store(true, SeqCst);
+            let away = self.away();
+            if away.is_zero() {
+                return;
+            }
+            self.watching.store(false, SeqCst);
+            // Who came to rely between the two lines above has not unparked; the second look is for that.
+            if self.relying.load(SeqCst) == 0 {
+                thread::park_timeout(away);
+            }
+        }
+    }
+
+    /// The thread has seen an event arrive, and leaves it to a guest.
+    pub(super) fn is_guests(&self) -> bool {
+        !self.away().is_zero()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+
+    use super::*;
+
+    /// Much longer than anything here takes.
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// A thread that comes to the socket once for each message of the first channel, and says so on the second.
+    fn thread(turns: &Arc<Turns>) -> (mpsc::Sender<()>, mpsc::Receiver<()>) {
+        let (go, coming) = mpsc::channel();
+        let (there, came) = mpsc::channel();
+        let turns = Arc::clone(turns);
+        thread::spawn(move || {
+            for () in coming {
+                turns.wait();
+                there.send(()).unwrap();
+            }
+        });
+        (go, came)
+    }
+
+    #[test]
+    fn the_thread_stays_away_until_somebody_relies_on_it() {
+        let turns = Arc::new(Turns::new());
+        let (go, came) = thread(&turns);
+        go.send(()).unwrap();
+        came.recv_timeout(LONG).expect("nobody keeps it away");
+        assert!(turns.take(Instant::now() + 2 * LONG), "it is at the socket");
+        assert!(turns.is_guests());
+        assert!(!turns.take(Instant::now() + 2 * LONG), "it was interrupted already");
+        go.send(()).unwrap();
+        came.recv_timeout(Duration::from_millis(50)).expect_err("a guest receives");
+        turns.rely();
+        came.recv_timeout(LONG).expect("somebody relies on it");
+        assert!(!turns.is_guests());
+        assert!(!turns.take(Instant::now() + 2 * LONG), "it is not kept from those that rely on it");
+        turns.release();
+        assert!(turns.take(Instant::now()), "nobody does any more");
+        go.send(()).unwrap();
+        came.recv_timeout(LONG).expect("the guest's time is over");
+    }
+
+    #[test]
+    fn whoever_comes_to_rely_on_it_is_never_overlooked() {
+        let turns = Arc::new(Turns::new());
+        let (go, came) = thread(&turns);
+        for round in 0..5_000 {
+            turns.take(Instant::now() + 2 * LONG);
+            go.send(()).unwrap();
+            // Now sooner, now later than the thread's look.
+            (0..round % 400).for_each(|_| std::hint::spin_loop());
+            turns.rely();
+            came.recv_timeout(LONG).expect("somebody relies on it");
+            turns.release();
+        }
+    }
+}

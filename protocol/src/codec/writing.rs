@@ -1,0 +1,254 @@
+//! Serde's way to bincode in the other direction: the same calls of bincode as its own serde module makes, into memory
+//! that is there already.
+//!
+//! What goes from one of serde's functions to the next is the room that is left, two words, and what is left of it then comes
+//! back as the result: both stay in registers from a command's first number to its last, where an encoder behind a
+//! reference is stored and loaded with every one. The error is one pointer for the same reason.
+
+use std::{fmt, mem};
+
+use bincode::{
+    enc::{Encode, EncoderImpl, write::Writer},
+    error::EncodeError,
+};
+use serde::{
+    Serialize, Serializer,
+    ser::{
+        Error, Impossible, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleStruct,
+        SerializeTupleVariant,
+    },
+};
+
+use super::CONFIG;
+
+/// Writes a value at the start of bytes, and gives what is left of them.
+#[inline]
+pub(super) fn write<'a>(value: &impl Serialize, bytes: &'a mut [u8]) -> Result<&'a mut [u8], Unwritten> {
+    value.serialize(Room(bytes))
+}
+
+/// Why a value is not written.
+#[derive(Debug)]
+pub(super) enum Unwritten {
+    /// It takes more bytes than there are. Some of them are written over.
+    NoRoom,
+    /// It has no encoding, and bincode says why.
+    Wrong(Box<EncodeError>),
+}
+
+impl From<EncodeError> for Unwritten {
+    #[inline(always)]
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::UnexpectedEnd => Self::NoRoom,
+            error => Self::Wrong(Box::new(error)),
+        }
+    }
+}
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRoom => EncodeError::UnexpectedEnd.fmt(f),
+            Self::Wrong(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Unwritten {}
+
+impl Error for Unwritten {
+    #[cold]
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::Wrong(Box::new(EncodeError::custom(message)))
+    }
+}
+
+/// The serializer: the bytes that are not written yet.
+struct Room<'a>(&'a mut [u8]);
+
+impl<'a> Room<'a> {
+    /// Writes what bincode has an encoding for.
+    #[inline(always)]
+    fn put(self, value: impl Encode) -> Result<&'a mut [u8], Unwritten> {
+        let mut encoder = EncoderImpl::new(self, CONFIG);
+        value.encode(&mut encoder)?;
+        Ok(encoder.into_writer().0)
+    }
+}
+
+impl Writer for Room<'_> {
+    #[inline(always)]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        let (room, left) =
+            mem::take(&mut self.0).split_at_mut_checked(bytes.len()).ok_or(EncodeError::UnexpectedEnd)?;
+        room.copy_from_slice(bytes);
+        self.0 = left;
+        Ok(())
+    }
+}
+
+macro_rules! numbers {
+    ($($function:ident $type:ty),* $(,)?) => {
+        $(#[inline(always)]
+        fn $function(self, value: $type) -> Result<&'a mut [u8], Unwritten> {
+            self.put(value)
+        })*
+    };
+}
+
+impl<'a> Serializer for Room<'a> {
+    type Ok = &'a mut [u8];
+    type Error = Unwritten;
+    type SerializeSeq = Self;
+    type SerializeTuple = Self;
+    type SerializeTupleStruct = Self;
+    type SerializeTupleVariant = Self;
+    type SerializeMap = Impossible<&'a mut [u8], Unwritten>;
+    type SerializeStruct = Self;
+    type SerializeStructVariant = Self;
+
+    numbers! {
+        serialize_bool bool,
+        serialize_u8 u8,
+        serialize_u16 u16,
+        serialize_u32 u32,
+        serialize_u64 u64,
+        serialize_i8 i8,
+        serialize_i16 i16,
+        serialize_i32 i32,
+        serialize_i64 i64,
+        serialize_f32 f32,
+        serialize_f64 f64,
+        serialize_char char,
+        serialize_str &str,
+        serialize_bytes &[u8],
+    }
+
+    #[inline(always)]
+    fn serialize_none(self) -> Result<&'a mut [u8], Unwritten> {
+        self.put(0_u8)
+    }
+
+    #[inline(always)]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<&'a mut [u8], Unwritten> {
+        value.serialize(Room(self.put(1_u8)?))
+    }
+
+    #[inline(always)]
+    fn serialize_unit(self) -> Result<&'a mut [u8], Unwritten> {
+        Ok(self.0)
+    }
+
+    #[inline(always)]
+    fn serialize_unit_struct(self, _: &'static str) -> Result<&'a mut [u8], Unwritten> {
+        Ok(self.0)
+    }
+
+    #[inline(always)]
+    fn serialize_unit_variant(self, _: &'static str, number: u32, _: &'static str) -> Result<&'a mut [u8], Unwritten> {
+        self.put(number)
+    }
+
+    #[inline(always)]
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<&'a mut [u8], Unwritten> {
+        value.serialize(self)
+    }
+
+    #[inline(always)]
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        number: u32,
+        _: &'static str,
+        value: &T,
+    ) -> Result<&'a mut [u8], Unwritten> {
+        value.serialize(Room(self.put(number)?))
+    }
+
+    #[inline(always)]
+    fn serialize_seq(self, length: Option<usize>) -> Result<Self, Unwritten> {
+        let length = length.ok_or_else(|| Unwritten::custom("a list without a length"))?;
+        self.put(length).map(Room)
+    }
+
+    #[inline(always)]
+    fn serialize_tuple(self, _: usize) -> Result<Self, Unwritten> {
+        Ok(self)
+    }
+
+    #[inline(always)]
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self, Unwritten> {
+        Ok(self)
+    }
+
+    #[inline(always)]
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        number: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self, Unwritten> {
+        self.put(number).map(Room)
+    }
+
+    /// No record has a map.
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Unwritten> {
+        Err(Unwritten::custom("a map, which the stream has none of"))
+    }
+
+    #[inline(always)]
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, Unwritten> {
+        Ok(self)
+    }
+
+    #[inline(always)]
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        number: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self, Unwritten> {
+        self.put(number).map(Room)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+}
+
+/// The parts of a list or of a record follow each other.
+macro_rules! parts {
+    ($($Trait:ident $function:ident $($name:ty)?),* $(,)?) => {
+        $(impl<'a> $Trait for Room<'a> {
+            type Ok = &'a mut [u8];
+            type Error = Unwritten;
+
+            #[inline(always)]
+            fn $function<T: Serialize + ?Sized>(&mut self, $(_: $name,)? value: &T) -> Result<(), Unwritten> {
+                self.0 = value.serialize(Room(mem::take(&mut self.0)))?;
+                Ok(())
+            }
+
+            #[inline(always)]
+            fn end(self) -> Result<&'a mut [u8], Unwritten> {
+                Ok(self.0)
+            }
+        })*
+    };
+}
+
+parts! {
+    SerializeSeq serialize_element,
+    SerializeTuple serialize_element,
+    SerializeTupleStruct serialize_field,
+    SerializeTupleVariant serialize_field,
+    SerializeStruct serialize_field &'static str,
+    SerializeStructVariant serialize_field &'static str,
+}
