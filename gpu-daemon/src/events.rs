@@ -5,7 +5,7 @@ use std::sync::Arc;
 use airlock_protocol::{
     Event,
     codec::{encode_event, encode_map_data},
-    events::map_piece,
+    events::map_pieces,
     ids::RequestId,
     transport::{EventSender, Gone},
 };
@@ -37,11 +37,8 @@ impl Events {
 
     /// Sends a map's contents, as [`Event::MapData`]s.
     pub fn send_contents(&self, request: RequestId, contents: &[u8]) {
-        let mut rest = contents;
-        while !rest.is_empty() {
-            let (piece, after) = map_piece(rest);
+        for piece in map_pieces(contents) {
             self.send_map_data(request, piece);
-            rest = after;
         }
     }
 

@@ -23,7 +23,7 @@ mod linux {
 
     use airlock_protocol::{
         connect::Link,
-        events::map_piece,
+        events::map_pieces,
         transport::{self, ClientChannels, DaemonChannels, EventSender, Incoming, Listener, ReceivedRing},
     };
     use criterion::{Criterion, Throughput};
@@ -114,11 +114,8 @@ mod linux {
                 rounds if rounds == done => spin_loop(),
                 _ => {
                     done += 1;
-                    let mut rest = &data[..];
-                    while !rest.is_empty() {
-                        let (piece, after) = map_piece(rest);
+                    for piece in map_pieces(&data) {
                         events.send_with_data(START, piece).unwrap();
-                        rest = after;
                     }
                 }
             }

@@ -235,11 +235,19 @@ pub struct Report {
     pub busy_ns: u64,
 }
 
-/// Cuts the next [`Event::MapData`]'s bytes off a map's contents. Each event costs a message, and while the host copies one
-/// piece the daemon copies the next: so pieces are long at first, and short in the end, where nobody copies beside the host.
-pub fn map_piece(contents: &[u8]) -> (&[u8], &[u8]) {
-    let half = contents.len() / 2;
-    contents.split_at_checked(half.clamp(MIN_MAP_PIECE, MAX_MAP_PIECE)).unwrap_or((contents, &[]))
+/// Cuts a map's contents into the pieces of its [`Event::MapData`]s. Each event costs a message, and while the host copies one
+/// piece the daemon copies the next: so pieces are long, but for the first, before which the host has nothing to do, and
+/// the last, beside which the daemon has nothing.
+pub fn map_pieces(contents: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut rest, mut longest) = (contents, MIN_MAP_PIECE);
+    std::iter::from_fn(move || {
+        let length = rest.len().saturating_sub(MIN_MAP_PIECE).max(rest.len() / 2).min(longest);
+        let length = if rest.len() <= MIN_MAP_PIECE { rest.len() } else { length };
+        longest = MAX_MAP_PIECE;
+        let (piece, after) = rest.split_at_checked(length)?;
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 #[cfg(test)]
@@ -247,26 +255,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn contents_are_cut_into_long_pieces_and_short_last_ones() {
-        let lengths = |len| {
-            let contents = vec![0; len];
-            let (mut rest, mut lengths) = (&contents[..], Vec::new());
-            while !rest.is_empty() {
-                let (next, after) = map_piece(rest);
-                lengths.push(next.len());
-                rest = after;
-            }
-            lengths
+    fn contents_are_cut_into_long_pieces_between_short_ones() {
+        let kibibytes = |len: usize| {
+            let contents = vec![0_u8; len << 10];
+            map_pieces(&contents).map(|piece| piece.len() >> 10).collect::<Vec<_>>()
         };
-        assert_eq!(lengths(0), []);
-        for short in [1, MIN_MAP_PIECE - 1, MIN_MAP_PIECE] {
-            assert_eq!(lengths(short), [short]);
-        }
-        assert_eq!(lengths(MIN_MAP_PIECE + 1), [MIN_MAP_PIECE, 1]);
-        assert_eq!(lengths(1 << 20), [512 << 10, 256 << 10, 128 << 10, 128 << 10]);
-        let long = lengths(16 << 20);
-        assert_eq!(long.iter().sum::<usize>(), 16 << 20);
-        assert_eq!(long.iter().filter(|&&len| len == MAX_MAP_PIECE).count(), 31);
-        assert_eq!(long[31..], [256 << 10, 128 << 10, 128 << 10]);
+        assert_eq!(kibibytes(0), []);
+        assert_eq!(kibibytes(1), [1]);
+        assert_eq!(kibibytes(128), [128]);
+        assert_eq!(kibibytes(130), [65, 65]);
+        assert_eq!(kibibytes(256), [128, 128]);
+        assert_eq!(kibibytes(1 << 10), [128, 256, 256, 256, 128]);
+        assert_eq!(kibibytes(1100), [128, 256, 256, 256, 102, 102]);
+        let long = kibibytes(16 << 10);
+        assert_eq!((long.iter().sum::<usize>(), long.len()), (16 << 10, 65));
+        // Every byte, once and in its place.
+        let contents: Vec<u8> = (0..700_001_u32).map(|byte| (byte % 251) as u8).collect();
+        assert!(map_pieces(&contents).flatten().eq(&contents));
     }
 }

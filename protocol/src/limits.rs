@@ -71,11 +71,11 @@ pub const MAX_PIPELINE_LIST: usize = 1 << 10;
 /// Adapters of one list. No machine has as many; each has a dozen texts and all its limits.
 pub const MAX_LISTED_ADAPTERS: usize = 256;
 
-/// Bytes of the shortest [`MapData`](crate::Event::MapData) event that has others behind it.
+/// Bytes of the first and the last [`MapData`](crate::Event::MapData) event of a map.
 pub const MIN_MAP_PIECE: usize = 128 << 10;
 
-/// Bytes of the longest.
-pub const MAX_MAP_PIECE: usize = 512 << 10;
+/// Bytes of the longest between them.
+pub const MAX_MAP_PIECE: usize = 256 << 10;
 
 /// Bytes that a session may have mapped at a time. Mapped contents live in the host.
 pub const MAX_MAPPED: u64 = 1 << 30;

@@ -292,13 +292,19 @@ struct Receiver {
     receiver: Mutex<IpcBytesReceiver>,
     #[cfg(target_os = "linux")]
     socket: Option<OwnedFd>,
+    #[cfg(target_os = "linux")]
+    inbox: Mutex<packets::Inbox>,
 }
 
 impl Receiver {
     fn new(receiver: IpcBytesReceiver) -> Self {
+        #[cfg(target_os = "linux")]
+        let socket = waiting::socket_of(&format!("{receiver:?}"));
         Self {
             #[cfg(target_os = "linux")]
-            socket: waiting::socket_of(&format!("{receiver:?}")),
+            inbox: Mutex::new(socket.as_ref().map_or_else(packets::Inbox::default, packets::Inbox::of)),
+            #[cfg(target_os = "linux")]
+            socket,
             receiver: Mutex::new(receiver),
         }
     }
@@ -307,9 +313,8 @@ impl Receiver {
     fn recv(&self, most: usize, begun: impl FnOnce()) -> Result<Vec<u8>, ReceiveError> {
         #[cfg(target_os = "linux")]
         if let Some(socket) = &self.socket {
-            let packet = packets::wait(socket)?;
-            begun();
-            return packets::receive(socket, packet, most);
+            let received = packets::receive(socket, &mut lock(&self.inbox), true, most, begun)?;
+            return received.ok_or_else(|| Gone.into());
         }
         let _ = begun;
         let message = lock(&self.receiver).recv().map_err(|_| Gone)?;
@@ -324,9 +329,7 @@ impl Receiver {
     fn try_recv(&self, most: usize, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
         #[cfg(target_os = "linux")]
         if let Some(socket) = &self.socket {
-            let Some(packet) = packets::look(socket)? else { return Ok(None) };
-            begun();
-            return packets::receive(socket, packet, most).map(Some);
+            return packets::receive(socket, &mut lock(&self.inbox), false, most, begun);
         }
         let _ = (most, begun);
         Ok(None)

@@ -106,16 +106,6 @@ fn send_rest(socket: &OwnedFd, mut longest: usize, mut rest: &[u8]) -> Result<()
     Ok(())
 }
 
-/// Waits for a packet and gives its length; it stays where it is.
-pub fn wait(socket: &OwnedFd) -> Result<usize, ReceiveError> {
-    let mut nothing = [0_u8; 0];
-    let look = || recv(socket, &mut nothing, RecvFlags::PEEK | RecvFlags::TRUNC);
-    match retry_on_intr(look).map_err(broken)? {
-        (_, 0) => Err(Gone.into()),
-        (_, length) => Ok(length),
-    }
-}
-
 /// Ends a thread's wait from another thread.
 #[derive(Debug)]
 pub struct Interrupt(OwnedFd);
@@ -143,36 +133,52 @@ pub fn wait_for_either(socket: &OwnedFd, interrupt: &Interrupt) -> Result<Awaite
     Ok(if packet { Awaited::Event } else { Awaited::Interrupted })
 }
 
-/// The length of the packet that is there already; `None` when there is none yet.
-pub fn look(socket: &OwnedFd) -> Result<Option<usize>, ReceiveError> {
-    let mut nothing = [0_u8; 0];
-    let look = || recv(socket, &mut nothing, RecvFlags::PEEK | RecvFlags::TRUNC | RecvFlags::DONTWAIT);
-    match retry_on_intr(look) {
-        Ok((_, 0)) => Err(Gone.into()),
-        Ok((_, length)) => Ok(Some(length)),
-        Err(Errno::AGAIN) => Ok(None),
-        Err(error) => Err(broken(error)),
+/// Room for the first packet of a message, which serves again for each.
+#[derive(Debug, Default)]
+pub struct Inbox(Vec<u8>);
+
+impl Inbox {
+    /// For what comes on this socket, whose sender has as long a buffer as its receiver.
+    pub fn of(socket: &OwnedFd) -> Self {
+        Self(vec![0; socket_send_buffer_size(socket).unwrap_or(0).max(SMALLEST)])
     }
 }
 
-/// Receives the message whose first packet has this length. It may be `most` bytes long.
-pub fn receive(socket: &OwnedFd, packet: usize, most: usize) -> Result<Vec<u8>, ReceiveError> {
-    let room = packet.checked_sub(HEADER).ok_or(ReceiveError::NoMessage("it has no header"))?;
-    if room > most {
-        return Err(ReceiveError::TooLong { found: room as u64, most });
-    }
-    let (mut header, mut message) = ([0; HEADER], vec![0; room]);
-    let mut parts = [IoSliceMut::new(&mut header), IoSliceMut::new(&mut message)];
+/// Receives a message. It may be `most` bytes long. Says when it has begun to arrive; with `wait` it waits until then, and
+/// gives `None` without it.
+pub fn receive(
+    socket: &OwnedFd,
+    inbox: &mut Inbox,
+    wait: bool,
+    most: usize,
+    begun: impl FnOnce(),
+) -> Result<Option<Vec<u8>>, ReceiveError> {
+    let flags = if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+    // The real length, and not what there was room for.
+    let flags = flags | RecvFlags::CMSG_CLOEXEC | RecvFlags::TRUNC;
+    let mut header = [0; HEADER];
+    let mut parts = [IoSliceMut::new(&mut header), IoSliceMut::new(&mut inbox.0)];
     // What does not fit is closed by the kernel, what does is owned from here on.
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    retry_on_intr(|| recvmsg(socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)).map_err(broken)?;
+    let packet = match retry_on_intr(|| recvmsg(socket, &mut parts, &mut control, flags)) {
+        Ok(received) if received.bytes == 0 => return Err(Gone.into()),
+        Ok(received) => received.bytes,
+        Err(Errno::AGAIN) if !wait => return Ok(None),
+        Err(error) => return Err(broken(error)),
+    };
+    begun();
     let mut sockets = Vec::new();
     for with in control.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = with {
             sockets.extend(rights.filter(|descriptor| socket_type(descriptor) == Ok(SocketType::SEQPACKET)));
         }
     }
+    let length = packet.checked_sub(HEADER).ok_or(ReceiveError::NoMessage("it has no header"))?;
+    if length > most {
+        return Err(ReceiveError::TooLong { found: length as u64, most });
+    }
+    let start = inbox.0.get(..length).ok_or(ReceiveError::NoMessage("its packet is longer than a socket's buffer"))?;
     let [p0, p1, p2, p3, p4, p5, p6, p7, m0, m1, m2, m3, m4, m5, m6, m7] = header;
     if u64::from_ne_bytes([p0, p1, p2, p3, p4, p5, p6, p7]) != packet as u64 {
         return Err(ReceiveError::NoMessage("its header says another length"));
@@ -180,14 +186,15 @@ pub fn receive(socket: &OwnedFd, packet: usize, most: usize) -> Result<Vec<u8>, 
     let found = u64::from_ne_bytes([m0, m1, m2, m3, m4, m5, m6, m7]);
     let total = usize::try_from(found).ok().filter(|&total| total <= most);
     let total = total.ok_or(ReceiveError::TooLong { found, most })?;
-    if total < room {
+    if total < length {
         return Err(ReceiveError::NoMessage("it is longer than it says"));
     }
-    if total > room {
+    let mut message = start.to_vec();
+    if total > length {
         let rest = sockets.pop().ok_or(ReceiveError::NoMessage("its rest cannot come"))?;
         finish(&rest, &mut message, total)?;
     }
-    Ok(message)
+    Ok(Some(message))
 }
 
 /// Receives the rest of a message of `total` bytes.
@@ -238,7 +245,8 @@ mod tests {
     }
 
     fn next(socket: &OwnedFd) -> Result<Vec<u8>, String> {
-        wait(socket).and_then(|packet| receive(socket, packet, MOST)).map_err(|error| error.to_string())
+        let received = receive(socket, &mut Inbox::of(socket), true, MOST, || {});
+        received.map(Option::unwrap).map_err(|error| error.to_string())
     }
 
     fn packet(length: u64, total: u64, message: &[u8]) -> Vec<u8> {
@@ -321,7 +329,7 @@ mod tests {
         assert!(sending.join().unwrap());
         let (ours, theirs) = pair();
         let sending = thread::spawn(move || send(&ours, longest(&ours), &vec![0; 64 << 20]).is_err());
-        wait(&theirs).unwrap();
+        poll(&mut [PollFd::new(&theirs, PollFlags::IN)], None).unwrap();
         drop(theirs);
         assert!(sending.join().unwrap());
     }
@@ -366,6 +374,13 @@ mod tests {
         send_with(&theirs, &packet(20, 4, b"abcd"), &[&file; 60]);
         assert_eq!(next(&ours), Ok(b"abcd".to_vec()));
         assert_eq!(open(), 1);
+        // A packet for which there is no room, and none yet.
+        let receive = |wait| receive(&ours, &mut Inbox(vec![0; 10]), wait, MOST, || {});
+        send_with(&theirs, &packet(27, 11, &[7; 11]), &[]);
+        assert!(receive(true).unwrap_err().to_string().contains("longer than a socket's buffer"));
+        assert!(receive(false).unwrap().is_none());
+        send_with(&theirs, &packet(26, 10, &[7; 10]), &[]);
+        assert_eq!(receive(false).unwrap(), Some(vec![7; 10]));
         // A rest that is too long, and one that ends.
         let (rest, end) = pair();
         send_with(&theirs, &packet(20, 6, b"abcd"), &[&end]);
