@@ -225,7 +225,7 @@ fn broken(error: Errno) -> ReceiveError {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, thread};
+    use std::{fs, thread, time::Duration};
 
     use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, bytes_channel};
 
@@ -282,6 +282,7 @@ mod tests {
         assert_eq!(next(&ours), Ok(b"event".to_vec()));
         thread::scope(|scope| {
             let waiting = scope.spawn(wait);
+            thread::sleep(Duration::from_millis(20));
             drop(theirs);
             assert_eq!(waiting.join().unwrap(), Awaited::Event, "the end, and no interrupt is left");
         });
