@@ -4,7 +4,7 @@
 //!
 //! `README.md` beside this file says what is measured and how to read it.
 
-mod line;
+mod distance;
 mod memory;
 mod options;
 mod runners;
@@ -22,11 +22,12 @@ use std::{
 use airlock_tests::statistics::Spread;
 use clap::Parser;
 
+use distance::Distance;
 use options::{Adapter, Options};
 use runners::{Error, Runner};
 use table::Row;
 use targets::Device;
-use workloads::{Figures, WORKLOADS, Workload};
+use workloads::{Figures, Unit, WORKLOADS, Workload};
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -43,7 +44,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut session = Session { options, airlock, peer, lines: RefCell::default(), failed: false, met: 0, judged: 0 };
+    let mut session =
+        Session { options, airlock, peer, distances: RefCell::default(), failed: false, met: 0, judged: 0 };
     session.say_what();
     for adapter in session.options.adapters.clone() {
         session.on(adapter);
@@ -56,8 +58,8 @@ struct Session {
     options: Options,
     airlock: Runner,
     peer: Option<Runner>,
-    /// What a cache line took to another processor, before each of Airlock's runs.
-    lines: RefCell<Vec<f64>>,
+    /// How far the processors were from each other before each of Airlock's runs.
+    distances: RefCell<Vec<Distance>>,
     failed: bool,
     met: u32,
     judged: u32,
@@ -122,7 +124,7 @@ impl Session {
         }
         let (mut name, mut rows) = (None, Vec::new());
         for round in 1..=self.options.rounds {
-            self.lines.borrow_mut().extend(line::time());
+            self.distances.borrow_mut().extend(distance::measure());
             let ours = run(&self.airlock, round)?;
             if let Some(adapter) = &ours.adapter {
                 *device = Device::of(adapter);
@@ -151,13 +153,15 @@ impl Session {
 
     fn conclude(&self) -> ExitCode {
         if !self.options.json {
-            println!();
-            let lines = self.lines.take();
-            if let Some(Spread { low, median, high }) = Spread::of(lines.iter().copied()) {
-                println!("A cache line took {median:.0} ns ({low:.0} to {high:.0}) from one processor to another.");
+            let distances = self.distances.take();
+            let line = Spread::of(distances.iter().map(|distance| distance.line));
+            let mebibyte = Spread::of(distances.iter().map(|distance| distance.mebibyte));
+            if let Some((line, mebibyte)) = line.zip(mebibyte) {
+                let [line, mebibyte] = [line, mebibyte].map(|spread| table::with_unit(spread, Unit::Nanoseconds));
+                println!("\nFrom one processor to another, a cache line took {line}, and 1 MiB {mebibyte}.");
             }
             if self.judged > 0 {
-                println!("{} of {} targets are met.", self.met, self.judged);
+                println!("\n{} of {} targets are met.", self.met, self.judged);
             }
         }
         if self.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }

@@ -145,7 +145,7 @@ fn one(value: f64, unit: Unit) -> String {
 }
 
 /// All three in the unit of the median, which is named once.
-fn with_unit(spread: Spread, unit: Unit) -> String {
+pub fn with_unit(spread: Spread, unit: Unit) -> String {
     let (name, scale) = scale(spread.median, unit);
     let [low, median, high] = [spread.low, spread.median, spread.high].map(|value| digits(value / scale));
     format!("{median} {name} ({low} to {high})")

@@ -1,0 +1,121 @@
+//! How far apart two processors are: the time that one cache line, and that 1 MiB, takes from one to the other.
+//!
+//! All that two processes tell each other goes that way, so it is the scale for what Airlock takes beyond a runner with one
+//! process. In a virtual machine it changes from minute to minute, because the host moves the processors: a line takes
+//! some 30 ns between two threads of a core, 65 within a chip's cache, 300 beyond it.
+
+use std::{
+    hint::spin_loop,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+/// A line goes there and back so many times: a millisecond or a few.
+const ROUNDS: u32 = 10_000;
+/// And the mebibyte crosses so often.
+const COPIES: u32 = 50;
+/// In so many pieces, of which one side copies one while the other copies the next.
+const PIECES: usize = 8;
+const PIECE: usize = (1 << 20) / PIECES;
+
+/// What was measured, in nanoseconds.
+pub struct Distance {
+    /// One way of a cache line.
+    pub line: f64,
+    /// 1 MiB, copied in by one thread and out by another.
+    pub mebibyte: f64,
+}
+
+/// A counter with a cache line of its own, whatever the processor fetches beside it.
+#[repr(align(128))]
+#[derive(Default)]
+struct Line(AtomicU32);
+
+impl Line {
+    fn put(&self, count: u32) {
+        self.0.store(count, Ordering::Release);
+    }
+
+    fn wait_for(&self, count: u32) {
+        while self.0.load(Ordering::Acquire) < count {
+            spin_loop();
+        }
+    }
+}
+
+/// Measures both; `None` where there is one processor only.
+pub fn measure() -> Option<Distance> {
+    (thread::available_parallelism().map_or(1, usize::from) > 1)
+        .then(|| Distance { line: line() / 2.0, mebibyte: mebibyte() })
+}
+
+/// The time of a line there and back.
+fn line() -> f64 {
+    let (there, back) = (&Line::default(), &Line::default());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 1..=ROUNDS {
+                there.wait_for(round);
+                back.put(round);
+            }
+        });
+        // Without the other thread's start.
+        there.put(1);
+        back.wait_for(1);
+        let start = Instant::now();
+        for round in 2..=ROUNDS {
+            there.put(round);
+            back.wait_for(round);
+        }
+        start.elapsed().as_nanos() as f64 / f64::from(ROUNDS - 1)
+    })
+}
+
+/// The time of a mebibyte to another thread.
+fn mebibyte() -> f64 {
+    let (wanted, there) = (&Line::default(), &Line::default());
+    let pieces: &[_] = &[const { Mutex::new(Vec::new()) }; PIECES];
+    let piece = |number: usize| pieces[number].lock().unwrap_or_else(PoisonError::into_inner);
+    (0..PIECES).for_each(|number| *piece(number) = vec![0; PIECE]);
+    let (from, mut to) = (vec![7; PIECE * PIECES], vec![0; PIECE * PIECES]);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut count = 0;
+            for round in 1..=COPIES {
+                wanted.wait_for(round);
+                for (number, from) in from.chunks(PIECE).enumerate() {
+                    copy(&mut piece(number), from);
+                    count += 1;
+                    there.put(count);
+                }
+            }
+        });
+        let (mut count, mut start) = (0, Instant::now());
+        for round in 1..=COPIES {
+            wanted.put(round);
+            for (number, to) in to.chunks_mut(PIECE).enumerate() {
+                count += 1;
+                there.wait_for(count);
+                copy(to, &piece(number));
+            }
+            if round == 1 {
+                // Without the other thread's start, and the memory's.
+                start = Instant::now();
+            }
+        }
+        start.elapsed().as_nanos() as f64 / f64::from(COPIES - 1)
+    })
+}
+
+/// Copies in parts so short that the C library does not take `rep movsb`, which is slow on some processors where two pieces
+/// lie unluckily (`LOG.md`): it is the distance that is to be seen.
+fn copy(to: &mut [u8], from: &[u8]) {
+    const PART: usize = 2 << 10;
+    for (to, from) in to.chunks_mut(PART).zip(from.chunks(PART)) {
+        to.copy_from_slice(from);
+    }
+}
