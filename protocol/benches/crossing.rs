@@ -2,9 +2,8 @@
 //! readback. A thread stands for the daemon; both look without sleeping. Beside it, two copies on one thread, which is what
 //! it takes where there is no other process.
 //!
-//! And what lies under that: how long one cache line takes to another processor and back. In a virtual machine it changes
-//! while one looks, because its processors are moved: some 60 ns between two threads of one core, 140 within a chip's cache,
-//! 600 beyond it.
+//! In a virtual machine it changes while one looks, because its processors are moved; the benchmark beside an in-process
+//! runner says how far they were from each other.
 //!
 //!     cargo bench -p airlock-protocol --bench crossing
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -33,38 +32,6 @@ mod linux {
 
     /// What crosses in a round. It has room in the ring, so that nobody waits for room.
     const SIZE: usize = 1 << 20;
-
-    /// A cache line of its own.
-    #[repr(align(128))]
-    #[derive(Default)]
-    struct Line(AtomicU64);
-
-    pub fn line(criterion: &mut Criterion) {
-        let lines = Arc::new([Line::default(), Line::default()]);
-        let theirs = Arc::clone(&lines);
-        let other = thread::spawn(move || {
-            let [there, back] = &*theirs;
-            loop {
-                match there.0.load(Ordering::Acquire) {
-                    STOP => return,
-                    round => back.0.store(round, Ordering::Release),
-                }
-            }
-        });
-        let [there, back] = &*lines;
-        let mut round = 0;
-        criterion.bench_function("a cache line there and back", |bencher| {
-            bencher.iter(|| {
-                round += 1;
-                there.0.store(round, Ordering::Release);
-                while back.0.load(Ordering::Acquire) != round {
-                    spin_loop();
-                }
-            });
-        });
-        there.0.store(STOP, Ordering::Release);
-        other.join().unwrap();
-    }
 
     pub fn crossing(criterion: &mut Criterion) {
         let (client, daemon) = channels();
@@ -134,7 +101,7 @@ mod linux {
 }
 
 #[cfg(target_os = "linux")]
-criterion::criterion_group!(benches, linux::line, linux::crossing);
+criterion::criterion_group!(benches, linux::crossing);
 #[cfg(target_os = "linux")]
 criterion::criterion_main!(benches);
 

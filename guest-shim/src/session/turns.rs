@@ -1,8 +1,8 @@
 //! Whose turn it is to receive: the guest's, while it looks for an answer itself, or the thread's.
 //!
 //! A thread that sleeps at the socket is woken by every message, also by one that the guest takes before it: that costs the
-//! daemon some ten microseconds a message, and a readback of a megabyte is nine of them. So while guests receive,
-//! and for a moment after, the thread sleeps somewhere else.
+//! daemon some ten microseconds a message, and a readback of a megabyte is six of them. So while guests receive, and for a
+//! moment after, the thread sleeps somewhere else.
 
 use std::{
     sync::{

@@ -210,12 +210,12 @@ impl<'a> Serializer for Room<'a> {
     #[inline(always)]
     fn serialize_struct_variant(
         self,
-        _: &'static str,
+        name: &'static str,
         number: u32,
-        _: &'static str,
-        _: usize,
+        variant: &'static str,
+        length: usize,
     ) -> Result<Self, Unwritten> {
-        self.put(number).map(Room)
+        self.serialize_tuple_variant(name, number, variant, length)
     }
 
     fn is_human_readable(&self) -> bool {
