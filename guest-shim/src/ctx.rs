@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use airlock_protocol::{
-    Command, Payload,
+    Payload, Record,
     commands::{
         adapter::Capabilities,
         error::{ErrorFilter, RaiseError},
@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use wasmtime::component::ResourceTable;
 
 use crate::{
-    session::{Answer, DeviceState, News, Reply, Session, Tap, TooLong},
+    session::{Answer, DeviceKey, DeviceState, News, Reply, Session, Tap, TooLong},
     shadow::Contents,
     stats::{Counters, Stats},
 };
@@ -177,7 +177,7 @@ impl WasiWebGpuCtx {
     /// Every adapter that the worker finds, in the order that [`AdapterChoice::Index`] counts. Waits for the answer;
     /// `None` when there is no live worker.
     pub async fn list_adapters(&mut self) -> Option<Vec<Capabilities>> {
-        match self.question(|request| ListAdapters { request }.into()).await? {
+        match self.question(|request| ListAdapters { request }).await? {
             Reply::AdapterList(adapters) => Some(adapters),
             _ => None,
         }
@@ -185,13 +185,13 @@ impl WasiWebGpuCtx {
 
     /// What the worker has done so far. Waits for the answer; `None` when there is no live worker.
     pub async fn report(&mut self) -> Option<Report> {
-        match self.question(|request| ReportStats { request }.into()).await? {
+        match self.question(|request| ReportStats { request }).await? {
             Reply::Report(report) => Some(report),
             _ => None,
         }
     }
 
-    async fn question(&mut self, question: impl FnOnce(RequestId) -> Command<'static>) -> Option<Reply> {
+    async fn question<R: Record>(&mut self, question: impl FnOnce(RequestId) -> R) -> Option<Reply> {
         let session = self.session.as_mut()?;
         let (request, answer) = session.ask(0)?;
         session.send(question(request));
@@ -230,9 +230,9 @@ impl WasiWebGpuCtx {
 
     /// Sends a command of a device's objects. Commands for a session that is over are dropped.
     #[inline]
-    pub(crate) fn send<'a>(&mut self, device: &DeviceState, command: impl Into<Command<'a>>) {
+    pub(crate) fn send(&mut self, device: &DeviceState, command: impl Record) {
         if let Some(session) = self.session(device.session) {
-            session.send(command.into());
+            session.send(command);
         }
     }
 
@@ -244,17 +244,17 @@ impl WasiWebGpuCtx {
     }
 
     /// Sends a command with bulk data.
-    pub(crate) fn send_with_data<'a>(
+    pub(crate) fn send_with_data<'a, R: Record>(
         &mut self,
         device: &DeviceState,
         data: &'a [u8],
-        command: impl FnOnce(Payload<'a>) -> Command<'a>,
+        command: impl FnOnce(Payload<'a>) -> R,
     ) {
-        self.send_data(device, |session| session.send_with_data(data, command));
+        self.send_data(device.key(), |session| session.send_with_data(data, command));
     }
 
     /// Has the session of a device send bulk data.
-    pub(crate) fn send_data(&mut self, device: &DeviceState, send: impl FnOnce(&mut Session) -> Result<(), TooLong>) {
+    pub(crate) fn send_data(&mut self, device: DeviceKey, send: impl FnOnce(&mut Session) -> Result<(), TooLong>) {
         if let Some(session) = self.session(device.session) {
             let sent = send(session);
             self.sent(device, sent);
@@ -262,14 +262,16 @@ impl WasiWebGpuCtx {
     }
 
     /// Data that is longer than a call may carry becomes an out-of-memory error.
-    pub(crate) fn sent(&mut self, device: &DeviceState, sent: Result<(), TooLong>) {
+    #[inline]
+    pub(crate) fn sent(&mut self, device: DeviceKey, sent: Result<(), TooLong>) {
         if let Err(error) = sent {
-            self.raise(device, ErrorFilter::OutOfMemory, &error.to_string());
+            self.raise_on(device, ErrorFilter::OutOfMemory, &error.to_string());
         }
     }
 
     /// Takes the session of a device out, if it is the current one, for who cannot hold the context meanwhile.
-    pub(crate) fn lift(&mut self, device: &DeviceState) -> Option<Box<Session>> {
+    #[inline]
+    pub(crate) fn lift(&mut self, device: DeviceKey) -> Option<Box<Session>> {
         self.session.take_if(|session| session.number() == device.session)
     }
 
@@ -312,7 +314,13 @@ impl WasiWebGpuCtx {
 
     /// An error that the host found: the daemon puts it into the device's innermost matching scope.
     pub(crate) fn raise(&mut self, device: &DeviceState, kind: ErrorFilter, message: &str) {
-        self.send(device, RaiseError { device: device.id, kind, message: cut(message, MAX_MESSAGE) });
+        self.raise_on(device.key(), kind, message);
+    }
+
+    fn raise_on(&mut self, device: DeviceKey, kind: ErrorFilter, message: &str) {
+        if let Some(session) = self.session(device.session) {
+            session.send(RaiseError { device: device.id, kind, message: cut(message, MAX_MESSAGE) });
+        }
     }
 
     /// A validation error that the host found.
@@ -339,11 +347,11 @@ impl WasiWebGpuCtx {
     }
 
     /// Asks a question about a device and sends what has gathered. `None` when nobody can answer.
-    pub(crate) fn ask<'a>(
+    pub(crate) fn ask<R: Record>(
         &mut self,
         device: &DeviceState,
         map_bytes: usize,
-        question: impl FnOnce(RequestId) -> Command<'a>,
+        question: impl FnOnce(RequestId) -> R,
     ) -> Option<Answer> {
         let session = self.session(device.session)?;
         let (request, answer) = session.ask(map_bytes)?;
@@ -367,10 +375,10 @@ impl WasiWebGpuCtx {
     }
 
     /// Asks for a device of an adapter of the session with this number; gives the id that the device will have.
-    pub(crate) fn ask_for_device<'a>(
+    pub(crate) fn ask_for_device<R: Record>(
         &mut self,
         session: u32,
-        question: impl FnOnce(RequestId, DeviceId) -> Command<'a>,
+        question: impl FnOnce(RequestId, DeviceId) -> R,
     ) -> Option<(DeviceId, Arc<News>, Answer)> {
         let session = self.session(session)?;
         let (device, request, answer) = session.ask_for()?;

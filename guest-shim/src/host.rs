@@ -24,7 +24,7 @@ mod texture;
 use std::sync::Arc;
 
 use airlock_protocol::{
-    Command,
+    Record,
     commands::session::SetLabel,
     ids::Id,
     limits::{MAX_LABEL, MAX_LIST, cut},
@@ -97,7 +97,7 @@ impl webgpu::Host for WasiWebGpuCtxView<'_> {
 impl WasiWebGpuCtxView<'_> {
     /// Appends a command of one object.
     #[inline]
-    fn encode<'a, T: Based + Send + 'static, C: Into<Command<'a>>>(
+    fn encode<T: Based + Send + 'static, C: Record>(
         &mut self,
         object: &Resource<T>,
         command: impl FnOnce(T::Id) -> C,
@@ -111,7 +111,7 @@ impl WasiWebGpuCtxView<'_> {
 
     /// Appends a command of one object that names another.
     #[inline]
-    fn encode_with<'a, T, O, C>(
+    fn encode_with<T, O, C>(
         &mut self,
         object: &Resource<T>,
         other: &Resource<O>,
@@ -120,7 +120,7 @@ impl WasiWebGpuCtxView<'_> {
     where
         T: Based + Send + 'static,
         O: Based + Send + 'static,
-        C: Into<Command<'a>>,
+        C: Record,
     {
         let base = self.table.get(object)?.base();
         let Some(id) = base.id else { return Ok(()) };
@@ -132,7 +132,7 @@ impl WasiWebGpuCtxView<'_> {
     }
 
     /// As [`Self::encode_with`], where the other object may be absent.
-    fn encode_with_option<'a, T, O, C>(
+    fn encode_with_option<T, O, C>(
         &mut self,
         object: &Resource<T>,
         other: Option<&Resource<O>>,
@@ -141,7 +141,7 @@ impl WasiWebGpuCtxView<'_> {
     where
         T: Based + Send + 'static,
         O: Based + Send + 'static,
-        C: Into<Command<'a>>,
+        C: Record,
     {
         match other {
             Some(other) => self.encode_with(object, other, |object, other| command(object, Some(other))),

@@ -25,7 +25,7 @@ use std::{
 };
 
 use airlock_protocol::{
-    Command, Payload,
+    Payload, Record,
     codec::BatchWriter,
     commands::{adapter::Capabilities, session as wire},
     connect::{Connection, Lifeline},
@@ -38,8 +38,8 @@ use tokio::sync::oneshot;
 
 use crate::stats::StreamStats;
 
+pub(crate) use devices::{DeviceKey, ErrorStream, News};
 pub use devices::{DeviceState, Lost};
-pub(crate) use devices::{ErrorStream, News};
 pub(crate) use events::Answer;
 use events::Receiver;
 pub(crate) use ids::IdPools;
@@ -173,7 +173,7 @@ impl Session {
 
     /// Tells the daemon that an object is dropped, and frees its id.
     pub(crate) fn release(&mut self, object: Object) {
-        self.send(wire::DropObject { object }.into());
+        self.send(wire::DropObject { object });
         self.ids.free(object);
     }
 
@@ -184,9 +184,9 @@ impl Session {
 
     /// Appends a command to the batch, and sends the batch when it is full.
     #[inline]
-    pub(crate) fn send(&mut self, command: Command<'_>) {
-        if let Err(error) = self.writer.push(&command) {
-            tracing::error!("{}: {error}", command.name());
+    pub(crate) fn send<R: Record>(&mut self, command: R) {
+        if let Err(error) = self.writer.push_record(&command) {
+            tracing::error!("{}: {error}", R::NAME);
         }
         if self.writer.len() >= BATCH_TARGET {
             self.flush();
@@ -257,10 +257,10 @@ impl Session {
 
     /// Sends a command that carries bulk data: inside it when it is short, through the ring when it is long. Gives the
     /// data back as an error when it is longer than a daemon gathers.
-    pub(crate) fn send_with_data<'a>(
+    pub(crate) fn send_with_data<'a, R: Record>(
         &mut self,
         data: &'a [u8],
-        command: impl FnOnce(Payload<'a>) -> Command<'a>,
+        command: impl FnOnce(Payload<'a>) -> R,
     ) -> Result<(), TooLong> {
         self.stats.data_bytes += data.len() as u64;
         if data.len() <= INLINE_PAYLOAD {
@@ -280,7 +280,7 @@ impl Session {
         } else {
             for piece in data.chunks(MAX_PIECE as usize) {
                 let data = self.put(piece);
-                self.send(wire::Stage { data }.into());
+                self.send(wire::Stage { data });
                 // The daemon copies this piece while the next one is put into the ring.
                 self.flush();
             }

@@ -22,11 +22,13 @@ use bincode::{
     error::EncodeError as BincodeEncode,
     serde::{borrow_decode_from_slice, encode_into_writer},
 };
+use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 use crate::{
     Command, Event,
     codec::{reading::Wrong, writing::Unwritten},
+    commands::Record,
     ids::RequestId,
     limits::{BATCH_TARGET, INLINE_PAYLOAD, MAX_BATCH, MAX_EVENT},
 };
@@ -111,9 +113,19 @@ impl Writer for Append<'_> {
     }
 }
 
+/// A record, written as the command that it is of.
+struct Numbered<'a, R>(&'a R);
+
+impl<R: Record> Serialize for Numbered<'_, R> {
+    #[inline(always)]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_variant("Command", R::NUMBER, R::NAME, self.0)
+    }
+}
+
 /// Writes a command over `bytes` from `start` on, and gives its end. `bytes` grow if need be.
 #[inline]
-fn write(command: &Command<'_>, bytes: &mut Vec<u8>, start: usize) -> Result<usize, EncodeError> {
+fn write(command: &impl Serialize, bytes: &mut Vec<u8>, start: usize) -> Result<usize, EncodeError> {
     let length = bytes.len();
     match writing::write(command, bytes.get_mut(start..).unwrap_or_default()) {
         Ok(left) => Ok(length.saturating_sub(left.len())),
@@ -124,7 +136,7 @@ fn write(command: &Command<'_>, bytes: &mut Vec<u8>, start: usize) -> Result<usi
 /// The same, for a command that has no room.
 #[cold]
 fn write_long(
-    command: &Command<'_>,
+    command: &impl Serialize,
     bytes: &mut Vec<u8>,
     start: usize,
     error: Unwritten,
@@ -242,8 +254,18 @@ impl Default for BatchWriter {
 
 impl BatchWriter {
     /// Appends a command.
-    #[inline]
     pub fn push(&mut self, command: &Command<'_>) -> Result<(), EncodeError> {
+        self.append(command)
+    }
+
+    /// Appends the command of a record.
+    #[inline]
+    pub fn push_record(&mut self, record: &impl Record) -> Result<(), EncodeError> {
+        self.append(&Numbered(record))
+    }
+
+    #[inline]
+    fn append(&mut self, command: &impl Serialize) -> Result<(), EncodeError> {
         self.end = write(command, &mut self.bytes, self.end)?;
         self.commands = self.commands.wrapping_add(1);
         Ok(())

@@ -19,7 +19,7 @@ mod platform;
 pub mod size;
 pub mod transport;
 
-pub use commands::Command;
+pub use commands::{Command, Record};
 pub use events::Event;
 pub use payload::Payload;
 #[cfg(target_os = "linux")]

@@ -154,8 +154,13 @@ impl WasiWebGpuCtxView<'_> {
             )));
         }
         let (session, id) = (adapter.session, adapter.id);
-        let asked = self.ctx.ask_for_device(session, |request, device| {
-            RequestDevice { request, adapter: id, device, label: &label, required_features, required_limits }.into()
+        let asked = self.ctx.ask_for_device(session, |request, device| RequestDevice {
+            request,
+            adapter: id,
+            device,
+            label: &label,
+            required_features,
+            required_limits,
         });
         Ok(match asked {
             Some((device, news, answer)) => {

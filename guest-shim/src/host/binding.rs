@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use airlock_protocol::{
-    Command,
+    Record,
     commands::{
         binding::{
             BindGroupEntry, BindGroupLayoutEntry, BindingResource, BindingType, BufferBindingType, CreateBindGroup,
@@ -112,7 +112,7 @@ impl WasiWebGpuCtxView<'_> {
     }
 
     /// `set-bind-group` of all three encoders; `offsets` are the data, start and length of its dynamic offsets.
-    pub(super) fn bind<'a, T: Based + Send + 'static, C: Into<Command<'a>>>(
+    pub(super) fn bind<T: Based + Send + 'static, C: Record>(
         &mut self,
         encoder: &Resource<T>,
         bind_group: Option<Resource<GpuBindGroup>>,

@@ -77,7 +77,7 @@ impl webgpu::HostGpuBuffer for WasiWebGpuCtxView<'_> {
                         // In pieces as they fit the ring, which the daemon puts where they belong as they come.
                         let data = mapping.data.bytes().get(range).unwrap_or_default();
                         for piece in data.chunks(MAX_PIECE as usize) {
-                            let write = |data| WriteMapped { buffer: id, offset, data }.into();
+                            let write = |data| WriteMapped { buffer: id, offset, data };
                             self.ctx.send_with_data(&device, piece, write);
                             offset = offset.saturating_add(piece.len() as u64);
                         }
@@ -247,7 +247,7 @@ impl WasiWebGpuCtxView<'_> {
         let mut number = RequestId(0);
         let answer = self.ctx.ask(&device, bytes, |request| {
             number = request;
-            MapBuffer { request, buffer: id, mode, offset, size }.into()
+            MapBuffer { request, buffer: id, mode, offset, size }
         });
         let Some(answer) = answer else {
             return Ok(Err(abort_error(self.why_no_answer())));

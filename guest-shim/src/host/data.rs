@@ -21,7 +21,7 @@ use crate::{
     WasiWebGpuView,
     bindings::webgpu::*,
     functions::called,
-    session::{DeviceState, Session, TooLong},
+    session::{DeviceKey, Session, TooLong},
     shadow::MapState,
 };
 
@@ -60,7 +60,7 @@ fn write_buffer<T: WasiWebGpuView + 'static>(
         Ok(None) => return Ok((Ok(()),)),
         Err(error) => return Ok((Err(error),)),
     };
-    send(&mut store, &write.device, &data, write.range.clone(), |session, data| write.send(session, data));
+    send(&mut store, write.device, &data, write.range.clone(), |session, data| write.send(session, data));
     Ok((Ok(()),))
 }
 
@@ -73,7 +73,7 @@ fn write_texture<T: WasiWebGpuView + 'static>(
     let mut view = store.data_mut().webgpu();
     called!(view, "gpu-queue.write-texture-with-copy");
     if let Some(write) = view.texture_write(&queue, &destination, &layout, &size, len)? {
-        send(&mut store, &write.device, &data, 0..len, |session, data| write.send(session, data));
+        send(&mut store, write.device, &data, 0..len, |session, data| write.send(session, data));
     }
     Ok(())
 }
@@ -110,7 +110,7 @@ fn set_mapped_range<T: WasiWebGpuView + 'static>(
 /// Has the session of a device, if it lives, send what lies in a range of the guest's list.
 fn send<T: WasiWebGpuView + 'static>(
     store: &mut StoreContextMut<'_, T>,
-    device: &DeviceState,
+    device: DeviceKey,
     data: &WasmList<u8>,
     range: Range<usize>,
     send: impl FnOnce(&mut Session, &[u8]) -> Result<(), TooLong>,

@@ -275,7 +275,7 @@ impl<T: WasiWebGpuView + 'static> webgpu::HostGpuDeviceWithStore<T> for WasiWebG
                 Err(_) => Err(empty_stack()),
                 Ok(depth) if depth > MAX_SCOPES as u32 => Ok(None),
                 Ok(_) => {
-                    let question = |request| PopErrorScope { request, device: device.id }.into();
+                    let question = |request| PopErrorScope { request, device: device.id };
                     let answer = view.ctx.ask(&device, 0, question);
                     if answer.is_none() {
                         // The daemon's stack still has it.

@@ -120,7 +120,7 @@ impl WasiWebGpuCtxView<'_> {
         let force_fallback_adapter = options.and_then(|options| options.force_fallback_adapter).unwrap_or(false);
         self.ctx.ask_for_adapter(|request, adapter, selector, session| {
             let command = RequestAdapter { request, adapter, power_preference, force_fallback_adapter, selector };
-            session.send(command.into());
+            session.send(command);
         })
     }
 }

@@ -140,8 +140,13 @@ impl WasiWebGpuCtxView<'_> {
             return Ok((shadow::ComputePipeline { base: Self::inert(device, label) }, None));
         };
         let mut base = self.create(device, label);
-        let answer = self.create_pipeline(device, &base, wait, |pipeline, request, label| {
-            CreateComputePipeline { device: device.id, pipeline, request, label, layout, compute: stage.wire() }.into()
+        let answer = self.create_pipeline(device, &base, wait, |pipeline, request, label| CreateComputePipeline {
+            device: device.id,
+            pipeline,
+            request,
+            label,
+            layout,
+            compute: stage.wire(),
         });
         self.check_sent(&mut base, wait && answer.is_none());
         Ok((shadow::ComputePipeline { base }, answer))
@@ -196,33 +201,30 @@ impl WasiWebGpuCtxView<'_> {
         let targets: Vec<_> = targets.iter().map(|target| target.as_ref().map(color_target)).collect();
         let fragment_stage = fragment_stage.flatten();
         let mut base = self.create(device, label);
-        let answer = self.create_pipeline(device, &base, wait, |pipeline, request, label| {
-            CreateRenderPipeline {
-                device: device.id,
-                pipeline,
-                request,
-                label,
-                layout,
-                vertex: vertex_stage.wire(),
-                vertex_buffers,
-                primitive: primitive_state(primitive.as_ref()),
-                depth_stencil: depth_stencil.as_ref().map(depth_stencil_state),
-                multisample: multisample_state(multisample.as_ref()),
-                fragment: fragment_stage.as_ref().map(|stage| FragmentState { stage: stage.wire(), targets }),
-            }
-            .into()
+        let answer = self.create_pipeline(device, &base, wait, |pipeline, request, label| CreateRenderPipeline {
+            device: device.id,
+            pipeline,
+            request,
+            label,
+            layout,
+            vertex: vertex_stage.wire(),
+            vertex_buffers,
+            primitive: primitive_state(primitive.as_ref()),
+            depth_stencil: depth_stencil.as_ref().map(depth_stencil_state),
+            multisample: multisample_state(multisample.as_ref()),
+            fragment: fragment_stage.as_ref().map(|stage| FragmentState { stage: stage.wire(), targets }),
         });
         self.check_sent(&mut base, wait && answer.is_none());
         Ok((shadow::RenderPipeline { base }, answer))
     }
 
     /// Sends the creation; with `wait`, as a question.
-    fn create_pipeline<'a, I: airlock_protocol::ids::Id>(
+    fn create_pipeline<'a, I: airlock_protocol::ids::Id, R: airlock_protocol::Record>(
         &mut self,
         device: &Arc<DeviceState>,
         base: &'a Base<I>,
         wait: bool,
-        command: impl FnOnce(I, Option<RequestId>, &'a str) -> airlock_protocol::Command<'a>,
+        command: impl FnOnce(I, Option<RequestId>, &'a str) -> R,
     ) -> Option<Answer> {
         let id = base.id?;
         if wait {

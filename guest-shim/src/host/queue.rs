@@ -12,12 +12,12 @@ use airlock_protocol::{
 };
 use wasmtime::component::{Accessor, Resource};
 
-use super::{WasiWebGpu, bounded_label};
+use super::{WasiWebGpu, bounded_label, foreign, named};
 use crate::{
     WasiWebGpuCtxView,
     bindings::webgpu::{self, *},
     functions::called,
-    session::{DeviceState, Session, TooLong},
+    session::{DeviceKey, Session, TooLong},
     shadow::Rows,
 };
 
@@ -67,7 +67,7 @@ impl webgpu::HostGpuQueue for WasiWebGpuCtxView<'_> {
         Ok(self.buffer_write(&queue, &buffer, buffer_offset, range)?.map(|write| {
             if let Some(write) = write {
                 let data = data.get(write.range.clone()).unwrap_or_default();
-                self.ctx.send_data(&write.device, |session| write.send(session, data));
+                self.ctx.send_data(write.device, |session| write.send(session, data));
             }
         }))
     }
@@ -82,7 +82,7 @@ impl webgpu::HostGpuQueue for WasiWebGpuCtxView<'_> {
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-queue.write-texture-with-copy");
         if let Some(write) = self.texture_write(&queue, &destination, &data_layout, &size, data.len())? {
-            self.ctx.send_data(&write.device, |session| write.send(session, &data));
+            self.ctx.send_data(write.device, |session| write.send(session, &data));
         }
         Ok(())
     }
@@ -107,22 +107,22 @@ impl webgpu::HostGpuQueue for WasiWebGpuCtxView<'_> {
 
 /// A `write-buffer` that may be sent.
 pub(super) struct BufferWrite {
-    pub(super) device: Arc<DeviceState>,
+    pub(super) device: DeviceKey,
     buffer: BufferId,
     offset: u64,
     /// Which part of the guest's list is written.
     pub(super) range: Range<usize>,
-    /// No part of it can fail, as far as the host knows.
-    certain: bool,
+    /// It is long, and no part of it can fail, as far as the host knows.
+    in_parts: bool,
 }
 
 impl BufferWrite {
     /// Sends it. Each part of a long write goes to the GPU while the next is copied, unless the whole might be refused:
     /// then nothing of it may be written, and its error is one.
     pub(super) fn send(&self, session: &mut Session, data: &[u8]) -> Result<(), TooLong> {
-        let Self { ref device, buffer, offset, certain, .. } = *self;
-        let at = |offset, data| WriteBuffer { device: device.id, buffer, offset, data }.into();
-        if !certain {
+        let Self { device, buffer, offset, in_parts, .. } = *self;
+        let at = |offset, data| WriteBuffer { device: device.id, buffer, offset, data };
+        if !in_parts {
             return session.send_with_data(data, |data| at(offset, data));
         }
         let mut offset = offset;
@@ -139,7 +139,7 @@ impl BufferWrite {
 
 /// A `write-texture` that may be sent.
 pub(super) struct TextureWrite {
-    pub(super) device: Arc<DeviceState>,
+    pub(super) device: DeviceKey,
     destination: TexelCopyTextureInfo,
     layout: TexelCopyBufferLayout,
     size: Extent3d,
@@ -150,10 +150,8 @@ pub(super) struct TextureWrite {
 impl TextureWrite {
     /// Sends it, a long one in parts, as [`BufferWrite::send`] does.
     pub(super) fn send(&self, session: &mut Session, data: &[u8]) -> Result<(), TooLong> {
-        let Self { ref device, destination, layout, size, rows } = *self;
-        let at = |destination, layout, size, data| {
-            WriteTexture { device: device.id, destination, layout, size, data }.into()
-        };
+        let Self { device, destination, layout, size, rows } = *self;
+        let at = |destination, layout, size, data| WriteTexture { device: device.id, destination, layout, size, data };
         let Some(Rows { bytes, stride }) = rows.filter(|_| data.len() > TEXTURE_PIECE) else {
             return session.send_with_data(data, |data| at(destination, layout, size, data));
         };
@@ -191,10 +189,14 @@ impl WasiWebGpuCtxView<'_> {
             Ok(range) => return Ok(Err(operation_error(format!("{} bytes are not a multiple of 4", range.len())))),
             Err(message) => return Ok(Err(operation_error(message))),
         };
-        let device = Arc::clone(&self.table.get(queue)?.device);
-        let Some(id) = self.name(buffer, &device)? else { return Ok(Ok(None)) };
-        let certain = self.table.get(buffer)?.takes(offset, range.len());
-        Ok(Ok(Some(BufferWrite { device, buffer: id, offset, range, certain })))
+        let device = &self.table.get(queue)?.device;
+        let target = self.table.get(buffer)?;
+        let Some(buffer) = named(&target.base, device) else {
+            self.ctx.invalid(device, &foreign::<BufferId>());
+            return Ok(Ok(None));
+        };
+        let in_parts = range.len() > WRITE_PIECE && target.takes(offset, range.len());
+        Ok(Ok(Some(BufferWrite { device: device.key(), buffer, offset, range, in_parts })))
     }
 
     /// What a `write-texture` of `len` bytes is to send: nothing when its objects are gone.
@@ -211,7 +213,7 @@ impl WasiWebGpuCtxView<'_> {
         let layout = super::texture::layout(layout.offset, layout.bytes_per_row, layout.rows_per_image);
         let size = super::texture::extent(size);
         let rows = self.table.get(&destination.texture)?.rows(&to, &layout, size, len);
-        Ok(Some(TextureWrite { device, destination: to, layout, size, rows }))
+        Ok(Some(TextureWrite { device: device.key(), destination: to, layout, size, rows }))
     }
 }
 
@@ -250,7 +252,7 @@ impl<T: Send> webgpu::HostGpuQueueWithStore<T> for WasiWebGpu {
             let view = access.get();
             called!(view, "gpu-queue.on-submitted-work-done");
             let device = Arc::clone(&view.table.get(&queue)?.device);
-            Ok(view.ctx.ask(&device, 0, |request| OnSubmittedWorkDone { request, device: device.id }.into()))
+            Ok(view.ctx.ask(&device, 0, |request| OnSubmittedWorkDone { request, device: device.id }))
         })?;
         if let Some(answer) = answer {
             // When the session ends there is no more work: that is an answer too.

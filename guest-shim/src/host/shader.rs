@@ -33,9 +33,9 @@ impl<T: Send> webgpu::HostGpuShaderModuleWithStore<T> for WasiWebGpu {
             let view = access.get();
             called!(view, "gpu-shader-module.get-compilation-info");
             let base = &view.table.get(&module)?.base;
-            let asked = base.id.and_then(|module| {
-                view.ctx.ask(&base.device, 0, |request| GetCompilationInfo { request, module }.into())
-            });
+            let asked = base
+                .id
+                .and_then(|module| view.ctx.ask(&base.device, 0, |request| GetCompilationInfo { request, module }));
             Ok(asked)
         })?;
         let messages = match answer {

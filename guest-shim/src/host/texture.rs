@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use airlock_protocol::commands::texture::{
-    AddressMode, CreateSampler, CreateTexture, CreateTextureView, DestroyTexture, Extent3d, FilterMode, Origin3d,
-    TexelCopyBufferInfo, TexelCopyBufferLayout, TexelCopyTextureInfo, TextureAspect, TextureDimension,
+use airlock_protocol::{
+    commands::texture::{
+        AddressMode, CreateSampler, CreateTexture, CreateTextureView, DestroyTexture, Extent3d, FilterMode, Origin3d,
+        TexelCopyBufferInfo, TexelCopyBufferLayout, TexelCopyTextureInfo, TextureAspect, TextureDimension,
+    },
+    ids::TextureId,
 };
 use wasmtime::component::Resource;
 
 use super::{
     bounded, bounded_label,
     convert::{FromWire, ToWire},
-    object_functions,
+    foreign, object_functions,
 };
 use crate::{
     WasiWebGpuCtxView,
@@ -28,7 +31,8 @@ impl webgpu::HostGpuTexture for WasiWebGpuCtxView<'_> {
         descriptor: Option<GpuTextureViewDescriptor>,
     ) -> wasmtime::Result<Resource<GpuTextureView>> {
         called!(self, "gpu-texture.create-view");
-        let device = self.device_of(&texture)?;
+        let of = &self.table.get(&texture)?.base;
+        let (texture, device) = (of.id, Arc::clone(&of.device));
         let descriptor = descriptor.unwrap_or(GpuTextureViewDescriptor {
             format: None,
             dimension: None,
@@ -52,7 +56,8 @@ impl webgpu::HostGpuTexture for WasiWebGpuCtxView<'_> {
             let base = Self::inert(&device, descriptor.label);
             return Ok(self.table.push(shadow::TextureView { base })?);
         }
-        let Some(texture) = self.name(&texture, &device)? else {
+        let Some(texture) = texture else {
+            self.ctx.invalid(&device, &foreign::<TextureId>());
             let base = Self::inert(&device, descriptor.label);
             return Ok(self.table.push(shadow::TextureView { base })?);
         };

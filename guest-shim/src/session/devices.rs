@@ -48,6 +48,13 @@ pub struct DeviceState {
     pub(crate) news: Arc<News>,
 }
 
+/// A device by its numbers, for who needs no more of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DeviceKey {
+    pub(crate) session: u32,
+    pub(crate) id: DeviceId,
+}
+
 /// What arrives about a device on its own. Kept apart from the device, so that a guest's open `lost` future or error
 /// stream does not keep the device alive in the daemon.
 #[derive(Debug, Default)]
@@ -82,6 +89,10 @@ impl DeviceState {
             queue_label: Mutex::default(),
             news,
         }
+    }
+
+    pub(crate) fn key(&self) -> DeviceKey {
+        DeviceKey { session: self.session, id: self.id }
     }
 
     pub(crate) fn queue_label(&self) -> String {

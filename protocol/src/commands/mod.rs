@@ -24,7 +24,18 @@ pub mod session;
 pub mod shader;
 pub mod texture;
 
-/// Lists the variants once: the enum, the names for statistics and text, and the conversions from the records.
+/// What a command says: the record in a variant of [`Command`].
+///
+/// Who has a record needs no [`Command`] to append it to a batch: that would be made as large as the largest, taken apart
+/// again by its variant, and dropped, for each call of a guest.
+pub trait Record: Serialize {
+    /// The command's number on the wire.
+    const NUMBER: u32;
+    /// The command's name.
+    const NAME: &'static str;
+}
+
+/// Lists the variants once: the enum, the names for statistics and text, the records and the conversions from them.
 macro_rules! commands {
     ($($(#[$attribute:meta])* $Variant:ident($record:ty),)*) => {
         /// One command of the stream. See each record for its meaning.
@@ -66,6 +77,11 @@ macro_rules! commands {
             fn from(record: $record) -> Self {
                 Command::$Variant(record)
             }
+        }
+
+        impl<'a> Record for $record {
+            const NUMBER: u32 = Number::$Variant as u32;
+            const NAME: &'static str = stringify!($Variant);
         })*
     };
 }
