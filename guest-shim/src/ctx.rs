@@ -12,7 +12,7 @@ use airlock_protocol::{
     },
     connect::{ConnectError, Connection, Daemon},
     events::Report,
-    ids::{AdapterId, DeviceId, Id, Object, RequestId},
+    ids::{AdapterId, DeviceId, Id, RequestId},
     limits::{MAX_MAPPED, MAX_MESSAGE, cut},
 };
 use airlock_traces::record::Recorder;
@@ -329,9 +329,10 @@ impl WasiWebGpuCtx {
     }
 
     /// The guest dropped an object.
-    pub(crate) fn release(&mut self, device: Arc<DeviceState>, object: Option<Object>) {
-        if let (Some(object), Some(session)) = (object, self.session(device.session)) {
-            session.release(object);
+    #[inline]
+    pub(crate) fn release<I: Id>(&mut self, device: Arc<DeviceState>, id: Option<I>) {
+        if let (Some(id), Some(session)) = (id, self.session(device.session)) {
+            session.release(id);
         }
         self.release_device(device);
     }
@@ -342,7 +343,7 @@ impl WasiWebGpuCtx {
             && let Some(session) = self.session(device.session)
         {
             session.forget(device.id);
-            session.release(device.id.object());
+            session.release(device.id);
         }
     }
 
@@ -392,14 +393,14 @@ impl WasiWebGpuCtx {
     /// There is no adapter behind this id: it is free without a drop.
     pub(crate) fn no_adapter(&mut self, session: u32, adapter: AdapterId) {
         if let Some(session) = self.session(session) {
-            session.reclaim(adapter.object());
+            session.reclaim(adapter);
         }
     }
 
     /// An adapter is not needed any more.
     pub(crate) fn free_adapter(&mut self, session: u32, adapter: AdapterId) {
         if let Some(session) = self.session(session) {
-            session.release(adapter.object());
+            session.release(adapter);
         }
     }
 
@@ -411,9 +412,9 @@ impl WasiWebGpuCtx {
     }
 
     /// Frees the id of an object whose create command was not sent.
-    pub(crate) fn reclaim(&mut self, device: &DeviceState, object: Object) {
+    pub(crate) fn reclaim<I: Id>(&mut self, device: &DeviceState, id: I) {
         if let Some(session) = self.session(device.session) {
-            session.reclaim(object);
+            session.reclaim(id);
         }
     }
 }

@@ -192,7 +192,7 @@ impl WasiWebGpuCtxView<'_> {
 
     fn release<T: Based + Send + 'static>(&mut self, object: Resource<T>) -> wasmtime::Result<()> {
         let base = self.table.delete(object)?.into_base();
-        self.ctx.release(base.device, base.id.map(Id::object));
+        self.ctx.release(base.device, base.id);
         Ok(())
     }
 }

@@ -30,7 +30,7 @@ use airlock_protocol::{
     commands::{adapter::Capabilities, session as wire},
     connect::{Connection, Lifeline},
     events::{MapError, PipelineError, Report, RequestDeviceError},
-    ids::{DeviceId, Id, Object, RequestId},
+    ids::{DeviceId, Id, RequestId},
     limits::{BATCH_TARGET, INLINE_PAYLOAD, MAX_PENDING, MAX_PIECE, MAX_STAGED},
     transport::RingWriter,
 };
@@ -172,14 +172,15 @@ impl Session {
     }
 
     /// Tells the daemon that an object is dropped, and frees its id.
-    pub(crate) fn release(&mut self, object: Object) {
-        self.send(wire::DropObject { object });
-        self.ids.free(object);
+    #[inline]
+    pub(crate) fn release<I: Id>(&mut self, id: I) {
+        self.send(wire::DropObject { object: id.object() });
+        self.ids.free(id);
     }
 
     /// Frees an id that the daemon never gave to an object.
-    pub(crate) fn reclaim(&mut self, object: Object) {
-        self.ids.free(object);
+    pub(crate) fn reclaim<I: Id>(&mut self, id: I) {
+        self.ids.free(id);
     }
 
     /// Appends a command to the batch, and sends the batch when it is full.
@@ -234,7 +235,7 @@ impl Session {
         match self.ask(0) {
             Some((request, answer)) => Some((id, request, answer)),
             None => {
-                self.reclaim(id.object());
+                self.reclaim(id);
                 None
             }
         }

@@ -13,12 +13,15 @@ macro_rules! ids {
             impl Id for $Id {
                 const KIND: &'static str = stringify!($Kind);
                 const NUMBER: usize = Kind::$Kind as usize;
+                #[inline]
                 fn index(self) -> u32 {
                     self.0
                 }
+                #[inline]
                 fn from_index(index: u32) -> Self {
                     Self(index)
                 }
+                #[inline]
                 fn object(self) -> Object {
                     Object::$Kind(self)
                 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 /// Commands gather up to this many bytes before a batch leaves by itself, so that the daemon works while the guest still
-/// records. Larger saves system calls, smaller starts the daemon earlier.
-pub const BATCH_TARGET: usize = 32 << 10;
+/// records. Larger saves system calls, smaller starts the daemon earlier and leaves it less to do at the end.
+pub const BATCH_TARGET: usize = 16 << 10;
 
 /// Bytes of one batch. A single command may be long (a shader's source), hence well above [`BATCH_TARGET`]; the bound
 /// keeps a client from making the daemon hold more.

@@ -71,7 +71,7 @@ impl<P: Based + Send + 'static> Unfinished<P> {
             Ok(match reply {
                 Some(Reply::Pipeline(Err(error))) => {
                     let base = self.pipeline.into_base();
-                    view.ctx.release(base.device, base.id.map(airlock_protocol::ids::Id::object));
+                    view.ctx.release(base.device, base.id);
                     Err(pipeline_error(error))
                 }
                 _ => Ok(view.table.push(self.pipeline)?),
@@ -237,7 +237,7 @@ impl WasiWebGpuCtxView<'_> {
     /// Makes a pipeline inert whose question nobody could take: the daemon never made it.
     fn check_sent<I: airlock_protocol::ids::Id>(&mut self, base: &mut Base<I>, refused: bool) {
         if refused && let Some(id) = base.id.take() {
-            self.ctx.reclaim(&base.device, id.object());
+            self.ctx.reclaim(&base.device, id);
         }
     }
 

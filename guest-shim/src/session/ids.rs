@@ -2,7 +2,7 @@
 //! a dropped device may still be on its way and must not be taken for another's.
 
 use airlock_protocol::{
-    ids::{Id, Kind, Object},
+    ids::{Id, Kind},
     limits::MAX_OBJECTS,
 };
 
@@ -30,12 +30,13 @@ impl IdPools {
         Some(I::from_index(index))
     }
 
-    pub(crate) fn free(&mut self, object: Object) {
-        if object.kind() == Kind::Device {
+    #[inline]
+    pub(crate) fn free<I: Id>(&mut self, id: I) {
+        if I::NUMBER == Kind::Device as usize {
             return;
         }
-        if let Some(pool) = self.0.get_mut(object.kind() as usize) {
-            pool.free.push(object.describe().1);
+        if let Some(pool) = self.0.get_mut(I::NUMBER) {
+            pool.free.push(id.index());
         }
     }
 }
@@ -52,7 +53,7 @@ mod tests {
         assert_eq!(ids.allocate(), Some(BufferId(0)));
         assert_eq!(ids.allocate(), Some(BufferId(1)));
         assert_eq!(ids.allocate(), Some(TextureId(0)));
-        ids.free(BufferId(0).object());
+        ids.free(BufferId(0));
         assert_eq!(ids.allocate(), Some(BufferId(0)));
         assert_eq!(ids.allocate(), Some(BufferId(2)));
     }
@@ -64,7 +65,7 @@ mod tests {
             assert!(ids.allocate::<BufferId>().is_some());
         }
         assert_eq!(ids.allocate::<BufferId>(), None);
-        ids.free(BufferId(7).object());
+        ids.free(BufferId(7));
         assert_eq!(ids.allocate(), Some(BufferId(7)));
     }
 }
