@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used)]
 
 use airlock_protocol::{
-    Command, Event, Payload,
+    Command, Event, Payload, Record,
     codec::{
         BATCH_HEADER, BatchReader, BatchWriter, DecodeError, decode_command, decode_event, decode_map_data,
         encode_command, encode_event, encode_map_data,
@@ -21,10 +21,19 @@ use airlock_protocol::{
     ids::{AdapterId, BindGroupId, BufferId, CommandBufferId, DeviceId, Object, RenderPassId, RequestId},
 };
 
-fn bytes(command: impl Into<Command<'static>>) -> Vec<u8> {
+fn bytes(command: &Command<'_>) -> Vec<u8> {
     let mut writer = BatchWriter::default();
-    writer.push(&command.into()).expect("commands have an encoding");
+    writer.push(command).expect("commands have an encoding");
     writer.finish(|bytes| bytes[BATCH_HEADER..].to_vec())
+}
+
+/// A record's bytes, which are its command's.
+fn record_bytes(record: impl Record + Into<Command<'static>>) -> Vec<u8> {
+    let mut writer = BatchWriter::default();
+    writer.push_record(&record).expect("records have an encoding");
+    let found = writer.finish(|bytes| bytes[BATCH_HEADER..].to_vec());
+    assert_eq!(found, bytes(&record.into()));
+    found
 }
 
 #[test]
@@ -36,14 +45,14 @@ fn commands_have_these_bytes() {
         first_vertex: 0,
         first_instance: 300,
     };
-    assert_eq!(bytes(draw), [40, 1, 3, 1, 0, 251, 44, 1]);
+    assert_eq!(record_bytes(draw), [40, 1, 3, 1, 0, 251, 44, 1]);
     let set = RenderPassSetBindGroup {
         pass: RenderPassId(1),
         index: 0,
         bind_group: Some(BindGroupId(7)),
         dynamic_offsets: vec![256],
     };
-    assert_eq!(bytes(set), [44, 1, 0, 1, 7, 1, 251, 0, 1]);
+    assert_eq!(record_bytes(set), [44, 1, 0, 1, 7, 1, 251, 0, 1]);
     let create = CreateBuffer {
         device: DeviceId(0),
         buffer: BufferId(2),
@@ -52,15 +61,15 @@ fn commands_have_these_bytes() {
         usage: BufferUsage::COPY_DST | BufferUsage::STORAGE,
         mapped_at_creation: false,
     };
-    assert_eq!(bytes(create), [8, 0, 2, 2, b'h', b'i', 64, 136, 0]);
+    assert_eq!(record_bytes(create), [8, 0, 2, 2, b'h', b'i', 64, 136, 0]);
     let write =
         WriteBuffer { device: DeviceId(0), buffer: BufferId(2), offset: 4, data: Payload::Inline(&[9, 8, 7, 6]) };
-    assert_eq!(bytes(write), [6, 0, 2, 4, 0, 4, 9, 8, 7, 6]);
+    assert_eq!(record_bytes(write), [6, 0, 2, 4, 0, 4, 9, 8, 7, 6]);
     let shared =
         WriteBuffer { device: DeviceId(0), buffer: BufferId(2), offset: 0, data: Payload::Shared { start: 5, len: 6 } };
-    assert_eq!(bytes(shared), [6, 0, 2, 0, 1, 5, 6]);
+    assert_eq!(record_bytes(shared), [6, 0, 2, 0, 1, 5, 6]);
     let submit = Submit { device: DeviceId(0), command_buffers: vec![CommandBufferId(4), CommandBufferId(5)] };
-    assert_eq!(bytes(submit), [4, 0, 2, 4, 5]);
+    assert_eq!(record_bytes(submit), [4, 0, 2, 4, 5]);
     let request = RequestDevice {
         request: RequestId(1),
         adapter: AdapterId(0),
@@ -69,8 +78,8 @@ fn commands_have_these_bytes() {
         required_features: vec![FeatureName::TimestampQuery],
         required_limits: vec![(LimitName::MaxBufferSize, 1 << 20)],
     };
-    assert_eq!(bytes(request), [2, 1, 0, 0, 0, 1, 8, 1, 24, 252, 0, 0, 16, 0]);
-    assert_eq!(bytes(DropObject { object: Object::Buffer(BufferId(2)) }), [87, 2, 2]);
+    assert_eq!(record_bytes(request), [2, 1, 0, 0, 0, 1, 8, 1, 24, 252, 0, 0, 16, 0]);
+    assert_eq!(record_bytes(DropObject { object: Object::Buffer(BufferId(2)) }), [87, 2, 2]);
 }
 
 /// The reader has a shorter way to a few commands, by the first byte; with a number that is written longer than it needs
@@ -102,7 +111,7 @@ fn both_ways_to_a_command_lead_to_it() {
         DropObject { object: Object::Buffer(BufferId(2)) }.into(),
     ];
     for command in commands {
-        let short = bytes(command.clone());
+        let short = bytes(&command);
         let long = [&[251, short[0], 0], &short[1..]].concat();
         assert_eq!(decode_command(&short).expect("our own bytes"), command);
         assert_eq!(decode_command(&long).expect("our own bytes, longer"), command);
@@ -127,18 +136,24 @@ fn commands_of_every_length_come_back() {
     let mut writer = BatchWriter::default();
     for length in [0, 1, 2, 4, 1_000, 8 << 10, 50 << 10, 70_000, 1 << 20, 5, 250, 251, 65_535, 65_536] {
         let data = vec![7; length];
-        let write =
-            || WriteBuffer { device: DeviceId(0), buffer: BufferId(2), offset: 4, data: Payload::Inline(&data) };
-        let (draw, write) = (bytes(DropObject { object: Object::Buffer(BufferId(2)) }), Command::from(write()));
+        let write = WriteBuffer { device: DeviceId(0), buffer: BufferId(2), offset: 4, data: Payload::Inline(&data) };
+        let drop = DropObject { object: Object::Buffer(BufferId(2)) };
+        let (dropped, written) = (Command::from(drop), Command::from(write.clone()));
         let mut alone = vec![9];
-        encode_command(&write, &mut alone).expect("commands have an encoding");
+        encode_command(&written, &mut alone).expect("commands have an encoding");
         assert_eq!(alone[0], 9);
-        assert_eq!(decode_command(&alone[1..]).expect("our own bytes"), write);
-        for command in [&DropObject { object: Object::Buffer(BufferId(2)) }.into(), &write] {
-            writer.push(command).expect("commands have an encoding");
+        assert_eq!(decode_command(&alone[1..]).expect("our own bytes"), written);
+        let both = [&bytes(&dropped)[..], &alone[1..]].concat();
+        for records in [false, true] {
+            let pushed = if records {
+                writer.push_record(&drop).and_then(|()| writer.push_record(&write))
+            } else {
+                writer.push(&dropped).and_then(|()| writer.push(&written))
+            };
+            pushed.expect("commands have an encoding");
+            assert_eq!(writer.len(), both.len());
+            writer.finish(|bytes| assert_eq!(bytes[BATCH_HEADER..], both));
         }
-        assert_eq!(writer.len(), draw.len() + alone.len() - 1);
-        writer.finish(|bytes| assert_eq!(bytes[BATCH_HEADER..], [&draw[..], &alone[1..]].concat()));
         assert_eq!(writer.len(), 0);
     }
 }
