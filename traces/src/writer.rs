@@ -64,7 +64,7 @@ impl Sink for Vec<u8> {
 #[derive(Debug)]
 pub struct TraceWriter<S: Sink> {
     sink: S,
-    /// Bytes of whole chunks in the file.
+    /// Bytes of the preamble and of whole chunks in the file.
     len: u64,
     stream: Vec<u8>,
     payloads: Vec<u8>,
@@ -77,11 +77,10 @@ pub struct TraceWriter<S: Sink> {
 
 impl<S: Sink> TraceWriter<S> {
     /// Begins a trace.
-    pub fn new(mut sink: S, header: &Header) -> io::Result<Self> {
-        sink.write_all(&preamble())?;
+    pub fn new(sink: S, header: &Header) -> io::Result<Self> {
         let mut writer = Self {
             sink,
-            len: PREAMBLE as u64,
+            len: 0,
             stream: Vec::new(),
             payloads: Vec::new(),
             first_command: 0,
@@ -196,14 +195,18 @@ impl<S: Sink> TraceWriter<S> {
             number: u32::try_from(self.index.chunks.len()).unwrap_or(u32::MAX),
             crc: crc32fast::hash(stored),
         };
-        let mut bytes = Vec::with_capacity(CHUNK_HEADER + stored.len());
+        let mut bytes = Vec::with_capacity(PREAMBLE + CHUNK_HEADER + stored.len());
+        if self.len == 0 {
+            bytes.extend(preamble());
+        }
+        let offset = self.len + bytes.len() as u64;
         bytes.extend(header.to_bytes());
         bytes.extend(stored);
-        // One call, so that a process that ends leaves whole chunks.
+        // One call, so that a process that ends leaves whole chunks: from the file's first byte on, a trace that opens.
         self.sink.write_all(&bytes)?;
         let ChunkHeader { kind, stored, raw, .. } = header;
         let first_command = self.first_command;
-        self.index.chunks.push(ChunkEntry { offset: self.len, kind, stored, raw, first_command });
+        self.index.chunks.push(ChunkEntry { offset, kind, stored, raw, first_command });
         self.len += bytes.len() as u64;
         Ok(())
     }
@@ -214,7 +217,7 @@ impl<S: Sink> TraceWriter<S> {
         self.sink.sync()
     }
 
-    /// Bytes of whole chunks in the file.
+    /// Bytes of the preamble and of whole chunks in the file.
     pub fn len(&self) -> u64 {
         self.len
     }
@@ -280,3 +283,43 @@ impl<S: Sink> TraceWriter<S> {
 
 /// Length of the footer chunk in bytes, header included: the last bytes of a closed trace.
 pub const FOOTER: usize = CHUNK_HEADER + 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TraceFile;
+
+    /// What each call has written.
+    #[derive(Debug, Default)]
+    struct Calls(Vec<Vec<u8>>);
+
+    impl Write for Calls {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.push(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Sink for Calls {
+        fn cut(&mut self, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_first_bytes_of_a_file_are_a_trace_that_opens() {
+        let header = Header::of_this_program(None, "0.3.0-rc.2");
+        let writer = TraceWriter::new(Calls::default(), &header).unwrap();
+        let first = writer.sink.0.first().unwrap();
+        assert_eq!(first.len() as u64, writer.len());
+        assert!(TraceFile::from_bytes(first.clone()).is_ok());
+    }
+}
