@@ -28,7 +28,7 @@ use thiserror::Error;
 use crate::{
     Command, Event,
     codec::{reading::Wrong, writing::Unwritten},
-    commands::Record,
+    commands::{Number, Record},
     ids::RequestId,
     limits::{BATCH_TARGET, INLINE_PAYLOAD, MAX_BATCH, MAX_EVENT},
 };
@@ -220,22 +220,6 @@ pub fn first_command(bytes: &[u8]) -> Result<(Command<'_>, usize), DecodeError> 
 /// The last number that bincode writes as one byte, which is the number itself.
 const LAST_SHORT: u8 = 250;
 
-/// The number of a command on the wire, by its name. Above [`LAST_SHORT`] when it takes more than a byte.
-const fn number(name: &str) -> u8 {
-    let mut number = 0;
-    while number < Command::NAMES.len() {
-        let (mut place, name, found) = (0, name.as_bytes(), Command::NAMES[number].as_bytes());
-        while place < name.len() && place < found.len() && name[place] == found[place] {
-            place += 1;
-        }
-        if place == name.len() && place == found.len() && number <= LAST_SHORT as usize {
-            return number as u8;
-        }
-        number += 1;
-    }
-    u8::MAX
-}
-
 /// Gathers commands into a batch.
 #[derive(Debug)]
 pub struct BatchWriter {
@@ -361,8 +345,9 @@ impl<'a> BatchReader<'a> {
         macro_rules! read {
             ($($Frequent:ident)*) => {{
                 $(
-                    const $Frequent: u8 = number(stringify!($Frequent));
-                    const _: () = assert!($Frequent <= LAST_SHORT, "its number takes more than a byte");
+                    const $Frequent: u8 = Number::$Frequent as u8;
+                    const _: () =
+                        assert!(Number::$Frequent as usize <= LAST_SHORT as usize, "its number takes more than a byte");
                 )*
                 match rest.split_first() {
                     $(Some((&$Frequent, bytes)) => match reading::read(bytes, CONFIG) {

@@ -59,7 +59,7 @@ macro_rules! commands {
 
         /// Positions in [`Command::NAMES`], one per variant.
         #[allow(clippy::enum_variant_names)]
-        enum Number {
+        pub(crate) enum Number {
             $($Variant,)*
         }
 
