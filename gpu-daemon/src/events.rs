@@ -51,6 +51,11 @@ impl Events {
         }
     }
 
+    /// Sends nothing more: the client sees the end.
+    pub fn close(&self) {
+        self.sender.close();
+    }
+
     fn sent(&self, bytes: usize, send: impl FnOnce() -> Result<(), Gone>) {
         if self.vitals.sends.run(send).is_err() {
             tracing::debug!("an event has no one to go to: the client is gone");

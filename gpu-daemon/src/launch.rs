@@ -49,30 +49,60 @@ pub fn remove_folders() {
     lock(&FOLDERS).clear();
 }
 
+/// A worker that was started, and whose client is not known here.
+#[derive(Debug)]
+pub struct Started {
+    /// The process.
+    pub child: Child,
+    folder: PathBuf,
+    watch: Option<FolderWatch>,
+}
+
 /// Starts a worker on a connection. What else `command` says stays: the program, its arguments, what it inherits. The
 /// connection comes back where there is no worker. The command is used up, because it holds clones of the connection,
 /// whose end the client must see.
 ///
 /// A `foreign` client is another user, who must get to the worker's socket: see [`Folder::for_others`].
-pub fn launch(
-    mut command: Command,
-    connection: UnixStream,
-    foreign: bool,
-) -> Result<Launched, (UnixStream, io::Error)> {
-    let mut start = || {
-        let end = || connection.try_clone().map(OwnedFd::from).map(Stdio::from);
-        let folder = if foreign { Folder::for_others()? } else { Folder::new()? };
-        folder.give_to(&mut command);
-        let watch = FolderWatch::new(folder.path());
-        Ok((command.stdin(end()?).stdout(end()?).spawn()?, folder, watch))
-    };
-    match start() {
-        Ok((child, folder, watch)) => {
-            let path = folder.path().to_owned();
-            lock(&FOLDERS).insert(path.clone(), folder);
-            Ok(Launched { child, rest: Rest { connection, folder: path, watch } })
-        }
+pub fn launch(command: Command, connection: UnixStream, foreign: bool) -> Result<Launched, (UnixStream, io::Error)> {
+    let folder = if foreign { Folder::for_others() } else { Folder::new() };
+    match folder.and_then(|folder| start(command, &connection, folder)) {
+        Ok(started) => Ok(started.with_client(connection)),
         Err(error) => Err((connection, error)),
+    }
+}
+
+/// Starts a worker with a connection as its standard input and output, and with this folder.
+pub fn start(mut command: Command, connection: &UnixStream, folder: Folder) -> io::Result<Started> {
+    let end = || connection.try_clone().map(OwnedFd::from).map(Stdio::from);
+    folder.give_to(&mut command);
+    let watch = FolderWatch::new(folder.path());
+    let child = command.stdin(end()?).stdout(end()?).spawn()?;
+    let path = folder.path().to_owned();
+    lock(&FOLDERS).insert(path.clone(), folder);
+    Ok(Started { child, folder: path, watch })
+}
+
+impl Started {
+    /// The worker has this client.
+    pub fn with_client(self, connection: UnixStream) -> Launched {
+        let Self { child, folder, watch } = self;
+        Launched { child, rest: Rest { connection, folder, watch } }
+    }
+
+    /// Lets other users to the worker's socket: see [`Folder::for_others`].
+    #[cfg(target_os = "linux")]
+    pub fn open_to_others(&self) -> io::Result<()> {
+        lock(&FOLDERS).get(&self.folder).map_or(Ok(()), Folder::open_to_others)
+    }
+
+    /// Ends the worker, with all that is its own; says how it ended.
+    #[cfg(target_os = "linux")]
+    pub fn end(mut self) -> io::Result<ExitStatus> {
+        // One that has ended is not signalled.
+        self.child.kill()?;
+        let status = self.child.wait();
+        lock(&FOLDERS).remove(&self.folder);
+        status
     }
 }
 

@@ -24,7 +24,7 @@ use airlock_protocol::{
     Event,
     codec::{BatchReader, DecodeError},
     connect::FOLDER_PREFIX,
-    handshake::Hello,
+    handshake::{Ended, Hello},
     limits::{HELLO_TIMEOUT, MAX_MESSAGE, cut},
     transport::{DaemonChannels, Listener, ReceiveError, ReceivedRing, TransportError},
 };
@@ -78,6 +78,9 @@ pub enum WorkerError {
     /// It cannot be made to end with its server.
     #[error("cannot ask to end with the server: {0}")]
     Server(#[source] std::io::Error),
+    /// No connection is handed over.
+    #[error("cannot take a connection: {0}")]
+    Handover(#[source] std::io::Error),
     /// The client did not come.
     #[error("no client connected within {} seconds", HELLO_TIMEOUT.as_secs())]
     NoClient,
@@ -120,6 +123,10 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     }
     let hello = Hello::ready(listener.name().to_owned()).to_line();
     let waiting = Waiting::new(listener.name());
+    if arguments.spare && !platform::take_connection().map_err(WorkerError::Handover)? {
+        waiting.clean_up();
+        platform::quit(0)
+    }
     let ring = match meet(&hello) {
         Err(WorkerError::Transport(TransportError::NoClient)) => {
             waiting.clean_up();
@@ -145,7 +152,9 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     };
     thread::Builder::new().name("poll".to_owned()).spawn(poll).map_err(WorkerError::Thread)?;
     completions.events.send(&Event::Welcome);
-    let execute = move || serve(channels, &completions, &vitals, &quotas, instances);
+    // A server counts a session's end before its client hears of it.
+    let counted = arguments.server.is_some();
+    let execute = move || serve(channels, &completions, &vitals, &quotas, instances, counted);
     let executor = thread::Builder::new().name("execute".to_owned()).stack_size(EXECUTOR_STACK).spawn(execute);
     match executor.map_err(WorkerError::Thread)?.join() {
         Ok(never) => never,
@@ -249,6 +258,7 @@ fn serve(
     vitals: &Arc<Vitals>,
     quotas: &Quotas,
     instances: Instances,
+    counted: bool,
 ) -> ! {
     let mut session = Session::new(Arc::clone(completions), Arc::clone(vitals), channels.ring, quotas, instances);
     let mut intake = Intake::new(channels.commands);
@@ -260,6 +270,9 @@ fn serve(
             Ok(batch) => batch,
             Err(ReceiveError::Gone(_)) => {
                 tracing::debug!("the client is gone");
+                if !counted {
+                    done(completions);
+                }
                 vitals.quit(End::Client, 0)
             }
             Err(error) => close(completions, vitals, &error.into()),
@@ -302,6 +315,13 @@ fn run_batch(session: &mut Session, batch: &[u8]) -> Result<(), SessionError> {
             None => return Ok(()),
         }
     }
+}
+
+/// The client has closed the session, and all that it sent is executed: it may know before the kernel has taken this
+/// process apart, which takes longer than many a session.
+fn done(completions: &Completions) {
+    platform::say_last(&Ended::Code(0).to_line());
+    completions.events.close();
 }
 
 /// Ends the session for what the client did.

@@ -267,6 +267,22 @@ fn a_client_behind_a_socket_is_told_how_its_worker_ended() {
     assert_eq!(connection.life.explain_close(), "the session is closed", "it is told once");
 }
 
+/// Nobody else is there to say it: the worker's parent is the test.
+#[test]
+fn a_worker_whose_client_has_left_says_that_it_is_done() {
+    let folder = Folder::new().unwrap();
+    let (mut worker, connection) = spawn(&folder, &[]);
+    let link = connection.try_clone().unwrap().into();
+    let channels = open(&link, "of the test").unwrap();
+    assert_eq!(decode_event(&channels.events.recv().unwrap()).unwrap(), Event::Welcome);
+    drop(channels.commands);
+    while channels.events.recv().is_ok() {}
+    let mut said = String::new();
+    BufReader::new(connection).read_to_string(&mut said).unwrap();
+    assert_eq!(said, "ENDED exit code 0\n");
+    assert_eq!(exit(&mut worker).code(), Some(0));
+}
+
 #[test]
 fn folders_are_gone_once_a_client_is_connected_or_its_worker_killed() {
     let serve = Parent::serve();

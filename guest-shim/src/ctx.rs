@@ -21,7 +21,7 @@ use wasmtime::component::ResourceTable;
 
 use crate::{
     session::{Answer, DeviceKey, DeviceState, News, Reply, Session, Tap, TooLong},
-    shadow::Contents,
+    shadow::{Base, Contents},
     stats::{Counters, Stats},
 };
 
@@ -326,6 +326,22 @@ impl WasiWebGpuCtx {
     /// A validation error that the host found.
     pub(crate) fn invalid(&mut self, device: &DeviceState, message: &str) {
         self.raise(device, ErrorFilter::Validation, message);
+    }
+
+    /// The id by which commands of `device` name an object; `None`, with a validation error raised, when they cannot. An
+    /// object of an earlier session has an id that now belongs to another object.
+    #[inline]
+    pub(crate) fn name<I: Id>(&mut self, base: &Base<I>, device: &DeviceState) -> Option<I> {
+        let id = base.id.filter(|_| base.device.session == device.session);
+        if id.is_none() {
+            self.foreign::<I>(device);
+        }
+        id
+    }
+
+    #[cold]
+    fn foreign<I: Id>(&mut self, device: &DeviceState) {
+        self.invalid(device, &format!("the {} belongs to a device that is lost, or was never made", I::KIND));
     }
 
     /// The guest dropped an object.

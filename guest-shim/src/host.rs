@@ -124,9 +124,8 @@ impl WasiWebGpuCtxView<'_> {
     {
         let base = self.table.get(object)?.base();
         let Some(id) = base.id else { return Ok(()) };
-        match named(self.table.get(other)?.base(), &base.device) {
-            Some(other) => self.ctx.send(&base.device, command(id, other)),
-            None => self.ctx.invalid(&base.device, &foreign::<O::Id>()),
+        if let Some(other) = self.ctx.name(self.table.get(other)?.base(), &base.device) {
+            self.ctx.send(&base.device, command(id, other));
         }
         Ok(())
     }
@@ -149,17 +148,13 @@ impl WasiWebGpuCtxView<'_> {
         }
     }
 
-    /// The id by which a command of `device` names an object; `None`, with a validation error raised, when it cannot.
+    /// The id by which commands of `device` name an object; `None`, with a validation error raised, when they cannot.
     fn name<T: Based + Send + 'static>(
         &mut self,
         object: &Resource<T>,
         device: &Arc<DeviceState>,
     ) -> wasmtime::Result<Option<T::Id>> {
-        let id = named(self.table.get(object)?.base(), device);
-        if id.is_none() {
-            self.ctx.invalid(device, &foreign::<T::Id>());
-        }
-        Ok(id)
+        Ok(self.ctx.name(self.table.get(object)?.base(), device))
     }
 
     /// The base of a new object of a device.
@@ -195,17 +190,6 @@ impl WasiWebGpuCtxView<'_> {
         self.ctx.release(base.device, base.id);
         Ok(())
     }
-}
-
-/// The id of an object as commands of `device` may use it. An object of an earlier session has an id that now belongs to
-/// another object.
-#[inline]
-fn named<I: Id>(base: &Base<I>, device: &DeviceState) -> Option<I> {
-    base.id.filter(|_| base.device.session == device.session)
-}
-
-fn foreign<I: Id>() -> String {
-    format!("the {} belongs to a device that is lost, or was never made", I::KIND)
 }
 
 fn bounded_label(label: Option<String>) -> String {

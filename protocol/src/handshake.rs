@@ -13,7 +13,8 @@
 //! nothing else from it but its end. Then the client connects to the server and sends one
 //! [`Bootstrap`](crate::transport::Bootstrap). The first event is then `Welcome`.
 //!
-//! When a worker has ended that was not its client's own child, whoever started it writes a last line:
+//! When a worker has ended that was not its client's own child, whoever started it writes a last line; so does a worker
+//! itself whose client has gone as it should, unless its end is to be counted first:
 //!
 //! ```text
 //! ENDED exit code <code>

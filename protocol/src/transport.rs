@@ -381,6 +381,16 @@ impl EventSender {
         }
         self.sender.send(&[start, data].concat())
     }
+
+    /// Ends the channel: its receiver sees that before this process has ended. Nothing where the platform does not let that
+    /// be done.
+    pub fn close(&self) {
+        #[cfg(target_os = "linux")]
+        if let Some((socket, _)) = &self.sender.socket {
+            // It fails where the channel has ended by itself.
+            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
+        }
+    }
 }
 
 /// Receives events.

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
+    collections::BTreeSet,
     fs,
     process::{Command, Stdio},
     thread,
@@ -51,6 +52,22 @@ fn a_worker_inherits_no_secret() {
     let environment = String::from_utf8_lossy(&environment);
     assert!(environment.contains("MESA_SHADER_CACHE_DISABLE=true"), "{environment}");
     assert!(!environment.contains("SECRET") && !environment.contains("HOME="), "{environment}");
+}
+
+/// A machine has drivers for hardware that it has not.
+#[test]
+fn drivers_that_have_no_gpu_to_find_are_not_loaded() {
+    let Err(_) = fs::read_dir("/dev/dri") else { return };
+    let mut command = airlock(["run", "--adapter", "llvmpipe"]);
+    command.arg(guest("nbody")).args(["1024", "100000"]);
+    let running = Running::start(command);
+    let worker = worker_of(running.id());
+    // Long enough for all that the loader loads.
+    thread::sleep(Duration::from_secs(1));
+    let loaded = fs::read_to_string(format!("/proc/{worker}/maps")).expect("its memory");
+    let drivers: BTreeSet<_> = loaded.lines().filter_map(|line| line.split("/libvulkan_").nth(1)).collect();
+    assert!(drivers.contains("lvp.so"), "{drivers:?}");
+    assert!(!drivers.contains("radeon.so") && !drivers.contains("intel.so"), "{drivers:?}");
 }
 
 /// A machine with a GPU node, made with a /dev of its own; the node leads to memory. What the host's self-test could open

@@ -41,6 +41,36 @@ pub fn leave_stdout() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stdout(io::stderr())?)
 }
 
+/// Waits for a connection on standard input, and puts it in the place of standard input and output. `false` when there
+/// will be none.
+#[cfg(target_os = "linux")]
+pub fn take_connection() -> io::Result<bool> {
+    use airlock_protocol::descriptors::{DescriptorError, receive};
+    let connection = match receive(io::stdin(), None) {
+        Ok(connection) => connection,
+        Err(DescriptorError::Ended) => return Ok(false),
+        Err(error) => return Err(io::Error::other(error)),
+    };
+    rustix::stdio::dup2_stdin(&connection)?;
+    rustix::stdio::dup2_stdout(&connection)?;
+    Ok(stdin_is_connection())
+}
+
+/// Nobody hands connections over here.
+#[cfg(not(target_os = "linux"))]
+pub fn take_connection() -> io::Result<bool> {
+    Ok(false)
+}
+
+/// Writes a last line to the connection that is standard input, and ends it in this direction, for all who hold it.
+pub fn say_last(line: &str) {
+    use rustix::net::{SendFlags, Shutdown, send, shutdown};
+    let stdin = io::stdin();
+    // It fails where the client is gone, who then needs no word. The line fits an empty socket's buffer.
+    let _ = send(&stdin, line.as_bytes(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+    let _ = shutdown(&stdin, Shutdown::Write);
+}
+
 /// Folders cannot be looked at here.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]

@@ -1,15 +1,18 @@
 //! How a worker is started.
 
 use std::{
+    collections::VecDeque,
     io,
     os::{
-        fd::{AsRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt},
     },
     path::PathBuf,
     process::{Child, ChildStderr, Stdio},
+    sync::Mutex,
 };
 
+use airlock_protocol::{connect::Folder, descriptors};
 use command_fds::CommandFdExt;
 use rustix::{
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
@@ -17,21 +20,25 @@ use rustix::{
 };
 
 use crate::{
-    launch::{self, Launched, Rest},
+    launch::{self, Launched, Rest, Started},
     options::WorkerOptions,
     platform::Peer,
     status::STATUS_LEN,
+    watch::lock,
 };
 
 /// What the service manager told this process and no other.
 const MANAGER_VARIABLES: [&str; 6] =
     ["LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
-/// How a worker is started.
+/// How a worker is started, and those that were started before they are needed.
 #[derive(Debug)]
 pub struct Launch {
     program: PathBuf,
     arguments: Vec<String>,
+    spares: Mutex<VecDeque<Spare>>,
+    /// How many there should be.
+    wanted: usize,
 }
 
 /// A worker's process, and what is held of it.
@@ -39,57 +46,150 @@ pub struct Launch {
 pub struct Worker {
     /// The process, to be reaped.
     pub child: Child,
+    /// The same, as it is seen from here.
+    pub process: Process,
+    /// Its folder, and the connection on which its end is told.
+    pub rest: Rest,
+}
+
+/// What is held of a process.
+#[derive(Debug)]
+pub struct Process {
     /// Its number.
     pub pid: Pid,
-    /// Becomes readable when the process ends.
+    /// Becomes readable when it ends.
     pub exit: OwnedFd,
     /// What it prints.
     pub output: ChildStderr,
     /// The counters that it writes.
     pub status: OwnedFd,
-    /// Its folder, and the connection on which its end is told.
-    pub rest: Rest,
+}
+
+/// A worker that waits for a connection, its drivers started.
+#[derive(Debug)]
+struct Spare {
+    started: Started,
+    process: Process,
+    /// Where the connection is handed over.
+    handover: UnixStream,
 }
 
 impl Launch {
-    /// Workers are this program.
-    pub fn new(options: &WorkerOptions) -> io::Result<Self> {
-        Ok(Self { program: std::env::current_exe()?, arguments: options.to_arguments() })
+    /// Workers are this program; so many of them are kept to spare.
+    pub fn new(options: &WorkerOptions, spares: usize) -> io::Result<Self> {
+        Ok(Self {
+            program: std::env::current_exe()?,
+            arguments: options.to_arguments(),
+            spares: Mutex::default(),
+            wanted: spares,
+        })
     }
 
-    /// Starts a worker for a client, whose connection becomes its standard input and output.
-    ///
-    /// It inherits these, its standard error and its counters, and no other descriptor: all others are closed on exec,
-    /// as the standard library makes them, and that of the counters is opened to the child between fork and exec, where
-    /// a worker that is being started at the same time does not see it.
+    /// Gives a client a worker: one to spare, or one that starts now. The client's connection becomes its standard input
+    /// and output.
     pub fn start(&self, connection: UnixStream, peer: &Peer) -> io::Result<Worker> {
+        let foreign = peer.uid != geteuid().as_raw();
+        match self.hand_over(connection, foreign) {
+            Ok(worker) => Ok(worker),
+            Err(connection) => {
+                let folder = if foreign { Folder::for_others()? } else { Folder::new()? };
+                let (started, process) = self.start_process(&connection, folder, foreign, &[])?;
+                Ok(Worker::new(started.with_client(connection), process))
+            }
+        }
+    }
+
+    /// Hands a connection to a worker to spare; gives it back when there is none.
+    fn hand_over(&self, connection: UnixStream, foreign: bool) -> Result<Worker, UnixStream> {
+        loop {
+            let Some(Spare { started, process, handover }) = lock(&self.spares).pop_front() else {
+                return Err(connection);
+            };
+            let opened = if foreign { started.open_to_others() } else { Ok(()) };
+            match opened.and_then(|()| descriptors::send(&handover, connection.as_fd())) {
+                Ok(()) => return Ok(Worker::new(started.with_client(connection), process)),
+                Err(error) => {
+                    let ended = started.end().map_or_else(|error| error.to_string(), |status| status.to_string());
+                    tracing::warn!(
+                        pid = process.pid.as_raw_nonzero(),
+                        ended,
+                        "a worker to spare is of no use: {error}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Starts a worker to spare, if one is wanted; says whether another is.
+    pub fn add_spare(&self) -> io::Result<bool> {
+        if self.lacks_spares() {
+            let (handover, theirs) = UnixStream::pair()?;
+            // Its client may be another user, to whom its folder is opened then.
+            let (started, process) =
+                self.start_process(&theirs, Folder::for_anybody()?, true, &["--spare", "--start-drivers"])?;
+            lock(&self.spares).push_back(Spare { started, process, handover });
+        }
+        Ok(self.lacks_spares())
+    }
+
+    /// Whether there are fewer workers to spare than there should be.
+    pub fn lacks_spares(&self) -> bool {
+        lock(&self.spares).len() < self.wanted
+    }
+
+    /// Ends the workers to spare.
+    pub fn end_spares(&self) {
+        for spare in lock(&self.spares).drain(..) {
+            // It has done nothing, and how it ends is of no interest.
+            let _ = spare.started.end();
+        }
+    }
+
+    /// Starts a worker's process.
+    ///
+    /// It inherits the connection, its standard error and its counters, and no other descriptor: all others are closed on
+    /// exec, as the standard library makes them, and that of the counters is opened to the child between fork and exec,
+    /// where a worker that is being started at the same time does not see it.
+    fn start_process(
+        &self,
+        connection: &UnixStream,
+        folder: Folder,
+        foreign: bool,
+        options: &[&str],
+    ) -> io::Result<(Started, Process)> {
         let status = counters()?;
         let inherited = status.try_clone()?;
         let mut command = launch::worker(&self.program, &self.arguments);
         command
             .arg(format!("--status-fd={}", inherited.as_raw_fd()))
             .arg(format!("--server={}", std::process::id()))
+            .args(options)
             .stderr(Stdio::piped())
             // A terminal's Ctrl-C is for the server, which gives workers time to end.
             .process_group(0)
             .preserved_fds(vec![inherited]);
-        let foreign = peer.uid != geteuid().as_raw();
         if foreign {
             command.arg("--foreign-client");
         }
         for variable in MANAGER_VARIABLES {
             command.env_remove(variable);
         }
-        let Launched { mut child, rest } = launch::launch(command, connection, foreign).map_err(|(_, error)| error)?;
-        let pid = Pid::from_child(&child);
-        match (pidfd_open(pid, PidfdFlags::empty()), child.stderr.take()) {
-            (Ok(exit), Some(output)) => Ok(Worker { child, pid, exit, output, status, rest }),
+        let mut started = launch::start(command, connection, folder)?;
+        let pid = Pid::from_child(&started.child);
+        match (pidfd_open(pid, PidfdFlags::empty()), started.child.stderr.take()) {
+            (Ok(exit), Some(output)) => Ok((started, Process { pid, exit, output, status })),
             (exit, _) => {
-                let _ = child.kill();
-                let _ = child.wait();
+                let _ = started.end();
                 Err(exit.err().map_or_else(|| io::Error::other("it has no output"), io::Error::from))
             }
         }
+    }
+}
+
+impl Worker {
+    fn new(launched: Launched, process: Process) -> Self {
+        let Launched { child, rest } = launched;
+        Self { child, process, rest }
     }
 }
 

@@ -33,7 +33,7 @@ use std::{
 };
 
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
 };
 use sd_notify::NotifyState;
@@ -48,6 +48,8 @@ use {
     signals::Signals,
 };
 
+/// How long no client must have come for a worker to spare to be started: those that have just come need the processor.
+const SPARE_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 /// How long to wait after an accept that failed, for example because there are no more descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long workers that were killed are waited for, so that their ends are counted and logged.
@@ -112,7 +114,7 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
         }
     };
     let mut signals = Signals::new()?;
-    let sessions = Arc::new(Sessions::new(Launch::new(&arguments.worker)?, &arguments)?);
+    let sessions = Arc::new(Sessions::new(Launch::new(&arguments.worker, arguments.spare_workers)?, &arguments)?);
     let mut metrics_file = None;
     announce(&listening, arguments.log_format);
     if let Some(endpoint) = endpoint {
@@ -125,6 +127,7 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
     tracing::info!(sessions = sessions.open(), drain = arguments.drain.as_secs_f64(), "stopping");
     listening.close();
     tell_manager(NotifyState::Stopping);
+    sessions.end_spares();
     stop(&mut signals, &sessions, arguments.drain);
     if let Some(file) = metrics_file {
         let _ = std::fs::remove_file(file);
@@ -158,14 +161,19 @@ fn tell_manager(state: NotifyState<'_>) {
 fn accept(listening: &Listening, signals: &mut Signals, sessions: &Arc<Sessions>) -> io::Result<()> {
     // A client may be gone again by the time it is accepted.
     listening.socket.set_nonblocking(true)?;
+    let mut lacking = sessions.lacks_spares();
     while !signals.take() {
         let mut ready = [PollFd::new(&listening.socket, PollFlags::IN), PollFd::new(&*signals, PollFlags::IN)];
-        match poll(&mut ready, None) {
+        match poll(&mut ready, lacking.then_some(&SPARE_PAUSE)) {
+            Ok(0) => lacking = sessions.add_spare(),
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         match listening.socket.accept() {
-            Ok((connection, _)) => sessions.start(connection),
+            Ok((connection, _)) => {
+                sessions.start(connection);
+                lacking = sessions.lacks_spares();
+            }
             Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
             Err(error) => {
                 tracing::error!("cannot accept a client: {error}");

@@ -10,6 +10,9 @@ use crate::{
     options::{WorkerOptions, seconds},
 };
 
+/// The most workers that are kept to spare: more do not start faster than they are used.
+const MAX_SPARES: usize = 16;
+
 /// What an operator sets for the server.
 #[derive(Clone, Debug, Args)]
 pub struct ServeArguments {
@@ -36,6 +39,10 @@ pub struct ServeArguments {
     /// Sessions that one user may run at a time
     #[arg(help_heading = "How much is let in", long, value_name = "N", default_value_t = 32)]
     pub max_sessions_per_user: usize,
+    /// Workers to spare, which have started their drivers before a client comes; each takes a process's memory, and holds
+    /// the GPU's device open
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = spares)]
+    pub spare_workers: usize,
     /// Crashes of a user's workers within --crash-window after which that user is refused for a while, which doubles with
     /// each further one; 0 for never
     #[arg(help_heading = "How much is let in", long, value_name = "N", default_value_t = 5)]
@@ -124,6 +131,11 @@ fn mode(text: &str) -> Result<u32, String> {
         Ok(mode) if mode <= 0o777 => Ok(mode),
         _ => Err("a mode is an octal number up to 0777, for example 0660".to_owned()),
     }
+}
+
+fn spares(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|&count| count <= MAX_SPARES);
+    count.ok_or_else(|| format!("a number of workers up to {MAX_SPARES}"))
 }
 
 /// Like [`seconds`], and 0 is one.

@@ -29,7 +29,7 @@ use super::{
     ServeError,
     admission::{Admission, Refusal},
     counters::Counters,
-    launch::{Launch, Worker},
+    launch::{Launch, Process, Worker},
     metrics::Metrics,
     options::ServeArguments,
     output,
@@ -117,6 +117,25 @@ impl Sessions {
         Ok(Self { launch, metrics: Metrics::new()?, max_memory, state: Mutex::new(state), open: AtomicUsize::new(0) })
     }
 
+    /// Starts a worker to spare, if one is wanted; says whether another is. What fails is logged, and not tried again until
+    /// the next client comes.
+    pub fn add_spare(&self) -> bool {
+        self.launch.add_spare().unwrap_or_else(|error| {
+            tracing::warn!("cannot start a worker to spare: {error}");
+            false
+        })
+    }
+
+    /// Whether there are fewer workers to spare than there should be.
+    pub fn lacks_spares(&self) -> bool {
+        self.launch.lacks_spares()
+    }
+
+    /// Ends the workers to spare.
+    pub fn end_spares(&self) {
+        self.launch.end_spares();
+    }
+
     /// How many have not ended, with all that follows from it.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Acquire)
@@ -149,7 +168,8 @@ impl Sessions {
         let number = state.next;
         let connection = connection.try_clone().map_err(failed)?;
         let follower = self.follower(number).map_err(failed)?;
-        let Worker { child, pid, exit, output, status, rest } = self.launch.start(connection, peer).map_err(failed)?;
+        let Worker { child, process, rest } = self.launch.start(connection, peer).map_err(failed)?;
+        let Process { pid, exit, output, status } = process;
         state.next += 1;
         let counters = Counters::default();
         state.running.insert(number, Running { pid, uid: peer.uid, since, status, counters, stopped: false });

@@ -9,4 +9,5 @@ mod logs;
 mod metrics;
 mod server;
 mod sessions;
+mod spares;
 mod stop;

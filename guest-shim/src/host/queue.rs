@@ -12,7 +12,7 @@ use airlock_protocol::{
 };
 use wasmtime::component::{Accessor, Resource};
 
-use super::{WasiWebGpu, bounded_label, foreign, named};
+use super::{WasiWebGpu, bounded_label};
 use crate::{
     WasiWebGpuCtxView,
     bindings::webgpu::{self, *},
@@ -191,10 +191,7 @@ impl WasiWebGpuCtxView<'_> {
         };
         let device = &self.table.get(queue)?.device;
         let target = self.table.get(buffer)?;
-        let Some(buffer) = named(&target.base, device) else {
-            self.ctx.invalid(device, &foreign::<BufferId>());
-            return Ok(Ok(None));
-        };
+        let Some(buffer) = self.ctx.name(&target.base, device) else { return Ok(Ok(None)) };
         let in_parts = range.len() > WRITE_PIECE && target.takes(offset, range.len());
         Ok(Ok(Some(BufferWrite { device: device.key(), buffer, offset, range, in_parts })))
     }

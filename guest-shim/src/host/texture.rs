@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use airlock_protocol::{
-    commands::texture::{
-        AddressMode, CreateSampler, CreateTexture, CreateTextureView, DestroyTexture, Extent3d, FilterMode, Origin3d,
-        TexelCopyBufferInfo, TexelCopyBufferLayout, TexelCopyTextureInfo, TextureAspect, TextureDimension,
-    },
-    ids::TextureId,
+use airlock_protocol::commands::texture::{
+    AddressMode, CreateSampler, CreateTexture, CreateTextureView, DestroyTexture, Extent3d, FilterMode, Origin3d,
+    TexelCopyBufferInfo, TexelCopyBufferLayout, TexelCopyTextureInfo, TextureAspect, TextureDimension,
 };
 use wasmtime::component::Resource;
 
 use super::{
     bounded, bounded_label,
     convert::{FromWire, ToWire},
-    foreign, object_functions,
+    object_functions,
 };
 use crate::{
     WasiWebGpuCtxView,
@@ -32,7 +29,11 @@ impl webgpu::HostGpuTexture for WasiWebGpuCtxView<'_> {
     ) -> wasmtime::Result<Resource<GpuTextureView>> {
         called!(self, "gpu-texture.create-view");
         let of = &self.table.get(&texture)?.base;
-        let (texture, device) = (of.id, Arc::clone(&of.device));
+        let device = Arc::clone(&of.device);
+        let Some(texture) = self.ctx.name(of, &device) else {
+            let base = Self::inert(&device, descriptor.and_then(|descriptor| descriptor.label));
+            return Ok(self.table.push(shadow::TextureView { base })?);
+        };
         let descriptor = descriptor.unwrap_or(GpuTextureViewDescriptor {
             format: None,
             dimension: None,
@@ -56,11 +57,6 @@ impl webgpu::HostGpuTexture for WasiWebGpuCtxView<'_> {
             let base = Self::inert(&device, descriptor.label);
             return Ok(self.table.push(shadow::TextureView { base })?);
         }
-        let Some(texture) = texture else {
-            self.ctx.invalid(&device, &foreign::<TextureId>());
-            let base = Self::inert(&device, descriptor.label);
-            return Ok(self.table.push(shadow::TextureView { base })?);
-        };
         // Views are made for every frame: the device is handed on, and not counted once more.
         let base = Base { id: self.ctx.allocate(&device), device, label: bounded_label(descriptor.label) };
         if let Some(view) = base.id {

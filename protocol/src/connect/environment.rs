@@ -3,7 +3,7 @@
 //! An environment holds secrets: keys of services, paths of a user's files. A worker is where a driver meets what a stranger
 //! wrote, so it gets the variables that drivers, their loader and the log are configured with, and no others.
 
-use std::{env, ffi::OsStr, process::Command};
+use std::{env, ffi::OsStr, fs, io::ErrorKind, path::Path, process::Command};
 
 /// Variables by their whole names.
 const NAMES: &[&str] = &[
@@ -41,12 +41,34 @@ const TOLD: &[(&str, &str)] = &[
     ),
 ];
 
+/// Which drivers the Vulkan loader leaves out, by the names of their manifests (Vulkan loader, "Driver Filtering").
+const DRIVERS_DISABLE: &str = "VK_LOADER_DRIVERS_DISABLE";
+
+/// Mesa's drivers of GPUs, which all look for theirs among the DRM render nodes.
+const DRM_DRIVERS: &str = "asahi_icd*,broadcom_icd*,freedreno_icd*,gfxstream_vk_icd*,intel_hasvk_icd*,intel_icd*,\
+                           nouveau_icd*,panfrost_icd*,powervr_mesa_icd*,radeon_icd*,virtio_icd*";
+
+/// Where the DRM render nodes are.
+const DRM_NODES: &str = "/dev/dri";
+
 /// Leaves a worker's command what it needs of this process's environment. What is set on the command afterwards stays.
 pub fn restrict(command: &mut Command) {
     // Programs of other systems do not start without some of theirs.
     if cfg!(target_os = "linux") {
         command.env_clear().envs(env::vars_os().filter(|(name, _)| is_needed(name)));
         command.envs(TOLD.iter().copied());
+        // Drivers that cannot find anything are not even loaded: that takes time, and each is code more to attack.
+        if env::var_os(DRIVERS_DISABLE).is_none() && !has_render_node(Path::new(DRM_NODES)) {
+            command.env(DRIVERS_DISABLE, DRM_DRIVERS);
+        }
+    }
+}
+
+/// Whether a folder has a render node, as far as can be told.
+fn has_render_node(folder: &Path) -> bool {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("renderD")),
+        Err(error) => error.kind() != ErrorKind::NotFound,
     }
 }
 
@@ -58,6 +80,20 @@ fn is_needed(name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn render_nodes_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let dri = folder.path().join("dri");
+        assert!(!has_render_node(&dri));
+        fs::create_dir(&dri).unwrap();
+        fs::write(dri.join("card0"), "").unwrap();
+        assert!(!has_render_node(&dri));
+        fs::write(dri.join("renderD128"), "").unwrap();
+        assert!(has_render_node(&dri));
+        // One that cannot be looked into may have some.
+        assert!(has_render_node(&dri.join("card0")));
+    }
 
     #[test]
     fn drivers_keep_theirs_and_secrets_stay() {

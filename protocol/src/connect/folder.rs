@@ -41,9 +41,21 @@ impl Folder {
     /// folder is closed to others. It can be passed by all and listed by nobody, so that only who is told the socket's name finds it.
     #[cfg(unix)]
     pub fn for_others() -> io::Result<Self> {
-        let folder = Self::within(None, env::temp_dir())?;
-        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
+        let folder = Self::for_anybody()?;
+        folder.open_to_others()?;
         Ok(folder)
+    }
+
+    /// Makes one for a worker whose client is not known yet. Only this user can enter it until [`Folder::open_to_others`].
+    #[cfg(unix)]
+    pub fn for_anybody() -> io::Result<Self> {
+        Self::within(None, env::temp_dir())
+    }
+
+    /// Lets others pass it.
+    #[cfg(unix)]
+    pub fn open_to_others(&self) -> io::Result<()> {
+        fs::set_permissions(self.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))
     }
 
     fn within(runtime: Option<OsString>, temporary: PathBuf) -> io::Result<Self> {
