@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+use airlock_protocol::allocator::BySize;
+
+#[global_allocator]
+static ALLOCATOR: BySize = BySize;
+
 fn main() -> ExitCode {
     gpu_daemon::main()
 }

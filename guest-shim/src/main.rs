@@ -4,6 +4,11 @@ mod cli;
 
 use std::process::ExitCode;
 
+use airlock_protocol::allocator::BySize;
+
+#[global_allocator]
+static ALLOCATOR: BySize = BySize;
+
 fn main() -> ExitCode {
     cli::main()
 }

@@ -4,6 +4,8 @@
 //! Values are WebGPU's records and enums under WebGPU's names, with defaults resolved by the host. The daemon trusts
 //! none of them. This crate opens no device and knows no runtime.
 
+#[cfg(feature = "allocator")]
+pub mod allocator;
 mod bytes;
 pub mod codec;
 pub mod commands;

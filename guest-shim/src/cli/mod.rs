@@ -5,12 +5,10 @@
 //! - `confine` gives up what the run does not need,
 //! - `gpu` starts the worker and checks the choice of an adapter,
 //! - `record` makes the recordings of a run,
-//! - `allocator` is where the memory of the program comes from,
 //! - `error` has every message for a person's mistake.
 //!
 //! `replay`, `verify` and `trace` are in the `airlock-traces` crate, beside what they use.
 
-mod allocator;
 mod component;
 mod confine;
 mod doctor;

@@ -39,6 +39,8 @@ const TOLD: &[(&str, &str)] = &[
         "glibc.malloc.trim_threshold=33554432:glibc.malloc.mmap_threshold=4194304:\
          glibc.cpu.x86_rep_movsb_threshold=1073741824",
     ),
+    // Address space that the other allocator takes at a time, in KiB: the kernel counts it as memory that a worker has.
+    ("MIMALLOC_ARENA_RESERVE", "65536"),
 ];
 
 /// Which drivers the Vulkan loader leaves out, by the names of their manifests (Vulkan loader, "Driver Filtering").

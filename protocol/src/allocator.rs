@@ -1,6 +1,13 @@
-//! Where the host's memory comes from: each call of a guest makes and drops a few small values, in wasmtime and in the
-//! resource table, and mimalloc is quicker at these than most systems' `malloc`. Long contents stay with the system, which
-//! keeps their pages from one mapping to the next; mimalloc would give them back and have them cleared again.
+//! Where the two programs' memory comes from: each call of a guest makes and drops a few small values, in wasmtime and in
+//! the resource table on one side, in wgpu on the other, and mimalloc is quicker at these than most systems' `malloc`. Long
+//! contents stay with the system, which keeps their pages from one mapping to the next; mimalloc would give them back and
+//! have them cleared again. A program asks for it with
+//!
+//! ```
+//! # use airlock_protocol::allocator::BySize;
+//! #[global_allocator]
+//! static ALLOCATOR: BySize = BySize;
+//! ```
 
 // SAFETY, for all of it: the allocator that has a block follows from the block's layout alone, so that each block goes
 // back to where it came from; the rest is the two allocators' own contract, passed on.
@@ -16,11 +23,11 @@ use mimalloc::MiMalloc;
 /// Blocks from this size are the system's.
 const LARGE: usize = 32 << 10;
 
-#[global_allocator]
-static ALLOCATOR: BySize = BySize;
+/// mimalloc for short blocks, the system for long ones.
+#[derive(Debug)]
+pub struct BySize;
 
-struct BySize;
-
+#[inline]
 fn is_large(size: usize) -> bool {
     size >= LARGE
 }
@@ -63,6 +70,9 @@ unsafe impl GlobalAlloc for BySize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[global_allocator]
+    static ALLOCATOR: BySize = BySize;
 
     #[test]
     fn contents_stay_when_a_block_moves_between_the_allocators() {
