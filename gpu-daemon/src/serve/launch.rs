@@ -1,4 +1,7 @@
-//! How a worker is started.
+//! How a worker is started, and how some are kept to spare.
+//!
+//! A worker to spare has put up its jail and started its drivers before a client comes, and waits for the one message that
+//! its standard input ever brings it: a client's connection, which takes that place.
 
 use std::{
     collections::VecDeque,

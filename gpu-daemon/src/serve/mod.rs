@@ -2,8 +2,9 @@
 //!
 //! It reads nothing from a client. A connection becomes the worker's standard input and output: the worker's hello line
 //! goes out on it, and its end, when the client goes, is the end of the worker's input. All that the client says is said
-//! to the worker. What `serve` goes by is the kernel's word on who connected ([`admission`]), how a worker's process
-//! ended ([`sessions`]), and numbers that workers write and that are believed within reason only ([`counters`]).
+//! to the worker, which may have been started before ([`launch`]). What `serve` goes by is the kernel's word on who
+//! connected ([`admission`]), how a worker's process ended ([`sessions`]), and numbers that workers write and that are
+//! believed within reason only ([`counters`]).
 //!
 //! Threads: the first accepts, starts workers and stops; each session has one ([`sessions`]); the metrics have one, and
 //! one for each of a few scrapes at a time ([`http`]).

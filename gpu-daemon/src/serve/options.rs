@@ -10,7 +10,7 @@ use crate::{
     options::{WorkerOptions, seconds},
 };
 
-/// The most workers that are kept to spare: more do not start faster than they are used.
+/// The most workers that are kept to spare. Each has a process's memory and does nothing.
 const MAX_SPARES: usize = 16;
 
 /// What an operator sets for the server.
