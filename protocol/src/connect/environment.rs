@@ -32,13 +32,8 @@ const TOLD: &[(&str, &str)] = &[
     ("MESA_SHADER_CACHE_DISABLE", "true"),
     ("__GL_SHADER_DISK_CACHE", "0"),
     ("NODEVICE_SELECT", "1"),
-    // Freed memory, up to 32 MiB, stays for the next command: a kernel that takes it back fills each page anew. And no copy
-    // is a `rep movsb`, which some processors are very slow at (see `transport::sealed`).
-    (
-        "GLIBC_TUNABLES",
-        "glibc.malloc.trim_threshold=33554432:glibc.malloc.mmap_threshold=4194304:\
-         glibc.cpu.x86_rep_movsb_threshold=1073741824",
-    ),
+    // Freed memory, up to 32 MiB, stays for the next command: a kernel that takes it back fills each page anew.
+    ("GLIBC_TUNABLES", "glibc.malloc.trim_threshold=33554432:glibc.malloc.mmap_threshold=4194304"),
     // Address space that the other allocator takes at a time, in KiB: the kernel counts it as memory that a worker has.
     ("MIMALLOC_ARENA_RESERVE", "65536"),
 ];
