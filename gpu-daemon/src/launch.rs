@@ -95,6 +95,12 @@ impl Started {
         lock(&FOLDERS).get(&self.folder).map_or(Ok(()), Folder::open_to_others)
     }
 
+    /// False where the worker's socket is gone: somebody has tidied up where it lies. Nobody has connected to it yet.
+    #[cfg(target_os = "linux")]
+    pub fn can_be_reached(&self) -> bool {
+        !self.watch.as_ref().is_some_and(|watch| watch.emptied(&self.folder) == Ok(true))
+    }
+
     /// Ends the worker, with all that is its own; says how it ended.
     #[cfg(target_os = "linux")]
     pub fn end(mut self) -> io::Result<ExitStatus> {

@@ -19,7 +19,7 @@ pub struct WorkerArguments {
     /// The client is another user: its way in must be open to it.
     #[arg(long, hide = true)]
     pub foreign_client: bool,
-    /// The client's connection comes later, on standard input: until then this is a worker to spare.
+    /// The client's connection comes later, on standard input: until then this is a worker to spare. Its drivers start at once.
     #[arg(long, hide = true)]
     pub spare: bool,
     /// The process that started it and without which it ends, where its client would outlive that.

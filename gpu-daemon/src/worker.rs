@@ -118,7 +118,7 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     }
     let jail = Jail::enter(arguments.options.jail, plan(arguments, prepared, listener.name()))?;
     let mut instances = Instances::new(jail);
-    if arguments.options.start_drivers {
+    if arguments.options.start_drivers || arguments.spare {
         instances.start_drivers().map_err(WorkerError::Thread)?;
     }
     let hello = Hello::ready(listener.name().to_owned()).to_line();

@@ -127,7 +127,7 @@ impl Hello {
     }
 }
 
-/// How a worker ended: the last line on its connection, from whoever started it. It has numbers only, so that a worker
+/// How a worker ended: the last line on its connection, from whoever started it or from itself. It has numbers only, so that a worker
 /// that forges it can say nothing else than a wrong number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {

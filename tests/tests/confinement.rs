@@ -62,9 +62,16 @@ fn drivers_that_have_no_gpu_to_find_are_not_loaded() {
     command.arg(guest("nbody")).args(["1024", "100000"]);
     let running = Running::start(command);
     let worker = worker_of(running.id());
-    // Long enough for all that the loader loads.
-    thread::sleep(Duration::from_secs(1));
-    let loaded = fs::read_to_string(format!("/proc/{worker}/maps")).expect("its memory");
+    let loaded = || fs::read_to_string(format!("/proc/{worker}/maps")).expect("its memory");
+    for _ in 0..1000 {
+        if loaded().contains("/libvulkan_lvp") {
+            break;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    // The loader may not be through with the others.
+    thread::sleep(Duration::from_millis(500));
+    let loaded = loaded();
     let drivers: BTreeSet<_> = loaded.lines().filter_map(|line| line.split("/libvulkan_").nth(1)).collect();
     assert!(drivers.contains("lvp.so"), "{drivers:?}");
     assert!(!drivers.contains("radeon.so") && !drivers.contains("intel.so"), "{drivers:?}");

@@ -67,7 +67,7 @@ pub fn say_last(line: &str) {
     use rustix::net::{SendFlags, Shutdown, send, shutdown};
     let stdin = io::stdin();
     // It fails where the client is gone, who then needs no word. The line fits an empty socket's buffer.
-    let _ = send(&stdin, line.as_bytes(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+    let _ = send(&stdin, line.as_bytes(), SendFlags::DONTWAIT);
     let _ = shutdown(&stdin, Shutdown::Write);
 }
 

@@ -5,7 +5,7 @@
 
 use std::{
     collections::VecDeque,
-    io,
+    io::{self, Read},
     os::{
         fd::{AsFd, AsRawFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt},
@@ -18,7 +18,9 @@ use std::{
 use airlock_protocol::{connect::Folder, descriptors};
 use command_fds::CommandFdExt;
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
+    io::retry_on_intr,
     process::{Pid, PidfdFlags, geteuid, pidfd_open},
 };
 
@@ -33,6 +35,11 @@ use crate::{
 /// What the service manager told this process and no other.
 const MANAGER_VARIABLES: [&str; 6] =
     ["LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+
+/// How long a worker to spare that was killed is waited for.
+const SPARE_PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+/// Bytes that are read of what it has printed.
+const MAX_SAID: u64 = 64 << 10;
 
 /// How a worker is started, and those that were started before they are needed.
 #[derive(Debug)]
@@ -105,19 +112,13 @@ impl Launch {
     /// Hands a connection to a worker to spare; gives it back when there is none.
     fn hand_over(&self, connection: UnixStream, foreign: bool) -> Result<Worker, UnixStream> {
         loop {
-            let Some(Spare { started, process, handover }) = lock(&self.spares).pop_front() else {
-                return Err(connection);
-            };
-            let opened = if foreign { started.open_to_others() } else { Ok(()) };
-            match opened.and_then(|()| descriptors::send(&handover, connection.as_fd())) {
-                Ok(()) => return Ok(Worker::new(started.with_client(connection), process)),
+            let Some(spare) = lock(&self.spares).pop_front() else { return Err(connection) };
+            match spare.take(&connection, foreign) {
+                Ok(()) => return Ok(Worker::new(spare.started.with_client(connection), spare.process)),
                 Err(error) => {
-                    let ended = started.end().map_or_else(|error| error.to_string(), |status| status.to_string());
-                    tracing::warn!(
-                        pid = process.pid.as_raw_nonzero(),
-                        ended,
-                        "a worker to spare is of no use: {error}"
-                    );
+                    let pid = spare.process.pid.as_raw_nonzero();
+                    let (ended, said) = spare.end();
+                    tracing::warn!(pid, ended, said, "a worker to spare is of no use: {error}");
                 }
             }
         }
@@ -128,8 +129,7 @@ impl Launch {
         if self.lacks_spares() {
             let (handover, theirs) = UnixStream::pair()?;
             // Its client may be another user, to whom its folder is opened then.
-            let (started, process) =
-                self.start_process(&theirs, Folder::for_anybody()?, true, &["--spare", "--start-drivers"])?;
+            let (started, process) = self.start_process(&theirs, Folder::for_anybody()?, true, &["--spare"])?;
             lock(&self.spares).push_back(Spare { started, process, handover });
         }
         Ok(self.lacks_spares())
@@ -142,9 +142,14 @@ impl Launch {
 
     /// Ends the workers to spare.
     pub fn end_spares(&self) {
-        for spare in lock(&self.spares).drain(..) {
+        let mut spares = lock(&self.spares);
+        // All at once, so that they are waited for together.
+        for spare in spares.iter_mut() {
+            let _ = spare.started.child.kill();
+        }
+        for spare in spares.drain(..) {
             // It has done nothing, and how it ends is of no interest.
-            let _ = spare.started.end();
+            spare.end();
         }
     }
 
@@ -186,6 +191,36 @@ impl Launch {
                 Err(exit.err().map_or_else(|| io::Error::other("it has no output"), io::Error::from))
             }
         }
+    }
+}
+
+impl Spare {
+    /// Gives it a client.
+    fn take(&self, connection: &UnixStream, foreign: bool) -> io::Result<()> {
+        if !self.started.can_be_reached() {
+            return Err(io::Error::other("its socket was removed"));
+        }
+        if foreign {
+            self.started.open_to_others()?;
+        }
+        descriptors::send(&self.handover, connection.as_fd())
+    }
+
+    /// Ends it; gives how it ended, and the last line that it printed. One that is stuck in the kernel is left behind.
+    fn end(mut self) -> (String, String) {
+        let _ = self.started.child.kill();
+        let ended =
+            retry_on_intr(|| poll(&mut [PollFd::new(&self.process.exit, PollFlags::IN)], Some(&SPARE_PATIENCE)));
+        if ended != Ok(1) {
+            return ("not yet".to_owned(), String::new());
+        }
+        let ended = self.started.end().map_or_else(|error| error.to_string(), |status| status.to_string());
+        let mut said = Vec::new();
+        // It has ended, and nobody else has this pipe.
+        let _ = self.process.output.take(MAX_SAID).read_to_end(&mut said);
+        let said =
+            String::from_utf8_lossy(&said).lines().next_back().unwrap_or_default().replace(char::is_control, "?");
+        (ended, said)
     }
 }
 

@@ -30,7 +30,7 @@ fn started(server: &Server, worker: u32) -> bool {
 
 #[test]
 fn a_client_gets_the_worker_that_is_ready_and_another_one_starts() {
-    let server = Server::start("spare", &["--spare-workers=1", "--max-sessions=1"]);
+    let server = Server::start("spare", &["--spare-workers=1", "--max-sessions=1", "--start-drivers"]);
     let spare = ready(&server);
     assert_eq!(server.metric("airlock_sessions"), 0.0);
     let link = Link::from(UnixStream::connect(&server.socket).unwrap());
@@ -60,8 +60,24 @@ fn a_spare_worker_that_died_costs_no_client_anything() {
     assert!(Hello::check(&line).is_ok(), "{line}");
     let said = server.logged(|line| line.contains("is of no use"));
     assert!(said.contains(&format!("pid={spare}")) && said.contains("signal: 9"), "{said}");
+    until("no session starts", || server.log().iter().any(|line| line.contains("session starts")));
     assert!(!started(&server, spare));
     until("no other worker starts", || server.workers().len() == 2);
+}
+
+#[test]
+fn a_spare_worker_whose_socket_was_tidied_away_is_not_handed_out() {
+    let server = Server::start("spare-tidied", &["--spare-workers=1"]);
+    let spare = ready(&server);
+    let environment = fs::read_to_string(format!("/proc/{spare}/environ")).unwrap();
+    let folder = environment.split('\0').find_map(|variable| variable.strip_prefix("TMPDIR=")).unwrap();
+    for inner in fs::read_dir(folder).unwrap() {
+        fs::remove_dir_all(inner.unwrap().path()).unwrap();
+    }
+    let link = Link::from(UnixStream::connect(&server.socket).unwrap());
+    let channels = connect::open(&link, "of the test").unwrap();
+    assert_eq!(decode_event(&channels.events.recv().unwrap()).unwrap(), Event::Welcome);
+    server.logged(|line| line.contains("its socket was removed"));
 }
 
 #[test]
@@ -79,7 +95,8 @@ fn a_spare_worker_serves_another_user() {
         let channels = connect::open(&link, "of the test").unwrap();
         decode_event(&channels.events.recv().unwrap()).unwrap() == Event::Welcome
     });
-    assert!(welcomed && started(&server, spare));
+    assert!(welcomed);
+    until("the session is another worker's", || started(&server, spare));
 }
 
 #[test]

@@ -34,14 +34,14 @@ const TOLD: &[(&str, &str)] = &[
     ("NODEVICE_SELECT", "1"),
     // Freed memory, up to 32 MiB, stays for the next command: a kernel that takes it back fills each page anew.
     ("GLIBC_TUNABLES", "glibc.malloc.trim_threshold=33554432:glibc.malloc.mmap_threshold=4194304"),
-    // Address space that the other allocator takes at a time, in KiB: the kernel counts it as memory that a worker has.
-    ("MIMALLOC_ARENA_RESERVE", "65536"),
+    // Address space that the other allocator takes at a time: the kernel counts it as memory that a worker has.
+    ("MIMALLOC_ARENA_RESERVE", "64M"),
 ];
 
 /// Which drivers the Vulkan loader leaves out, by the names of their manifests (Vulkan loader, "Driver Filtering").
 const DRIVERS_DISABLE: &str = "VK_LOADER_DRIVERS_DISABLE";
 
-/// Mesa's drivers of GPUs, which all look for theirs among the DRM render nodes.
+/// Mesa's drivers of GPUs, which look for theirs among the DRM render nodes, the only ones that a jail leaves them.
 const DRM_DRIVERS: &str = "asahi_icd*,broadcom_icd*,freedreno_icd*,gfxstream_vk_icd*,intel_hasvk_icd*,intel_icd*,\
                            nouveau_icd*,panfrost_icd*,powervr_mesa_icd*,radeon_icd*,virtio_icd*";
 

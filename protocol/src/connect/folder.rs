@@ -4,7 +4,7 @@
 //! killed before removes nothing, and one in a jail may write nowhere else; so whoever starts a worker gives it a folder
 //! of its own as `TMPDIR`, and removes that with all that is in it once the client is connected or the worker has ended.
 //! A folder outlives its worker in one case: its maker is killed with SIGKILL in the milliseconds in which a client
-//! connects, and a jail keeps the worker from tidying up.
+//! connects, or while the worker is one to spare, and a jail, or the same signal, keeps the worker from tidying up.
 
 use std::{
     env,
