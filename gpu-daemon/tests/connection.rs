@@ -482,8 +482,14 @@ fn a_worker_that_dies_in_the_middle_of_a_long_batch_is_noticed() {
     kill_process(pid, Signal::STOP).unwrap();
     let (batches, (sender, sent)) = (worker.batches.clone(), channel());
     // Longer than any socket's buffer.
-    let send = thread::spawn(move || sender.send(batches.send(&vec![0; 8 << 20]).is_err()));
-    thread::sleep(Duration::from_millis(100));
+    let (tell, told) = channel();
+    let send = thread::spawn(move || {
+        tell.send(rustix::thread::gettid()).unwrap();
+        sender.send(batches.send(&vec![0; 8 << 20]).is_err())
+    });
+    let task = PathBuf::from(format!("/proc/self/task/{}", told.recv().unwrap().as_raw_nonzero()));
+    let waits = || fs::read_to_string(task.join("status")).is_ok_and(|status| status.contains("\nState:\tS"));
+    until("the sender does not wait", waits);
     assert!(sent.try_recv().is_err(), "the worker has taken all of it");
     kill_process(pid, Signal::KILL).unwrap();
     assert!(!worker.exit().success());

@@ -2,9 +2,11 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::{
-    fs, thread,
+    fs, io, thread,
     time::{Duration, Instant},
 };
+
+use crate::programs::LIMIT;
 
 /// The children of a process.
 pub fn children(parent: u32) -> Vec<u32> {
@@ -74,6 +76,9 @@ fn status_bytes(id: u32, key: &str) -> Option<u64> {
     Some(kib << 10)
 }
 
+/// Between two looks at what a test waits for.
+pub(crate) const PAUSE: Duration = Duration::from_millis(1);
+
 /// Waits until `look` finds something, or fails after `limit`.
 #[track_caller]
 pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
@@ -83,8 +88,51 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option
             return found;
         }
         assert!(since.elapsed() < limit, "no {what} within {limit:?}");
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(PAUSE);
     }
+}
+
+/// Waits until `holds` does, or fails after `limit`.
+#[track_caller]
+pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    wait_for(what, limit, || holds().then_some(()));
+}
+
+/// Calls `look` again and again until a process has ended: for what must hold all the time.
+pub fn while_running(id: u32, mut look: impl FnMut()) {
+    while runs(id) {
+        look();
+        thread::sleep(PAUSE);
+    }
+}
+
+/// How long a process that waits has to stand still. Longer than the tick of a worker's watchdog, which stops when the
+/// worker is idle.
+const STILL: Duration = Duration::from_millis(200);
+
+/// Waits until these processes do nothing but wait: their threads sleep, and none had a processor between two looks. A
+/// thread that is ready to run counts as running, however busy the machine.
+#[track_caller]
+pub fn wait_until_idle(ids: &[u32], limit: Duration) {
+    let look = || ids.iter().map(|&id| sleepers(id)).collect::<Option<Vec<_>>>();
+    let mut before = None;
+    wait_until("idle process", limit, || {
+        let now = look();
+        let same = now.is_some() && now == before;
+        before = now;
+        if !same {
+            // A look that follows at once would find the same.
+            thread::sleep(STILL);
+        }
+        same
+    });
+}
+
+/// How often each thread of a process has given up a processor; `None` when one of them runs or is ready to.
+fn sleepers(id: u32) -> Option<Vec<String>> {
+    let states = of_threads(id, "State");
+    let counts = [of_threads(id, "voluntary_ctxt_switches"), of_threads(id, "nonvoluntary_ctxt_switches")].concat();
+    (!states.iter().any(|state| state.starts_with('R'))).then_some(counts)
 }
 
 /// The arguments of a process, its program first.
@@ -104,7 +152,14 @@ pub fn workers_of(parent: u32) -> Vec<u32> {
 /// The worker that a process has started, by itself or through its broker.
 #[track_caller]
 pub fn worker_of(parent: u32) -> u32 {
-    wait_for("worker", Duration::from_secs(30), || workers_of(parent).into_iter().next())
+    wait_for("worker", LIMIT, || workers_of(parent).into_iter().next())
+}
+
+/// What a process has open, by the names that the kernel gives.
+pub fn open_files(id: u32) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(format!("/proc/{id}/fd")) else { return Vec::new() };
+    let link = |entry: io::Result<fs::DirEntry>| fs::read_link(entry.ok()?.path()).ok();
+    entries.filter_map(link).map(|path| path.to_string_lossy().into_owned()).collect()
 }
 
 /// How many descriptors a process has open.
@@ -112,9 +167,9 @@ pub fn descriptors(id: u32) -> usize {
     fs::read_dir(format!("/proc/{id}/fd")).map_or(0, Iterator::count)
 }
 
-/// One value of each thread of a process, from `/proc/<id>/task/*/status`.
+/// One value of each thread of a process, from `/proc/<id>/task/*/status`; none when it is gone.
 pub fn of_threads(id: u32, key: &str) -> Vec<String> {
-    let threads = fs::read_dir(format!("/proc/{id}/task")).expect("its threads");
+    let Ok(threads) = fs::read_dir(format!("/proc/{id}/task")) else { return Vec::new() };
     threads
         .filter_map(|thread| {
             let status = fs::read_to_string(thread.ok()?.path().join("status")).ok()?;

@@ -5,18 +5,20 @@ use std::{
     env,
     ffi::OsStr,
     fmt,
-    io::{BufRead, BufReader, Read},
+    io::Read,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Longer than any run takes on a slow machine; a run that hangs ends here.
-pub const LIMIT: Duration = Duration::from_secs(150);
+use crate::processes::{PAUSE, wait_for, wait_until};
+
+/// Longer than anything takes on a machine that is slow and does other things too; what hangs ends here.
+pub const LIMIT: Duration = Duration::from_secs(600);
 
 /// A program that was built beside this test.
 pub fn program(name: &str) -> PathBuf {
@@ -121,8 +123,8 @@ pub fn run(mut command: Command) -> Outcome {
 /// A program that runs.
 pub struct Running {
     child: Option<Child>,
-    stdout: mpsc::Receiver<String>,
-    stderr: mpsc::Receiver<String>,
+    stdout: Output,
+    stderr: Output,
     since: Instant,
 }
 
@@ -135,8 +137,8 @@ impl Running {
     }
 
     fn new(mut child: Child, since: Instant) -> Self {
-        let stdout = collect(child.stdout.take());
-        let stderr = collect(child.stderr.take());
+        let stdout = Output::of(child.stdout.take());
+        let stderr = Output::of(child.stderr.take());
         Self { child: Some(child), stdout, stderr, since }
     }
 
@@ -145,26 +147,37 @@ impl Running {
         self.child.as_ref().map_or(0, Child::id)
     }
 
+    /// Waits until its standard output has a line with `part` in it: a guest says there how far it is. Fails when the
+    /// output ends without.
+    #[track_caller]
+    pub fn prints(&self, part: &str) {
+        wait_until(&format!("line with {part:?}"), LIMIT, || {
+            let ended = self.stdout.ended();
+            let text = self.stdout.text();
+            let (lines, _) = text.rsplit_once('\n').unwrap_or_default();
+            let found = lines.contains(part);
+            assert!(found || !ended, "no {part:?} in:\n{text}--- stderr\n{}---", self.stderr.text());
+            found
+        });
+    }
+
     /// Waits for it to end.
     #[track_caller]
     pub fn finish(mut self) -> Outcome {
         let mut child = self.child.take().expect("it runs");
-        loop {
-            if let Some(status) = child.try_wait().expect("its status") {
-                let time = self.since.elapsed();
-                // A worker that was left behind would hold the pipes open; the limit of the test ends that too.
-                let stdout = self.stdout.recv_timeout(LIMIT).expect("the end of its output");
-                let stderr = self.stderr.recv_timeout(LIMIT).expect("the end of its errors");
-                return Outcome { status, stdout, stderr, time };
-            }
+        let ended = |child: &mut Child| child.try_wait().expect("its status");
+        while ended(&mut child).is_none() {
             if self.since.elapsed() > LIMIT {
                 let _ = child.kill();
                 let _ = child.wait();
-                let text = self.stderr.recv_timeout(Duration::from_secs(5)).unwrap_or_default();
-                panic!("still running after {LIMIT:?}; its errors:\n{text}");
+                panic!("still running after {LIMIT:?}; its errors:\n{}", self.stderr.text());
             }
-            thread::sleep(Duration::from_millis(2));
+            thread::sleep(PAUSE);
         }
+        let (status, time) = (child.wait().expect("its status"), self.since.elapsed());
+        // A worker that was left behind would hold the pipes open; the limit of the test ends that too.
+        wait_until("end of its output", LIMIT, || self.stdout.ended() && self.stderr.ended());
+        Outcome { status, stdout: self.stdout.text(), stderr: self.stderr.text(), time }
     }
 }
 
@@ -177,22 +190,40 @@ impl Drop for Running {
     }
 }
 
-fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
-    let (send, receive) = mpsc::channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            let _ = pipe.read_to_end(&mut bytes);
-        }
-        let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    receive
+/// What has come out of a pipe so far, which a thread reads.
+struct Output(Arc<Mutex<Vec<u8>>>);
+
+impl Output {
+    fn of(pipe: Option<impl Read + Send + 'static>) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let all = Arc::clone(&bytes);
+        thread::spawn(move || {
+            let Some(mut pipe) = pipe else { return };
+            let mut piece = [0; 16 << 10];
+            while let Ok(length) = pipe.read(&mut piece)
+                && length > 0
+            {
+                all.lock().expect("the output").extend_from_slice(&piece[..length]);
+            }
+        });
+        Self(bytes)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().expect("the output")).into_owned()
+    }
+
+    /// The pipe's end has come, and the thread is gone.
+    fn ended(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
 }
 
 /// A `gpu-daemon serve` of a test's own.
 pub struct Serve {
     child: Child,
     socket: PathBuf,
+    log: Output,
     _folder: tempfile::TempDir,
 }
 
@@ -218,12 +249,15 @@ impl Serve {
         command.env("TMPDIR", folder.path());
         command.arg("serve").arg("--socket").arg(&socket).args(arguments);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the daemon starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("its errors")).lines();
-        let ready = lines.next().and_then(Result::ok).unwrap_or_default();
-        assert!(ready.contains("serving on"), "the daemon says {ready:?}");
-        // Its log must go somewhere, or it would wait for a reader.
-        thread::spawn(move || lines.for_each(drop));
-        Self { child, socket, _folder: folder }
+        // All of its log is read, or it would wait for a reader.
+        let log = Output::of(child.stderr.take());
+        wait_until("daemon that serves", LIMIT, || {
+            let ended = log.ended();
+            let serves = log.text().contains("serving on");
+            assert!(serves || !ended, "the daemon says {:?}", log.text());
+            serves
+        });
+        Self { child, socket, log, _folder: folder }
     }
 
     /// Where it serves.
@@ -242,18 +276,19 @@ impl Serve {
         self.child.id()
     }
 
-    /// Asks it to stop, as a service manager does, and gives how it ended and how long it took.
-    #[track_caller]
-    pub fn terminate(&mut self) -> (ExitStatus, Duration) {
-        let since = Instant::now();
-        signal(self.child.id(), Signal::TERM);
-        while since.elapsed() < LIMIT {
-            if let Some(status) = self.child.try_wait().expect("its status") {
-                return (status, since.elapsed());
-            }
-            thread::sleep(Duration::from_millis(2));
+    /// What it has logged so far, all of it once it has ended.
+    pub fn log(&mut self) -> String {
+        if self.child.try_wait().expect("its status").is_some() {
+            wait_until("end of the log", LIMIT, || self.log.ended());
         }
-        panic!("the daemon does not stop");
+        self.log.text()
+    }
+
+    /// Asks it to stop, as a service manager does, and gives how it ended.
+    #[track_caller]
+    pub fn terminate(&mut self) -> ExitStatus {
+        signal(self.child.id(), Signal::TERM);
+        wait_for("end of the daemon", LIMIT, || self.child.try_wait().expect("its status"))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{Read, Write},
     os::unix::net::UnixListener,
     path::{Path, PathBuf},
     thread,
@@ -153,8 +153,8 @@ fn impostor(line: &str) -> Outcome {
     thread::spawn(move || {
         if let Ok((mut client, _)) = listener.accept() {
             let _ = client.write_all(line.as_bytes());
-            // Held open: the line alone must end the attempt.
-            thread::sleep(std::time::Duration::from_secs(30));
+            // Held open until the other side goes: the line alone must end the attempt.
+            let _ = client.read_to_end(&mut Vec::new());
         }
     });
     run_file(&guest("collatz"), &["--daemon", path.to_str().expect("printable")])

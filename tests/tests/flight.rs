@@ -1,7 +1,7 @@
 //! `--flight-recorder`: the last submits of a run, written only when something goes wrong.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::{fs, path::Path, path::PathBuf, process::Command, thread, time::Duration};
+use std::{fs, path::Path, path::PathBuf, process::Command};
 
 use airlock_protocol::{Event, codec};
 use airlock_tests::{
@@ -11,6 +11,10 @@ use airlock_tests::{
 };
 use airlock_traces::{TraceFile, trace::What};
 use rustix::process::{Pid, Signal, kill_process};
+
+/// Steps of `nbody`, each a submit. It says how far it is after a quarter of them, and has the others before it then.
+const STEPS: &str = "20000";
+const MIDST: &str = "  step   5000: ";
 
 fn flying(folder: &Path, options: &[&str], name: &str, arguments: &[&str]) -> Command {
     let mut command = airlock(["run", "--flight-recorder"]);
@@ -47,9 +51,9 @@ fn nothing_is_written_when_nothing_goes_wrong() {
 fn a_killed_worker_leaves_the_last_submits() {
     let folder = scratch();
     let flights = folder.path().join("flights");
-    let running = Running::start(flying(&flights, &["--keep", "5"], "nbody", &["256", "100000"]));
+    let running = Running::start(flying(&flights, &["--keep", "5"], "nbody", &["256", STEPS]));
+    running.prints(MIDST);
     let worker = worker_of(running.id());
-    thread::sleep(Duration::from_millis(1500));
     let pid = i32::try_from(worker).ok().and_then(Pid::from_raw).expect("a process id");
     kill_process(pid, Signal::KILL).expect("it runs");
     let outcome = running.finish();
@@ -89,9 +93,9 @@ fn memory_is_bounded_and_the_trace_still_replays() {
     let folder = scratch();
     let flights = folder.path().join("flights");
     let options = ["--flight-recorder-memory", "256K", "--keep", "3"];
-    let running = Running::start(flying(&flights, &options, "nbody", &["256", "100000"]));
+    let running = Running::start(flying(&flights, &options, "nbody", &["256", STEPS]));
+    running.prints(MIDST);
     let worker = worker_of(running.id());
-    thread::sleep(Duration::from_millis(3000));
     let pid = i32::try_from(worker).ok().and_then(Pid::from_raw).expect("a process id");
     kill_process(pid, Signal::KILL).expect("it runs");
     running.finish();

@@ -7,12 +7,11 @@ use std::{
     io::{BufReader, BufWriter},
     path::Path,
     process::Command,
-    time::Duration,
 };
 
 use airlock_tests::{
-    processes::{children, name, peak_memory, runs},
-    programs::{Outcome, Running, Serve, airlock, guest, root, run},
+    processes::{name, peak_memory, runs, wait_until, while_running, worker_of, workers_of},
+    programs::{LIMIT, Outcome, Running, Serve, airlock, guest, root, run},
     scratch,
 };
 
@@ -132,13 +131,12 @@ fn image_filter_takes_a_photo_within_its_memory() {
     let running = Running::start(airlock_run(&[], folder.path(), "image-filter", &["/out/in.png", "/out/out.png"]));
     let host = running.id();
     let (mut host_peak, mut worker_peak) = (0, 0);
-    while runs(host) {
+    while_running(host, || {
         host_peak = host_peak.max(peak_memory(host).unwrap_or(0));
-        for child in children(host) {
-            worker_peak = worker_peak.max(peak_memory(child).unwrap_or(0));
+        for worker in workers_of(host) {
+            worker_peak = worker_peak.max(peak_memory(worker).unwrap_or(0));
         }
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    });
     running.finish().succeeded();
     println!("peak memory: host {} MiB, worker {} MiB", host_peak >> 20, worker_peak >> 20);
     assert!(host_peak > 0 && worker_peak > 0, "no figures: the processes were not seen");
@@ -204,8 +202,8 @@ fn two_at_once_through_serve_do_not_see_each_other() {
 fn no_worker_outlives_its_run() {
     let folder = scratch();
     let running = Running::start(airlock_run(&[], folder.path(), "nbody", &["256", "100"]));
-    let worker = airlock_tests::processes::worker_of(running.id());
+    let worker = worker_of(running.id());
     assert_eq!(name(worker), "gpu-daemon");
     running.finish().succeeded();
-    airlock_tests::processes::wait_for("end of the worker", Duration::from_secs(5), || (!runs(worker)).then_some(()));
+    wait_until("end of the worker", LIMIT, || !runs(worker));
 }

@@ -8,14 +8,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     env,
     process::Command,
-    thread,
-    time::Duration,
 };
 
 use airlock_tests::{
     interface::{ours, parameter_classes},
-    processes::{children, name, runs, worker_of},
-    programs::{Outcome, Running, airlock, guest, run, signal},
+    processes::{wait_until_idle, while_running, worker_of, workers_of},
+    programs::{LIMIT, Outcome, Running, airlock, guest, run, signal},
 };
 use rustix::process::Signal;
 
@@ -79,13 +77,10 @@ fn many_requests_after_a_loss_start_one_worker() {
     let host = running.id();
     let first = worker_of(host);
     // It opens its device and waits.
-    thread::sleep(Duration::from_secs(1));
+    wait_until_idle(&[host, first], LIMIT);
     signal(first, Signal::KILL);
     let mut workers = BTreeSet::new();
-    while runs(host) {
-        workers.extend(children(host).into_iter().filter(|&id| id != first && name(id) == "gpu-daemon"));
-        thread::sleep(Duration::from_millis(1));
-    }
+    while_running(host, || workers.extend(workers_of(host).into_iter().filter(|&id| id != first)));
     unharmed_but_for_the_loss(running.finish());
     assert_eq!(workers.len(), 1, "{workers:?}");
 }

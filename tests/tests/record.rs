@@ -1,12 +1,12 @@
 //! `airlock run --record`: what reaches the file, whatever happens to the processes, the disk and the driver.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::{path::Path, process::Command, sync::Arc, thread, time::Duration};
+use std::{path::Path, process::Command, sync::Arc};
 
 use airlock_protocol::{Event, codec, connect::CLOSED};
 use airlock_tests::{
-    processes::worker_of,
-    programs::{Outcome, Running, airlock, guest, run},
+    processes::{runs, wait_until, worker_of},
+    programs::{LIMIT, Outcome, Running, airlock, guest, run},
     scratch,
 };
 use airlock_traces::{Trace, TraceFile, trace::What};
@@ -94,21 +94,16 @@ fn killed_hosts_leave_traces_that_replay() {
     };
     // The first run also compiles the guest.
     start(&whole).finish().succeeded();
-    let time = {
-        let since = std::time::Instant::now();
-        start(&whole).finish().succeeded();
-        since.elapsed()
-    };
     let full = open(&whole).index().totals.commands;
+    let length = |path: &Path| path.metadata().map_or(0, |file| file.len());
+    let most = length(&whole);
     let mut lengths = Vec::new();
     for moment in 0..10 {
         let path = folder.path().join(format!("killed-{moment}.airtrace"));
         let running = start(&path);
         // From the first bytes in the file on, for the rest of the run.
-        while !path.metadata().is_ok_and(|file| file.len() > 0) {
-            thread::sleep(Duration::from_millis(1));
-        }
-        thread::sleep(time.mul_f64(0.09) * moment);
+        let least = (most * moment / 10).max(1);
+        wait_until("trace of this length", LIMIT, || length(&path) >= least || !runs(running.id()));
         kill(running.id());
         running.finish();
         let file = open(&path);
@@ -133,14 +128,13 @@ fn killed_hosts_leave_traces_that_replay() {
 fn a_strict_recording_loses_nothing() {
     let folder = scratch();
     let path = folder.path().join("nbody.airtrace");
-    let running = Running::start(recording(&path, &["--record-sync"], "nbody", &["256", "100000"]));
-    let worker = worker_of(running.id());
-    thread::sleep(Duration::from_millis(1500));
+    let running = Running::start(recording(&path, &["--record-sync"], "nbody", &["256", "4000"]));
+    // A readback of what 1000 steps came to, each of them a submit.
+    running.prints("  step   1000: ");
     kill(running.id());
     running.finish();
-    assert!(worker > 0);
     let totals = open(&path).index().totals.clone();
-    assert!(totals.submits > 10, "{totals:?}");
+    assert!(totals.submits >= 1000, "{totals:?}");
     replayed(&path);
 }
 
@@ -149,8 +143,8 @@ fn the_command_that_kills_the_worker_is_in_the_trace() {
     let folder = scratch();
     let path = folder.path().join("nbody.airtrace");
     let running = Running::start(recording(&path, &[], "nbody", &["256", "100000"]));
+    running.prints("energy at the start");
     let worker = worker_of(running.id());
-    thread::sleep(Duration::from_millis(500));
     kill(worker);
     let outcome = running.finish();
     assert_eq!(outcome.code(), Some(3), "{outcome}");

@@ -6,14 +6,12 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     sync::Arc,
-    thread,
-    time::Duration,
 };
 
 use airlock_protocol::{Command, codec, commands::shader::CreateShaderModule};
 use airlock_tests::{
-    processes::worker_of,
-    programs::{Outcome, Running, airlock, guest, root, run},
+    processes::{mapped_files, wait_until, worker_of},
+    programs::{LIMIT, Outcome, Running, airlock, guest, root, run},
     scratch,
 };
 use airlock_traces::{Trace, TraceFile, trace::Entry, trace::What};
@@ -207,7 +205,8 @@ fn a_dead_worker_is_a_result() {
     command.arg(&path);
     let running = Running::start(command);
     let worker = worker_of(running.id());
-    thread::sleep(Duration::from_millis(100));
+    // The replay has asked for its adapter.
+    wait_until("driver in the worker", LIMIT, || mapped_files(worker).iter().any(|file| file.contains("vulkan")));
     let pid = i32::try_from(worker).ok().and_then(Pid::from_raw).expect("a process id");
     kill_process(pid, Signal::KILL).expect("it runs");
     let outcome = running.finish();

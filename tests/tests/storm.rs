@@ -21,8 +21,8 @@ use airlock_protocol::{
     ids::{AdapterId, BufferId, DeviceId, RequestId},
 };
 use airlock_tests::{
-    processes::{children, descriptors, of_threads, wait_for, workers_of},
-    programs::{Running, Serve, airlock, guest, signal},
+    processes::{children, descriptors, of_threads, wait_for, wait_until, workers_of},
+    programs::{LIMIT, Running, Serve, airlock, guest, signal},
     scratch,
 };
 use rustix::process::Signal;
@@ -114,11 +114,11 @@ fn two_hundred_sessions_are_killed_and_nothing_is_lost_or_left() {
     };
     // Once without the storm: what the bystander must say, and what the server holds when nothing runs.
     let expected = run_guest("nbody", &["256", "100"]).finish().succeeded().stdout;
-    wait_for("end of the worker", Duration::from_secs(10), || children(serve.id()).is_empty().then_some(()));
+    wait_until("end of the worker", LIMIT, || children(serve.id()).is_empty());
     let (before, threads) = (descriptors(serve.id()), of_threads(serve.id(), "Pid").len());
 
     let bystander = run_guest("nbody", &["512", "2500"]);
-    let own = wait_for("worker of the bystander", Duration::from_secs(30), || workers_of(serve.id()).first().copied());
+    let own = wait_for("worker of the bystander", LIMIT, || workers_of(serve.id()).first().copied());
     let (next, storms) = (AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
         for lane in 0..AT_A_TIME {
@@ -135,6 +135,7 @@ fn two_hundred_sessions_are_killed_and_nothing_is_lost_or_left() {
             let mut random = Random(77);
             for round in 0..GUESTS {
                 let running = run_guest("nbody", &["256", "100000"]);
+                // Not a wait for anything: any moment of a session is a moment to be killed in.
                 thread::sleep(Duration::from_millis(50 + random.below(250)));
                 // The client, or the worker of anybody but the bystander.
                 let victims: Vec<_> = workers_of(serve.id()).into_iter().filter(|&id| id != own).collect();
@@ -155,9 +156,9 @@ fn two_hundred_sessions_are_killed_and_nothing_is_lost_or_left() {
     let again = run_guest("nbody", &["256", "100"]).finish().succeeded();
     assert_eq!(results(&again.stdout), results(&expected));
 
-    wait_for("end of all workers", Duration::from_secs(20), || children(serve.id()).is_empty().then_some(()));
-    wait_for("return of the server's descriptors", Duration::from_secs(10), || {
-        (descriptors(serve.id()) <= before && of_threads(serve.id(), "Pid").len() <= threads).then_some(())
+    wait_until("end of all workers", LIMIT, || children(serve.id()).is_empty());
+    wait_until("return of the server's descriptors", LIMIT, || {
+        descriptors(serve.id()) <= before && of_threads(serve.id(), "Pid").len() <= threads
     });
     assert_eq!(serve.files(), [serve.socket()], "files are left behind");
     let left: Vec<_> = std::fs::read_dir(runtime.path()).expect("the folder").filter_map(Result::ok).collect();

@@ -264,7 +264,7 @@ impl Script {
 }
 
 fn options() -> Options {
-    Options { timeout: Duration::from_secs(20), ..Options::new(daemon()) }
+    Options { timeout: Duration::from_secs(300), ..Options::new(daemon()) }
 }
 
 /// Command, its name, what differs, of a divergence.
@@ -374,7 +374,7 @@ fn a_crash_that_does_not_happen_again_is_told() {
 fn a_hang_ends() {
     let mut script = Script::new();
     script.raise("hang").map(5, 4).mapped(5, &[0; 4]).end();
-    let options = Options { timeout: Duration::from_millis(800), ..options() };
+    let options = Options { timeout: Duration::from_secs(5), ..options() };
     let Outcome::Hung { command, what } = script.replay_with(&options, &mut []).outcome else { panic!() };
     assert_eq!(command, Some(4));
     assert!(what.starts_with("Mapped, for MapBuffer with Buffer 3 \"positions\""), "{what}");

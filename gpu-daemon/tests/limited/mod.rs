@@ -29,7 +29,8 @@ use airlock_protocol::{
 };
 use gpu_daemon::status::{End, Status};
 
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than anything takes on a machine that is slow and does other things too; what hangs ends here.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 pub const DEVICE: DeviceId = DeviceId(0);
 
 pub struct Client {
@@ -251,14 +252,8 @@ impl Client {
 
     /// The worker's exit code, once it has ended.
     pub fn exit(&mut self) -> Option<i32> {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                return status.code();
-            }
-            assert!(start.elapsed() < PATIENCE, "the worker does not end");
-            thread::sleep(Duration::from_millis(2));
-        }
+        until("the worker does not end", || self.process.try_wait().unwrap().is_some());
+        self.process.wait().unwrap().code()
     }
 
     /// What the worker has written for `serve`.
@@ -268,20 +263,23 @@ impl Client {
 
     /// Waits until the counters are as `is` says.
     pub fn status_when(&self, is: impl Fn(&Status) -> bool) -> Status {
-        let start = Instant::now();
-        loop {
-            let status = self.status();
-            if is(&status) {
-                return status;
-            }
-            assert!(start.elapsed() < Duration::from_secs(5), "{status:?}");
-            thread::sleep(Duration::from_millis(10));
-        }
+        until("the counters are others", || is(&self.status()));
+        self.status()
     }
 
     /// Why the session has ended.
     pub fn end(&self) -> Option<End> {
         End::of(self.status().end)
+    }
+}
+
+/// Waits until something holds; fails after [`PATIENCE`] with what does not.
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "{what}");
+        thread::sleep(Duration::from_millis(2));
     }
 }
 

@@ -5,7 +5,6 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     os::unix::{fs::FileExt, net::UnixStream},
-    time::{Duration, Instant},
 };
 
 use crate::server::{File as Open, PATIENCE, Server, files, until, value};
@@ -94,26 +93,31 @@ fn only_the_metrics_are_there() {
 #[test]
 fn a_client_that_says_nothing_holds_a_place_for_two_seconds() {
     let server = Server::start("slow", &[]);
-    let start = Instant::now();
     let connect = || UnixStream::connect(server.folder.join("metrics")).unwrap();
-    let mut slow: Vec<UnixStream> = (0..8).map(|_| connect()).collect();
-    // Drips do not buy more time.
-    let mut drip = slow.pop().unwrap();
-    let mut one_more = connect();
-    one_more.set_read_timeout(Some(PATIENCE)).unwrap();
-    assert!(matches!(one_more.read(&mut [0]), Ok(0) | Err(_)), "there is a ninth place");
-    assert!(start.elapsed() < Duration::from_secs(1));
-    while drip.write_all(b"G").is_ok() {
-        assert!(start.elapsed() < Duration::from_secs(5), "a client drips on");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    until("the places are not free again", || {
-        let mut connection = connect();
+    // What a client is answered; nothing when it is hung up on.
+    let asks = |mut connection: UnixStream| {
+        connection.set_read_timeout(Some(PATIENCE)).unwrap();
         let _ = connection.write_all(b"GET /metrics HTTP/1.1\r\n\r\n");
         let mut answer = String::new();
-        connection.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.1 200")
+        let _ = connection.read_to_string(&mut answer);
+        answer
+    };
+    let mut slow = Vec::new();
+    // On a busy machine the eight may have lost their places before the ninth comes, which has one then.
+    until("there is a ninth place", || {
+        slow = (0..8).map(|_| connect()).collect();
+        asks(connect()).is_empty()
     });
-    assert!(start.elapsed() < Duration::from_secs(5));
+    // Drips do not buy more time. It is the time: so few are no request that is too long.
+    let (mut drip, mut drips) = (slow.pop().unwrap(), 0);
+    until("a client drips on", || {
+        drips += 1;
+        drip.write_all(b"G").is_err()
+    });
+    assert!(drips < 4 << 10, "{drips} drips");
+    until("the places are not free again", || asks(connect()).starts_with("HTTP/1.1 200"));
+    // While the others still hold on.
+    drop(slow);
 }
 
 #[test]

@@ -16,7 +16,8 @@ use rustix::{
     thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
 
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than anything takes on a machine that is slow and does other things too; what hangs ends here.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 pub struct Server {
     pub process: Child,
@@ -169,6 +170,8 @@ fn first_line(connection: UnixStream) -> (UnixStream, String) {
     (connection, line)
 }
 
+/// Waits until something holds; fails after [`PATIENCE`] with what does not.
+#[track_caller]
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {

@@ -282,6 +282,7 @@ mod tests {
         assert_eq!(next(&ours), Ok(b"event".to_vec()));
         thread::scope(|scope| {
             let waiting = scope.spawn(wait);
+            // Right either way; the pause makes it likely that the other thread waits by now, which it does not tell.
             thread::sleep(Duration::from_millis(20));
             drop(theirs);
             assert_eq!(waiting.join().unwrap(), Awaited::Event, "the end, and no interrupt is left");

@@ -1,7 +1,5 @@
 //! Too much of everything, and events that nobody reads.
 
-use std::time::Duration;
-
 use airlock_protocol::{
     Event,
     commands::{
@@ -15,8 +13,8 @@ use airlock_protocol::{
     limits::{MAX_ADAPTERS, MAX_DEVICES, MAX_LABEL, MAX_SHADER_SOURCE},
 };
 use airlock_tests::{
-    processes::{children, descriptors, wait_for},
-    programs::Serve,
+    processes::{children, descriptors, wait_until},
+    programs::{LIMIT, Serve},
 };
 
 use crate::{
@@ -299,10 +297,8 @@ fn sessions(_: &World) {
         }
         assert_eq!((workers, refused), (8, 52));
         drop(all);
-        wait_for("end of all workers", Duration::from_secs(10), || children(serve.id()).is_empty().then_some(()));
+        wait_until("end of all workers", LIMIT, || children(serve.id()).is_empty());
         let expected = *before.get_or_insert_with(|| descriptors(serve.id()));
-        wait_for("return of the descriptors", Duration::from_secs(10), || {
-            (descriptors(serve.id()) <= expected).then_some(())
-        });
+        wait_until("return of the descriptors", LIMIT, || descriptors(serve.id()) <= expected);
     }
 }

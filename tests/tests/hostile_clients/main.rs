@@ -24,12 +24,12 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use airlock_tests::{
-    processes::{children, descriptors, memory, of_threads, wait_for, workers_of},
-    programs::{Serve, airlock, guest, root, run},
+    processes::{children, descriptors, memory, of_threads, wait_for, wait_until, workers_of},
+    programs::{LIMIT, Serve, airlock, guest, root, run},
 };
 
 /// Cases that run at a time.
@@ -75,17 +75,17 @@ impl World {
             let maps = fs::read_to_string(format!("/proc/{id}/maps")).unwrap_or_default();
             maps.lines().any(|line| line.contains("airlock-ring") && line.split_whitespace().nth(4) == Some(&inode))
         };
-        wait_for("worker", Duration::from_secs(10), || workers_of(self.serve.id()).into_iter().find(|id| maps(id)))
+        wait_for("worker", LIMIT, || workers_of(self.serve.id()).into_iter().find(|id| maps(id)))
     }
 
     /// Waits until a server has what it had.
     fn settle(&self, before: &[Holdings]) {
         for (serve, before) in [&self.serve, &self.impatient].into_iter().zip(before) {
-            wait_for("end of all workers", Duration::from_secs(10), || children(serve.id()).is_empty().then_some(()));
-            wait_for("return of what the server had", Duration::from_secs(10), || {
+            wait_until("end of all workers", LIMIT, || children(serve.id()).is_empty());
+            wait_until("return of what the server had", LIMIT, || {
                 let now = Holdings::of(serve);
                 let same = now.descriptors <= before.descriptors && now.threads <= before.threads;
-                (same && serve.files() == [serve.socket()]).then_some(())
+                same && serve.files() == [serve.socket()]
             });
             let grown = Holdings::of(serve).memory.saturating_sub(before.memory);
             println!("the server has {} KiB more than before", grown >> 10);
@@ -160,8 +160,8 @@ fn hostile_clients_harm_nobody_but_themselves() {
     // A session of each server's before, for what stays of the first.
     drop(wire::Client::noop(world.impatient.socket()));
     for serve in [&world.serve, &world.impatient] {
-        wait_for("end of the worker", Duration::from_secs(10), || children(serve.id()).is_empty().then_some(()));
-        wait_for("a tidy folder", Duration::from_secs(10), || (serve.files() == [serve.socket()]).then_some(()));
+        wait_until("end of the worker", LIMIT, || children(serve.id()).is_empty());
+        wait_until("a tidy folder", LIMIT, || serve.files() == [serve.socket()]);
     }
     let before = [Holdings::of(&world.serve), Holdings::of(&world.impatient)];
     let over = AtomicBool::new(false);

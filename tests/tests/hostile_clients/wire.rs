@@ -31,7 +31,7 @@ use airlock_protocol::{
     handshake::Hello,
     ids::{AdapterId, BufferId, DeviceId, RequestId},
     limits::SHARED_SIZE,
-    transport::{self, BatchSender, ClientChannels, RingWriter},
+    transport::{self, BatchSender, ClientChannels, EventReceiver, RingWriter},
 };
 use rustix::{
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
@@ -42,7 +42,7 @@ use rustix::{
 };
 
 /// Nothing here takes as long on a slow machine, unless it hangs.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(300);
 pub const DEVICE: DeviceId = DeviceId(0);
 pub const BUFFER: BufferId = BufferId(0);
 pub const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
@@ -178,6 +178,9 @@ pub struct Client {
     pub batches: BatchSender,
     pub writer: BatchWriter,
     events: Receiver<Vec<u8>>,
+    /// The channel of a client that does not read it: open, and full at some time.
+    #[allow(dead_code)]
+    unread: Option<EventReceiver>,
     requests: u64,
 }
 
@@ -204,19 +207,15 @@ impl Client {
         let memory = descriptors::receive(&here, Some(PATIENCE)).expect("the ring");
         descriptors::send(&link, memory.as_fd()).expect("the ring is sent");
         let (sender, receiver) = channel();
-        // The thread ends with the worker.
-        thread::spawn(move || {
-            while listens && let Ok(event) = events.recv() {
-                if sender.send(event).is_err() {
-                    break;
-                }
-            }
-            while !listens && sender.send(Vec::new()).is_ok() {
-                thread::sleep(Duration::from_millis(20));
-            }
-        });
+        let unread = if listens {
+            // The thread ends with the worker.
+            thread::spawn(move || while events.recv().is_ok_and(|event| sender.send(event).is_ok()) {});
+            None
+        } else {
+            Some(events)
+        };
         let writer = BatchWriter::default();
-        Self { link, memory: memory.into(), ring, batches: commands, writer, events: receiver, requests: 0 }
+        Self { link, memory: memory.into(), ring, batches: commands, writer, events: receiver, unread, requests: 0 }
     }
 
     /// A session with a device on the adapter that needs no driver.
