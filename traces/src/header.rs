@@ -8,7 +8,7 @@ use airlock_protocol::{
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use crate::format::Digest;
+use crate::{format::Digest, processor::Processor};
 
 /// The `Header` chunk. Fields that a reader does not know are ignored, those that are missing have their defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,10 @@ pub struct Header {
     pub component: Option<ComponentName>,
     /// What tools have done to the trace since, oldest first.
     pub history: Vec<String>,
+    /// The processor that software adapters compiled for. In a file it stands in the `Device` chunks of such adapters, since a
+    /// header is written before there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processor: Option<Processor>,
 }
 
 /// Where a run took place.
@@ -74,6 +78,7 @@ impl Header {
             platform: Platform { os: std::env::consts::OS.to_owned(), arch: std::env::consts::ARCH.to_owned() },
             component,
             history: Vec::new(),
+            processor: Some(Processor::here().clone()).filter(|processor| !processor.is_unknown()),
         }
     }
 
@@ -102,6 +107,9 @@ pub struct DeviceRecord {
     pub features: Vec<String>,
     /// The limits granted, by WebGPU's names.
     pub limits: Map<String, serde_json::Value>,
+    /// The processor that a software adapter compiled for; absent for hardware, and in traces of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processor: Option<Processor>,
 }
 
 /// An adapter, by what it says of itself.
@@ -161,14 +169,15 @@ impl Adapter {
 }
 
 impl DeviceRecord {
-    /// What a device was granted in a session.
-    pub fn new(session: u32, granted: &Capabilities) -> Self {
+    /// What a device was granted in a session, and the processor of a software adapter.
+    pub fn new(session: u32, granted: &Capabilities, processor: Option<&Processor>) -> Self {
         let limits = LimitName::ALL.iter().map(|&name| (name.as_str().to_owned(), granted.limits.get(name).into()));
         Self {
             session,
             adapter: Adapter::from(&granted.info),
             features: granted.features.iter().copied().map(FeatureName::as_str).map(str::to_owned).collect(),
             limits: limits.collect(),
+            processor: processor.filter(|_| granted.info.is_fallback_adapter).cloned(),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod analysis;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod facts;
+mod flip;
 pub mod format;
 pub mod harness;
 pub mod header;
@@ -18,12 +19,15 @@ pub mod minimize;
 pub mod node;
 pub mod notation;
 pub mod probes;
+pub mod processor;
 pub mod reader;
 pub mod record;
 pub mod replay;
 pub mod survey;
+mod texels;
 pub mod tools;
 pub mod trace;
+mod wgsl;
 pub mod writer;
 
 pub use lines::{CommandLines, LinesError};

@@ -163,6 +163,7 @@ impl TraceFile {
             }
             None => file.scan()?,
         }
+        file.header.processor = file.devices.iter().find_map(|device| device.processor.clone());
         Ok(file)
     }
 

@@ -14,6 +14,7 @@ use crate::{
     },
     header::{DeviceRecord, Header},
     index::{ChunkEntry, Index, MAX_CHUNKS, Place},
+    processor::Processor,
     survey::Survey,
 };
 
@@ -73,6 +74,8 @@ pub struct TraceWriter<S: Sink> {
     index: Index,
     survey: Survey,
     devices: usize,
+    /// The processor that software adapters compiled for.
+    processor: Option<Processor>,
 }
 
 impl<S: Sink> TraceWriter<S> {
@@ -87,8 +90,10 @@ impl<S: Sink> TraceWriter<S> {
             index: Index::default(),
             survey: Survey::default(),
             devices: 0,
+            processor: header.processor.clone(),
         };
-        writer.chunk(ChunkKind::Header, &serde_json::to_vec_pretty(header)?)?;
+        let header = Header { processor: None, ..header.clone() };
+        writer.chunk(ChunkKind::Header, &serde_json::to_vec_pretty(&header)?)?;
         Ok(writer)
     }
 
@@ -143,7 +148,7 @@ impl<S: Sink> TraceWriter<S> {
             return Ok(());
         }
         self.devices += 1;
-        let json = serde_json::to_vec_pretty(&DeviceRecord::new(session, granted))?;
+        let json = serde_json::to_vec_pretty(&DeviceRecord::new(session, granted, self.processor.as_ref()))?;
         // Before the records that wait, so that it is found early.
         self.flush_payloads()?;
         self.chunk(ChunkKind::Device, &json)

@@ -4,8 +4,8 @@
 use airlock_protocol::{
     Command, Payload,
     commands::{
-        binding::*, buffer::*, command_encoder::*, compute_pass::*, query_set::*, queue::*, render_pass::*, session::*,
-        texture::*,
+        binding::*, buffer::*, command_encoder::*, compute_pass::*, pipeline::*, query_set::*, queue::*,
+        render_pass::*, session::*, shader::*, texture::*,
     },
     ids::*,
 };
@@ -102,14 +102,122 @@ impl Stream {
     fn read(&mut self, buffer: BufferId, offset: u64, size: u64) -> Vec<(u64, u64, String)> {
         let request = RequestId(self.number);
         self.put(MapBuffer { request, buffer, mode: MapMode::Read, offset, size });
-        let found = self.uncertainty.readback(request);
+        let found = self.uncertainty.readback(request).uncertain;
         assert!(found.windows(2).all(|two| two[0].range.end <= two[1].range.start));
         found.into_iter().map(|uncertain| (uncertain.range.start, uncertain.range.end, uncertain.why)).collect()
+    }
+
+    fn forms(&mut self, buffer: BufferId, size: u64) -> Vec<(u64, u64, &'static str)> {
+        let request = RequestId(self.number);
+        self.put(MapBuffer { request, buffer, mode: MapMode::Read, offset: 0, size });
+        let forms = self.uncertainty.readback(request).forms;
+        forms.into_iter().map(|formed| (formed.range.start, formed.range.end, formed.kind())).collect()
+    }
+
+    /// A shader that stores in a buffer at binding 1, dispatched with it.
+    fn store(&mut self, ty: &str, buffer: BufferId, offset: u64) {
+        let (pipeline, module, layout, bind_group) =
+            (ComputePipelineId(0), ShaderModuleId(0), BindGroupLayoutId(0), BindGroupId(0));
+        let code = format!("@group(0) @binding(1) var<storage, read_write> out: {ty}; // ...").leak();
+        self.put(CreateShaderModule { device: DEVICE, module, label: "", code });
+        let compute = ProgrammableStage { module, entry_point: None, constants: Vec::new() };
+        self.put(CreateComputePipeline { device: DEVICE, pipeline, request: None, label: "", layout: None, compute });
+        let ty = BindingType::Buffer { ty: BufferBindingType::Storage, has_dynamic_offset: false, min_binding_size: 0 };
+        let entries = vec![BindGroupLayoutEntry { binding: 1, visibility: ShaderStage::COMPUTE, ty }];
+        self.put(CreateBindGroupLayout { device: DEVICE, layout, label: "", entries });
+        let resource = BindingResource::Buffer { buffer, offset, size: Some(64) };
+        let entries = vec![BindGroupEntry { binding: 1, resource }];
+        self.put(CreateBindGroup { device: DEVICE, bind_group, label: "", layout, entries });
+        self.begin();
+        let pass = ComputePassId(0);
+        self.put(BeginComputePass { encoder: ENCODER, pass, label: "", timestamp_writes: None });
+        self.put(ComputePassSetPipeline { pass, pipeline });
+        let bind_group = Some(bind_group);
+        self.put(ComputePassSetBindGroup { pass, index: 0, bind_group, dynamic_offsets: Vec::new() });
+        self.put(DispatchWorkgroups { pass, x: 1, y: 1, z: 1 });
+        self.put(EndComputePass { pass });
+        self.submit();
     }
 
     fn ranges(&mut self, buffer: BufferId, size: u64) -> Vec<(u64, u64)> {
         self.read(buffer, 0, size).into_iter().map(|(start, end, _)| (start, end)).collect()
     }
+}
+
+#[test]
+fn what_a_shader_stores_has_its_type_and_takes_it_along() {
+    let mut s = Stream::new();
+    let (a, b) = (s.buffer(0, 256), s.buffer(1, 256));
+    assert_eq!(s.forms(a, 256), []);
+    s.store("array<f32>", a, 64);
+    assert_eq!(s.forms(a, 256), [(64, 128, "values")]);
+    s.begin();
+    s.copy(a, 96, b, 8, 64);
+    s.submit();
+    assert_eq!(s.forms(b, 256), [(8, 40, "values")]);
+    // The guest's own bytes are exact.
+    let data = Payload::Inline(&[0; 16]);
+    s.put(WriteBuffer { device: DEVICE, buffer: b, offset: 16, data });
+    assert_eq!(s.forms(b, 256), [(8, 16, "values"), (32, 40, "values")]);
+    // A part of a structure, and a type that cannot be read.
+    s.store("array<S>", b, 128);
+    assert_eq!(s.forms(b, 256)[2..], [(128, 192, "unknown")]);
+}
+
+#[test]
+fn texels_have_a_form_when_the_gpu_made_them() {
+    let mut s = Stream::new();
+    let (buffer, texture) = (s.buffer(0, 4096), s.texture(0, 1));
+    let copy = |s: &mut Stream| {
+        s.begin();
+        let source =
+            TexelCopyTextureInfo { texture, mip_level: 0, origin: Origin3d::default(), aspect: TextureAspect::All };
+        let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(256), rows_per_image: None };
+        let size = Extent3d { width: 8, height: 4, depth_or_array_layers: 1 };
+        let destination = TexelCopyBufferInfo { buffer, layout };
+        s.put(CopyTextureToBuffer { encoder: ENCODER, source, destination, size });
+        s.submit();
+    };
+    copy(&mut s);
+    assert_eq!(s.forms(buffer, 4096), []);
+    s.begin();
+    let view = TextureViewId(0);
+    s.put(CreateTextureView {
+        texture,
+        view,
+        label: "",
+        format: None,
+        dimension: None,
+        usage: None,
+        aspect: TextureAspect::All,
+        base_mip_level: 0,
+        mip_level_count: Some(1),
+        base_array_layer: 0,
+        array_layer_count: None,
+    });
+    let attachment = ColorAttachment {
+        view,
+        depth_slice: None,
+        resolve_target: None,
+        clear_value: [0.0; 4],
+        load_op: LoadOp::Clear,
+        store_op: StoreOp::Store,
+    };
+    let pass = RenderPassId(0);
+    s.put(BeginRenderPass {
+        encoder: ENCODER,
+        pass,
+        label: "",
+        color_attachments: vec![Some(attachment)],
+        depth_stencil_attachment: None,
+        occlusion_query_set: None,
+        timestamp_writes: None,
+    });
+    s.put(EndRenderPass { pass });
+    s.submit();
+    copy(&mut s);
+    let rows = [0, 256, 512, 768].map(|row| (row, row + 32, "texels"));
+    assert_eq!(s.forms(buffer, 4096), rows);
 }
 
 #[test]

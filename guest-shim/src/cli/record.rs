@@ -16,6 +16,7 @@ use airlock::{
 use airlock_traces::{
     cli::size::Size,
     header::{ComponentName, Header},
+    processor::Processor,
 };
 use clap::{Args, ValueEnum};
 
@@ -66,6 +67,8 @@ impl RecordOptions {
     /// What the recordings write, so that it stays in reach of this process: files and folders that are made now, if they can
     /// be. What cannot is told when the recording begins.
     pub fn reach(&self, mut reach: Reach) -> Reach {
+        // A trace names the processor, and a confined process cannot read of it any more.
+        Processor::here();
         if let Some(file) = &self.record {
             let _ = OpenOptions::new().create(true).append(true).open(file);
             reach.files.push(file.clone());

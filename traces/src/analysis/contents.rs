@@ -8,15 +8,20 @@ use airlock_protocol::{
     commands::{
         binding::{BindGroupLayoutEntry, BindingResource, CreateBindGroup},
         buffer::BufferUsage,
+        command_encoder::CopyTextureToBuffer,
+        pipeline::CreateRenderPipeline,
         render_pass::{BeginRenderPass, TimestampWrites},
     },
     ids::{Id, Object},
     limits::MAX_OBJECTS,
 };
 
+use crate::wgsl::StorageTypes;
+
 use super::{
-    passes::{Access, Group, Recording, binding_range},
-    resources::{Resource, Span, Write, all, copy_rows, copy_target, part, view_spans, write_part},
+    forms::Texels,
+    passes::{Access, Group, Recording, Stored, binding_range},
+    resources::{Resource, Shape, Span, Write, all, copy_rows, copy_target, part, view_spans, write_part},
 };
 
 /// Something that happens to contents.
@@ -27,12 +32,23 @@ pub(crate) enum Operation {
     /// Results of queries become 8 bytes each.
     Resolve { number: u64, from: Span, to: Write },
     /// Whatever is written follows from all that is read.
-    Work { reads: Vec<Span>, writes: Vec<Write> },
+    Work { reads: Vec<Span>, writes: Vec<Write>, made: Made },
+}
+
+/// Where written contents come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Made {
+    /// The guest gave them, or they were copied.
+    Moved,
+    /// A texture's texels were copied; `None` where their place in the buffer is not known.
+    Texels(Option<Arc<Texels>>),
+    /// A pass made them; shaders stored these.
+    Pass(Vec<Stored>),
 }
 
 impl Operation {
     fn write(write: Write) -> Self {
-        Operation::Work { reads: Vec::new(), writes: vec![write] }
+        Operation::Work { reads: Vec::new(), writes: vec![write], made: Made::Moved }
     }
 }
 
@@ -85,6 +101,9 @@ pub(crate) struct Contents {
     query_sets: Table<Arc<Resource>>,
     layouts: Table<Arc<[BindGroupLayoutEntry]>>,
     groups: Table<Group>,
+    modules: Table<Arc<StorageTypes>>,
+    compute_pipelines: Table<Arc<StorageTypes>>,
+    render_pipelines: Table<Arc<StorageTypes>>,
     bundles: Table<Group>,
     bundle_encoders: Table<Recording>,
     render_passes: Table<Recording>,
@@ -173,6 +192,12 @@ impl Contents {
             }
             Command::CreateBindGroupLayout(c) => self.layouts.put(c.layout, c.entries.as_slice().into()),
             Command::CreateBindGroup(c) => self.bind_group(c),
+            Command::CreateShaderModule(c) => self.modules.put(c.module, Arc::new(StorageTypes::of(c.code))),
+            Command::CreateComputePipeline(c) => {
+                let types = self.modules.get(c.compute.module).cloned().unwrap_or_default();
+                self.compute_pipelines.put(c.pipeline, types);
+            }
+            Command::CreateRenderPipeline(c) => self.render_pipeline(c),
             Command::CreateRenderBundleEncoder(c) => self.bundle_encoders.put(c.encoder, Recording::default()),
             Command::FinishRenderBundle(c) => {
                 let recording = self.bundle_encoders.take(c.encoder).unwrap_or_default();
@@ -204,9 +229,19 @@ impl Contents {
                 BindingResource::TextureView(view) => self.views.get(view).cloned().unwrap_or_default(),
                 BindingResource::Sampler(_) => Vec::new(),
             };
-            accesses.extend(spans.into_iter().map(|span| Access::bound(span, slot)));
+            accesses.extend(spans.into_iter().map(|span| Access::bound(span, entry, slot)));
         }
         self.groups.put(c.bind_group, accesses.into());
+    }
+
+    fn render_pipeline(&mut self, c: &CreateRenderPipeline<'_>) {
+        let mut types = self.modules.get(c.vertex.module).cloned().unwrap_or_default();
+        if let Some(fragment) = c.fragment.as_ref().and_then(|state| self.modules.get(state.stage.module))
+            && !Arc::ptr_eq(fragment, &types)
+        {
+            Arc::make_mut(&mut types).extend(fragment);
+        }
+        self.render_pipelines.put(c.pipeline, types);
     }
 
     /// What an encoder records.
@@ -226,21 +261,22 @@ impl Contents {
                 let rows = copy_rows(from, &c.source.layout, to, c.size);
                 let reads = rows.into_iter().map(|row| row.span).collect();
                 let writes = vec![copy_target(to, &c.destination, c.size)];
-                self.record(c.encoder, Operation::Work { reads, writes });
+                self.record(c.encoder, Operation::Work { reads, writes, made: Made::Moved });
             }
             Command::CopyTextureToBuffer(c) => {
                 let (from, to) = (self.textures.get(c.source.texture), self.buffers.get(c.destination.buffer));
                 let Some((from, to)) = from.zip(to) else { return };
                 let reads = vec![copy_target(from, &c.source, c.size).span];
                 let writes = copy_rows(to, &c.destination.layout, from, c.size);
-                self.record(c.encoder, Operation::Work { reads, writes });
+                let made = Made::Texels(texels(from, c));
+                self.record(c.encoder, Operation::Work { reads, writes, made });
             }
             Command::CopyTextureToTexture(c) => {
                 let (from, to) = (self.textures.get(c.source.texture), self.textures.get(c.destination.texture));
                 let Some((from, to)) = from.zip(to) else { return };
                 let reads = vec![copy_target(from, &c.source, c.size).span];
                 let writes = vec![copy_target(to, &c.destination, c.size)];
-                self.record(c.encoder, Operation::Work { reads, writes });
+                self.record(c.encoder, Operation::Work { reads, writes, made: Made::Moved });
             }
             Command::ClearBuffer(c) => {
                 let Some(buffer) = self.buffers.get(c.buffer) else { return };
@@ -269,9 +305,10 @@ impl Contents {
     fn end(&mut self, recording: Option<Recording>) {
         let Some(recording) = recording else { return };
         let encoder = recording.encoder;
-        let (reads, writes) = recording.finish();
+        let (reads, writes, stored) = recording.finish();
         if encoder > 0 {
-            self.recorded.entry(encoder).or_default().push(Operation::Work { reads, writes });
+            let operation = Operation::Work { reads, writes, made: Made::Pass(stored) };
+            self.recorded.entry(encoder).or_default().push(operation);
         }
     }
 
@@ -322,25 +359,36 @@ impl Contents {
             }
             Command::RenderPassSetBindGroup(c) => {
                 let group = c.bind_group.and_then(|id| self.groups.get(id));
-                bind(self.render_passes.get_mut(c.pass), group);
+                bind(self.render_passes.get_mut(c.pass), c.index, group);
             }
             Command::ComputePassSetBindGroup(c) => {
                 let group = c.bind_group.and_then(|id| self.groups.get(id));
-                bind(self.compute_passes.get_mut(c.pass), group);
+                bind(self.compute_passes.get_mut(c.pass), c.index, group);
             }
             Command::BundleSetBindGroup(c) => {
                 let group = c.bind_group.and_then(|id| self.groups.get(id));
-                bind(self.bundle_encoders.get_mut(c.encoder), group);
+                bind(self.bundle_encoders.get_mut(c.encoder), c.index, group);
             }
             Command::ExecuteBundles(c) => {
                 for &bundle in &c.bundles {
-                    bind(self.render_passes.get_mut(c.pass), self.bundles.get(bundle));
+                    if let (Some(pass), Some(bundle)) = (self.render_passes.get_mut(c.pass), self.bundles.get(bundle)) {
+                        pass.bundle(bundle);
+                    }
                 }
             }
             Command::BeginOcclusionQuery(c) => {
                 if let Some(pass) = self.render_passes.get_mut(c.pass) {
                     pass.occlusion(c.query_index);
                 }
+            }
+            Command::RenderPassSetPipeline(c) => {
+                set_pipeline(self.render_passes.get_mut(c.pass), self.render_pipelines.get(c.pipeline));
+            }
+            Command::ComputePassSetPipeline(c) => {
+                set_pipeline(self.compute_passes.get_mut(c.pass), self.compute_pipelines.get(c.pipeline));
+            }
+            Command::BundleSetPipeline(c) => {
+                set_pipeline(self.bundle_encoders.get_mut(c.encoder), self.render_pipelines.get(c.pipeline));
             }
             _ => self.pass_buffers(command),
         }
@@ -358,10 +406,31 @@ impl Contents {
             Command::BundleSetVertexBuffer(c) => (self.bundle_encoders.get_mut(c.encoder), c.buffer),
             Command::BundleDrawIndirect(c) => (self.bundle_encoders.get_mut(c.encoder), Some(c.buffer)),
             Command::BundleDrawIndexedIndirect(c) => (self.bundle_encoders.get_mut(c.encoder), Some(c.buffer)),
-            _ => return,
+            _ => return self.work(command),
         };
         if let (Some(pass), Some(buffer)) = (pass, buffer.and_then(|id| self.buffers.get(id))) {
             pass.buffer(buffer);
+        }
+        self.work(command);
+    }
+
+    /// Draws and dispatches: shaders run with what is bound.
+    fn work(&mut self, command: &Command<'_>) {
+        let recording = match command {
+            Command::RenderPassDraw(c) => self.render_passes.get_mut(c.pass),
+            Command::RenderPassDrawIndexed(c) => self.render_passes.get_mut(c.pass),
+            Command::RenderPassDrawIndirect(c) => self.render_passes.get_mut(c.pass),
+            Command::RenderPassDrawIndexedIndirect(c) => self.render_passes.get_mut(c.pass),
+            Command::DispatchWorkgroups(c) => self.compute_passes.get_mut(c.pass),
+            Command::DispatchWorkgroupsIndirect(c) => self.compute_passes.get_mut(c.pass),
+            Command::BundleDraw(c) => self.bundle_encoders.get_mut(c.encoder),
+            Command::BundleDrawIndexed(c) => self.bundle_encoders.get_mut(c.encoder),
+            Command::BundleDrawIndirect(c) => self.bundle_encoders.get_mut(c.encoder),
+            Command::BundleDrawIndexedIndirect(c) => self.bundle_encoders.get_mut(c.encoder),
+            _ => return,
+        };
+        if let Some(recording) = recording {
+            recording.work();
         }
     }
 
@@ -373,6 +442,9 @@ impl Contents {
             Object::QuerySet(id) => drop(self.query_sets.take(id)),
             Object::BindGroupLayout(id) => drop(self.layouts.take(id)),
             Object::BindGroup(id) => drop(self.groups.take(id)),
+            Object::ShaderModule(id) => drop(self.modules.take(id)),
+            Object::ComputePipeline(id) => drop(self.compute_pipelines.take(id)),
+            Object::RenderPipeline(id) => drop(self.render_pipelines.take(id)),
             Object::RenderBundle(id) => drop(self.bundles.take(id)),
             Object::RenderBundleEncoder(id) => drop(self.bundle_encoders.take(id)),
             Object::RenderPass(id) => drop(self.render_passes.take(id)),
@@ -388,8 +460,22 @@ impl Contents {
     }
 }
 
-fn bind(pass: Option<&mut Recording>, group: Option<&Group>) {
+fn bind(pass: Option<&mut Recording>, index: u32, group: Option<&Group>) {
     if let (Some(pass), Some(group)) = (pass, group) {
-        pass.group(group);
+        pass.group(index, group);
     }
+}
+
+fn set_pipeline(pass: Option<&mut Recording>, types: Option<&Arc<StorageTypes>>) {
+    if let (Some(pass), Some(types)) = (pass, types) {
+        pass.pipeline(types);
+    }
+}
+
+/// The texels that a copy from a texture puts into a buffer.
+fn texels(texture: &Resource, c: &CopyTextureToBuffer) -> Option<Arc<Texels>> {
+    let Shape::Texture { format, .. } = texture.shape else { return None };
+    let layout = &c.destination.layout;
+    let place = (layout.offset, layout.bytes_per_row, layout.rows_per_image);
+    Texels::new((format, c.source.aspect), place, c.size).map(Arc::new)
 }

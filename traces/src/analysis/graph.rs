@@ -216,7 +216,7 @@ impl Graph {
     fn execute(&mut self, session: &mut Session, node: NodeId, operation: Operation) {
         let (reads, writes) = match operation {
             Operation::Copy { from, to } | Operation::Resolve { from, to, .. } => (vec![from], vec![to]),
-            Operation::Work { reads, writes } => (reads, writes),
+            Operation::Work { reads, writes, .. } => (reads, writes),
         };
         for span in &reads {
             self.read(session, node, span);

@@ -1,8 +1,9 @@
 //! What commands do to the contents of buffers and textures, without a GPU: which contents follow from the trace, which
-//! are different in every run, and which commands a part of a trace needs.
+//! are different in every run, which round differently elsewhere, and which commands a part of a trace needs.
 
 mod compact;
 mod contents;
+mod forms;
 mod graph;
 pub(crate) mod log;
 mod names;
@@ -13,5 +14,7 @@ mod session;
 mod slice;
 mod uncertainty;
 
+pub use forms::Formed;
+pub(crate) use forms::{Form, Texels};
 pub use slice::FromBefore;
-pub use uncertainty::{Uncertain, Uncertainty};
+pub use uncertainty::{Latitude, Uncertain, Uncertainty};

@@ -3,11 +3,17 @@
 use std::{ops::Range, sync::Arc};
 
 use airlock_protocol::commands::{
-    binding::{BindGroupLayoutEntry, BindingType, BufferBindingType, StorageTextureAccess},
+    binding::{
+        BindGroupEntry, BindGroupLayoutEntry, BindingResource, BindingType, BufferBindingType, StorageTextureAccess,
+    },
     render_pass::{ColorAttachment, DepthStencilAttachment, LoadOp, TimestampWrites},
 };
 
-use super::resources::{Resource, Shape, Span, Write, all, part};
+use super::{
+    forms::Form,
+    resources::{Resource, Shape, Span, Write, all, part},
+};
+use crate::wgsl::{StorageTypes, Type};
 
 /// What a pass may do with something that is bound.
 #[derive(Clone, Debug)]
@@ -15,14 +21,45 @@ pub(crate) struct Access {
     pub span: Span,
     pub reads: bool,
     pub writes: bool,
+    slot: Slot,
 }
+
+/// What else is known of an access.
+#[derive(Clone, Debug)]
+enum Slot {
+    Other,
+    /// A buffer's binding that starts at `start`, or further on by a dynamic offset.
+    Binding {
+        binding: u32,
+        start: u64,
+        dynamic: bool,
+    },
+    /// A shader of a bundle stores this.
+    Stored(Form),
+}
+
+/// What a shader may have stored in a buffer.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub span: Span,
+    pub form: Form,
+}
+
+/// Bind groups that are told apart; no adapter has more (WebGPU, "Limits", `maxBindGroups`).
+const MAX_GROUPS: u32 = 16;
+
+/// Different stores of one pass that are remembered. Beyond them, contents count as exact.
+const MAX_STORED: usize = 4 << 10;
+
+/// How far back a repetition of a store is looked for.
+const RECENT: usize = 16;
 
 /// Several accesses under one name: a bind group, or all of a bundle.
 pub(crate) type Group = Arc<[Access]>;
 
 impl Access {
     /// Something bound to a slot of a layout. Without the slot's description the usage says what may happen.
-    pub fn bound(span: Span, slot: Option<&BindGroupLayoutEntry>) -> Self {
+    pub fn bound(span: Span, entry: &BindGroupEntry, slot: Option<&BindGroupLayoutEntry>) -> Self {
         let (reads, writes) = match slot.map(|slot| slot.ty) {
             Some(BindingType::Buffer { ty, .. }) => (true, ty == BufferBindingType::Storage),
             Some(BindingType::StorageTexture { access, .. }) => {
@@ -31,7 +68,25 @@ impl Access {
             Some(_) => (true, false),
             None => (true, span.resource.has_storage_usage()),
         };
-        Self { span, reads, writes }
+        let slot = match entry.resource {
+            BindingResource::Buffer { offset, .. } => {
+                let dynamic =
+                    slot.is_some_and(|slot| matches!(slot.ty, BindingType::Buffer { has_dynamic_offset: true, .. }));
+                Slot::Binding { binding: entry.binding, start: offset, dynamic }
+            }
+            _ => Slot::Other,
+        };
+        Self { span, reads, writes, slot }
+    }
+
+    /// What a shader stores here, in a variable of this binding and type.
+    fn stored(&self, wanted: u32, ty: Option<&Arc<Type>>) -> Option<Stored> {
+        let Slot::Binding { binding, start, dynamic } = self.slot else { return None };
+        let form = || match ty {
+            Some(ty) if !dynamic || ty.is_uniform() => Form::Values(Arc::clone(ty), start),
+            _ => Form::Unknown,
+        };
+        (binding == wanted && self.writes).then(|| Stored { span: self.span.clone(), form: form() })
     }
 }
 
@@ -48,6 +103,13 @@ pub(crate) struct Recording {
     pub queries: Option<Arc<Resource>>,
     groups: Vec<Group>,
     buffers: Vec<Arc<Resource>>,
+    /// The pipeline's writable storage buffers.
+    pipeline: Option<Arc<StorageTypes>>,
+    /// The groups by their index.
+    bound: Vec<Option<Group>>,
+    /// Something was set since the last draw or dispatch.
+    changed: bool,
+    stored: Vec<Stored>,
 }
 
 /// Adds to a list in which a thing matters once. Repetitions are sorted out when the list has doubled.
@@ -72,9 +134,63 @@ impl Recording {
         Self { encoder, ..Self::default() }
     }
 
-    /// A bind group is set, or a bundle executed.
-    pub fn group(&mut self, group: &Group) {
+    /// A bind group is set.
+    pub fn group(&mut self, index: u32, group: &Group) {
         add(&mut self.groups, group);
+        if index < MAX_GROUPS {
+            let index = index as usize;
+            if self.bound.len() <= index {
+                self.bound.resize_with(index + 1, || None);
+            }
+            if let Some(slot) = self.bound.get_mut(index) {
+                *slot = Some(Arc::clone(group));
+            }
+        }
+        self.changed = true;
+    }
+
+    /// A bundle is executed.
+    pub fn bundle(&mut self, bundle: &Group) {
+        add(&mut self.groups, bundle);
+        for access in bundle.iter() {
+            if let Slot::Stored(form) = &access.slot {
+                self.store(Stored { span: access.span.clone(), form: form.clone() });
+            }
+        }
+        // Executing a bundle resets what is bound (WebGPU, `executeBundles`).
+        (self.pipeline, self.changed) = (None, false);
+        self.bound.clear();
+    }
+
+    /// A pipeline is set.
+    pub fn pipeline(&mut self, types: &Arc<StorageTypes>) {
+        self.pipeline = Some(Arc::clone(types)).filter(|types| !types.is_empty());
+        self.changed = true;
+    }
+
+    /// A draw or a dispatch: what is bound may be stored to.
+    pub fn work(&mut self) {
+        if !std::mem::take(&mut self.changed) {
+            return;
+        }
+        let Some(types) = self.pipeline.clone() else { return };
+        for ((group, binding), ty) in types.iter() {
+            let Some(Some(group)) = self.bound.get(group as usize).cloned() else { continue };
+            for stored in group.iter().filter_map(|access| access.stored(binding, ty)) {
+                self.store(stored);
+            }
+        }
+    }
+
+    fn store(&mut self, stored: Stored) {
+        let same = |other: &Stored| {
+            Arc::ptr_eq(&other.span.resource, &stored.span.resource)
+                && other.span.range == stored.span.range
+                && other.form == stored.form
+        };
+        if self.stored.len() < MAX_STORED && !self.stored.iter().rev().take(RECENT).any(same) {
+            self.stored.push(stored);
+        }
     }
 
     /// A vertex, index or indirect buffer is set.
@@ -132,12 +248,14 @@ impl Recording {
     pub fn into_group(mut self) -> Group {
         unique(&mut self.groups);
         unique(&mut self.buffers);
-        let buffers = self.buffers.iter().map(|buffer| Access { span: all(buffer), reads: true, writes: false });
-        self.groups.iter().flat_map(|group| group.iter().cloned()).chain(buffers).collect()
+        let access = |span, writes: bool, slot| Access { span, reads: !writes, writes, slot };
+        let buffers = self.buffers.iter().map(|buffer| access(all(buffer), false, Slot::Other));
+        let stored = self.stored.into_iter().map(|stored| access(stored.span, true, Slot::Stored(stored.form)));
+        self.groups.iter().flat_map(|group| group.iter().cloned()).chain(buffers).chain(stored).collect()
     }
 
-    /// All that the pass reads and writes.
-    pub fn finish(mut self) -> (Vec<Span>, Vec<Write>) {
+    /// All that the pass reads and writes, and what its shaders stored in buffers.
+    pub fn finish(mut self) -> (Vec<Span>, Vec<Write>, Vec<Stored>) {
         unique(&mut self.groups);
         unique(&mut self.buffers);
         let (mut reads, mut writes) = (self.reads, self.writes);
@@ -150,7 +268,7 @@ impl Recording {
                 writes.push(Write { span: access.span.clone(), whole: false });
             }
         }
-        (reads, writes)
+        (reads, writes, self.stored)
     }
 }
 

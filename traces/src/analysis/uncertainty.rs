@@ -1,5 +1,5 @@
 //! Which bytes of a readback need not be the same in a replay: timestamps, and what was made from them; contents that a
-//! trace does not have.
+//! trace does not have. Beside them, [`Forms`] says which may be rounded differently.
 
 use std::{
     collections::HashMap,
@@ -15,6 +15,7 @@ use airlock_protocol::{
 
 use super::{
     contents::{Contents, Operation},
+    forms::{Formed, Forms},
     ranges::RangeMap,
     resources::{Name, Resource, Shape, Span, Write},
 };
@@ -23,11 +24,12 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub struct Uncertainty {
     contents: Contents,
+    forms: Forms,
     /// By the serial number of the resource. Most streams have nothing here.
     tainted: HashMap<u64, (Weak<Resource>, RangeMap<Cause>)>,
     /// Entries at which dead ones are looked for.
     tidy_at: usize,
-    maps: HashMap<u64, Vec<Uncertain>>,
+    maps: HashMap<u64, Latitude>,
     /// What unknown objects are called, by their serial numbers.
     names: HashMap<u64, Arc<Name>>,
 }
@@ -57,6 +59,15 @@ pub struct Uncertain {
     pub why: String,
 }
 
+/// What may differ in a readback, and in which way. Ranges in order, without overlap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Latitude {
+    /// Different in every run.
+    pub uncertain: Vec<Uncertain>,
+    /// Rounded differently on another processor or adapter.
+    pub forms: Vec<Formed>,
+}
+
 impl Uncertainty {
     /// A session begins: nothing is left of the one before.
     pub fn session(&mut self) {
@@ -66,15 +77,17 @@ impl Uncertainty {
     /// A command goes by. Call it before the answer to the command is looked at.
     pub fn command(&mut self, number: u64, command: &Command<'_>) {
         if let Command::MapBuffer(c) = command {
-            let found = self.contents.resource(Object::Buffer(c.buffer)).cloned();
-            let uncertain = found.map(|buffer| self.uncertain(&buffer, c.offset, c.size)).unwrap_or_default();
+            let Some(buffer) = self.contents.resource(Object::Buffer(c.buffer)).cloned() else { return };
+            let uncertain = self.uncertain(&buffer, c.offset, c.size);
+            let forms = self.forms.of(&buffer, c.offset, c.size);
             // Who never looks at the answers must not fill the memory.
-            if !uncertain.is_empty() && self.maps.len() < MAX_PENDING {
-                self.maps.insert(c.request.0, uncertain);
+            if !(uncertain.is_empty() && forms.is_empty()) && self.maps.len() < MAX_PENDING {
+                self.maps.insert(c.request.0, Latitude { uncertain, forms });
             }
             return;
         }
         for operation in self.contents.command(number, command) {
+            self.forms.execute(&operation);
             self.execute(operation);
         }
     }
@@ -91,8 +104,8 @@ impl Uncertainty {
         }
     }
 
-    /// What is uncertain in the answer to a `MapBuffer`, at the time of that command. Ranges in order, without overlap.
-    pub fn readback(&mut self, request: RequestId) -> Vec<Uncertain> {
+    /// What may differ in the answer to a `MapBuffer`, at the time of that command.
+    pub fn readback(&mut self, request: RequestId) -> Latitude {
         self.maps.remove(&request.0).unwrap_or_default()
     }
 
@@ -165,7 +178,7 @@ impl Uncertainty {
                     None => self.clear(&to),
                 }
             }
-            Operation::Work { reads, writes } => {
+            Operation::Work { reads, writes, .. } => {
                 // The usual case: nothing is uncertain anywhere.
                 if self.tainted.is_empty() {
                     return;

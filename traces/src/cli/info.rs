@@ -118,6 +118,9 @@ impl Page {
         let adapter = one_line(&device.adapter.describe());
         let (features, limits) = (device.features.len(), device.limits.len());
         self.line("device", &format!("{adapter}, session {}, {features} features, {limits} limits", device.session));
+        if let Some(processor) = &device.processor {
+            self.line("", &one_line(&format!("compiled for {processor}")));
+        }
         if verbose {
             for feature in &device.features {
                 self.line("", &one_line(feature));

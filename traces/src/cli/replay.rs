@@ -41,6 +41,8 @@ The exit code is 0 when all answers are as recorded, 1 when one is not, 3 when t
 
 /// The exit code where the worker ended by itself.
 const CRASHED: u8 = 3;
+/// The exit code where the adapter lacks what the trace needs, as for a trace that cannot be read.
+const NOT_REPLAYABLE: u8 = 2;
 /// The exit code where an answer did not come.
 const HUNG: u8 = 4;
 
@@ -149,6 +151,7 @@ fn exit_code(report: &Report) -> u8 {
         Outcome::Diverged(_) => DIFFERENT,
         Outcome::Crashed { .. } => CRASHED,
         Outcome::Hung { .. } => HUNG,
+        Outcome::Unsupported { .. } => NOT_REPLAYABLE,
     }
 }
 

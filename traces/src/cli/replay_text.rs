@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 use super::terminal::{Paint, harmless, one_line};
 use crate::{
     reader::TraceFile,
-    replay::{Divergence, Outcome, Report},
+    replay::{Divergence, Likeness, Outcome, Report},
 };
 
 /// Lines of what was not compared and of what differs; all of them are in the JSON.
@@ -26,7 +26,16 @@ pub(super) fn text(name: &str, file: &TraceFile, reports: &[Report], unchecked: 
         Outcome::Same if unchecked => {
             writeln!(text, "{} {} (nothing compared)", paint.good("replayed"), harmless(name))
         }
-        Outcome::Same => writeln!(text, "{} {} replays as recorded", paint.good("same"), harmless(name)),
+        Outcome::Same => match report.likeness() {
+            Likeness::Exact => writeln!(text, "{} {} replays as recorded", paint.good("same"), harmless(name)),
+            Likeness::Rounded => {
+                writeln!(text, "{} {} replays as recorded", paint.good("the same but for rounding"), harmless(name))
+            }
+            Likeness::Incomparable => {
+                let word = paint.warn("not comparable on this processor");
+                writeln!(text, "{word} {}: what can be compared is as recorded", harmless(name))
+            }
+        },
         Outcome::Diverged(divergence) => {
             let _ = writeln!(text, "{} {} replays differently", paint.bad("diverged"), harmless(name));
             diverged(&mut text, divergence, paint);
@@ -40,6 +49,10 @@ pub(super) fn text(name: &str, file: &TraceFile, reports: &[Report], unchecked: 
                 Some(command) => writeln!(text, "  first that may not be: {command} {}", one_line(what)),
                 None => writeln!(text, "  nothing that was sent is left to do"),
             }
+        }
+        Outcome::Unsupported { command, why } => {
+            let _ = writeln!(text, "{} {}", paint.warn("not comparable on this adapter"), harmless(name));
+            writeln!(text, "  command {command} RequestDevice: {}", one_line(why))
         }
         Outcome::Hung { command, what } => {
             let _ = writeln!(text, "{} {}", paint.bad("hung"), harmless(name));
@@ -116,6 +129,15 @@ fn times(text: &mut String, reports: &[Report]) {
 }
 
 fn notes(text: &mut String, report: &Report, paint: Paint) {
+    let rounded = report.rounded.iter();
+    let rounded: Vec<_> =
+        rounded.map(|note| (Some(note.command), format!("{}, {}", note.buffer, note.measure))).collect();
+    let rounded =
+        rounded.iter().map(|(command, what)| ("another processor or adapter answers", *command, what.as_str()));
+    group(text, "the same but for rounding", rounded, paint);
+    let incomparable =
+        report.incomparable.iter().map(|note| (note.why.as_str(), Some(note.command), note.what.as_str()));
+    group(text, "not comparable on this processor", incomparable, paint);
     let not_compared =
         report.not_compared.iter().map(|note| (note.why.as_str(), Some(note.command), note.what.as_str()));
     group(text, "not compared", not_compared, paint);

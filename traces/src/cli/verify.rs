@@ -5,7 +5,7 @@ use std::{
     env, fs,
     io::IsTerminal as _,
     num::NonZero,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
@@ -35,7 +35,11 @@ Examples:
 Beside NAME.airtrace may lie NAME.<adapter>.json (what that adapter answers), NAME.txt (the trace as text) and
 NAME.settings.json ({\"tolerance\": \"f32:1e-5\", \"timeout\": 60, \"adapter\": \"llvmpipe\"}).
 
-The exit code is 0 when every trace replays as it was, 1 when one does not, 2 when there is nothing to replay.
+A software adapter rounds as its processor does. Elsewhere than on the recording's processor, pictures and floats are
+compared with a tolerance where the trace has their bytes (--record-readbacks), and integers exactly. What is the same but
+for rounding passes; where there is only a digest, a trace is not comparable, and neither passes nor fails.
+
+The exit code is 0 when no trace replays otherwise, 1 when one does, 2 when there is nothing to replay.
 ";
 
 /// Replay every trace of a folder and say what changed
@@ -54,7 +58,7 @@ pub struct Arguments {
     /// Replay so many at a time; by default as many as there are processors
     #[arg(long, short, value_name = "N")]
     jobs: Option<NonZero<usize>>,
-    /// Write a report in JUnit's format
+    /// Write a report in JUnit's format, and pictures that are not equal into a folder beside it: report-pictures
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Write the verdicts as JSON to standard output
@@ -92,6 +96,7 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
         tolerance: arguments.tolerance,
         timeout: Duration::from_secs(arguments.timeout),
         bless: arguments.bless,
+        pictures: arguments.junit.as_deref().map(pictures_beside),
         ..Harness::new(arguments.daemon.daemon()?)
     };
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
@@ -108,6 +113,12 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
         println!("{}", summary(&verdicts, start.elapsed()));
     }
     Ok(if verdicts.iter().any(|verdict| verdict.status.is_bad()) { DIFFERENT } else { SAME })
+}
+
+/// The folder for pictures beside a report: `report-pictures` beside `report.xml`.
+fn pictures_beside(report: &Path) -> PathBuf {
+    let stem = report.file_stem().unwrap_or_default().to_string_lossy();
+    report.with_file_name(format!("{stem}-pictures"))
 }
 
 /// Replays files side by side; verdicts come in the files' order.
@@ -162,6 +173,8 @@ fn progress(files: usize) -> ProgressBar {
 fn describe(verdict: &Verdict, paint: Paint) -> String {
     let word = match verdict.status {
         Status::Passed => paint.good("ok     "),
+        Status::Rounded => paint.good("rounded"),
+        Status::NotComparable => paint.warn("skipped"),
         Status::Blessed => paint.good("blessed"),
         Status::New => paint.warn("new    "),
         Status::Failed => paint.bad("FAILED "),
@@ -184,6 +197,8 @@ fn summary(verdicts: &[Verdict], time: Duration) -> String {
     let count = |statuses: &[Status]| verdicts.iter().filter(|verdict| statuses.contains(&verdict.status)).count();
     let mut parts = vec![format!("{} of {} as recorded", count(&[Status::Passed]), verdicts.len())];
     for (number, what) in [
+        (count(&[Status::Rounded]), "the same but for rounding"),
+        (count(&[Status::NotComparable]), "not comparable on this processor"),
         (count(&[Status::Blessed]), "blessed"),
         (count(&[Status::New]), "new on this adapter"),
         (count(&[Status::Failed]), "not as they were"),

@@ -9,8 +9,8 @@ pub fn junit(verdicts: &[Verdict]) -> Result<String, String> {
     let mut suite = TestSuite::new("airlock verify");
     for verdict in verdicts {
         let mut status = match verdict.status {
-            Status::Passed | Status::Blessed => TestCaseStatus::success(),
-            Status::New => TestCaseStatus::skipped(),
+            Status::Passed | Status::Rounded | Status::Blessed => TestCaseStatus::success(),
+            Status::New | Status::NotComparable => TestCaseStatus::skipped(),
             Status::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
             Status::Error => TestCaseStatus::non_success(NonSuccessKind::Error),
         };

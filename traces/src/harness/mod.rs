@@ -3,6 +3,7 @@
 //! A trace brings its own expectations: the events and digests that were recorded. Beside `NAME.airtrace` there may lie
 //!
 //! - `NAME.<adapter>.json`: what another adapter, or another version of its driver, answers ([`Reference`]);
+//!   `NAME.<adapter>-on-<processor>.json`: the same of a software adapter, which rounds as its processor does;
 //! - `NAME.txt`: the trace as text, which shows in a review what changed;
 //! - `NAME.settings.json`: how this trace is replayed ([`Settings`]).
 //!
@@ -13,6 +14,7 @@
 //! ```
 
 mod junit;
+mod pictures;
 mod reference;
 
 use std::{
@@ -27,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     reader::TraceFile,
-    replay::{self, Input, Outcome, Report, Tolerance, replay},
+    replay::{self, Input, Likeness, NotCompared, Outcome, Report, Rounded, Tolerance, replay},
     tools::dump::{self, Filter},
 };
 
@@ -53,6 +55,8 @@ pub struct Harness {
     pub timeout: Duration,
     /// Write references and texts instead of comparing with them.
     pub bless: bool,
+    /// Where pictures of readbacks that are not equal are written; nowhere by default.
+    pub pictures: Option<PathBuf>,
 }
 
 /// How one trace is replayed: `NAME.settings.json`. What it does not say is as the command line has it.
@@ -88,6 +92,11 @@ pub struct Verdict {
 pub enum Status {
     /// All is as it was.
     Passed,
+    /// Pictures and floats are the same but for the rounding of another processor; the rest is as it was.
+    Rounded,
+    /// Readbacks of which there is only a digest differ, on a processor that rounds otherwise; or the adapter lacks a feature
+    /// that the recorded one had. Neither passed nor failed.
+    NotComparable,
     /// It was replayed on an adapter for which there is no reference, and its readbacks differ from the recorded ones.
     New,
     /// References were written.
@@ -108,7 +117,7 @@ impl Status {
 impl Harness {
     /// The usual settings.
     pub fn new(daemon: Daemon) -> Self {
-        Self { daemon, adapter: None, tolerance: None, timeout: replay::TIMEOUT, bless: false }
+        Self { daemon, adapter: None, tolerance: None, timeout: replay::TIMEOUT, bless: false, pictures: None }
     }
 
     /// Replays one trace and compares.
@@ -138,13 +147,33 @@ impl Harness {
         let mut found = reference::Readbacks::default();
         let input = Input::File(Arc::clone(&file));
         let report = replay(&input, &options, &mut [&mut found]).map_err(|error| error.to_string())?;
+        self.elsewhere(path, &report, &mut lines)?;
         if report.outcome != Outcome::Same {
+            let is_unsupported = matches!(report.outcome, Outcome::Unsupported { .. });
+            let status = if is_unsupported { Status::NotComparable } else { Status::Failed };
             lines.extend(report.outcome.to_string().lines().map(str::to_owned));
-            return Ok((Status::Failed, lines, Some(report)));
+            return Ok((status, lines, Some(report)));
         }
         let found = found.reference(&report);
         status = status.max_by(self.compare_reference(path, &found, &report, tolerance.is_some(), &mut lines)?);
         Ok((status, lines, Some(report)))
+    }
+
+    /// Tells of readbacks that another processor or adapter rounds otherwise.
+    fn elsewhere(&self, path: &Path, report: &Report, lines: &mut Vec<String>) -> Result<(), String> {
+        lines.extend(report.rounded.iter().map(|Rounded { command, buffer, measure }| {
+            format!("the same but for rounding: command {command}, {buffer}: {measure}")
+        }));
+        lines.extend(report.incomparable.iter().map(|NotCompared { command, what, why }| {
+            format!("not comparable on this processor: command {command}, {what}: {why}")
+        }));
+        if let Some(folder) = self.pictures.as_deref().filter(|_| !report.pictures.is_empty()) {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            let written = pictures::write(folder, &stem, &report.pictures)
+                .map_err(|error| format!("cannot write pictures to {}: {error}", folder.display()))?;
+            lines.extend(written.iter().map(|path| format!("see {}", path.display())));
+        }
+        Ok(())
     }
 
     /// Compares `NAME.txt`, where there is one, or writes it.
@@ -185,38 +214,43 @@ impl Harness {
         lines: &mut Vec<String>,
     ) -> Result<Status, String> {
         let Some(adapter) = &report.adapter else { return Ok(Status::Passed) };
-        let beside = path.with_extension(format!("{}.json", adapter.slug()));
         if self.bless {
             let json = serde_json::to_vec_pretty(found).map_err(|error| error.to_string())?;
-            write(&beside, &json)?;
+            write(&found.path(path), &json)?;
             return Ok(Status::Blessed);
         }
-        let differing = report.differing.iter().filter(|differing| differing.what.contains("readback")).count();
-        match fs::read(&beside) {
-            Ok(json) => {
-                let reference: Reference =
-                    serde_json::from_slice(&json).map_err(|error| format!("{}: {error}", name(&beside)))?;
-                let differences = if tolerant { Vec::new() } else { reference.differences(found) };
-                if differences.is_empty() {
-                    return Ok(Status::Passed);
-                }
-                lines.push(format!("it differs from {}", name(&beside)));
-                lines.extend(differences);
-                Ok(Status::Failed)
+        let likeness = match report.likeness() {
+            Likeness::Exact => Status::Passed,
+            Likeness::Rounded => Status::Rounded,
+            Likeness::Incomparable => Status::NotComparable,
+        };
+        let Some((beside, reference)) = Reference::read(path, found)? else {
+            let differing = report.differing.iter().filter(|differing| differing.what.contains("readback")).count();
+            if differing == 0 {
+                return Ok(likeness);
             }
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(format!("cannot read {}: {error}", name(&beside)))
-            }
-            Err(_) if differing > 0 => {
-                lines.push(format!(
-                    "{differing} readbacks differ from those of {}, and there is no reference for {}: --bless writes one",
-                    report.recorded_adapter.as_ref().map_or_else(String::new, |adapter| adapter.describe()),
-                    adapter.describe()
-                ));
-                Ok(Status::New)
-            }
-            Err(_) => Ok(Status::Passed),
+            lines.push(format!(
+                "{differing} readbacks differ from those of {}, and there is no reference for {}: --bless writes one",
+                report.recorded_adapter.as_ref().map_or_else(String::new, |adapter| adapter.describe()),
+                adapter.describe()
+            ));
+            return Ok(Status::New);
+        };
+        // Of another processor, only what was compared without a tolerance is the same.
+        let is_exact = reference.processor == found.processor && reference.processor.is_some();
+        let elsewhere = |command: u64| {
+            report.rounded.iter().any(|rounded| rounded.command == command)
+                || report.incomparable.iter().any(|not| not.command == command)
+        };
+        let differences = if tolerant { Vec::new() } else { reference.differences(found) };
+        let differences: Vec<_> =
+            differences.into_iter().filter(|(command, _)| is_exact || !elsewhere(*command)).collect();
+        if differences.is_empty() {
+            return Ok(if is_exact { Status::Passed } else { likeness });
         }
+        lines.push(format!("it differs from {}", name(&beside)));
+        lines.extend(differences.into_iter().map(|(_, line)| line));
+        Ok(Status::Failed)
     }
 }
 
@@ -225,10 +259,12 @@ impl Status {
     fn max_by(self, other: Self) -> Self {
         let grave = |status: Self| match status {
             Status::Passed => 0,
-            Status::Blessed => 1,
-            Status::New => 2,
-            Status::Failed => 3,
-            Status::Error => 4,
+            Status::Rounded => 1,
+            Status::Blessed => 2,
+            Status::NotComparable => 3,
+            Status::New => 4,
+            Status::Failed => 5,
+            Status::Error => 6,
         };
         if grave(other) > grave(self) { other } else { self }
     }

@@ -1,6 +1,10 @@
 //! What an adapter answers to a trace: the reference results that lie beside it.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use airlock_protocol::ids::BufferId;
 use serde::{Deserialize, Serialize};
@@ -8,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     format::Digest,
     header::Adapter,
+    processor::Processor,
     replay::{Probe, Report},
 };
 
@@ -16,6 +21,9 @@ use crate::{
 pub struct Reference {
     /// The adapter and its driver.
     pub adapter: Adapter,
+    /// The processor that a software adapter compiled for; absent for hardware, and in references of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processor: Option<Processor>,
     /// Every readback that is the same in every run.
     pub readbacks: Vec<ReferenceReadback>,
 }
@@ -48,6 +56,7 @@ impl Readbacks {
         let readbacks = self.0.into_iter().filter(|&(command, _)| !uncertain(command));
         Reference {
             adapter: report.adapter.clone().unwrap_or_default(),
+            processor: report.is_software.then(|| Processor::here().clone()),
             readbacks: readbacks
                 .map(|(command, (len, digest))| ReferenceReadback { command, len, digest: digest.to_string() })
                 .collect(),
@@ -56,8 +65,31 @@ impl Readbacks {
 }
 
 impl Reference {
-    /// What differs in another answer, a line each.
-    pub fn differences(&self, found: &Reference) -> Vec<String> {
+    /// Where the reference of a trace lies.
+    pub fn path(&self, trace: &Path) -> PathBuf {
+        let on = self.processor.as_ref().map_or_else(String::new, |processor| format!("-on-{}", processor.slug()));
+        trace.with_extension(format!("{}{on}.json", self.adapter.slug()))
+    }
+
+    /// The reference for what was found: of this processor, or else of the adapter.
+    pub fn read(trace: &Path, found: &Reference) -> Result<Option<(PathBuf, Reference)>, String> {
+        let any_processor = Reference { processor: None, ..found.clone() };
+        for path in [found.path(trace), any_processor.path(trace)] {
+            let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            match fs::read(&path) {
+                Ok(json) => {
+                    let reference = serde_json::from_slice(&json).map_err(|error| format!("{}: {error}", name()))?;
+                    return Ok(Some((path, reference)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(format!("cannot read {}: {error}", name())),
+            }
+        }
+        Ok(None)
+    }
+
+    /// What differs in another answer: the command, and a line.
+    pub fn differences(&self, found: &Reference) -> Vec<(u64, String)> {
         let by_command = |reference: &Reference| -> BTreeMap<u64, ReferenceReadback> {
             reference.readbacks.iter().map(|readback| (readback.command, readback.clone())).collect()
         };
@@ -66,15 +98,22 @@ impl Reference {
         for (command, expected) in &expected {
             match found.get(command) {
                 Some(found) if found == expected => {}
-                Some(found) => lines.push(format!(
-                    "  command {command} (MapBuffer): {} bytes {} expected, {} bytes {} found",
-                    expected.len, expected.digest, found.len, found.digest
-                )),
-                None => lines.push(format!("  command {command} (MapBuffer): no readback where one is expected")),
+                Some(found) => {
+                    let side = |side: &ReferenceReadback| format!("{} bytes {}", side.len, side.digest);
+                    let (expected, found) = (side(expected), side(found));
+                    lines.push((
+                        *command,
+                        format!("  command {command} (MapBuffer): {expected} expected, {found} found"),
+                    ));
+                }
+                None => {
+                    let line = format!("  command {command} (MapBuffer): no readback where one is expected");
+                    lines.push((*command, line));
+                }
             }
         }
         for command in found.keys().filter(|command| !expected.contains_key(command)) {
-            lines.push(format!("  command {command} (MapBuffer): a readback where none is expected"));
+            lines.push((*command, format!("  command {command} (MapBuffer): a readback where none is expected")));
         }
         lines
     }
@@ -88,12 +127,12 @@ mod tests {
     fn differences_name_the_command() {
         let readback = |command, digest: &str| ReferenceReadback { command, len: 4, digest: digest.to_owned() };
         let reference =
-            |readbacks: &[ReferenceReadback]| Reference { adapter: Adapter::default(), readbacks: readbacks.to_vec() };
+            |readbacks: &[ReferenceReadback]| Reference { readbacks: readbacks.to_vec(), ..Reference::default() };
         let expected = reference(&[readback(1, "a"), readback(2, "b")]);
         assert!(expected.differences(&expected.clone()).is_empty());
         let lines = expected.differences(&reference(&[readback(1, "a"), readback(2, "c"), readback(3, "d")]));
         assert_eq!(lines.len(), 2);
-        assert!(lines[0].contains("command 2") && lines[1].contains("command 3"), "{lines:?}");
+        assert!(lines[0].1.contains("command 2") && lines[1].1.contains("command 3"), "{lines:?}");
         assert_eq!(expected.differences(&reference(&[readback(1, "a")])).len(), 1);
     }
 }

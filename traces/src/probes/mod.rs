@@ -1,7 +1,6 @@
 //! Probes for replays: pictures of what was rendered, the contents that maps returned, times of passes and submits.
 
 mod buffers;
-mod format;
 mod images;
 mod picture;
 mod rendered;

@@ -16,9 +16,9 @@ use airlock_protocol::{
     },
 };
 
-use crate::replay::Inject;
+use crate::{replay::Inject, texels::Layout};
 
-use super::{FreeIds, drop_object, format::Layout, quietly};
+use super::{FreeIds, drop_object, quietly};
 
 /// From one row to the next, WebGPU wants a multiple of this many bytes.
 const ROW_ALIGNMENT: u64 = 256;
@@ -242,7 +242,8 @@ impl Picture {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::format::layouts, *};
+    use super::*;
+    use crate::texels::layouts;
 
     #[test]
     fn rows_come_without_their_padding() {

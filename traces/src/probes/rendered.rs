@@ -15,10 +15,8 @@ use airlock_protocol::{
     },
 };
 
-use super::{
-    format::{layouts, resolves},
-    picture::Subject,
-};
+use super::picture::Subject;
+use crate::texels::{layouts, resolves};
 
 /// Layers of an array, or slices of a volume, that are saved of one mip level.
 const MAX_LAYERS: u32 = 16;

@@ -9,10 +9,12 @@ use airlock_protocol::{
 
 use super::{
     Tolerance,
-    events::{ANOTHER_ADAPTER, Rules, Verdict},
+    alike::{self, Alike},
+    events::Verdict,
+    place::Place,
 };
 use crate::{
-    analysis::Uncertain,
+    analysis::{Latitude, Uncertain},
     format::{Digest, Readback},
 };
 
@@ -98,12 +100,12 @@ pub(super) struct Expected<'e> {
     pub readback: &'e Readback,
     /// Its bytes, where they were recorded.
     pub bytes: Option<&'e [u8]>,
-    /// What need not be the same.
-    pub uncertain: &'e [Uncertain],
+    /// What may differ.
+    pub latitude: &'e Latitude,
     /// How much values may differ.
     pub tolerance: Option<Tolerance>,
-    /// How strict to be.
-    pub rules: Rules,
+    /// Where the replay takes place.
+    pub place: Place,
 }
 
 /// What a comparison found.
@@ -115,11 +117,20 @@ pub(super) struct Compared {
     pub counts: bool,
     /// What was not: which part, and why.
     pub left_out: Vec<(String, String)>,
+    /// What differs of pictures and floats, elsewhere.
+    pub elsewhere: Option<alike::Compared>,
+    /// Why there is no comparison elsewhere.
+    pub incomparable: Option<&'static str>,
 }
+
+/// Why a digest is not enough.
+const ONLY_A_DIGEST: &str = "the trace has only a digest of it";
+/// Why values are not judged.
+const UNKNOWN_TYPE: &str = "the type of what a shader stored in it is not known";
 
 impl Compared {
     fn new(verdict: Verdict) -> Self {
-        Self { verdict, counts: true, left_out: Vec::new() }
+        Self { verdict, counts: true, left_out: Vec::new(), elsewhere: None, incomparable: None }
     }
 }
 
@@ -132,51 +143,80 @@ impl Expected<'_> {
         }
         let Some(digest) = self.readback.digest else {
             let left_out = vec![("all bytes".to_owned(), "they were taken out of the trace".to_owned())];
-            return Compared { verdict: Verdict::Same, counts: false, left_out };
+            return Compared { counts: false, left_out, ..Compared::new(Verdict::Same) };
         };
-        let uncertain = self.uncertain.iter().filter(|part| !part.range.is_empty());
+        let uncertain = self.latitude.uncertain.iter().filter(|part| !part.range.is_empty());
         let mut left_out: Vec<_> = uncertain
             .map(|part| (format!("bytes {}..{}", part.range.start, part.range.end), part.why.clone()))
             .collect();
         if digest == found.digest() {
             return Compared { counts: !self.leaves_nothing(), left_out, ..Compared::new(Verdict::Same) };
         }
+        let counts = !self.leaves_nothing();
         match (self.bytes, found.bytes()) {
-            (Some(expected), Some(bytes)) if self.tolerance.is_some() || !left_out.is_empty() => {
-                let verdict = match self.tolerance {
-                    // Elsewhere only values with a tolerance are worth a comparison.
-                    None if self.rules.foreign => self.another_adapter(digest),
-                    _ => self.values(expected, bytes),
-                };
-                Compared { verdict, counts: !self.leaves_nothing(), left_out }
+            (Some(expected), Some(bytes)) if self.tolerance.is_some() => {
+                Compared { counts, left_out, ..Compared::new(self.values(expected, bytes)) }
+            }
+            (Some(expected), Some(bytes)) if self.place != Place::Recorded => {
+                Compared { left_out, ..self.elsewhere(expected, bytes) }
+            }
+            (Some(expected), Some(bytes)) => {
+                Compared { counts, left_out, ..Compared::new(self.values(expected, bytes)) }
             }
             _ if !left_out.is_empty() => {
                 left_out.push(("the other bytes".to_owned(), "only the digest of all bytes was recorded".to_owned()));
-                Compared { verdict: Verdict::Same, counts: false, left_out }
+                Compared { counts: false, left_out, ..Compared::new(Verdict::Same) }
             }
-            (expected, bytes) => {
-                let difference = expected.zip(bytes).and_then(|(a, b)| differences(a, b, &[], None));
-                Compared::new(if self.rules.foreign {
-                    self.another_adapter(digest)
-                } else {
-                    self.differs(digest, found.digest(), difference)
-                })
+            // Integers, and what the guest gave: a digest is enough for these.
+            _ if self.place == Place::Recorded || (self.latitude.forms.is_empty() && self.place != Place::Noop) => {
+                Compared::new(self.differs(digest, found.digest(), None))
             }
+            _ => self.by_digest(digest),
         }
     }
 
+    /// Compares pictures and floats with a tolerance, the rest exactly.
+    fn elsewhere(&self, expected: &[u8], found: &[u8]) -> Compared {
+        let compared = alike::compare(expected, found, self.latitude);
+        let verdict = match &compared.alike {
+            _ if self.place == Place::Noop => self.may_differ(Digest::of(expected)),
+            Alike::Rounded => Verdict::Same,
+            Alike::Unknown { .. } => {
+                return Compared { counts: false, incomparable: Some(UNKNOWN_TYPE), ..Compared::new(Verdict::Same) };
+            }
+            // Another GPU draws another picture; integers are the same everywhere.
+            Alike::Another { exact: false, .. } if self.place == Place::AnotherAdapter => {
+                self.may_differ(Digest::of(expected))
+            }
+            Alike::Another { offset, expected: a, found: b, .. } => {
+                let (place, what) = (format!("at byte {offset} "), "another result, ");
+                Verdict::Differs { expected: format!("{place}{a}"), found: format!("{what}{place}{b}") }
+            }
+        };
+        let counts = self.place != Place::Noop;
+        Compared { counts, elsewhere: counts.then_some(compared), ..Compared::new(verdict) }
+    }
+
+    /// What differs in its digest, and may.
+    fn by_digest(&self, digest: Digest) -> Compared {
+        let incomparable = (self.place < Place::AnotherAdapter).then_some(ONLY_A_DIGEST);
+        let verdict = if incomparable.is_some() { Verdict::Same } else { self.may_differ(digest) };
+        Compared { counts: false, incomparable, ..Compared::new(verdict) }
+    }
+
     fn leaves_nothing(&self) -> bool {
-        let left_out: u64 = self.uncertain.iter().map(|part| part.range.end.saturating_sub(part.range.start)).sum();
+        let uncertain = self.latitude.uncertain.iter();
+        let left_out: u64 = uncertain.map(|part| part.range.end.saturating_sub(part.range.start)).sum();
         left_out > 0 && left_out >= self.readback.len
     }
 
-    fn another_adapter(&self, digest: Digest) -> Verdict {
+    fn may_differ(&self, digest: Digest) -> Verdict {
         let what = format!("a readback of {} bytes (recorded digest {digest})", self.readback.len);
-        Verdict::May { what, why: ANOTHER_ADAPTER }
+        Verdict::May { what, why: self.place.excuse() }
     }
 
     fn values(&self, expected: &[u8], found: &[u8]) -> Verdict {
-        match differences(expected, found, self.uncertain, self.tolerance) {
+        match differences(expected, found, &self.latitude.uncertain, self.tolerance) {
             None => Verdict::Same,
             difference => self.differs(Digest::of(expected), Digest::of(found), difference),
         }
@@ -270,7 +310,7 @@ fn parts(len: usize, leave_out: &[Uncertain], width: usize) -> Vec<Range<usize>>
 }
 
 /// The value around a byte: the 32-bit word where there is a whole one.
-fn value(bytes: &[u8], offset: usize) -> String {
+pub(super) fn value(bytes: &[u8], offset: usize) -> String {
     let word = bytes.get(offset / 4 * 4..).and_then(<[u8]>::first_chunk);
     match (word, bytes.get(offset)) {
         (Some(word), Some(byte)) => {
@@ -286,7 +326,7 @@ fn value(bytes: &[u8], offset: usize) -> String {
 mod tests {
     use super::*;
 
-    const STRICT: Rules = Rules { ours: true, foreign: false, probed: false };
+    const STRICT: Place = Place::Recorded;
 
     fn gather(bytes: &[u8]) -> Gathered {
         let mut contents = Contents::default();
@@ -304,14 +344,15 @@ mod tests {
         found: &[u8],
         uncertain: &[Range<u64>],
         tolerance: Option<Tolerance>,
-        rules: Rules,
+        place: Place,
     ) -> Compared {
         let digest = Some(Digest::of(expected));
         let readback = Readback { request: RequestId(1), len: expected.len() as u64, digest, pieces: Vec::new() };
         let uncertain: Vec<_> =
             uncertain.iter().map(|range| Uncertain { range: range.clone(), why: "time".to_owned() }).collect();
         let bytes = recorded.then_some(expected);
-        Expected { readback: &readback, bytes, uncertain: &uncertain, tolerance, rules }.compare(&gather(found))
+        let latitude = Latitude { uncertain, forms: Vec::new() };
+        Expected { readback: &readback, bytes, latitude: &latitude, tolerance, place }.compare(&gather(found))
     }
 
     #[test]
@@ -347,10 +388,11 @@ mod tests {
     #[test]
     fn tolerances_are_kept() {
         let bytes = Some(Tolerance::Bytes(2));
-        let foreign = Rules { foreign: true, ..STRICT };
+        let foreign = Place::AnotherAdapter;
         assert_eq!(compare(&[1, 2, 3], true, &[1, 4, 3], &[], bytes, foreign).verdict, Verdict::Same);
         assert!(matches!(compare(&[1, 2, 3], true, &[1, 5, 3], &[], bytes, foreign).verdict, Verdict::Differs { .. }));
-        assert!(matches!(compare(&[1, 2, 3], true, &[1, 5, 3], &[], None, foreign).verdict, Verdict::May { .. }));
+        assert!(matches!(compare(&[1, 2, 3], true, &[1, 5, 3], &[], None, foreign).verdict, Verdict::Differs { .. }));
+        assert!(matches!(compare(&[1, 2, 3], true, &[1, 5, 3], &[], None, Place::Noop).verdict, Verdict::May { .. }));
         let floats = |values: [f32; 2]| values.map(f32::to_le_bytes).concat();
         let by = Some(Tolerance::F32(1e-3));
         let expected = floats([1000.0, 1.0]);
@@ -367,7 +409,13 @@ mod tests {
     #[test]
     fn contents_that_were_taken_out_are_not_compared() {
         let readback = Readback { request: RequestId(1), len: 2, digest: None, pieces: Vec::new() };
-        let expected = Expected { readback: &readback, bytes: None, uncertain: &[], tolerance: None, rules: STRICT };
+        let expected = Expected {
+            readback: &readback,
+            bytes: None,
+            latitude: &Latitude::default(),
+            tolerance: None,
+            place: STRICT,
+        };
         let compared = expected.compare(&gather(b"xy"));
         assert!(compared.verdict == Verdict::Same && !compared.counts && compared.left_out.len() == 1);
     }

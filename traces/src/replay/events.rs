@@ -10,6 +10,7 @@ use airlock_protocol::{
     limits::cut,
 };
 
+use super::place::Place;
 use crate::header::Adapter;
 
 /// Bytes of one side of a divergence in words.
@@ -20,8 +21,8 @@ const MAX_TEXT: usize = 16 << 10;
 pub(super) struct Rules {
     /// This build made the trace: words are the same, too.
     pub ours: bool,
-    /// Another adapter or another driver answers.
-    pub foreign: bool,
+    /// Where the replay takes place.
+    pub place: Place,
     /// A probe has asked for a device that can do more.
     pub probed: bool,
 }
@@ -47,19 +48,18 @@ pub(super) enum Verdict {
     },
 }
 
-/// Why something may differ elsewhere.
-pub(super) const ANOTHER_ADAPTER: &str = "another adapter or driver answers";
 /// Why words may differ.
 const ANOTHER_VERSION: &str = "another version recorded the trace";
 
 impl Rules {
+    /// True where words must be the same: another processor rounds otherwise, and says the same.
     fn exact(self) -> bool {
-        self.ours && !self.foreign
+        self.ours && self.place < Place::AnotherAdapter
     }
 
     /// Why a difference may be.
     fn excuse(self) -> &'static str {
-        if self.foreign { ANOTHER_ADAPTER } else { ANOTHER_VERSION }
+        if self.place < Place::AnotherAdapter { ANOTHER_VERSION } else { self.place.excuse() }
     }
 
     fn judge(self, what: impl FnOnce() -> String, recorded: &Event<'_>, found: &Event<'_>) -> Verdict {
@@ -157,11 +157,11 @@ fn capabilities(of: &str, a: &Capabilities, b: &Capabilities, rules: Rules) -> V
     if differences.is_empty() {
         return Verdict::Same;
     }
-    if rules.exact() {
+    if rules.ours && rules.place == Place::Recorded {
         return Verdict::Differs { expected: side(|(expected, _)| expected), found: side(|(_, found)| found) };
     }
     let pairs: Vec<_> = differences.iter().map(|(expected, found)| format!("{expected}, now {found}")).collect();
-    Verdict::May { what: format!("what the {of} can do: {}", pairs.join("; ")), why: rules.excuse() }
+    Verdict::May { what: format!("what the {of} can do: {}", pairs.join("; ")), why: rules.place.excuse() }
 }
 
 /// What is recorded and what there is now, only where they differ.
@@ -230,9 +230,9 @@ mod tests {
         ids::{DeviceId, RequestId},
     };
 
-    const OURS: Rules = Rules { ours: true, foreign: false, probed: false };
+    const OURS: Rules = Rules { ours: true, place: Place::Recorded, probed: false };
     const OLD: Rules = Rules { ours: false, ..OURS };
-    const FOREIGN: Rules = Rules { foreign: true, ..OURS };
+    const FOREIGN: Rules = Rules { place: Place::AnotherAdapter, ..OURS };
 
     fn uncaptured(kind: ErrorFilter, message: &str) -> Event<'static> {
         Event::Uncaptured { device: DeviceId(0), error: GpuError { kind, message: message.to_owned() } }

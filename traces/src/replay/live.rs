@@ -52,6 +52,13 @@ pub(super) enum Stop {
         /// What is waited for.
         what: String,
     },
+    /// The adapter cannot do what the recorded one did.
+    Unsupported {
+        /// The request for a device.
+        command: u64,
+        /// Why there is none.
+        why: String,
+    },
     /// Something is not as recorded.
     Diverged(Box<Finding>),
     /// Nothing can be said.

@@ -5,12 +5,15 @@
 //! adapters and devices, and maps.
 
 mod adapter;
+mod alike;
 mod contents;
 mod events;
 mod fences;
 mod labels;
 mod live;
 mod notes;
+mod pictures;
+mod place;
 mod report;
 mod run;
 mod session;
@@ -31,7 +34,9 @@ use crate::{
     trace::Trace,
 };
 
-pub use report::{Differing, Divergence, NotCompared, Outcome, Report, Tolerance};
+pub use alike::Measure;
+pub use pictures::Picture;
+pub use report::{Differing, Divergence, Likeness, NotCompared, Outcome, Report, Rounded, Tolerance};
 
 /// Questions from this number on are not the trace's: probes and the replayer itself ask them.
 pub const INJECTED: u64 = 1 << 62;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use airlock_protocol::commands::adapter::AdapterInfo;
 
-use super::{Differing, NotCompared, Tolerance};
+use super::{Differing, NotCompared, Tolerance, pictures::Elsewhere};
 use crate::header::Adapter;
 
 /// Notes of one kind that a report has. A run of a million frames with timestamps must not fill the memory.
@@ -27,6 +27,10 @@ pub(super) struct Notes {
     pub recorded_adapter: Option<Adapter>,
     /// The adapter of this replay.
     pub adapter: Option<Adapter>,
+    /// It is a software adapter.
+    pub is_software: bool,
+    /// What another processor or adapter rounds otherwise.
+    pub elsewhere: Elsewhere,
     not_compared: Vec<NotCompared>,
     differing: Vec<Differing>,
     /// What was noted as differing, so that the same is not said of every device.
@@ -69,6 +73,9 @@ impl Notes {
     pub fn adapters(&mut self, recorded: Option<&AdapterInfo>, found: Option<&AdapterInfo>) {
         let adapter = |info: Option<&AdapterInfo>| info.map(Adapter::from);
         self.recorded_adapter = self.recorded_adapter.take().or_else(|| adapter(recorded));
+        if self.adapter.is_none() {
+            self.is_software = found.is_some_and(|found| found.is_fallback_adapter && found.backend != "noop");
+        }
         self.adapter = self.adapter.take().or_else(|| adapter(found));
     }
 

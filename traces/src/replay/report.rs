@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use serde::Serialize;
 
+use super::{Measure, Picture};
 use crate::header::Adapter;
 
 /// What a replay found. It serializes to JSON for scripts.
@@ -21,12 +22,54 @@ pub struct Report {
     pub recorded_adapter: Option<Adapter>,
     /// The adapter of this replay.
     pub adapter: Option<Adapter>,
+    /// The adapter of this replay is a software one, which compiles for this machine's processor.
+    pub is_software: bool,
+    /// Readbacks that are the same but for rounding.
+    pub rounded: Vec<Rounded>,
+    /// Readbacks of which the trace has a digest only, and which another processor or adapter rounds otherwise.
+    pub incomparable: Vec<NotCompared>,
     /// What was not compared, and why.
     pub not_compared: Vec<NotCompared>,
     /// What differs as it may on another adapter or from another version.
     pub differing: Vec<Differing>,
+    /// The pictures of which [`Report::rounded`] and the divergence tell, as many as are kept.
+    #[serde(skip)]
+    pub pictures: Vec<Picture>,
     /// Wall time of the replay.
     pub time: Duration,
+}
+
+/// How much a replay that has not diverged is like the recorded run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// Every bit that was compared is the same.
+    Exact,
+    /// Pictures and floats are the same but for rounding.
+    Rounded,
+    /// Some readbacks cannot be compared here.
+    Incomparable,
+}
+
+impl Report {
+    /// How much a replay with the outcome [`Outcome::Same`] is like the recorded run.
+    pub fn likeness(&self) -> Likeness {
+        match (self.rounded.is_empty(), self.incomparable.is_empty()) {
+            (true, true) => Likeness::Exact,
+            (false, true) => Likeness::Rounded,
+            (_, false) => Likeness::Incomparable,
+        }
+    }
+}
+
+/// A readback that is the same but for rounding.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rounded {
+    /// The command.
+    pub command: u64,
+    /// The buffer: `Buffer 3 "pixels"`.
+    pub buffer: String,
+    /// What differs in it.
+    pub measure: Measure,
 }
 
 /// How a replay ended.
@@ -47,6 +90,13 @@ pub enum Outcome {
         what: String,
         /// How the worker ended.
         reason: String,
+    },
+    /// The adapter of this replay lacks what a device of the recorded run had: there is nothing to compare.
+    Unsupported {
+        /// The `RequestDevice`.
+        command: u64,
+        /// What the adapter lacks.
+        why: String,
     },
     /// An answer did not come in time.
     Hung {
@@ -81,6 +131,9 @@ impl fmt::Display for Outcome {
                     Some(command) => write!(f, "\n  first that may not be: command {command} ({what})"),
                     None => Ok(()),
                 }
+            }
+            Outcome::Unsupported { command, why } => {
+                write!(f, "not comparable on this adapter: command {command} (RequestDevice): {why}")
             }
             Outcome::Hung { command: Some(command), what } => write!(f, "command {command}: waited in vain for {what}"),
             Outcome::Hung { command: None, what } => write!(f, "waited in vain for {what}"),

@@ -19,11 +19,13 @@ use super::{
     fences::Window,
     live::{Live, Step, Stop, nonsense},
     notes::Notes,
+    place::Place,
     session::{Probes, Session},
     source,
 };
 use crate::{
     format::Readback,
+    processor::Processor,
     reader::ReadError,
     trace::{Blobs, Entry, What},
 };
@@ -42,6 +44,8 @@ pub(super) struct Run<'r> {
     flushes: bool,
     ours: bool,
     newer: bool,
+    /// The processor that software adapters of the recorded run compiled for.
+    processor: Option<Processor>,
     /// The sessions, `None` for those that are over.
     sessions: BTreeMap<u32, Option<Session>>,
     notes: Notes,
@@ -78,6 +82,7 @@ impl<'r> Run<'r> {
             flushes,
             ours: header.is_ours(),
             newer: header.is_newer(),
+            processor: header.processor.clone(),
             sessions: BTreeMap::new(),
             notes,
             current: 0,
@@ -100,6 +105,7 @@ impl<'r> Run<'r> {
 
     fn report(&mut self, outcome: Outcome, time: Duration) -> Report {
         let (not_compared, differing) = self.notes.finish();
+        let elsewhere = std::mem::take(&mut self.notes.elsewhere);
         Report {
             outcome,
             commands: self.notes.commands,
@@ -107,8 +113,12 @@ impl<'r> Run<'r> {
             readbacks: self.notes.readbacks,
             recorded_adapter: self.notes.recorded_adapter.take(),
             adapter: self.notes.adapter.take(),
+            is_software: self.notes.is_software,
+            rounded: elsewhere.rounded,
+            incomparable: elsewhere.incomparable,
             not_compared,
             differing,
+            pictures: elsewhere.pictures,
             time,
         }
     }
@@ -181,8 +191,8 @@ impl<'r> Run<'r> {
             return Err(nonsense(format!("more than {MAX_SESSIONS} sessions of the trace run at a time")));
         }
         let live = Live::start(&self.options.daemon, self.options.timeout)?;
-        let rules = Rules { ours: self.ours, foreign: false, probed: false };
-        self.sessions.insert(session, Some(Session::new(session, live, rules)));
+        let rules = Rules { ours: self.ours, place: Place::default(), probed: false };
+        self.sessions.insert(session, Some(Session::new(session, live, rules, self.processor.clone())));
         Ok(())
     }
 
@@ -298,6 +308,7 @@ impl<'r> Run<'r> {
             Stop::Late { command, what } => {
                 (Outcome::Hung { command, what: self.waited_for(what, command, session) }, None)
             }
+            Stop::Unsupported { command, why } => (Outcome::Unsupported { command, why }, None),
             // The caller has taken these.
             Stop::Error(error) => (Outcome::Hung { command: None, what: error.to_string() }, None),
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use airlock_protocol::{
     Command, Event, Payload, codec,
     commands::{adapter::AdapterInfo, instance::AdapterSelector},
-    events::MapErrorKind,
+    events::{MapErrorKind, RequestDeviceErrorKind},
     ids::{BufferId, Object, RequestId},
     limits::MAX_PIECE,
 };
@@ -18,10 +18,12 @@ use super::{
     labels::{Labels, Lookout},
     live::{Finding, Live, Step, Stop, nonsense},
     notes::Notes,
+    place::Place,
 };
 use crate::{
     analysis::Uncertainty,
     format::{Piece, Readback},
+    processor::Processor,
     reader::ReadError,
 };
 
@@ -50,6 +52,8 @@ pub(super) struct Session {
     asked: HashMap<u64, Asked>,
     lookout: Lookout,
     rules: Rules,
+    /// The processor of the recorded run, where its adapter is a software one.
+    processor: Option<Processor>,
     /// The last command.
     last: u64,
 }
@@ -58,7 +62,7 @@ pub(super) struct Session {
 pub(super) type Probes<'p, 'q> = &'p mut [&'q mut dyn Probe];
 
 impl Session {
-    pub fn new(number: u32, live: Live, rules: Rules) -> Self {
+    pub fn new(number: u32, live: Live, rules: Rules, processor: Option<Processor>) -> Self {
         let mut uncertainty = Uncertainty::default();
         uncertainty.session();
         Self {
@@ -70,6 +74,7 @@ impl Session {
             asked: HashMap::new(),
             lookout: Lookout::default(),
             rules,
+            processor,
             last: 0,
         }
     }
@@ -169,6 +174,13 @@ impl Session {
             notes.statistics(asked.command);
         } else if notes.check && !self.may_race(&asked, recorded, &found, notes) {
             self.learn_adapter(recorded, &found, notes);
+            if let (Event::DeviceReply { result: Ok(_), .. }, Event::DeviceReply { result: Err(why), .. }) =
+                (recorded, &found)
+                && self.rules.place > Place::Recorded
+                && why.kind == RequestDeviceErrorKind::Type
+            {
+                return Err(Stop::Unsupported { command: asked.command, why: why.message.clone() });
+            }
             let verdict = judge(recorded, &found, self.rules);
             notes.events += 1;
             self.take(verdict, Some(asked.command), recorded.name(), None, notes)?;
@@ -192,7 +204,9 @@ impl Session {
             _ => None,
         };
         let (recorded, found) = (info(recorded), info(found));
-        self.rules.foreign |= recorded.is_some() && found.is_some() && recorded != found;
+        if let (Some(recorded), Some(found)) = (&recorded, &found) {
+            self.rules.place = self.rules.place.max(Place::of(recorded, found, self.processor.as_ref()));
+        }
         notes.adapters(recorded.as_ref(), found.as_ref());
     }
 
@@ -278,9 +292,9 @@ impl Session {
         if !notes.check || !matches!(answer, Some(Event::Mapped { result: Ok(()), .. })) {
             return Ok(());
         }
-        let uncertain = self.uncertainty.readback(recorded.request);
-        let tolerance = notes.tolerance;
-        let expected = Expected { readback: recorded, bytes, uncertain: &uncertain, tolerance, rules: self.rules };
+        let latitude = self.uncertainty.readback(recorded.request);
+        let (tolerance, place) = (notes.tolerance, self.rules.place);
+        let expected = Expected { readback: recorded, bytes, latitude: &latitude, tolerance, place };
         let found = self.live.contents.look(recorded.request);
         let compared = expected.compare(found);
         let digest = found.digest().to_string();
@@ -288,6 +302,12 @@ impl Session {
         let buffer = buffer.map_or_else(|| "the buffer".to_owned(), |id| self.labels.name(Object::Buffer(id)));
         for (part, why) in compared.left_out {
             notes.not_compared(command, format!("{part} of {buffer}"), why);
+        }
+        if let (Some(alike), Some(expected), Some(found)) = (compared.elsewhere, bytes, found.bytes()) {
+            notes.elsewhere.measured(command, &buffer, alike, (expected, found));
+        }
+        if let Some(why) = compared.incomparable {
+            notes.elsewhere.incomparable(command, buffer, why);
         }
         self.take(compared.verdict, Some(command), "readback", Some(digest), notes)
     }

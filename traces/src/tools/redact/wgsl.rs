@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::wgsl::tokens::comment_length;
+
 /// A shader without what it tells.
 #[derive(Debug, Default)]
 pub(super) struct Clean {
@@ -89,8 +91,9 @@ pub(super) fn redact(code: &str) -> Clean {
     let mut clean = Clean::default();
     let mut rest = code;
     while let Some(c) = rest.chars().next() {
-        let length = if rest.starts_with("//") || rest.starts_with("/*") {
-            clean.comment(rest)
+        let length = if let Some(length) = comment_length(rest) {
+            clean.comment(rest.get(..length).unwrap_or_default());
+            length
         } else if c.is_ascii_digit() || c == '.' && rest.get(1..).is_some_and(|rest| rest.starts_with(is_digit)) {
             clean.number(rest)
         } else if c.is_alphabetic() || c == '_' {
@@ -109,36 +112,12 @@ fn is_digit(c: char) -> bool {
     c.is_ascii_digit()
 }
 
-/// Length of a block comment, which may have others in it; one without an end goes to the end.
-fn block_comment(text: &str) -> usize {
-    let (mut depth, mut at) = (0_usize, 0_usize);
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        if rest.starts_with("/*") {
-            (depth, at) = (depth + 1, at + 2);
-        } else if rest.starts_with("*/") {
-            (depth, at) = (depth.saturating_sub(1), at + 2);
-            if depth == 0 {
-                return at;
-            }
-        } else {
-            at += rest.chars().next().map_or(1, char::len_utf8);
-        }
-    }
-    text.len()
-}
-
 impl Clean {
     /// A comment becomes a blank, with its line ends: messages still name the right lines.
-    fn comment(&mut self, text: &str) -> usize {
+    fn comment(&mut self, comment: &str) {
         self.comments += 1;
-        let length = if text.starts_with("//") {
-            text.find(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}']).unwrap_or(text.len())
-        } else {
-            block_comment(text)
-        };
         self.text.push(' ');
-        self.text.extend(text.get(..length).unwrap_or_default().chars().filter(|&c| c == '\n'));
-        length
+        self.text.extend(comment.chars().filter(|&c| c == '\n'));
     }
 
     fn word(&mut self, text: &str) -> usize {

@@ -1,4 +1,4 @@
-//! Texels as PNG has them.
+//! Texels of each format: as PNG has them, and as numbers that can be compared.
 //!
 //! | format | PNG |
 //! |---|---|
@@ -41,7 +41,7 @@ enum Texel {
 
 /// One aspect of a format that can be copied and shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// The aspect that is copied.
     pub aspect: TextureAspect,
     /// What the file's name gets.
@@ -51,7 +51,7 @@ pub(super) struct Layout {
 
 /// The aspects of a format that can be copied and shown; none for block-compressed formats and depths without a defined
 /// layout.
-pub(super) fn layouts(format: TextureFormat) -> Vec<Layout> {
+pub(crate) fn layouts(format: TextureFormat) -> Vec<Layout> {
     use TextureFormat as F;
     let of = |aspect, suffix, texel| Layout { aspect, suffix, texel };
     let depth = |channel| of(TextureAspect::DepthOnly, "", Texel::Channels(channel, 1));
@@ -103,12 +103,26 @@ fn color(format: TextureFormat) -> Option<Texel> {
     })
 }
 
+/// The layout of what a copy of an aspect puts into a buffer; `None` where it cannot be shown.
+pub(crate) fn copied(format: TextureFormat, aspect: TextureAspect) -> Option<Layout> {
+    let layouts = layouts(format);
+    match aspect {
+        // A format with one aspect may be copied by either name.
+        TextureAspect::All => layouts.first().copied().filter(|_| layouts.len() == 1),
+        _ => layouts.iter().find(|layout| layout.aspect == aspect).or(layouts.first()).copied(),
+    }
+}
+
+/// True for integers: they are the same on every adapter.
+fn is_integer(format: TextureFormat) -> bool {
+    format!("{format:?}").ends_with("int")
+}
+
 /// True for colors that a render pass can resolve from several samples.
-pub(super) fn resolves(format: TextureFormat) -> bool {
+pub(crate) fn resolves(format: TextureFormat) -> bool {
     use Channel::{Float16, Unsigned8, Unsigned16};
-    let integer = format!("{format:?}").ends_with("int");
     let texel = color(format);
-    !integer
+    !is_integer(format)
         && matches!(
             texel,
             Some(Texel::Bgra8 | Texel::Rgb10a2Unorm | Texel::Rg11b10)
@@ -122,6 +136,20 @@ impl Channel {
             Channel::Unsigned8 | Channel::Signed8 => 1,
             Channel::Unsigned16 | Channel::Signed16 | Channel::Float16 => 2,
             Channel::Unsigned32 | Channel::Signed32 | Channel::Float32 => 4,
+        }
+    }
+
+    /// The stored bits as a number; integers from 0 to 1 as if they were normalized.
+    fn number(self, bits: u32) -> f32 {
+        match self {
+            Channel::Unsigned8 => f32::from(bits as u8) / 255.0,
+            Channel::Signed8 => (f32::from(bits as u8 as i8) / 127.0).max(-1.0),
+            Channel::Unsigned16 => f32::from(bits as u16) / 65535.0,
+            Channel::Signed16 => (f32::from(bits as u16 as i16) / 32767.0).max(-1.0),
+            Channel::Float16 => half(bits as u16),
+            Channel::Unsigned32 => (f64::from(bits) / f64::from(u32::MAX)) as f32,
+            Channel::Signed32 => (f64::from(bits.cast_signed()) / f64::from(i32::MAX)) as f32,
+            Channel::Float32 => f32::from_bits(bits),
         }
     }
 
@@ -147,7 +175,7 @@ fn unit(value: f32) -> u16 {
 }
 
 /// A half-precision float.
-fn half(bits: u16) -> f32 {
+pub(crate) fn half(bits: u16) -> f32 {
     let (sign, exponent, mantissa) = (bits >> 15, i32::from(bits >> 10 & 31), f32::from(bits & 1023));
     let value = match exponent {
         0 => mantissa * 2.0_f32.powi(-24),
@@ -187,6 +215,70 @@ impl Layout {
             Texel::Rgb10a2Unorm | Texel::Rgb10a2Uint => (ColorType::Rgba, BitDepth::Sixteen),
             Texel::Rg11b10 | Texel::Rgb9e5 => (ColorType::Rgb, BitDepth::Sixteen),
         }
+    }
+
+    /// One step of the format's numbers, from 0 to 1: neighbours differ by so much. 0 for floats, `None` for integers.
+    pub fn step(&self, format: TextureFormat) -> Option<f32> {
+        if is_integer(format) || self.aspect == TextureAspect::StencilOnly {
+            return None;
+        }
+        Some(match self.texel {
+            Texel::Channels(Channel::Unsigned8, _) | Texel::Bgra8 => 1.0 / 255.0,
+            Texel::Channels(Channel::Signed8, _) => 1.0 / 127.0,
+            Texel::Channels(Channel::Unsigned16, _) => 1.0 / 65535.0,
+            Texel::Channels(Channel::Signed16, _) => 1.0 / 32767.0,
+            Texel::Rgb10a2Unorm => 1.0 / 1023.0,
+            Texel::Channels(Channel::Float16 | Channel::Float32, _) | Texel::Rg11b10 | Texel::Rgb9e5 => 0.0,
+            Texel::Channels(Channel::Unsigned32 | Channel::Signed32, _) | Texel::Rgb10a2Uint => return None,
+        })
+    }
+
+    /// The channels of a texel that is no integer: normalized ones from 0 or -1 to 1, floats as they are. Channels that the
+    /// format does not have are 0.
+    pub fn values(&self, texel: &[u8]) -> [f32; 4] {
+        let word = || texel.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+        let mut values = [0.0; 4];
+        let put = |values: &mut [f32; 4], from: &mut dyn Iterator<Item = f32>| {
+            values.iter_mut().zip(from).for_each(|(slot, value)| *slot = value);
+        };
+        match self.texel {
+            Texel::Channels(channel, count) => {
+                let bits = |bytes: &[u8]| bytes.iter().rev().fold(0, |bits: u32, &byte| bits << 8 | u32::from(byte));
+                let channels = texel.chunks_exact(channel.bytes()).take(count);
+                put(&mut values, &mut channels.map(|bytes| channel.number(bits(bytes))));
+            }
+            Texel::Bgra8 => {
+                let [blue, green, red, alpha] = word().to_le_bytes();
+                put(&mut values, &mut [red, green, blue, alpha].into_iter().map(|byte| f32::from(byte) / 255.0));
+            }
+            Texel::Rgb10a2Unorm | Texel::Rgb10a2Uint => {
+                let parts = [(0, 1023_u16), (10, 1023), (20, 1023), (30, 3)].into_iter();
+                let part = |(shift, mask): (u32, u16)| f32::from((word() >> shift) as u16 & mask) / f32::from(mask);
+                put(&mut values, &mut parts.map(part));
+            }
+            Texel::Rg11b10 => {
+                let parts = [(0, 11), (11, 11), (22, 10)].into_iter();
+                put(
+                    &mut values,
+                    &mut parts.map(|(shift, bits)| small_float(word() >> shift & ((1 << bits) - 1), bits - 5)),
+                );
+            }
+            Texel::Rgb9e5 => {
+                let scale = 2.0_f32.powi(i32::try_from(word() >> 27).unwrap_or(0) - 15 - 9);
+                put(
+                    &mut values,
+                    &mut [0, 9, 18].into_iter().map(|shift| f32::from((word() >> shift & 511) as u16) * scale),
+                );
+            }
+        }
+        values
+    }
+
+    /// A texel's color in 8 bits, for a picture of the difference: what is not 0 to 1 is clamped.
+    pub fn rgb8(&self, texel: &[u8]) -> [u8; 3] {
+        let [red, green, blue, _] = self.values(texel);
+        let gray = matches!(self.texel, Texel::Channels(_, 1));
+        (if gray { [red; 3] } else { [red, green, blue] }).map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)
     }
 
     /// Appends a texel as PNG has it.
@@ -283,6 +375,30 @@ mod tests {
         // 256 * 2^(16 - 24) = 1, 128 of it are a half.
         let packed = 256_u32 | 128 << 9 | 16 << 27;
         assert_eq!(convert(F::Rgb9e5ufloat, &packed.to_le_bytes()), wide(&[65535, 32768, 0]));
+    }
+
+    #[test]
+    fn texels_are_numbers_that_can_be_compared() {
+        use TextureFormat as F;
+        let values = |format, texel: &[u8]| layouts(format)[0].values(texel);
+        let step = |format| layouts(format)[0].step(format);
+        assert_eq!(values(F::Bgra8unorm, &[0, 51, 255, 102]), [1.0, 0.2, 0.0, 0.4]);
+        assert_eq!(values(F::R8snorm, &[0x81]), [-1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(values(F::Rg32float, &[2.5_f32, -7.0].map(f32::to_le_bytes).concat()), [2.5, -7.0, 0.0, 0.0]);
+        assert_eq!(values(F::Rgb10a2unorm, &(1023_u32 | 3 << 30).to_le_bytes()), [1.0, 0.0, 0.0, 1.0]);
+        assert_eq!(layouts(F::R8unorm)[0].rgb8(&[7]), [7; 3]);
+        assert_eq!((step(F::Rgba8unorm), step(F::R32float)), (Some(1.0 / 255.0), Some(0.0)));
+        for exact in [F::Rgba8uint, F::R32sint, F::Rgb10a2uint, F::Stencil8] {
+            assert_eq!(step(exact), None, "{exact:?}");
+        }
+        assert_eq!(
+            copied(F::Depth32floatStencil8, TextureAspect::StencilOnly).map(|layout| layout.texel_bytes()),
+            Some(1)
+        );
+        assert!(
+            copied(F::Depth32float, TextureAspect::All).is_some()
+                && copied(F::Depth24plusStencil8, TextureAspect::All).is_some()
+        );
     }
 
     #[test]
