@@ -7,10 +7,25 @@ use std::process::Command;
 use airlock_tests::programs::root;
 
 /// A package and what must not be in its tree.
-const FORBIDDEN: [(&str, &[&str]); 4] = [
+const FORBIDDEN: [(&str, &[&str]); 6] = [
     ("airlock-protocol", &["wasmtime", "wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl"]),
     ("airlock-traces", &["wasmtime", "wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl"]),
-    ("airlock", &["wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl", "gpu-daemon"]),
+    ("airlock-client", &["wasmtime", "tokio", "wit-bindgen", "airlock", "airlock-traces", "wgpu-core", "ash", "clap"]),
+    (
+        "airlock",
+        &[
+            "wgpu-core",
+            "ash",
+            "libloading",
+            "gpu-daemon",
+            "airlock-traces",
+            "clap",
+            "rayon",
+            "indicatif",
+            "seccompiler",
+        ],
+    ),
+    ("airlock-cli", &["wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl", "gpu-daemon"]),
     ("gpu-daemon", &["wasmtime", "wasmtime-wasi", "airlock"]),
 ];
 
@@ -40,4 +55,5 @@ fn no_forbidden_edge() {
 fn the_search_finds_what_is_there() {
     assert!(tree("gpu-daemon").iter().any(|name| name == "wgpu-core"));
     assert!(tree("airlock").iter().any(|name| name == "wasmtime"));
+    assert!(tree("airlock-cli").iter().any(|name| name == "clap"));
 }

@@ -9,6 +9,7 @@ mod file;
 pub mod flight;
 mod queue;
 mod readback;
+mod tap;
 
 use std::{
     fmt,

@@ -1,0 +1,149 @@
+//! The `airlock` command: runs components that use a GPU, and says what this machine has for them.
+//!
+//! A line of code belongs here when it is about a person's command line: options, messages, exit codes, files of a run. The
+//! host functions that a guest calls are in `guest-shim/host`, WebGPU's objects in `guest-shim/client`.
+//!
+//! One file per subcommand, and what they share:
+//!
+//! - `component` tells what a file is before anything is started for it,
+//! - `engine` compiles it, `guest` links and runs it,
+//! - `confine` says how strictly the process confines itself,
+//! - `gpu` starts the worker and checks the choice of an adapter,
+//! - `record` makes the recordings of a run,
+//! - `error` has every message for a person's mistake.
+//!
+//! `replay`, `verify` and `trace` are in the `airlock-traces` crate, beside what they use.
+
+mod component;
+mod confine;
+mod doctor;
+mod engine;
+mod error;
+mod gpu;
+mod guest;
+mod imports;
+mod log;
+mod print;
+mod record;
+mod run;
+
+use std::{process::ExitCode, sync::LazyLock};
+
+use airlock_protocol::{
+    allocator::BySize,
+    handshake::{PROTOCOL_VERSION, SCHEMA_HASH},
+};
+use airlock_traces::cli::{ToolError, replay, terminal, trace, verify};
+use clap::{Parser, Subcommand};
+
+use error::CliError;
+
+#[global_allocator]
+static ALLOCATOR: BySize = BySize;
+
+/// The version of `wasi:webgpu` that guests are offered.
+pub const WEBGPU_VERSION: &str = "0.3.0-rc.2";
+
+/// The major version of wasmtime that this program is built with; a test compares it with the manifest.
+pub const WASMTIME_VERSION: &str = "48";
+
+/// The exit code for a person's mistake or a set-up that cannot work; clap uses the same.
+const WRONG_USE: u8 = 2;
+
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{} (protocol {PROTOCOL_VERSION}, schema {SCHEMA_HASH}, wasi:webgpu {WEBGPU_VERSION})",
+        env!("CARGO_PKG_VERSION")
+    )
+});
+
+const EXAMPLES: &str = "\
+Examples:
+  airlock doctor                                is there a GPU, and what is missing?
+  airlock run app.wasm                          run a guest on the best adapter
+  airlock run --dir . app.wasm out.png          with this folder, and an argument
+  airlock run --adapter llvmpipe --stats app.wasm
+  airlock run --record bug.airtrace app.wasm    keep what happens between guest and GPU
+  airlock replay bug.airtrace                   do it again, without the guest, and compare
+  airlock trace info bug.airtrace               what is in it?
+
+Environment:
+  AIRLOCK_DAEMON      socket of a running `gpu-daemon serve`, as --daemon
+  AIRLOCK_GPU_DAEMON  the gpu-daemon program, when it is neither beside airlock nor on PATH
+  RUST_LOG            which messages appear, for example `debug` (default: warn)
+";
+
+/// Run WebAssembly components on the GPU, with the GPU driver in another process.
+#[derive(Debug, Parser)]
+#[command(name = "airlock", version = VERSION.as_str(), after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Arguments),
+    Replay(replay::Arguments),
+    Verify(verify::Arguments),
+    #[command(subcommand)]
+    Trace(trace::Command),
+    Doctor(doctor::Arguments),
+}
+
+/// Does what the command line says.
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log::start();
+    let outcome = match arguments.command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Doctor(arguments) => runtime().and_then(|runtime| {
+            let outcome = runtime.block_on(doctor::doctor(arguments));
+            // A thread that waits for a daemon which says nothing must not delay the end.
+            runtime.shutdown_background();
+            outcome
+        }),
+        Command::Replay(arguments) => tool(replay::run(arguments)),
+        Command::Verify(arguments) => tool(verify::run(arguments)),
+        Command::Trace(command) => tool(trace::run(command)),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            terminal::error(&error.to_string());
+            ExitCode::from(WRONG_USE)
+        }
+    }
+}
+
+/// A tool's exit code, or its error.
+fn tool(outcome: Result<u8, ToolError>) -> Result<u8, CliError> {
+    outcome.map_err(CliError::Tool)
+}
+
+/// The guest runs on the main thread; one more looks after timers and sockets.
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|cause| CliError::Runtime { cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn wasmtime_is_the_one_in_the_manifest() {
+        let manifest = include_str!("../../../Cargo.toml");
+        assert!(manifest.contains(&format!("\nwasmtime = {{ version = \"{WASMTIME_VERSION}\"")));
+    }
+}

@@ -1,0 +1,126 @@
+//! `--record` and `--flight-recorder`: the recordings of a run.
+
+use std::{
+    fs::{self, OpenOptions},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use airlock::{WasiWebGpuCtxBuilder, confine::Reach};
+use airlock_traces::{
+    cli::size::Size,
+    header::{ComponentName, Header},
+    processor::Processor,
+    record::{
+        Durability, Notice, Options, Recorder,
+        flight::{self, FlightOptions},
+    },
+};
+use clap::{Args, ValueEnum};
+
+use super::{WEBGPU_VERSION, component::ComponentFile};
+
+/// What is recorded, and how.
+#[derive(Debug, Args)]
+pub struct RecordOptions {
+    /// Record what happens between the guest and the GPU, for `airlock replay` and `airlock trace`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Stop recording when the file has this size; the run goes on
+    #[arg(long, value_name = "SIZE", requires = "record")]
+    record_limit: Option<Size>,
+    /// Write each batch before it is sent, so that nothing is lost when this process is killed
+    #[arg(long, value_name = "HOW", requires = "record", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "batch")]
+    record_sync: Option<Sync>,
+    /// Keep the bytes of everything that the guest reads back, not only digests and what is up to 4 KiB long
+    #[arg(long, requires = "record")]
+    record_readbacks: bool,
+    /// Keep the last submits in memory, and write them to this folder as a trace when the worker dies, the device is
+    /// lost, or an error is not caught
+    #[arg(long, value_name = "DIR")]
+    flight_recorder: Option<PathBuf>,
+    /// How many submits the flight recorder keeps
+    #[arg(long, value_name = "N", requires = "flight_recorder", default_value_t = flight::KEEP)]
+    keep: usize,
+    /// How much memory the flight recorder takes; what no longer fits is not compared in a replay
+    #[arg(long, value_name = "SIZE", requires = "flight_recorder", default_value = "64M")]
+    flight_recorder_memory: Size,
+}
+
+/// How `--record-sync` makes sure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Sync {
+    /// It is written: it survives the end of this process
+    Batch,
+    /// It is on the disk: it survives the end of the machine
+    Disk,
+}
+
+/// The recordings in progress.
+#[derive(Clone, Debug, Default)]
+pub struct Recordings(Vec<Arc<Recorder>>);
+
+impl RecordOptions {
+    /// What the recordings write, so that it stays in reach of this process: files and folders that are made now, if they can
+    /// be. What cannot is told when the recording begins.
+    pub fn reach(&self, mut reach: Reach) -> Reach {
+        // A trace names the processor, and a confined process cannot read of it any more.
+        Processor::here();
+        if let Some(file) = &self.record {
+            let _ = OpenOptions::new().create(true).append(true).open(file);
+            reach.files.push(file.clone());
+        }
+        if let Some(folder) = &self.flight_recorder {
+            let _ = fs::create_dir_all(folder);
+            reach.folders.push(folder.clone());
+        }
+        reach
+    }
+
+    /// Begins the recordings that were asked for.
+    pub fn start(&self, file: &ComponentFile) -> Recordings {
+        let mut recorders = Vec::new();
+        if self.record.is_none() && self.flight_recorder.is_none() {
+            return Recordings::default();
+        }
+        let component = ComponentName::new(&file.name(), &file.bytes);
+        let header = Header::of_this_program(Some(component), WEBGPU_VERSION);
+        if let Some(path) = &self.record {
+            let options = Options {
+                limit: self.record_limit.map(|Size(bytes)| bytes),
+                durability: match self.record_sync {
+                    None => Durability::Window,
+                    Some(Sync::Batch) => Durability::Batch,
+                    Some(Sync::Disk) => Durability::Disk,
+                },
+                readback_bytes: self.record_readbacks,
+                ..Options::new(path.clone(), header.clone())
+            };
+            recorders.push(Arc::new(Recorder::start(options, notice())));
+        }
+        if let Some(folder) = &self.flight_recorder {
+            let memory = usize::try_from(self.flight_recorder_memory.0).unwrap_or(usize::MAX);
+            let options = FlightOptions { folder: folder.clone(), header, keep: self.keep, memory };
+            recorders.push(Arc::new(flight::start(options, notice())));
+        }
+        Recordings(recorders)
+    }
+}
+
+fn notice() -> Notice {
+    Box::new(|message| tracing::warn!("{message}"))
+}
+
+impl Recordings {
+    /// Has a context recorded.
+    pub fn attach(&self, builder: WasiWebGpuCtxBuilder) -> WasiWebGpuCtxBuilder {
+        self.0.iter().fold(builder, |builder, recorder| {
+            let recorder = Arc::clone(recorder);
+            builder.tap(move |_| Box::new(recorder.session()))
+        })
+    }
+
+    /// Closes them.
+    pub fn finish(self) {}
+}

@@ -1,0 +1,252 @@
+//! `airlock run`: one guest, from its file to its exit code.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use airlock::{AdapterChoice, Daemon, Stats, WasiWebGpuCtx, confine::Reach, nanoseconds};
+use airlock_traces::cli::daemon::DaemonOption;
+use clap::{Args, ValueEnum};
+use wasmtime::{Engine, Store, component::ResourceTable};
+use wasmtime_wasi::{FsPerms, WasiCtx};
+
+use super::{
+    component::ComponentFile,
+    confine::confine,
+    engine::{self, Compiled},
+    error::{CliError, plain},
+    gpu::{self, StartingGpu, Watch},
+    guest::{Guest, State},
+    record::RecordOptions,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  airlock run app.wasm
+  airlock run app.wasm --size 512              everything after the file goes to the guest
+  airlock run --dir . app.wasm out.png         the guest may read and write this folder
+  airlock run --dir /data::/in app.wasm        it sees /data as /in
+  airlock run --adapter 1 app.wasm             the second adapter of `airlock doctor`
+  airlock run --stats=json app.wasm 2>stats    calls, commands, bytes and waits
+  airlock run --print-commands app.wasm        what the guest asks of the GPU, as it asks
+  airlock run --record bug.airtrace app.wasm   the same in a file, for `airlock replay`
+
+The exit code is the guest's; 134 after a trap, 2 when it could not be started.
+";
+
+/// Run a component on the GPU
+///
+/// The component may import WASI 0.2, WASI 0.3 and wasi:webgpu, and must export wasi:cli/run. Its GPU is driven by a
+/// process of its own, which ends with it. It has standard streams, and no folder, variable or network that it is not
+/// given.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, override_usage = "airlock run [OPTIONS] <APP.WASM> [ARGS]...")]
+pub struct Arguments {
+    /// Give the guest a variable; without a value, the one of this process
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Give the guest a folder to read and write, under another name if you like
+    #[arg(long, value_name = "HOST[::GUEST]")]
+    dir: Vec<String>,
+    /// Choose the adapter: a part of its name, its number in `airlock doctor`, or `noop`, which executes nothing
+    #[arg(long, value_name = "ADAPTER")]
+    adapter: Option<String>,
+    #[command(flatten)]
+    daemon: DaemonOption,
+    /// At the end, write what the run did to standard error
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    stats: Option<StatsFormat>,
+    /// Write every command for the GPU to standard error, one line each
+    #[arg(long)]
+    print_commands: bool,
+    #[command(flatten)]
+    record: RecordOptions,
+    /// Compile the component anew instead of using wasmtime's cache
+    #[arg(long)]
+    no_cache: bool,
+    /// The component; everything after it goes to the guest
+    // One list, so that an option after the file is the guest's even where this program has one of that name.
+    #[arg(value_name = "APP.WASM", required = true, trailing_var_arg = true)]
+    command: Vec<OsString>,
+}
+
+impl Arguments {
+    fn file(&self) -> &Path {
+        Path::new(self.command.first().map_or_else(Default::default, OsString::as_os_str))
+    }
+
+    /// Where the worker comes from. One of our own is on its way from now on, and so are its drivers, if it needs any.
+    fn starting_daemon(&self) -> Result<Daemon, CliError> {
+        let mut daemon = self.daemon.daemon()?;
+        let noop = self.adapter.as_deref().map(AdapterChoice::parse) == Some(AdapterChoice::Noop);
+        if let Daemon::Spawn { arguments, .. } = &mut daemon
+            && !noop
+        {
+            arguments.push("--start-drivers".to_owned());
+        }
+        Ok(daemon.brokered()?)
+    }
+}
+
+/// How `--stats` looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StatsFormat {
+    /// For a person
+    Text,
+    /// One line for a program
+    Json,
+}
+
+/// Runs a guest; gives its exit code.
+///
+/// What needs the whole machine comes first, on this thread alone. Then the process confines itself, and with it all
+/// threads that are started from there on: the runtime's, the recorders', the guest's.
+pub fn run(arguments: Arguments) -> Result<u8, CliError> {
+    let file = ComponentFile::read(arguments.file())?;
+    let wasi = wasi(&arguments)?;
+    let daemon = if file.imports_webgpu() { Some(arguments.starting_daemon()?) } else { None };
+    let engine = engine::engine(false)?;
+    let component = Compiled::new(&file, !arguments.no_cache)?.load(&engine)?;
+    let guest = Guest::link(&engine, &component, &file)?;
+
+    let reach = Reach { folders: folders(&arguments), files: Vec::new() };
+    confine(arguments.daemon.jail(), &arguments.record.reach(reach))?;
+
+    let runtime = super::runtime()?;
+    let watch = Watch { print_commands: arguments.print_commands, recordings: arguments.record.start(&file) };
+    // Compiled code does not need it any more, and a guest may run for long.
+    drop(file);
+    let code = runtime.block_on(run_guest(&arguments, &engine, &guest, wasi, daemon, watch));
+    // A thread that waits for a daemon which says nothing, or for input, must not delay the end.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run_guest(
+    arguments: &Arguments,
+    engine: &Engine,
+    guest: &Guest,
+    wasi: WasiCtx,
+    daemon: Option<Daemon>,
+    watch: Watch,
+) -> Result<u8, CliError> {
+    let gpu = match daemon {
+        Some(daemon) => StartingGpu::start(daemon, arguments.adapter.clone(), watch.clone()).ready().await?,
+        None => gpu::context(None, None, &watch),
+    };
+    let mut store = Store::new(engine, State { wasi, gpu, table: ResourceTable::new() });
+    let start = Instant::now();
+    let code = guest.run(&mut store).await;
+    let guest_ns = nanoseconds(start.elapsed());
+    if let Some(format) = arguments.stats {
+        let stats = Stats { guest_ns: Some(guest_ns), ..stats(&mut store.data_mut().gpu).await };
+        print(&stats, format)?;
+    }
+    // The session ends first: its last events belong into the recordings.
+    drop(store);
+    watch.recordings.finish();
+    Ok(code)
+}
+
+/// The folders of `--dir` on this machine.
+fn folders(arguments: &Arguments) -> Vec<PathBuf> {
+    arguments.dir.iter().map(|folder| PathBuf::from(host_and_guest(folder).0)).collect()
+}
+
+/// The two names of a folder of `--dir`.
+fn host_and_guest(folder: &str) -> (&str, &str) {
+    folder.split_once("::").unwrap_or((folder, folder))
+}
+
+/// What a guest may reach beside the GPU.
+fn wasi(arguments: &Arguments) -> Result<WasiCtx, CliError> {
+    let mut wasi = WasiCtx::builder();
+    wasi.inherit_stdio();
+    // The name only: where a file lies on this machine is not the guest's business.
+    wasi.arg(arguments.file().file_name().unwrap_or_default().to_string_lossy());
+    for argument in arguments.command.iter().skip(1) {
+        // WASI's arguments are Unicode.
+        wasi.arg(argument.to_string_lossy());
+    }
+    for variable in &arguments.env {
+        match variable.split_once('=') {
+            Some((name, value)) => wasi.env(name, value),
+            None => {
+                let value = env::var(variable).map_err(|_| CliError::NoVariable { name: variable.clone() })?;
+                wasi.env(variable, value)
+            }
+        };
+    }
+    for folder in &arguments.dir {
+        let (host, guest) = host_and_guest(folder);
+        give_folder(&mut wasi, Path::new(host), guest)
+            .map_err(|cause| CliError::Folder { folder: folder.clone(), cause })?;
+    }
+    Ok(wasi.build())
+}
+
+fn give_folder(wasi: &mut wasmtime_wasi::WasiCtxBuilder, host: &Path, guest: &str) -> Result<(), String> {
+    // Asked first, for an error in the system's words.
+    let metadata = host.metadata().map_err(|error| plain(&error))?;
+    if !metadata.is_dir() {
+        return Err("not a folder".to_owned());
+    }
+    wasi.preopened_dir(host, guest, FsPerms::ReadWrite).map(|_| ()).map_err(|error| super::error::root_cause(&error))
+}
+
+/// What the run did; with the worker's part, if there was one and it still lives.
+async fn stats(gpu: &mut WasiWebGpuCtx) -> Stats {
+    // First, so that the question itself is counted like every other command.
+    let report = gpu.report().await;
+    let stats = gpu.stats();
+    match report {
+        Some(report) => stats.with_report(report),
+        None => stats,
+    }
+}
+
+fn print(stats: &Stats, format: StatsFormat) -> Result<(), CliError> {
+    let text = match format {
+        StatsFormat::Text => stats.to_string(),
+        StatsFormat::Json => {
+            let json = serde_json::to_string(stats).map_err(|error| CliError::Report { cause: error.to_string() })?;
+            json + "\n"
+        }
+    };
+    std::io::stderr().lock().write_all(text.as_bytes()).map_err(|error| CliError::Report { cause: plain(&error) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Line::try_parse_from(line.split(' ')).map(|line| line.arguments)
+    }
+
+    #[test]
+    fn what_follows_the_file_is_the_guests() {
+        let arguments = parse("run --stats a.wasm --stats=json --unknown -x -- y").unwrap();
+        assert_eq!(arguments.stats, Some(StatsFormat::Text));
+        assert_eq!(arguments.file(), Path::new("a.wasm"));
+        assert_eq!(arguments.command[1..], ["--stats=json", "--unknown", "-x", "--", "y"]);
+    }
+
+    #[test]
+    fn mistakes_before_the_file_are_found() {
+        assert!(parse("run").is_err());
+        assert!(parse("run --unknown a.wasm").is_err());
+        assert!(parse("run --stats=xml a.wasm").is_err());
+    }
+}

@@ -1,0 +1,239 @@
+//! The layers on Linux, each tried by doing what it forbids.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::ErrorKind,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetError, Scope, path_beneath_rules,
+};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs};
+use seccompiler::{BpfProgram, TargetArch, apply_filter, compile_from_json, sock_filter};
+use serde_json::{Value, json};
+
+use super::{Layer, Reach};
+
+type Held = Result<(), String>;
+
+/// How long threads that are ending are waited for.
+const ALONE: Duration = Duration::from_secs(2);
+
+/// What the runtimes read: the process itself, how many processors it may use, and the time zone.
+const READ: &[&str] =
+    &["/proc/self", "/sys/fs/cgroup", "/sys/devices/system/cpu", "/etc/localtime", "/usr/share/zoneinfo"];
+
+/// Devices that are no hardware.
+const HARMLESS_DEVICES: &[&str] = &["/dev/null", "/dev/urandom"];
+
+/// Where GPUs have their nodes; NVIDIA's lie in /dev itself.
+const GPU_FOLDER: &str = "/dev/dri";
+const GPU_PREFIX: &str = "/dev/nvidia";
+
+const EPERM: u32 = 1;
+const ENOSYS: u32 = 38;
+
+/// Puts the layers up.
+pub fn confine(reach: &Reach) -> Vec<Layer> {
+    // The nodes that could be opened until now are what must be out of reach.
+    let nodes = gpu_nodes();
+    let alone = alone();
+    let bound = |held: Held| alone.clone().and(held);
+    vec![
+        ("no-new-privileges", bound(set_no_new_privs(true).map_err(|error| error.to_string()))),
+        ("capabilities", bound(drop_capabilities())),
+        ("landlock", bound(restrict_files(reach).and_then(|()| out_of_reach(&nodes, reach)))),
+        ("seccomp", bound(filter_calls())),
+    ]
+}
+
+/// Waits until the compiler's threads have ended: those that go on would keep what this thread gives up.
+fn alone() -> Held {
+    let start = Instant::now();
+    loop {
+        let threads = fs::read_dir("/proc/self/task").map_err(|error| format!("/proc/self/task: {error}"))?.count();
+        if threads <= 1 {
+            return Ok(());
+        }
+        if start.elapsed() > ALONE {
+            return Err(format!("{} other threads are running", threads - 1));
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+}
+
+fn drop_capabilities() -> Held {
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, none).map_err(|error| format!("capset: {error}"))?;
+    match capabilities(None) {
+        Ok(left) if left.effective.is_empty() && left.permitted.is_empty() => Ok(()),
+        Ok(left) => Err(format!("{:?} is left", left.permitted)),
+        Err(error) => Err(format!("capget: {error}")),
+    }
+}
+
+fn restrict_files(reach: &Reach) -> Held {
+    match apply_rules(reach) {
+        Ok(LandlockStatus::Available { effective_abi, .. }) if effective_abi >= ABI::V6 => Ok(()),
+        Ok(LandlockStatus::Available { .. }) => {
+            Err("of this kernel's, files hold, and TCP or signals do not (Linux 6.12 has all of it)".to_owned())
+        }
+        Ok(LandlockStatus::NotEnabled) => Err("it is not enabled in this kernel (lsm=landlock,...)".to_owned()),
+        Ok(LandlockStatus::NotImplemented) => Err("this kernel has none (Linux 5.13 has it)".to_owned()),
+        Err(error) => Err(format!("the rules cannot be made: {error}")),
+    }
+}
+
+fn apply_rules(reach: &Reach) -> Result<LandlockStatus, RulesetError> {
+    let newest = ABI::V6;
+    let all = AccessFs::from_all(newest);
+    // A guest's files, not devices and not programs.
+    let guest = all & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
+    let write: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
+    let status = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(all)?
+        .handle_access(AccessNet::from_all(newest))?
+        .scope(Scope::from_all(newest))?
+        .create()?
+        .add_rules(path_beneath_rules(READ, AccessFs::ReadFile | AccessFs::ReadDir))?
+        .add_rules(path_beneath_rules(std::env::current_exe().ok(), AccessFs::ReadFile))?
+        .add_rules(path_beneath_rules(HARMLESS_DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))?
+        .add_rules(path_beneath_rules(&reach.folders, guest))?
+        // A pipe has no place in the tree of files, and needs no rule: it is open.
+        .add_rules(path_beneath_rules(reach.files.iter().filter(|file| file.is_file()), write))?
+        .restrict_self()?;
+    Ok(status.landlock)
+}
+
+/// GPU nodes that this process could open.
+fn gpu_nodes() -> Vec<PathBuf> {
+    let entries = |folder: &str| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let nvidia = entries("/dev").filter(|path| path.to_string_lossy().starts_with(GPU_PREFIX));
+    entries(GPU_FOLDER).chain(nvidia).filter(|node| opens(node).is_ok()).collect()
+}
+
+fn opens(node: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(node)
+}
+
+fn out_of_reach(nodes: &[PathBuf], reach: &Reach) -> Held {
+    let within = |path: &Path| {
+        reach.folders.iter().filter_map(|folder| folder.canonicalize().ok()).any(|folder| path.starts_with(folder))
+    };
+    for path in nodes.iter().map(PathBuf::as_path).chain([Path::new("/etc/passwd")]) {
+        if opens(path).is_ok() || File::open(path).is_ok() {
+            // Whoever gives a guest the whole of /dev has decided so; it still cannot talk to a driver, which takes ioctl.
+            if within(path) {
+                continue;
+            }
+            return Err(format!("the self-test could open {}", path.display()));
+        }
+        tracing::debug!("{} is out of reach", path.display());
+    }
+    Ok(())
+}
+
+fn filter_calls() -> Held {
+    let (rules, architecture) = match std::env::consts::ARCH {
+        "x86_64" => (include_str!("../../jail/x86_64.json"), TargetArch::x86_64),
+        "aarch64" => (include_str!("../../jail/aarch64.json"), TargetArch::aarch64),
+        _ => return Err("there are no rules for this architecture".to_owned()),
+    };
+    if architecture == TargetArch::x86_64 {
+        apply_filter(&no_x32()).map_err(|error| format!("the kernel does not take the filter: {error}"))?;
+    }
+    // clone3 has its flags in memory, where no filter sees whether it makes a thread; the C library uses clone instead.
+    install(&[json!({ "syscall": "clone3" })], ENOSYS, architecture)?;
+    install(&parse(rules)?, EPERM, architecture)?;
+    match Command::new("/proc/self/exe").arg("--version").spawn() {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+        Err(error) => return Err(format!("the self-test was refused a process by something else: {error}")),
+        Ok(_) => return Err("the self-test could start a process".to_owned()),
+    }
+    match TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(format!("the self-test was refused a socket by something else: {error}")),
+        Ok(_) => Err("the self-test could make an Internet socket".to_owned()),
+    }
+}
+
+/// The calls of the x32 ABI, which have the architecture of the others and numbers of their own: there are none.
+fn no_x32() -> BpfProgram {
+    const X32_BIT: u32 = 0x4000_0000;
+    // BPF: load the call's number; above the bit, refuse; else allow.
+    [(0x20, 0, 0, 0), (0x35, 0, 1, X32_BIT), (0x06, 0, 0, 0x0005_0000 | ENOSYS), (0x06, 0, 0, 0x7fff_0000)]
+        .map(|(code, jt, jf, k)| sock_filter { code, jt, jf, k })
+        .to_vec()
+}
+
+fn parse(rules: &str) -> Result<Vec<Value>, String> {
+    serde_json::from_str(rules).map_err(|error| format!("a rule cannot be read: {error}"))
+}
+
+/// A filter that refuses what its rules name.
+fn install(rules: &[Value], error: u32, architecture: TargetArch) -> Held {
+    let filter = json!({
+        "host": { "mismatch_action": "allow", "match_action": { "errno": error }, "filter": rules },
+    });
+    let compiled = compile_from_json(filter.to_string().as_bytes(), architecture);
+    let filters = compiled.map_err(|error| format!("the rules make no filter: {error}"))?;
+    let filter = filters.get("host").ok_or("the rules make no filter")?;
+    apply_filter(filter).map_err(|error| format!("the kernel does not take the filter: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The layers bind a thread: one of the test's own.
+    #[test]
+    fn what_is_not_given_is_out_of_reach() {
+        let given = std::env::temp_dir().join(format!("airlock-confine-{}", std::process::id()));
+        let beside = given.with_extension("beside");
+        fs::create_dir_all(&given).unwrap();
+        let confined = given.clone();
+        thread::spawn(move || {
+            let reach = Reach { folders: vec![confined.clone()], files: Vec::new() };
+            // A node that anyone may open stands for a GPU's.
+            let nodes = [PathBuf::from("/dev/zero")];
+            assert!(out_of_reach(&nodes, &reach).is_err(), "the trial cannot fail");
+            set_no_new_privs(true).unwrap();
+            restrict_files(&reach).unwrap();
+            out_of_reach(&nodes, &reach).unwrap();
+            fs::write(confined.join("file"), "contents").unwrap();
+            fs::rename(confined.join("file"), confined.join("other")).unwrap();
+            assert!(fs::write(&beside, "contents").is_err());
+            assert!(Command::new("/bin/true").status().is_err());
+            filter_calls().unwrap();
+            thread::spawn(|| ()).join().unwrap();
+        })
+        .join()
+        .unwrap();
+        fs::remove_dir_all(given).unwrap();
+    }
+
+    #[test]
+    fn the_rules_of_every_architecture_make_filters_and_say_why() {
+        let files = [
+            (include_str!("../../jail/x86_64.json"), TargetArch::x86_64),
+            (include_str!("../../jail/aarch64.json"), TargetArch::aarch64),
+        ];
+        for (rules, architecture) in files {
+            let rules = parse(rules).unwrap();
+            assert!(rules.iter().all(|rule| rule["comment"].as_str().is_some_and(|why| why.len() > 4)));
+            let filter = json!({ "host": { "mismatch_action": "allow", "match_action": "trap", "filter": rules } });
+            compile_from_json(filter.to_string().as_bytes(), architecture).unwrap();
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! `wasi:webgpu` for wasmtime, with the GPU driver in another process.
+//!
+//! A guest's calls become commands of a stream that a GPU daemon executes; see the `airlock-protocol` crate for what
+//! crosses. Everything that can be answered here is: only functions that are `async` in the interface wait for the
+//! daemon, and other tasks of the guest go on meanwhile.
+//!
+//! - [`add_to_linker`] adds the interface, [`WasiWebGpuView`] connects it to a store's data (its documentation has a
+//!   whole embedding).
+//! - [`WasiWebGpuCtx`] holds the GPU of one store: where its worker comes from, which adapter it may use, what it did.
+//! - `confine` (with the feature of that name) takes from this process what a guest does not need.
+//!
+//! A line of code belongs here when it is about wasmtime: a version's folder, such as `v0_3`, looks a guest's handles up,
+//! converts its enumerations and names its error kinds, one file per WebGPU object. What the objects do is in
+//! `guest-shim/client`, which knows nothing of wasmtime; the command line is `guest-shim/cli`.
+
+#[cfg(feature = "confine")]
+pub mod confine;
+mod ctx;
+mod shadow;
+mod stats;
+mod v0_3;
+
+pub use airlock_client::session::{EventTap, Tap};
+pub use airlock_protocol::connect::{ConnectError, Connection, DAEMON_NAME, DAEMON_VARIABLE, Daemon};
+pub use ctx::{AdapterChoice, WasiWebGpuCtx, WasiWebGpuCtxBuilder, WasiWebGpuCtxView, WasiWebGpuView};
+pub use shadow::CanvasContext;
+pub use stats::{Count, MAY_WAIT, Stats, nanoseconds};
+pub use v0_3::{FUNCTIONS, WasiWebGpu, add_to_linker};

@@ -1,0 +1,110 @@
+//! `gpu-canvas-context`: an off-screen canvas. The interface gives a guest no way to make one; an embedder pushes a
+//! [`CanvasContext`](crate::CanvasContext) into the table and hands it over through an interface of its own.
+
+use std::sync::Arc;
+
+use airlock_client::session::DeviceState;
+use airlock_protocol::ids::DeviceId;
+use wasmtime::component::Resource;
+
+use crate::{
+    WasiWebGpuCtxView,
+    shadow::{self, CanvasConfiguration},
+    v0_3::bindings::webgpu::{self, *},
+    v0_3::functions::called,
+};
+
+impl webgpu::HostGpuCanvasContext for WasiWebGpuCtxView<'_> {
+    fn configure(
+        &mut self,
+        canvas: Resource<GpuCanvasContext>,
+        configuration: GpuCanvasConfiguration,
+    ) -> wasmtime::Result<()> {
+        called!(self, "gpu-canvas-context.configure");
+        let device = Arc::clone(&self.table.get(&configuration.device)?.device);
+        self.unconfigure_canvas(&canvas)?;
+        self.table.get_mut(&canvas)?.configuration = Some(CanvasConfiguration {
+            device,
+            format: configuration.format,
+            usage: configuration.usage,
+            view_formats: configuration.view_formats,
+            color_space: configuration.color_space,
+            tone_mapping: configuration.tone_mapping,
+            alpha_mode: configuration.alpha_mode,
+        });
+        Ok(())
+    }
+
+    fn unconfigure(&mut self, canvas: Resource<GpuCanvasContext>) -> wasmtime::Result<()> {
+        called!(self, "gpu-canvas-context.unconfigure");
+        self.unconfigure_canvas(&canvas)
+    }
+
+    fn get_configuration(
+        &mut self,
+        canvas: Resource<GpuCanvasContext>,
+    ) -> wasmtime::Result<Option<GpuCanvasConfigurationOwned>> {
+        called!(self, "gpu-canvas-context.get-configuration");
+        let Some(configuration) = self.table.get(&canvas)?.configuration.clone() else { return Ok(None) };
+        let device = shadow::Device { device: configuration.device, label: String::new() };
+        Ok(Some(GpuCanvasConfigurationOwned {
+            device: self.table.push(device)?,
+            format: configuration.format,
+            usage: configuration.usage,
+            view_formats: configuration.view_formats,
+            color_space: configuration.color_space,
+            tone_mapping: configuration.tone_mapping,
+            alpha_mode: configuration.alpha_mode,
+        }))
+    }
+
+    fn get_current_texture(&mut self, canvas: Resource<GpuCanvasContext>) -> wasmtime::Result<Resource<GpuTexture>> {
+        called!(self, "gpu-canvas-context.get-current-texture");
+        let canvas = self.table.get(&canvas)?;
+        let (width, height) = (canvas.width, canvas.height);
+        let Some(configuration) = canvas.configuration.clone() else {
+            // WebGPU throws an InvalidStateError here; the interface gives the function no result, so the texture is one
+            // of a device that there is not.
+            let nowhere = Arc::new(DeviceState::new(0, DeviceId(0), Arc::default(), Arc::default()));
+            let texture = canvas_texture(width, height, GpuTextureFormat::Bgra8unorm, None, None);
+            return self.new_texture(&nowhere, texture);
+        };
+        let CanvasConfiguration { device, format, usage, view_formats, .. } = configuration;
+        self.new_texture(&device, canvas_texture(width, height, format, usage, view_formats))
+    }
+    fn drop(&mut self, canvas: Resource<GpuCanvasContext>) -> wasmtime::Result<()> {
+        self.unconfigure_canvas(&canvas)?;
+        self.table.delete(canvas)?;
+        Ok(())
+    }
+}
+
+impl WasiWebGpuCtxView<'_> {
+    fn unconfigure_canvas(&mut self, canvas: &Resource<GpuCanvasContext>) -> wasmtime::Result<()> {
+        if let Some(configuration) = self.table.get_mut(canvas)?.configuration.take() {
+            self.ctx.release_device(configuration.device);
+        }
+        Ok(())
+    }
+}
+
+/// The texture of a canvas (WebGPU, GPUCanvasContext.getCurrentTexture).
+fn canvas_texture(
+    width: u32,
+    height: u32,
+    format: GpuTextureFormat,
+    usage: Option<GpuTextureUsage>,
+    view_formats: Option<Vec<GpuTextureFormat>>,
+) -> GpuTextureDescriptor {
+    GpuTextureDescriptor {
+        size: GpuExtent3D { width, height: Some(height), depth_or_array_layers: None },
+        mip_level_count: None,
+        sample_count: None,
+        dimension: None,
+        format,
+        usage: usage.unwrap_or(GpuTextureUsage::RENDER_ATTACHMENT),
+        view_formats,
+        texture_binding_view_dimension: None,
+        label: Some("canvas".to_owned()),
+    }
+}
