@@ -7,6 +7,8 @@
 
 #[cfg(target_os = "linux")]
 mod bulk;
+mod channel;
+mod local;
 #[cfg_attr(target_os = "linux", path = "transport/sealed.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "transport/unsealed.rs")]
 mod memory;
@@ -21,10 +23,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 #[cfg(target_os = "linux")]
-use std::{
-    os::fd::{AsFd, OwnedFd},
-    sync::Arc,
-};
+use std::{os::fd::AsFd, sync::Arc};
 
 #[cfg(not(target_os = "linux"))]
 use ipc_channel::ipc::IpcSharedMemory;
@@ -119,14 +118,50 @@ pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportE
     };
     let server = IpcSender::<Bootstrap>::connect(server).map_err(TransportError::Connect)?;
     server.send(bootstrap).map_err(|error| TransportError::Broken(error.to_string()))?;
+    let receiver = channel::Interruptible::new(channel::Receiver::new(replies)).map_err(TransportError::Channel)?;
     let events = EventReceiver {
-        receiver: Receiver::new(replies),
+        receiver: EventEnd::Process(receiver),
         #[cfg(target_os = "linux")]
-        interrupt: packets::Interrupt::new().map_err(TransportError::Channel)?,
-        #[cfg(target_os = "linux")]
-        bulk: Mutex::new(bulk::Receiver::new(RingReader::rewinding(event_ring), count)),
+        bulk: Some(Mutex::new(bulk::Receiver::new(RingReader::rewinding(event_ring), count))),
     };
-    Ok(ClientChannels { commands: BatchSender(Sender::new(batches)), events, ring: RingWriter::new(memory) })
+    let commands = BatchSender(Sender::Process(channel::Sender::new(batches)));
+    Ok(ClientChannels { commands, events, ring: RingWriter::new(memory) })
+}
+
+/// Both sides of a session within one process: no worker, no socket. So many bytes of batches may wait for the daemon's side,
+/// and of events for the client's; data longer than a command carries takes a ring as between processes.
+pub fn in_memory(room: usize) -> Result<(ClientChannels, DaemonChannels), TransportError> {
+    #[cfg(target_os = "linux")]
+    let (ours, theirs) = {
+        let (ours, file) = memory::Shared::create().map_err(TransportError::Channel)?;
+        (ours.commands, memory::SharedPeer::open(file)?.commands)
+    };
+    #[cfg(not(target_os = "linux"))]
+    let (ours, theirs) = {
+        let (ours, ring) = memory::WriteMemory::create();
+        (ours, memory::ReadMemory::open(ring)?)
+    };
+    let (batches, commands) = local::channel(room);
+    let (events, replies) = local::channel(room);
+    let client = ClientChannels {
+        commands: BatchSender(Sender::Local(batches)),
+        events: EventReceiver {
+            receiver: EventEnd::Local(replies),
+            #[cfg(target_os = "linux")]
+            bulk: None,
+        },
+        ring: RingWriter::new(ours),
+    };
+    let daemon = DaemonChannels {
+        commands: BatchReceiver(Receiver::Local(commands)),
+        events: EventSender {
+            sender: Sender::Local(events),
+            #[cfg(target_os = "linux")]
+            bulk: None,
+        },
+        ring: RingReader::new(theirs),
+    };
+    Ok((client, daemon))
 }
 
 /// The ring as the worker got it over its connection. Where memory cannot be sealed it comes with the [`Bootstrap`], and
@@ -191,11 +226,11 @@ impl Listener {
             memory::ReadMemory::open(bootstrap.ring)?
         };
         Ok(DaemonChannels {
-            commands: BatchReceiver(Receiver::new(bootstrap.commands)),
+            commands: BatchReceiver(Receiver::Process(channel::Receiver::new(bootstrap.commands))),
             events: EventSender {
-                sender: Sender::new(bootstrap.events),
+                sender: Sender::Process(channel::Sender::new(bootstrap.events)),
                 #[cfg(target_os = "linux")]
-                bulk: Arc::new(Mutex::new(bulk::Sender::new(RingWriter::new(event_ring), count))),
+                bulk: Some(Arc::new(Mutex::new(bulk::Sender::new(RingWriter::new(event_ring), count)))),
             },
             ring: RingReader::new(memory),
         })
@@ -229,44 +264,48 @@ pub enum ReceiveError {
     System(#[source] io::Error),
 }
 
-/// The sending end of a channel.
+/// The sending end of a channel: to another process, or to another thread.
 #[derive(Clone, Debug)]
-struct Sender {
-    sender: IpcBytesSender,
-    /// With the longest packet that it takes.
-    #[cfg(target_os = "linux")]
-    socket: Option<(Arc<OwnedFd>, usize)>,
+enum Sender {
+    Process(channel::Sender),
+    Local(local::Sender),
 }
 
 impl Sender {
-    fn new(sender: IpcBytesSender) -> Self {
-        Self {
-            #[cfg(target_os = "linux")]
-            socket: waiting::socket_of(&format!("{sender:?}")).map(|socket| {
-                let longest = packets::longest(&socket);
-                (Arc::new(socket), longest)
-            }),
-            sender,
-        }
-    }
-
     fn send(&self, message: &[u8]) -> Result<(), Gone> {
-        #[cfg(target_os = "linux")]
-        if let Some((socket, longest)) = &self.socket {
-            return packets::send(socket, *longest, message);
+        match self {
+            Sender::Process(sender) => sender.send(message),
+            Sender::Local(sender) => sender.send(message),
         }
-        self.sender.send(message).map_err(|_| Gone)
     }
 
-    /// Sends a message if that takes no waiting, and says whether it did; where the platform does not let that be known, it
-    /// waits.
     fn try_send(&self, message: &[u8]) -> Result<bool, Gone> {
-        #[cfg(target_os = "linux")]
-        if let Some((socket, longest)) = &self.socket {
-            return packets::try_send(socket, *longest, message);
+        match self {
+            Sender::Process(sender) => sender.try_send(message),
+            Sender::Local(sender) => sender.try_send(message),
         }
-        self.send(message).map(|()| true)
     }
+
+    fn close(&self) {
+        match self {
+            Sender::Process(sender) => sender.close(),
+            Sender::Local(sender) => sender.close(),
+        }
+    }
+}
+
+/// The receiving end of a channel: from another process, or from another thread.
+#[derive(Debug)]
+enum Receiver {
+    Process(channel::Receiver),
+    Local(local::Receiver),
+}
+
+/// The same, whose waits can be interrupted.
+#[derive(Debug)]
+enum EventEnd {
+    Process(channel::Interruptible),
+    Local(local::Receiver),
 }
 
 /// Sends batches. A full socket makes [`BatchSender::send`] wait.
@@ -285,57 +324,6 @@ impl BatchSender {
     }
 }
 
-/// The receiving end of a channel.
-#[derive(Debug)]
-struct Receiver {
-    /// ipc-channel's own end is one thread's at a time.
-    receiver: Mutex<IpcBytesReceiver>,
-    #[cfg(target_os = "linux")]
-    socket: Option<OwnedFd>,
-    #[cfg(target_os = "linux")]
-    inbox: Mutex<packets::Inbox>,
-}
-
-impl Receiver {
-    fn new(receiver: IpcBytesReceiver) -> Self {
-        #[cfg(target_os = "linux")]
-        let socket = waiting::socket_of(&format!("{receiver:?}"));
-        Self {
-            #[cfg(target_os = "linux")]
-            inbox: Mutex::new(socket.as_ref().map_or_else(packets::Inbox::default, packets::Inbox::of)),
-            #[cfg(target_os = "linux")]
-            socket,
-            receiver: Mutex::new(receiver),
-        }
-    }
-
-    /// Receives a message of at most `most` bytes. Says when it has begun to arrive, where the platform lets that be known.
-    fn recv(&self, most: usize, begun: impl FnOnce()) -> Result<Vec<u8>, ReceiveError> {
-        #[cfg(target_os = "linux")]
-        if let Some(socket) = &self.socket {
-            let received = packets::receive(socket, &mut lock(&self.inbox), true, most, begun)?;
-            return received.ok_or_else(|| Gone.into());
-        }
-        let _ = begun;
-        let message = lock(&self.receiver).recv().map_err(|_| Gone)?;
-        if message.len() > most {
-            return Err(ReceiveError::TooLong { found: message.len() as u64, most });
-        }
-        Ok(message)
-    }
-
-    /// As [`Receiver::recv`] where a message has begun to arrive, and `None` where none has, or where the platform does not
-    /// let that be known.
-    fn try_recv(&self, most: usize, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
-        #[cfg(target_os = "linux")]
-        if let Some(socket) = &self.socket {
-            return packets::receive(socket, &mut lock(&self.inbox), false, most, begun);
-        }
-        let _ = (most, begun);
-        Ok(None)
-    }
-}
-
 /// Receives batches.
 #[derive(Debug)]
 pub struct BatchReceiver(Receiver);
@@ -344,13 +332,19 @@ impl BatchReceiver {
     /// As [`BatchReceiver::recv`], and says when a batch has begun to arrive, where the platform lets that be known: from
     /// then on it is the client that is waited for.
     pub fn recv_watched(&self, begun: impl FnOnce()) -> Result<Vec<u8>, ReceiveError> {
-        self.0.recv(MAX_BATCH, begun)
+        match &self.0 {
+            Receiver::Process(receiver) => receiver.recv(MAX_BATCH, begun),
+            Receiver::Local(receiver) => receiver.recv(MAX_BATCH, begun),
+        }
     }
 
     /// As [`BatchReceiver::recv_watched`], where a batch has begun to arrive. `None` where none has, and where the platform
     /// does not let that be known.
     pub fn try_recv_watched(&self, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
-        self.0.try_recv(MAX_BATCH, begun)
+        match &self.0 {
+            Receiver::Process(receiver) => receiver.try_recv(MAX_BATCH, begun),
+            Receiver::Local(receiver) => receiver.try_recv(MAX_BATCH, begun),
+        }
     }
 
     /// Waits for the bytes of a batch, of which there are at most [`MAX_BATCH`].
@@ -364,7 +358,7 @@ impl BatchReceiver {
 pub struct EventSender {
     sender: Sender,
     #[cfg(target_os = "linux")]
-    bulk: Arc<Mutex<bulk::Sender>>,
+    bulk: Option<Arc<Mutex<bulk::Sender>>>,
 }
 
 impl EventSender {
@@ -376,7 +370,9 @@ impl EventSender {
     /// Sends an event whose bytes are `start` and then `data`, which takes the shared ring where it has room.
     pub fn send_with_data(&self, start: &[u8], data: &[u8]) -> Result<(), Gone> {
         #[cfg(target_os = "linux")]
-        if let Some(sent) = lock(&self.bulk).send(&self.sender, start, data) {
+        if let Some(bulk) = &self.bulk
+            && let Some(sent) = lock(bulk).send(|message| self.sender.send(message), start, data)
+        {
             return sent;
         }
         self.sender.send(&[start, data].concat())
@@ -385,22 +381,16 @@ impl EventSender {
     /// Ends the channel: its receiver sees that before this process has ended. Nothing where the platform does not let that
     /// be done.
     pub fn close(&self) {
-        #[cfg(target_os = "linux")]
-        if let Some((socket, _)) = &self.sender.socket {
-            // It fails where the channel has ended by itself.
-            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
-        }
+        self.sender.close();
     }
 }
 
 /// Receives events.
 #[derive(Debug)]
 pub struct EventReceiver {
-    receiver: Receiver,
+    receiver: EventEnd,
     #[cfg(target_os = "linux")]
-    interrupt: packets::Interrupt,
-    #[cfg(target_os = "linux")]
-    bulk: Mutex<bulk::Receiver>,
+    bulk: Option<Mutex<bulk::Receiver>>,
 }
 
 impl EventReceiver {
@@ -416,13 +406,20 @@ impl EventReceiver {
 
     /// The same, in two steps where data is apart.
     pub fn recv_into(&self, event: &mut Vec<u8>) -> Result<Incoming, ReceiveError> {
-        *event = self.receiver.recv(MAX_EVENT, || {})?;
+        *event = match &self.receiver {
+            EventEnd::Process(end) => end.receiver().recv(MAX_EVENT, || {}),
+            EventEnd::Local(receiver) => receiver.recv(MAX_EVENT, || {}),
+        }?;
         incoming(event)
     }
 
     /// The same where an event has begun to arrive: nothing, where none has or where the platform does not let that be known.
     pub fn try_recv_into(&self, event: &mut Vec<u8>) -> Result<Incoming, ReceiveError> {
-        match self.receiver.try_recv(MAX_EVENT, || {})? {
+        let received = match &self.receiver {
+            EventEnd::Process(end) => end.receiver().try_recv(MAX_EVENT, || {}),
+            EventEnd::Local(receiver) => receiver.try_recv(MAX_EVENT, || {}),
+        };
+        match received? {
             Some(message) => *event = message,
             None => return Ok(Incoming::Nothing),
         }
@@ -432,42 +429,45 @@ impl EventReceiver {
     /// Appends an event's data: to the bytes before it, or to other data.
     pub fn fetch(&self, piece: &Piece, to: &mut Vec<u8>) -> Result<(), ReceiveError> {
         #[cfg(target_os = "linux")]
-        return lock(&self.bulk).fetch(piece, to);
+        return match &self.bulk {
+            Some(bulk) => lock(bulk).fetch(piece, to),
+            None => Err(ReceiveError::NoMessage("it refers to a ring that there is not")),
+        };
         #[cfg(not(target_os = "linux"))]
         match *piece {}
     }
 
     /// Ends the channel, which ends a wait of another thread's. Nothing where the platform does not let that be done.
     pub fn close(&self) {
-        #[cfg(target_os = "linux")]
-        if let Some(socket) = &self.receiver.socket {
-            // It fails where the channel has ended by itself.
-            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
+        match &self.receiver {
+            EventEnd::Process(end) => end.receiver().close(),
+            EventEnd::Local(receiver) => receiver.close(),
         }
     }
 
     /// Waits until an event begins to arrive, which [`EventReceiver::try_recv_into`] then receives, or until another thread
     /// ends the wait.
     pub fn wait(&self) -> Result<Awaited, ReceiveError> {
-        #[cfg(target_os = "linux")]
-        if let Some(socket) = &self.receiver.socket {
-            return packets::wait_for_either(socket, &self.interrupt);
+        match &self.receiver {
+            EventEnd::Process(end) => end.wait(),
+            EventEnd::Local(receiver) => Ok(receiver.wait()),
         }
-        Ok(Awaited::Unknown)
     }
 
     /// Ends a wait of another thread's, or the next one.
     pub fn interrupt(&self) {
-        #[cfg(target_os = "linux")]
-        self.interrupt.ring();
+        match &self.receiver {
+            EventEnd::Process(end) => end.interrupt(),
+            EventEnd::Local(receiver) => receiver.interrupt(),
+        }
     }
 
     /// Whether waits see events arrive and can be interrupted, which the platform must let them.
     pub fn sees_arrivals(&self) -> bool {
-        #[cfg(target_os = "linux")]
-        return self.receiver.socket.is_some();
-        #[cfg(not(target_os = "linux"))]
-        false
+        match &self.receiver {
+            EventEnd::Process(end) => end.sees_arrivals(),
+            EventEnd::Local(_) => true,
+        }
     }
 }
 

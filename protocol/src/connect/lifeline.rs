@@ -33,6 +33,8 @@ enum Life {
         #[cfg(target_os = "linux")]
         _broker: Option<Arc<Broker>>,
     },
+    /// Nothing but the channels: the other side is in this process.
+    Here,
     /// It is over.
     Cut,
 }
@@ -55,12 +57,18 @@ impl Lifeline {
         Self(Life::Link { link, _broker: Some(broker) })
     }
 
+    /// Of a session whose other side is in this process, and ends with its channels.
+    pub(super) fn of_memory() -> Self {
+        Self(Life::Here)
+    }
+
     /// Says how the worker ended, once its channels are closed.
     pub fn explain(&mut self) -> String {
         match (self.exit(), &self.0) {
             (Some(ended), _) => format!("the GPU worker is gone: {ended}"),
             (None, Life::Child(..)) => "the GPU worker closed the connection".to_owned(),
             (None, Life::Link { .. }) => "the GPU daemon closed the connection".to_owned(),
+            (None, Life::Here) => "the daemon's side closed the connection".to_owned(),
             (None, Life::Cut) => CLOSED.to_owned(),
         }
     }
@@ -78,7 +86,7 @@ impl Lifeline {
         match &mut self.0 {
             Life::Child(child, _) => wait_briefly(child),
             Life::Link { link, .. } => link.ended(EXIT_STATUS_WAIT),
-            Life::Cut => None,
+            Life::Here | Life::Cut => None,
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
     handshake::{Ended, Hello, HelloError},
     limits::HELLO_TIMEOUT,
     platform,
-    transport::{self, ClientChannels, TransportError},
+    transport::{self, ClientChannels, DaemonChannels, TransportError},
 };
 
 #[cfg(target_os = "linux")]
@@ -124,6 +124,14 @@ pub struct Connection {
     pub channels: ClientChannels,
     /// Ends the worker when it is dropped or cut.
     pub life: Lifeline,
+}
+
+impl Connection {
+    /// A connection within this process, and its other side. See [`transport::in_memory`].
+    pub fn in_memory(room: usize) -> Result<(Self, DaemonChannels), TransportError> {
+        let (channels, daemon) = transport::in_memory(room)?;
+        Ok((Self { channels, life: Lifeline::of_memory() }, daemon))
+    }
 }
 
 /// Why a session is over that its client closed.
