@@ -1,104 +1,54 @@
-//! A session: the encoder of the command stream, the ids, and the questions that wait for an event. It knows nothing of
-//! the generated bindings, so that other versions of the interface can be served beside this one.
+//! A session: the encoder of the command stream, the ids, and the requests that wait for a reply. It knows nothing of
+//! WebGPU's objects.
 //!
-//! Commands are encoded into a batch on the guest's thread without a lock; a thread of its own waits for a full socket. Another
-//! receives the events, and so does the guest's for a moment while it waits; both share with the encoder only the table of
-//! waiting questions and the state of devices.
+//! Commands are encoded into a batch on the caller's thread without a lock; a thread of its own waits for a full socket.
+//! Another receives the events, and so does the caller's for a moment while it waits; both share with the encoder only the
+//! table of requests and the news of devices.
 
-mod devices;
-mod events;
+mod blocks;
 mod ids;
-mod outbox;
+mod news;
+mod pending;
+mod receiver;
+mod send_queue;
+mod slot;
+mod sync;
 mod tap;
 mod turns;
+mod wait;
 
 use std::{
-    collections::HashMap,
     fmt,
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
+    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::reply;
 use airlock_protocol::{
     Payload, Record,
     codec::BatchWriter,
-    commands::{adapter::Capabilities, session as wire},
+    commands::session as wire,
     connect::{Connection, Lifeline},
-    events::{MapError, PipelineError, Report, RequestDeviceError},
     ids::{DeviceId, Id, RequestId},
-    limits::{BATCH_TARGET, INLINE_PAYLOAD, MAX_PENDING, MAX_PIECE, MAX_STAGED},
+    limits::{BATCH_TARGET, INLINE_PAYLOAD, MAX_PIECE, MAX_STAGED},
     transport::RingWriter,
 };
 
-pub use crate::reply::Gone;
-
-pub use devices::{DeviceKey, DeviceState, ErrorStream, Lost, News};
-pub use events::Answer;
-use events::Receiver;
 use ids::IdPools;
-use outbox::Outbox;
+use pending::Shared;
+use receiver::Receiver;
+use send_queue::SendQueue;
+use slot::Slot;
+pub(crate) use sync::lock;
+
+pub use blocks::Blocked;
+pub(crate) use blocks::Blocks;
+pub(crate) use news::News;
+pub use news::{ErrorStream, Lost};
+pub(crate) use pending::{AdapterReply, DeviceReply, MapReply, PipelineReply, Reply, ScopeReply};
+pub use slot::Gone;
 pub use tap::{EventTap, Tap};
-
-/// An answer of the daemon's.
-#[derive(Debug)]
-pub enum Reply {
-    /// To `RequestAdapter`.
-    Adapter(Result<Box<Capabilities>, String>),
-    /// To `ListAdapters`.
-    AdapterList(Vec<Capabilities>),
-    /// To `RequestDevice`.
-    Device(Result<Box<Capabilities>, RequestDeviceError>),
-    /// To `MapBuffer`, with the contents.
-    Mapped(Result<Vec<u8>, MapError>),
-    /// To `OnSubmittedWorkDone`.
-    WorkDone,
-    /// To a pipeline that is made asynchronously.
-    Pipeline(Result<(), PipelineError>),
-    /// To `GetCompilationInfo`.
-    CompilationInfo(Vec<airlock_protocol::commands::shader::CompilationMessage>),
-    /// To `PopErrorScope`; an error says that there is no scope.
-    Scope(Result<Option<airlock_protocol::commands::error::GpuError>, ()>),
-    /// To `ReportStats`.
-    Report(Report),
-}
-
-/// A question that waits. Dropping it tells its asker that the session is over.
-#[derive(Debug)]
-struct Pending {
-    answer: reply::Sender<Reply>,
-    /// Where a map's contents gather, and how long they may become.
-    data: Vec<u8>,
-    expected: usize,
-}
-
-/// What the encoder and the thread that receives events have in common.
-#[derive(Debug, Default)]
-pub(crate) struct Shared {
-    pending: Mutex<HashMap<u64, Pending>>,
-    devices: Mutex<HashMap<u32, Arc<News>>>,
-    credit: Mutex<Credit>,
-    credited: Condvar,
-    /// The host itself ends the session.
-    closing: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Credit {
-    consumed: u64,
-    /// Why the session is over, once it is.
-    ended: Option<String>,
-}
-
-/// A poisoned lock guards plain data that stays valid, whatever its last holder was doing.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+pub use wait::{Spinning, Wait};
 
 /// Counters of the stream.
 #[derive(Clone, Copy, Debug, Default)]
@@ -130,11 +80,11 @@ impl StreamStats {
 }
 
 /// A live session with one worker.
-pub struct Session {
+pub(crate) struct Session {
     number: u32,
     writer: BatchWriter,
     /// `None` once the session closes.
-    batches: Option<Outbox>,
+    batches: Option<SendQueue>,
     ring: RingWriter,
     ids: IdPools,
     next_request: u64,
@@ -144,7 +94,8 @@ pub struct Session {
     receiver: Arc<Receiver>,
     taps: Vec<Box<dyn Tap>>,
     life: Arc<Mutex<Lifeline>>,
-    receiver_done: mpsc::Receiver<()>,
+    received: Arc<Slot<()>>,
+    blocks: Arc<Blocks>,
     stats: StreamStats,
 }
 
@@ -163,13 +114,19 @@ impl fmt::Debug for Session {
 
 impl Session {
     /// Takes over a connection. `number` tells this session from the ones before it.
-    pub fn start(connection: Connection, number: u32, mut taps: Vec<Box<dyn Tap>>) -> Self {
+    pub fn start(connection: Connection, number: u32, mut taps: Vec<Box<dyn Tap>>, blocks: Arc<Blocks>) -> Self {
         let Connection { channels, life } = connection;
         let shared = Arc::new(Shared::default());
         let life = Arc::new(Mutex::new(life));
-        let (done, receiver_done) = mpsc::channel();
+        let (done, received) = Slot::new();
         let heard = taps.iter_mut().filter_map(|tap| tap.events()).collect();
-        let receiver = Arc::new(Receiver::new(channels.events, Arc::clone(&shared), Arc::clone(&life), heard));
+        let receiver = Arc::new(Receiver::new(
+            channels.events,
+            Arc::clone(&shared),
+            Arc::clone(&life),
+            heard,
+            Arc::clone(&blocks),
+        ));
         let receiving = Arc::clone(&receiver);
         let spawned = thread::Builder::new().name("airlock-events".to_owned()).spawn(move || receiving.run(done));
         if let Err(error) = spawned {
@@ -178,7 +135,7 @@ impl Session {
         Self {
             number,
             writer: BatchWriter::default(),
-            batches: Some(Outbox::new(channels.commands)),
+            batches: Some(SendQueue::new(channels.commands, Arc::clone(&blocks))),
             ring: channels.ring,
             ids: IdPools::default(),
             next_request: 0,
@@ -187,7 +144,8 @@ impl Session {
             receiver,
             taps,
             life,
-            receiver_done,
+            received,
+            blocks,
             stats: StreamStats::default(),
         }
     }
@@ -202,9 +160,19 @@ impl Session {
         self.stats
     }
 
+    /// How its taps have blocked their callers.
+    pub fn blocked_by_taps(&self) -> Blocked {
+        let mut blocked = Blocked::default();
+        for more in self.taps.iter().map(|tap| tap.blocked()) {
+            blocked.count += more.count;
+            blocked.time += more.time;
+        }
+        blocked
+    }
+
     /// Why the session is over, once it is.
     pub fn ended(&self) -> Option<String> {
-        lock(&self.shared.credit).ended.clone()
+        self.shared.ended()
     }
 
     /// A free id of a kind; `None` when the session has as many objects of it as a session may have.
@@ -255,27 +223,20 @@ impl Session {
         });
     }
 
-    /// Registers a question. `None` when too many wait already: its asker then gets no answer.
-    pub fn ask(&mut self, map_bytes: usize) -> Option<(RequestId, Answer)> {
-        let (answer, reply) = reply::channel();
-        let mut pending = lock(&self.shared.pending);
-        if pending.len() >= MAX_PENDING {
-            return None;
-        }
-        let request = self.next_request;
+    /// Registers a request. `None` when too many wait already: its asker then gets no reply. The contents of a map have at
+    /// most `map_bytes` bytes.
+    pub fn request<T: Reply>(&mut self, map_bytes: usize) -> Option<(RequestId, Wait<T>)> {
+        let slot = self.shared.register(self.next_request, map_bytes)?;
+        let request = RequestId(self.next_request);
         self.next_request += 1;
-        // After the end nobody would take the question from the table.
-        if lock(&self.shared.credit).ended.is_none() {
-            pending.insert(request, Pending { answer, data: Vec::new(), expected: map_bytes });
-        }
-        Some((RequestId(request), Answer::new(reply, Arc::clone(&self.receiver))))
+        Some((request, Wait::new(slot, Some(Arc::clone(&self.receiver)))))
     }
 
-    /// Registers a question for an object, with the id that the object will have.
-    pub fn ask_for<I: Id>(&mut self) -> Option<(I, RequestId, Answer)> {
+    /// Registers a request for an object, with the id that the object will have.
+    pub fn request_object<I: Id, T: Reply>(&mut self) -> Option<(I, RequestId, Wait<T>)> {
         let id: I = self.allocate()?;
-        match self.ask(0) {
-            Some((request, answer)) => Some((id, request, answer)),
+        match self.request(0) {
+            Some((request, wait)) => Some((id, request, wait)),
             None => {
                 self.reclaim(id);
                 None
@@ -285,17 +246,12 @@ impl Session {
 
     /// Gathers the news of a device from before it is asked for, so that none is missed.
     pub fn watch(&self, id: DeviceId) -> Arc<News> {
-        let news = Arc::new(News::default());
-        lock(&self.shared.devices).insert(id.0, Arc::clone(&news));
-        if let Some(reason) = self.ended() {
-            news.lose(Lost::unknown(&reason));
-        }
-        news
+        self.shared.watch(id)
     }
 
     /// The device was not granted, or has no objects any more.
     pub fn forget(&self, id: DeviceId) {
-        lock(&self.shared.devices).remove(&id.0);
+        self.shared.forget(id);
     }
 
     /// Sends a command that carries bulk data: inside it when it is short, through the ring when it is long. Gives the
@@ -336,7 +292,7 @@ impl Session {
     fn put<'a>(&mut self, piece: &'a [u8]) -> Payload<'a> {
         let len = u32::try_from(piece.len()).unwrap_or(MAX_PIECE);
         loop {
-            let seen = lock(&self.shared.credit).consumed;
+            let seen = self.shared.consumed();
             self.ring.credit(seen);
             if let Some(start) = self.ring.write(piece) {
                 for tap in &mut self.taps {
@@ -347,16 +303,15 @@ impl Session {
             // What the daemon must read before there is room may still be in our batch.
             self.flush();
             let since = Instant::now();
-            self.receiver.look_until(|| lock(&self.shared.credit).consumed != seen);
-            self.receiver.rely();
-            let credit = self
-                .shared
-                .credited
-                .wait_while(lock(&self.shared.credit), |credit| credit.ended.is_none() && credit.consumed == seen)
-                .unwrap_or_else(PoisonError::into_inner);
-            let ended = credit.ended.is_some();
-            drop(credit);
-            self.receiver.release();
+            self.receiver.look_until(|| self.shared.consumed() != seen);
+            let ended = if self.shared.consumed() != seen {
+                false
+            } else {
+                self.receiver.rely();
+                let ended = self.blocks.during(|| self.shared.wait_for_credit(seen));
+                self.receiver.release();
+                ended
+            };
             self.stats.ring_waits += 1;
             self.stats.ring_wait += since.elapsed();
             if ended {
@@ -367,18 +322,26 @@ impl Session {
     }
 }
 
+impl Session {
+    fn wait_for_end(&self) {
+        if !self.received.is_settled() {
+            self.blocks.during(|| self.received.wait_timeout(CLOSE_WAIT));
+        }
+    }
+}
+
 impl Drop for Session {
     /// Closes the channel, which ends the worker, and sees to it that it has ended.
     fn drop(&mut self) {
         self.flush();
-        self.shared.closing.store(true, Ordering::Relaxed);
+        self.shared.close();
         self.batches = None;
         // For good: nobody looks any more.
         self.receiver.rely();
-        let _ = self.receiver_done.recv_timeout(CLOSE_WAIT);
+        self.wait_for_end();
         lock(&self.life).cut();
         // What the session's end says belongs into recordings; it comes at once where it has not come before.
-        let _ = self.receiver_done.recv_timeout(CLOSE_WAIT);
+        self.wait_for_end();
     }
 }
 

@@ -16,13 +16,11 @@
 #[cfg(feature = "confine")]
 pub mod confine;
 mod ctx;
-mod shadow;
 mod stats;
 mod v0_3;
 
-pub use airlock_client::session::{EventTap, Tap};
+pub use airlock_client::{AdapterChoice, Blocked, EventTap, Tap};
 pub use airlock_protocol::connect::{ConnectError, Connection, DAEMON_NAME, DAEMON_VARIABLE, Daemon};
-pub use ctx::{AdapterChoice, WasiWebGpuCtx, WasiWebGpuCtxBuilder, WasiWebGpuCtxView, WasiWebGpuView};
-pub use shadow::CanvasContext;
+pub use ctx::{WasiWebGpuCtx, WasiWebGpuCtxBuilder, WasiWebGpuCtxView, WasiWebGpuView};
 pub use stats::{Count, MAY_WAIT, Stats, nanoseconds};
-pub use v0_3::{FUNCTIONS, WasiWebGpu, add_to_linker};
+pub use v0_3::{CanvasContext, FUNCTIONS, WasiWebGpu, add_to_linker, add_to_linker_with};

@@ -9,7 +9,7 @@ use airlock_protocol::events::Report;
 use serde::Serialize;
 
 use crate::v0_3::FUNCTIONS;
-use airlock_client::session::StreamStats;
+use airlock_client::ClientStats;
 
 /// The functions that may wait for the daemon. All of them are `async`, so that other tasks of the guest go on; every
 /// other function answers from shadow state.
@@ -24,28 +24,16 @@ pub const MAY_WAIT: [&str; 8] = [
     "gpu-shader-module.get-compilation-info",
 ];
 
-/// Counters of one context, across its sessions.
+/// Calls and requests of one context, by function.
 #[derive(Debug)]
 pub(crate) struct Counters {
     calls: Box<[u64; FUNCTIONS.len()]>,
-    /// Questions to the daemon, by the function that asked.
     waits: Box<[u64; FUNCTIONS.len()]>,
-    /// The function that the guest called last: the one that asks, since host functions run one at a time.
-    running: usize,
-    /// Of the sessions that are over.
-    pub(crate) stream: StreamStats,
-    pub(crate) sessions: u32,
 }
 
 impl Default for Counters {
     fn default() -> Self {
-        Self {
-            calls: Box::new([0; FUNCTIONS.len()]),
-            waits: Box::new([0; FUNCTIONS.len()]),
-            running: 0,
-            stream: StreamStats::default(),
-            sessions: 0,
-        }
+        Self { calls: Box::new([0; FUNCTIONS.len()]), waits: Box::new([0; FUNCTIONS.len()]) }
     }
 }
 
@@ -55,21 +43,16 @@ impl Counters {
         if let Some(count) = self.calls.get_mut(function) {
             *count += 1;
         }
-        self.running = function;
     }
 
-    /// The function that runs asks the daemon something.
-    pub(crate) fn waits(&mut self) {
-        if let Some(count) = self.waits.get_mut(self.running) {
-            *count += 1;
+    /// A function has made so many requests of the daemon.
+    pub(crate) fn waits(&mut self, function: usize, requests: u64) {
+        if let Some(count) = self.waits.get_mut(function) {
+            *count += requests;
         }
     }
 
-    pub(crate) fn snapshot(&self, live: Option<StreamStats>) -> Stats {
-        let mut stream = self.stream;
-        if let Some(live) = live {
-            stream.add(live);
-        }
+    pub(crate) fn snapshot(&self, client: &ClientStats) -> Stats {
         let named = |counts: &[u64]| -> Vec<Count> {
             FUNCTIONS
                 .iter()
@@ -78,21 +61,23 @@ impl Counters {
                 .map(|(&function, &count)| Count { function, count })
                 .collect()
         };
+        let waits = named(&*self.waits);
+        let allowed: u64 = waits.iter().filter(|wait| MAY_WAIT.contains(&wait.function)).map(|wait| wait.count).sum();
+        let ClientStats { stream, sessions, requests, blocked } = *client;
         Stats {
             calls: named(&*self.calls),
-            waits: named(&*self.waits),
-            blocking_waits: named(&*self.waits)
-                .iter()
-                .filter(|wait| !MAY_WAIT.contains(&wait.function))
-                .map(|wait| wait.count)
-                .sum(),
+            waits,
+            // A request that no function answers for counts too.
+            blocking_waits: requests.saturating_sub(allowed),
             commands: stream.commands,
             batches: stream.batches,
             stream_bytes: stream.stream_bytes,
             data_bytes: stream.data_bytes,
             backpressure_waits: stream.ring_waits,
             backpressure_ns: nanoseconds(stream.ring_wait),
-            sessions: self.sessions,
+            blocks: blocked.count,
+            blocked_ns: nanoseconds(blocked.time),
+            sessions,
             guest_ns: None,
             daemon_ns: None,
             daemon_commands: None,
@@ -121,7 +106,7 @@ pub struct Stats {
     pub calls: Vec<Count>,
     /// Functions that waited for an answer of the daemon, while other tasks of the guest went on.
     pub waits: Vec<Count>,
-    /// Waits of functions that are not in [`MAY_WAIT`]. There are none; tests keep it so.
+    /// Requests to the daemon of functions that are not in [`MAY_WAIT`]. There are none; tests keep it so.
     pub blocking_waits: u64,
     /// Commands sent.
     pub commands: u64,
@@ -135,6 +120,11 @@ pub struct Stats {
     pub backpressure_waits: u64,
     /// Nanoseconds of those waits.
     pub backpressure_ns: u64,
+    /// How often the guest's thread really blocked: for room in the ring, in the send queue or in a recording, or for the end
+    /// of an earlier worker. Nothing of the guest goes on meanwhile.
+    pub blocks: u64,
+    /// Nanoseconds of those blocks.
+    pub blocked_ns: u64,
     /// Workers used.
     pub sessions: u32,
     /// Nanoseconds from the guest's start to its end.
@@ -175,6 +165,7 @@ impl fmt::Display for Stats {
             ("asynchronous waits", waits.to_string()),
             ("blocking waits", self.blocking_waits.to_string()),
             ("waits for ring room", format!("{} ({})", self.backpressure_waits, time(self.backpressure_ns))),
+            ("thread blocks", format!("{} ({})", self.blocks, time(self.blocked_ns))),
             ("workers", self.sessions.to_string()),
         ];
         for (name, value) in rows {

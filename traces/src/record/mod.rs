@@ -15,13 +15,14 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
+use airlock_client::Blocked;
 use airlock_protocol::{Event, ids::RequestId};
 
 use crate::{format::Body, header::Header};
@@ -173,7 +174,8 @@ impl Recorder {
     pub fn session(&self) -> SessionRecorder {
         // Counted here, so that several contexts may share a recorder.
         let session = self.sessions.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        let recorder = SessionRecorder { queue: Arc::clone(&self.queue), session, strict: self.strict };
+        let (queue, blocked) = (Arc::clone(&self.queue), Arc::default());
+        let recorder = SessionRecorder { queue, session, strict: self.strict, blocked };
         recorder.push(Said::Body(Body::Session));
         recorder
     }
@@ -198,18 +200,36 @@ pub struct SessionRecorder {
     queue: Arc<Queue>,
     session: u32,
     strict: bool,
+    /// How often and how long its callers have waited.
+    blocked: Arc<Mutex<Blocked>>,
 }
 
 impl SessionRecorder {
     fn push(&self, what: Said) -> u64 {
-        self.queue.push(self.session, what)
+        let (ticket, waited) = self.queue.push(self.session, what);
+        self.waited(waited);
+        ticket
+    }
+
+    fn waited(&self, time: Option<Duration>) {
+        if let Some(time) = time {
+            let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+            blocked.count += 1;
+            blocked.time += time;
+        }
+    }
+
+    /// How often and how long those who record have waited for the recording's thread: for room, or with a strict
+    /// [`Durability`] for each batch.
+    pub fn blocked(&self) -> Blocked {
+        *self.blocked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A batch is about to be sent.
     pub fn batch(&self, bytes: &[u8]) {
         let ticket = self.push(Said::Body(Body::Batch(bytes.to_vec())));
         if self.strict {
-            self.queue.wait_for(ticket);
+            self.waited(self.queue.wait_for(ticket));
         }
     }
 

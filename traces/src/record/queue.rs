@@ -58,16 +58,19 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a message, waiting for room if need be; gives its number.
-    pub fn push(&self, session: u32, what: Said) -> u64 {
+    /// Adds a message, waiting for room if need be; gives its number, and how long it waited if it did.
+    pub fn push(&self, session: u32, what: Said) -> (u64, Option<Duration>) {
         let weight = what.weight();
         let mut state = self.lock();
+        let mut since = None;
         while !state.stopped && state.bytes > 0 && state.bytes.saturating_add(weight) > MAX_WAITING {
+            since.get_or_insert_with(Instant::now);
             self.filled.notify_one();
             state = self.emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        let waited = since.map(|since| since.elapsed());
         if state.stopped {
-            return 0;
+            return (0, waited);
         }
         let time = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         state.messages.push_back(Message { session, time, what });
@@ -76,15 +79,18 @@ impl Queue {
         if self.strict || state.bytes >= WAKE_AT {
             self.filled.notify_one();
         }
-        state.pushed
+        (state.pushed, waited)
     }
 
-    /// Waits until a message is written.
-    pub fn wait_for(&self, number: u64) {
+    /// Waits until a message is written; says how long, if it waited.
+    pub fn wait_for(&self, number: u64) -> Option<Duration> {
         let mut state = self.lock();
+        let mut since = None;
         while !state.stopped && state.written < number {
+            since.get_or_insert_with(Instant::now);
             state = self.emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        since.map(|since| since.elapsed())
     }
 
     /// Nothing more will come.

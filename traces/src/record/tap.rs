@@ -1,6 +1,6 @@
 //! A recorder as a session's tap.
 
-use airlock_client::session::{EventTap, Tap};
+use airlock_client::{Blocked, EventTap, Tap};
 use airlock_protocol::Event;
 
 use super::SessionRecorder;
@@ -12,6 +12,10 @@ impl Tap for SessionRecorder {
 
     fn piece(&mut self, start: u64, bytes: &[u8]) {
         SessionRecorder::piece(self, start, bytes);
+    }
+
+    fn blocked(&self) -> Blocked {
+        SessionRecorder::blocked(self)
     }
 
     fn events(&mut self) -> Option<Box<dyn EventTap>> {

@@ -2,8 +2,10 @@
 
 use airlock_protocol::Event;
 
+use super::blocks::Blocked;
+
 /// Sees everything that a session sends, before it is sent.
-pub trait Tap: Send {
+pub trait Tap: Send + Sync {
     /// A batch's bytes, header included.
     fn batch(&mut self, bytes: &[u8]);
 
@@ -15,6 +17,11 @@ pub trait Tap: Send {
     /// Watches the other direction too, on the threads that receive events: one at a time, the guest's among them.
     fn events(&mut self) -> Option<Box<dyn EventTap>> {
         None
+    }
+
+    /// How often and how long [`Tap::batch`] and [`Tap::piece`] have blocked their caller, for the statistics.
+    fn blocked(&self) -> Blocked {
+        Blocked::default()
     }
 }
 

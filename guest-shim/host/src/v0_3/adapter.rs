@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use airlock_client::session::{Answer, DeviceState, News, Reply};
-use airlock_protocol::{
-    commands::adapter::{FeatureName, LimitName, RequestDevice},
-    events::RequestDeviceErrorKind,
-    ids::DeviceId,
-};
+use airlock_client::adapter::DeviceDescriptor;
+use airlock_protocol::events::{RequestDeviceError, RequestDeviceErrorKind};
 use wasmtime::component::{Accessor, Resource};
 
-use super::{WasiWebGpu, bounded_label, convert::ToWire};
-use crate::{WasiWebGpuCtxView, shadow, v0_3::bindings::webgpu, v0_3::functions::called};
+use super::{
+    WasiWebGpu,
+    bindings::webgpu,
+    convert::ToWire,
+    functions::{ask, called},
+    resources,
+};
+use crate::WasiWebGpuCtxView;
 
 impl webgpu::HostGpuAdapter for WasiWebGpuCtxView<'_> {
     fn features(
@@ -19,8 +21,8 @@ impl webgpu::HostGpuAdapter for WasiWebGpuCtxView<'_> {
         adapter: Resource<webgpu::GpuAdapter>,
     ) -> wasmtime::Result<Resource<webgpu::GpuSupportedFeatures>> {
         called!(self, "gpu-adapter.features");
-        let shown = Arc::clone(&self.table.get(&adapter)?.capabilities);
-        Ok(self.table.push(shadow::SupportedFeatures(shown))?)
+        let shown = Arc::clone(self.table.get(&adapter)?.capabilities());
+        Ok(self.table.push(resources::SupportedFeatures(shown))?)
     }
 
     fn limits(
@@ -28,34 +30,23 @@ impl webgpu::HostGpuAdapter for WasiWebGpuCtxView<'_> {
         adapter: Resource<webgpu::GpuAdapter>,
     ) -> wasmtime::Result<Resource<webgpu::GpuSupportedLimits>> {
         called!(self, "gpu-adapter.limits");
-        let shown = Arc::clone(&self.table.get(&adapter)?.capabilities);
-        Ok(self.table.push(shadow::SupportedLimits(shown))?)
+        let shown = Arc::clone(self.table.get(&adapter)?.capabilities());
+        Ok(self.table.push(resources::SupportedLimits(shown))?)
     }
 
     fn info(&mut self, adapter: Resource<webgpu::GpuAdapter>) -> wasmtime::Result<Resource<webgpu::GpuAdapterInfo>> {
         called!(self, "gpu-adapter.info");
-        let shown = Arc::clone(&self.table.get(&adapter)?.capabilities);
-        Ok(self.table.push(shadow::AdapterInfo(shown))?)
+        let shown = Arc::clone(self.table.get(&adapter)?.capabilities());
+        Ok(self.table.push(resources::AdapterInfo(shown))?)
     }
 
     fn drop(&mut self, adapter: Resource<webgpu::GpuAdapter>) -> wasmtime::Result<()> {
-        let adapter = self.table.delete(adapter)?;
-        self.ctx.free_adapter(adapter.session, adapter.id);
+        self.table.delete(adapter)?.release(&mut self.ctx.client);
         Ok(())
     }
 }
 
 type RequestDeviceResult = Result<Resource<webgpu::GpuDevice>, webgpu::RequestDeviceError>;
-
-/// A question on its way: what the device will be, and who gets the answer.
-struct Asked {
-    session: u32,
-    device: DeviceId,
-    news: Arc<News>,
-    label: String,
-    queue_label: String,
-    answer: Answer,
-}
 
 impl<T: Send> webgpu::HostGpuAdapterWithStore<T> for WasiWebGpu {
     async fn request_device(
@@ -63,110 +54,53 @@ impl<T: Send> webgpu::HostGpuAdapterWithStore<T> for WasiWebGpu {
         adapter: Resource<webgpu::GpuAdapter>,
         descriptor: Option<webgpu::GpuDeviceDescriptor>,
     ) -> wasmtime::Result<RequestDeviceResult> {
-        let asked = accessor.with(|mut access| {
-            let mut view = access.get();
+        let requested = accessor.with(|mut access| -> wasmtime::Result<_> {
+            let view = access.get();
             called!(view, "gpu-adapter.request-device");
-            view.ask_for_device(&adapter, descriptor)
+            let (label, queue_label, features, limits) = match descriptor {
+                Some(descriptor) => (
+                    descriptor.label,
+                    descriptor.default_queue.and_then(|queue| queue.label),
+                    descriptor.required_features.unwrap_or_default(),
+                    // The record is owned: it goes with the call.
+                    match descriptor.required_limits {
+                        Some(record) => view.table.delete(record)?.0,
+                        None => Default::default(),
+                    },
+                ),
+                None => Default::default(),
+            };
+            let adapter = view.table.get_mut(&adapter)?;
+            let descriptor = DeviceDescriptor {
+                label,
+                queue_label,
+                required_features: features.into_iter().map(ToWire::to_wire).collect(),
+                required_limits: limits.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
+            };
+            Ok(ask!(view, "gpu-adapter.request-device", |client| adapter.request_device(client, descriptor)))
         })?;
-        let asked = match asked {
-            Ok(asked) => asked,
-            Err(error) => return Ok(Err(error)),
+        let (reply, requested) = match requested {
+            Ok(requested) => requested,
+            Err(error) => return Ok(Err(device_error(error))),
         };
-        let Asked { session, device, news, label, queue_label, answer } = asked;
-        let reply = answer.await;
+        let reply = reply.spinning().await;
         accessor.with(|mut access| {
             let view = access.get();
-            let error = match reply {
-                Ok(Reply::Device(Ok(capabilities))) => {
-                    let device = Arc::new(DeviceState::new(session, device, Arc::from(capabilities), news));
-                    device.set_queue_label(queue_label);
-                    return Ok(Ok(view.table.push(shadow::Device { device, label })?));
-                }
-                Ok(Reply::Device(Err(error))) => match error.kind {
-                    RequestDeviceErrorKind::Type => type_error(error.message),
-                    RequestDeviceErrorKind::Operation => operation_error(error.message),
-                },
-                _ => operation_error(view.why_no_answer()),
-            };
-            view.ctx.no_device(session, device);
-            if let Ok(adapter) = view.table.get_mut(&adapter) {
-                adapter.consumed = false;
-            }
-            Ok(Err(error))
+            let adapter = view.table.get_mut(&adapter).ok();
+            Ok(match requested.finish(&mut view.ctx.client, adapter, reply) {
+                Ok(device) => Ok(view.table.push(device)?),
+                Err(error) => Err(device_error(error)),
+            })
         })
     }
 }
 
-fn type_error(message: String) -> webgpu::RequestDeviceError {
-    webgpu::RequestDeviceError { kind: webgpu::RequestDeviceErrorKind::TypeError, message }
-}
-
-fn operation_error(message: String) -> webgpu::RequestDeviceError {
-    webgpu::RequestDeviceError { kind: webgpu::RequestDeviceErrorKind::OperationError, message }
-}
-
-impl WasiWebGpuCtxView<'_> {
-    /// Why a question got no answer.
-    pub(super) fn why_no_answer(&self) -> String {
-        self.ctx.ended().unwrap_or_else(|| "too many calls wait for an answer".to_owned())
-    }
-
-    fn ask_for_device(
-        &mut self,
-        adapter: &Resource<webgpu::GpuAdapter>,
-        descriptor: Option<webgpu::GpuDeviceDescriptor>,
-    ) -> wasmtime::Result<Result<Asked, webgpu::RequestDeviceError>> {
-        let (label, queue_label, features, limits) = match descriptor {
-            Some(descriptor) => (
-                descriptor.label,
-                descriptor.default_queue.and_then(|queue| queue.label),
-                descriptor.required_features.unwrap_or_default(),
-                // The record is owned: it goes with the call.
-                match descriptor.required_limits {
-                    Some(record) => self.table.delete(record)?.0,
-                    None => Default::default(),
-                },
-            ),
-            None => Default::default(),
-        };
-        let mut required_features: Vec<FeatureName> = features.into_iter().map(ToWire::to_wire).collect();
-        required_features.sort_unstable_by_key(|feature| *feature as u32);
-        required_features.dedup();
-        let mut required_limits = Vec::new();
-        for (name, value) in limits {
-            // A limit without a value is none that is asked for; one without a known name is refused either way
-            // (WebGPU, requestDevice).
-            let Some(limit) = LimitName::parse(&name) else {
-                return Ok(Err(operation_error(format!("there is no limit of the name {name:?}"))));
-            };
-            required_limits.extend(value.map(|value| (limit, value)));
-        }
-        let label = bounded_label(label);
-        let adapter = self.table.get_mut(adapter)?;
-        if adapter.consumed {
-            return Ok(Err(operation_error(
-                "the adapter has given its device already: request an adapter for each device".to_owned(),
-            )));
-        }
-        let (session, id) = (adapter.session, adapter.id);
-        let asked = self.ctx.ask_for_device(session, |request, device| RequestDevice {
-            request,
-            adapter: id,
-            device,
-            label: &label,
-            required_features,
-            required_limits,
-        });
-        Ok(match asked {
-            Some((device, news, answer)) => {
-                // From now on: of two calls at a time, one gets the device.
-                adapter.consumed = true;
-                let queue_label = bounded_label(queue_label);
-                Ok(Asked { session, device, news, label, queue_label, answer })
-            }
-            None => Err(operation_error(self.why_no_answer())),
-        })
-    }
+fn device_error(error: RequestDeviceError) -> webgpu::RequestDeviceError {
+    let kind = match error.kind {
+        RequestDeviceErrorKind::Type => webgpu::RequestDeviceErrorKind::TypeError,
+        RequestDeviceErrorKind::Operation => webgpu::RequestDeviceErrorKind::OperationError,
+    };
+    webgpu::RequestDeviceError { kind, message: error.message }
 }
 
 impl webgpu::HostGpuAdapterInfo for WasiWebGpuCtxView<'_> {

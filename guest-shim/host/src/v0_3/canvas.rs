@@ -1,18 +1,16 @@
 //! `gpu-canvas-context`: an off-screen canvas. The interface gives a guest no way to make one; an embedder pushes a
 //! [`CanvasContext`](crate::CanvasContext) into the table and hands it over through an interface of its own.
 
-use std::sync::Arc;
-
-use airlock_client::session::DeviceState;
-use airlock_protocol::ids::DeviceId;
+use airlock_client::device::Device;
 use wasmtime::component::Resource;
 
-use crate::{
-    WasiWebGpuCtxView,
-    shadow::{self, CanvasConfiguration},
-    v0_3::bindings::webgpu::{self, *},
-    v0_3::functions::called,
+use super::{
+    bindings::webgpu::{self, *},
+    functions::called,
+    resources::CanvasConfiguration,
+    texture::texture_descriptor,
 };
+use crate::WasiWebGpuCtxView;
 
 impl webgpu::HostGpuCanvasContext for WasiWebGpuCtxView<'_> {
     fn configure(
@@ -21,7 +19,7 @@ impl webgpu::HostGpuCanvasContext for WasiWebGpuCtxView<'_> {
         configuration: GpuCanvasConfiguration,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-canvas-context.configure");
-        let device = Arc::clone(&self.table.get(&configuration.device)?.device);
+        let device = self.table.get(&configuration.device)?.share();
         self.unconfigure_canvas(&canvas)?;
         self.table.get_mut(&canvas)?.configuration = Some(CanvasConfiguration {
             device,
@@ -45,16 +43,21 @@ impl webgpu::HostGpuCanvasContext for WasiWebGpuCtxView<'_> {
         canvas: Resource<GpuCanvasContext>,
     ) -> wasmtime::Result<Option<GpuCanvasConfigurationOwned>> {
         called!(self, "gpu-canvas-context.get-configuration");
-        let Some(configuration) = self.table.get(&canvas)?.configuration.clone() else { return Ok(None) };
-        let device = shadow::Device { device: configuration.device, label: String::new() };
+        let Some(configuration) = &self.table.get(&canvas)?.configuration else { return Ok(None) };
+        let CanvasConfiguration { device, format, usage, view_formats, color_space, tone_mapping, alpha_mode } =
+            configuration;
+        let (format, usage, color_space, tone_mapping, alpha_mode) =
+            (*format, *usage, *color_space, *tone_mapping, *alpha_mode);
+        let (device, view_formats) = (device.share(), view_formats.clone());
+        let device = self.table.push(device)?;
         Ok(Some(GpuCanvasConfigurationOwned {
-            device: self.table.push(device)?,
-            format: configuration.format,
-            usage: configuration.usage,
-            view_formats: configuration.view_formats,
-            color_space: configuration.color_space,
-            tone_mapping: configuration.tone_mapping,
-            alpha_mode: configuration.alpha_mode,
+            device,
+            format,
+            usage,
+            view_formats,
+            color_space,
+            tone_mapping,
+            alpha_mode,
         }))
     }
 
@@ -62,16 +65,21 @@ impl webgpu::HostGpuCanvasContext for WasiWebGpuCtxView<'_> {
         called!(self, "gpu-canvas-context.get-current-texture");
         let canvas = self.table.get(&canvas)?;
         let (width, height) = (canvas.width, canvas.height);
-        let Some(configuration) = canvas.configuration.clone() else {
+        let texture = match &canvas.configuration {
             // WebGPU throws an InvalidStateError here; the interface gives the function no result, so the texture is one
             // of a device that there is not.
-            let nowhere = Arc::new(DeviceState::new(0, DeviceId(0), Arc::default(), Arc::default()));
-            let texture = canvas_texture(width, height, GpuTextureFormat::Bgra8unorm, None, None);
-            return self.new_texture(&nowhere, texture);
+            None => {
+                let texture = canvas_texture(width, height, GpuTextureFormat::Bgra8unorm, None, None);
+                Device::nowhere().create_texture(&mut self.ctx.client, texture_descriptor(texture))
+            }
+            Some(CanvasConfiguration { device, format, usage, view_formats, .. }) => {
+                let texture = canvas_texture(width, height, *format, *usage, view_formats.clone());
+                device.create_texture(&mut self.ctx.client, texture_descriptor(texture))
+            }
         };
-        let CanvasConfiguration { device, format, usage, view_formats, .. } = configuration;
-        self.new_texture(&device, canvas_texture(width, height, format, usage, view_formats))
+        Ok(self.table.push(texture)?)
     }
+
     fn drop(&mut self, canvas: Resource<GpuCanvasContext>) -> wasmtime::Result<()> {
         self.unconfigure_canvas(&canvas)?;
         self.table.delete(canvas)?;
@@ -82,7 +90,7 @@ impl webgpu::HostGpuCanvasContext for WasiWebGpuCtxView<'_> {
 impl WasiWebGpuCtxView<'_> {
     fn unconfigure_canvas(&mut self, canvas: &Resource<GpuCanvasContext>) -> wasmtime::Result<()> {
         if let Some(configuration) = self.table.get_mut(canvas)?.configuration.take() {
-            self.ctx.release_device(configuration.device);
+            configuration.device.release(&mut self.ctx.client);
         }
         Ok(())
     }

@@ -1,21 +1,15 @@
 //! `gpu-compute-pass-encoder`.
 
-use airlock_protocol::{
-    commands::compute_pass::{
-        ComputePassInsertDebugMarker, ComputePassPopDebugGroup, ComputePassPushDebugGroup, ComputePassSetBindGroup,
-        ComputePassSetImmediates, ComputePassSetPipeline, DispatchWorkgroups, DispatchWorkgroupsIndirect,
-        EndComputePass,
-    },
-    limits::{MAX_LABEL, cut},
-};
+use airlock_client::object::DeviceObject as _;
 use wasmtime::component::Resource;
 
-use super::{object_functions, queue::immediates};
-use crate::{
-    WasiWebGpuCtxView,
-    v0_3::bindings::webgpu::{self, *},
-    v0_3::functions::called,
+use super::{
+    binding::set_bind_group,
+    bindings::webgpu::{self, *},
+    functions::called,
+    object_functions,
 };
+use crate::WasiWebGpuCtxView;
 
 impl webgpu::HostGpuComputePassEncoder for WasiWebGpuCtxView<'_> {
     fn set_pipeline(
@@ -24,7 +18,9 @@ impl webgpu::HostGpuComputePassEncoder for WasiWebGpuCtxView<'_> {
         pipeline: Resource<GpuComputePipeline>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-compute-pass-encoder.set-pipeline");
-        self.encode_with(&pass, &pipeline, |pass, pipeline| ComputePassSetPipeline { pass, pipeline })
+        let pipeline = self.table.get(&pipeline)?;
+        self.table.get(&pass)?.set_pipeline(&mut self.ctx.client, pipeline);
+        Ok(())
     }
 
     fn dispatch_workgroups(
@@ -35,12 +31,9 @@ impl webgpu::HostGpuComputePassEncoder for WasiWebGpuCtxView<'_> {
         workgroup_count_z: Option<GpuSize32>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-compute-pass-encoder.dispatch-workgroups");
-        self.encode(&pass, |pass| DispatchWorkgroups {
-            pass,
-            x: workgroup_count_x,
-            y: workgroup_count_y.unwrap_or(1),
-            z: workgroup_count_z.unwrap_or(1),
-        })
+        let pass = self.table.get(&pass)?;
+        pass.dispatch_workgroups(&mut self.ctx.client, workgroup_count_x, workgroup_count_y, workgroup_count_z);
+        Ok(())
     }
 
     fn dispatch_workgroups_indirect(
@@ -50,28 +43,29 @@ impl webgpu::HostGpuComputePassEncoder for WasiWebGpuCtxView<'_> {
         indirect_offset: GpuSize64,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-compute-pass-encoder.dispatch-workgroups-indirect");
-        self.encode_with(&pass, &indirect_buffer, |pass, buffer| DispatchWorkgroupsIndirect {
-            pass,
-            buffer,
-            offset: indirect_offset,
-        })
+        let buffer = self.table.get(&indirect_buffer)?;
+        self.table.get(&pass)?.dispatch_workgroups_indirect(&mut self.ctx.client, buffer, indirect_offset);
+        Ok(())
     }
 
     fn end(&mut self, pass: Resource<GpuComputePassEncoder>) -> wasmtime::Result<()> {
         called!(self, "gpu-compute-pass-encoder.end");
-        self.encode(&pass, |pass| EndComputePass { pass })
+        self.table.get(&pass)?.end(&mut self.ctx.client);
+        Ok(())
     }
 
     object_functions!(GpuComputePassEncoder, "gpu-compute-pass-encoder.label", "gpu-compute-pass-encoder.set-label");
 
     fn push_debug_group(&mut self, pass: Resource<GpuComputePassEncoder>, group_label: String) -> wasmtime::Result<()> {
         called!(self, "gpu-compute-pass-encoder.push-debug-group");
-        self.encode(&pass, |pass| ComputePassPushDebugGroup { pass, label: cut(&group_label, MAX_LABEL) })
+        self.table.get(&pass)?.push_debug_group(&mut self.ctx.client, &group_label);
+        Ok(())
     }
 
     fn pop_debug_group(&mut self, pass: Resource<GpuComputePassEncoder>) -> wasmtime::Result<()> {
         called!(self, "gpu-compute-pass-encoder.pop-debug-group");
-        self.encode(&pass, |pass| ComputePassPopDebugGroup { pass })
+        self.table.get(&pass)?.pop_debug_group(&mut self.ctx.client);
+        Ok(())
     }
 
     fn insert_debug_marker(
@@ -80,7 +74,8 @@ impl webgpu::HostGpuComputePassEncoder for WasiWebGpuCtxView<'_> {
         marker_label: String,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-compute-pass-encoder.insert-debug-marker");
-        self.encode(&pass, |pass| ComputePassInsertDebugMarker { pass, label: cut(&marker_label, MAX_LABEL) })
+        self.table.get(&pass)?.insert_debug_marker(&mut self.ctx.client, &marker_label);
+        Ok(())
     }
 
     fn set_bind_group(
@@ -93,13 +88,15 @@ impl webgpu::HostGpuComputePassEncoder for WasiWebGpuCtxView<'_> {
         dynamic_offsets_data_length: Option<GpuSize32>,
     ) -> wasmtime::Result<Result<(), SetBindGroupError>> {
         called!(self, "gpu-compute-pass-encoder.set-bind-group");
-        let offsets = (dynamic_offsets_data, dynamic_offsets_data_start, dynamic_offsets_data_length);
-        self.bind(&pass, bind_group, offsets, |pass, bind_group, dynamic_offsets| ComputePassSetBindGroup {
+        set_bind_group!(
+            self,
             pass,
             index,
             bind_group,
-            dynamic_offsets,
-        })
+            dynamic_offsets_data,
+            dynamic_offsets_data_start,
+            dynamic_offsets_data_length
+        )
     }
 
     fn set_immediates(
@@ -111,7 +108,7 @@ impl webgpu::HostGpuComputePassEncoder for WasiWebGpuCtxView<'_> {
         data_size: Option<GpuSize64>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-compute-pass-encoder.set-immediates");
-        let (offset, data) = immediates(range_offset, &data, data_offset, data_size);
-        self.encode(&pass, |pass| ComputePassSetImmediates { pass, offset, data })
+        self.table.get(&pass)?.set_immediates(&mut self.ctx.client, range_offset, &data, data_offset, data_size);
+        Ok(())
     }
 }

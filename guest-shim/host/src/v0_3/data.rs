@@ -1,24 +1,29 @@
 //! The functions that move much data, in a form that moves it once: a guest's bytes go from its memory straight into the
 //! batch, the shared ring or a mapped range, and a mapped range goes straight into its memory.
 //!
-//! The generated bindings take a list as a `Vec<u8>` and give one as a `Vec<u8>`, each of which is memory to be found, to be
-//! filled and to be copied from again. The same functions are here by hand, with wasmtime's [`WasmList`], which names bytes
-//! where they are, and with [`Bytes`], which share theirs. They stand in the linker in place of the generated ones.
+//! Generated bindings take a list as a `Vec<u8>` and give one as a `Vec<u8>`, each of which is memory to be found, to be
+//! filled and to be copied from again. So these functions are by hand, with wasmtime's [`WasmList`], which names bytes where
+//! they are, and with [`Bytes`], which share theirs; the build script leaves them out of the generated ones.
 //!
 //! A [`WasmList`] borrows the whole store, the context of this crate included. So the session, which is all that sending
 //! takes, is lifted out of the context for that time, and a mapping out of its buffer.
 
-use airlock_client::session::{DeviceKey, Session, TooLong};
-use std::ops::Range;
-
+use airlock_client::{
+    Lifted, TooLong, buffer::MappedRangeError, device::DeviceKey, queue::WriteBufferError as DataError,
+    texture::TexelCopyBufferLayout,
+};
 use bytes::Bytes;
 use wasmtime::{
     StoreContextMut,
     component::{Linker, Resource, WasmList},
 };
 
-use super::queue;
-use crate::{WasiWebGpuView, shadow::MapState, v0_3::bindings::webgpu::*, v0_3::functions::called};
+use super::{
+    bindings::webgpu::*,
+    functions::{called, number},
+    texture::{extent, texel_copy_texture},
+};
+use crate::WasiWebGpuCtxView;
 
 /// The name of the interface, as components import it.
 const INTERFACE: &str = "wasi:webgpu/webgpu@0.3.0-rc.2";
@@ -29,90 +34,117 @@ type WriteTextureParameters =
 type MappedRangeParameters = (Resource<GpuBuffer>, Option<u64>, Option<u64>);
 type SetMappedRangeParameters = (Resource<GpuBuffer>, WasmList<u8>, Option<u64>, Option<u64>);
 
-/// Puts these functions in place of the generated ones.
-pub(super) fn add_to_linker<T: WasiWebGpuView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
+/// Lends the context and the table that are in a store.
+type View<T> = fn(&mut T) -> WasiWebGpuCtxView<'_>;
+
+/// Adds these functions to the generated ones.
+pub(super) fn add_to_linker<T: Send + 'static>(linker: &mut Linker<T>, view: View<T>) -> wasmtime::Result<()> {
     let mut interface = linker.instance(INTERFACE)?;
-    interface.func_wrap("[method]gpu-queue.write-buffer-with-copy", write_buffer::<T>)?;
-    interface.func_wrap("[method]gpu-queue.write-texture-with-copy", write_texture::<T>)?;
-    interface.func_wrap("[method]gpu-buffer.get-mapped-range-get-with-copy", mapped_range::<T>)?;
-    interface.func_wrap("[method]gpu-buffer.get-mapped-range-set-with-copy", set_mapped_range::<T>)?;
-    // wasmtime's default. A linker does not say what it was.
-    linker.allow_shadowing(false);
-    Ok(())
+    interface.func_wrap("[method]gpu-queue.write-buffer-with-copy", move |store, parameters| {
+        write_buffer(store, view, parameters)
+    })?;
+    interface.func_wrap("[method]gpu-queue.write-texture-with-copy", move |store, parameters| {
+        write_texture(store, view, parameters)
+    })?;
+    interface.func_wrap("[method]gpu-buffer.get-mapped-range-get-with-copy", move |store, parameters| {
+        mapped_range(store, view, parameters)
+    })?;
+    interface.func_wrap("[method]gpu-buffer.get-mapped-range-set-with-copy", move |store, parameters| {
+        set_mapped_range(store, view, parameters)
+    })
 }
 
 /// `gpu-queue.write-buffer-with-copy`.
-fn write_buffer<T: WasiWebGpuView + 'static>(
+fn write_buffer<T: 'static>(
     mut store: StoreContextMut<'_, T>,
+    view: View<T>,
     (queue, buffer, offset, data, data_offset, size): WriteBufferParameters,
 ) -> wasmtime::Result<(Result<(), WriteBufferError>,)> {
     let len = data.as_le_slice(&store).len();
-    let mut view = store.data_mut().webgpu();
-    called!(view, "gpu-queue.write-buffer-with-copy");
-    let write = match view.buffer_write(&queue, &buffer, offset, queue::part(len, data_offset, size))? {
-        Ok(Some(write)) => write,
-        Ok(None) => return Ok((Ok(()),)),
-        Err(error) => return Ok((Err(error),)),
-    };
-    send(&mut store, write.device, &data, write.range.clone(), |session, data| write.send(session, data));
-    Ok((Ok(()),))
+    let WasiWebGpuCtxView { ctx, table } = view(store.data_mut());
+    ctx.counters.called(const { number("gpu-queue.write-buffer-with-copy") });
+    let (queue, buffer) = (table.get(&queue)?, table.get(&buffer)?);
+    match queue.plan_buffer_write(&mut ctx.client, buffer, offset, len, data_offset, size) {
+        Ok(Some(write)) => {
+            send(&mut store, view, write.device(), &data, |session, data| write.send_through(session, data));
+            Ok((Ok(()),))
+        }
+        Ok(None) => Ok((Ok(()),)),
+        Err(error) => Ok((Err(write_error(&error)),)),
+    }
+}
+
+fn write_error(error: &DataError) -> WriteBufferError {
+    WriteBufferError { kind: WriteBufferErrorKind::OperationError, message: error.to_string() }
 }
 
 /// `gpu-queue.write-texture-with-copy`.
-fn write_texture<T: WasiWebGpuView + 'static>(
+fn write_texture<T: 'static>(
     mut store: StoreContextMut<'_, T>,
+    view: View<T>,
     (queue, destination, data, layout, size): WriteTextureParameters,
 ) -> wasmtime::Result<()> {
     let len = data.as_le_slice(&store).len();
-    let mut view = store.data_mut().webgpu();
-    called!(view, "gpu-queue.write-texture-with-copy");
-    if let Some(write) = view.texture_write(&queue, &destination, &layout, &size, len)? {
-        send(&mut store, write.device, &data, 0..len, |session, data| write.send(session, data));
+    let WasiWebGpuCtxView { ctx, table } = view(store.data_mut());
+    ctx.counters.called(const { number("gpu-queue.write-texture-with-copy") });
+    let queue = table.get(&queue)?;
+    let destination = texel_copy_texture(table, &destination)?;
+    let GpuTexelCopyBufferLayout { offset, bytes_per_row, rows_per_image } = layout;
+    let layout = TexelCopyBufferLayout { offset, bytes_per_row, rows_per_image };
+    if let Some(write) = queue.plan_texture_write(&mut ctx.client, destination, len, layout, extent(&size)) {
+        send(&mut store, view, write.device(), &data, |session, data| write.send_through(session, data));
     }
     Ok(())
 }
 
 /// `gpu-buffer.get-mapped-range-get-with-copy`.
-fn mapped_range<T: WasiWebGpuView + 'static>(
+fn mapped_range<T: 'static>(
     mut store: StoreContextMut<'_, T>,
+    view: View<T>,
     (buffer, offset, size): MappedRangeParameters,
 ) -> wasmtime::Result<(Result<Bytes, GetMappedRangeError>,)> {
-    let view = store.data_mut().webgpu();
+    let view = view(store.data_mut());
     called!(view, "gpu-buffer.get-mapped-range-get-with-copy");
-    let buffer = view.table.get_mut(&buffer)?;
-    Ok((buffer.mapped_range(offset, size).map(|(mapping, range)| mapping.data.share(range)),))
+    let range = view.table.get(&buffer)?.mapped_range(offset, size);
+    Ok((range.map(Bytes::from_owner).map_err(range_error),))
 }
 
 /// `gpu-buffer.get-mapped-range-set-with-copy`.
-fn set_mapped_range<T: WasiWebGpuView + 'static>(
+fn set_mapped_range<T: 'static>(
     mut store: StoreContextMut<'_, T>,
+    view: View<T>,
     (buffer, data, offset, size): SetMappedRangeParameters,
 ) -> wasmtime::Result<(Result<(), GetMappedRangeError>,)> {
     let len = data.as_le_slice(&store).len();
-    let view = store.data_mut().webgpu();
-    called!(view, "gpu-buffer.get-mapped-range-set-with-copy");
-    let (mapping, range) = match view.table.get_mut(&buffer)?.written_range(offset, size, len) {
-        Ok(found) => found,
-        Err(error) => return Ok((Err(error),)),
+    let lent = view(store.data_mut());
+    called!(lent, "gpu-buffer.get-mapped-range-set-with-copy");
+    let mut lifted = match lent.table.get_mut(&buffer)?.lift_mapping(len, offset, size) {
+        Ok(lifted) => lifted,
+        Err(error) => return Ok((Err(range_error(error)),)),
     };
-    let mut lifted = mapping.take();
-    lifted.write(range, data.as_le_slice(&store));
-    store.data_mut().webgpu().table.get_mut(&buffer)?.map = MapState::Mapped(lifted);
+    lifted.write(data.as_le_slice(&store));
+    view(store.data_mut()).table.get_mut(&buffer)?.put_mapping_back(lifted);
     Ok((Ok(()),))
 }
 
-/// Has the session of a device, if it lives, send what lies in a range of the guest's list.
-fn send<T: WasiWebGpuView + 'static>(
+fn range_error(error: MappedRangeError) -> GetMappedRangeError {
+    match error {
+        MappedRangeError::Operation(message) => {
+            GetMappedRangeError { kind: GetMappedRangeErrorKind::OperationError, message }
+        }
+        MappedRangeError::Range(message) => GetMappedRangeError { kind: GetMappedRangeErrorKind::RangeError, message },
+    }
+}
+
+/// Has the session of a device, if it lives, send the guest's list.
+fn send<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
+    view: View<T>,
     device: DeviceKey,
     data: &WasmList<u8>,
-    range: Range<usize>,
-    send: impl FnOnce(&mut Session, &[u8]) -> Result<(), TooLong>,
+    send: impl FnOnce(&mut Lifted, &[u8]) -> Result<(), TooLong>,
 ) {
-    let Some(mut session) = store.data_mut().webgpu().ctx.lift(device) else { return };
-    let sent = send(&mut session, data.as_le_slice(&*store).get(range).unwrap_or_default());
-    let view = store.data_mut().webgpu();
-    view.ctx.put_back(session);
-    view.ctx.sent(device, sent);
+    let Some(mut session) = view(store.data_mut()).ctx.client.lift(device) else { return };
+    let sent = send(&mut session, data.as_le_slice(&*store));
+    view(store.data_mut()).ctx.client.put_back(session, device, sent);
 }

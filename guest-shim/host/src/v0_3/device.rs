@@ -2,20 +2,11 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use airlock_client::session::{DeviceState, ErrorStream, News, Reply};
-use airlock_protocol::{
-    commands::{
-        device::DestroyDevice,
-        error::{PopErrorScope, PushErrorScope},
-        session::SetLabel,
-    },
-    ids::Id,
-    limits::MAX_SCOPES,
-};
+use airlock_client::{ErrorStream, Lost, Wait, error::EmptyScopeStack, error::popped};
 use wasmtime::{
     StoreContextMut,
     component::{
@@ -23,45 +14,44 @@ use wasmtime::{
     },
 };
 
-use super::{WasiWebGpu, bounded_label, convert::ToWire};
-use crate::{
-    WasiWebGpuCtxView, WasiWebGpuView, shadow,
-    v0_3::bindings::webgpu::{self, *},
-    v0_3::functions::called,
+use super::{
+    WasiWebGpu,
+    bindings::webgpu::{self, *},
+    convert::ToWire,
+    functions::{ask, called, number},
+    pipeline::pipeline_error,
+    resources,
 };
+use crate::WasiWebGpuCtxView;
 
 impl webgpu::HostGpuDevice for WasiWebGpuCtxView<'_> {
     fn features(&mut self, device: Resource<GpuDevice>) -> wasmtime::Result<Resource<GpuSupportedFeatures>> {
         called!(self, "gpu-device.features");
-        let shown = Arc::clone(&self.table.get(&device)?.device.capabilities);
-        Ok(self.table.push(shadow::SupportedFeatures(shown))?)
+        let shown = Arc::clone(self.table.get(&device)?.capabilities());
+        Ok(self.table.push(resources::SupportedFeatures(shown))?)
     }
 
     fn limits(&mut self, device: Resource<GpuDevice>) -> wasmtime::Result<Resource<GpuSupportedLimits>> {
         called!(self, "gpu-device.limits");
-        let shown = Arc::clone(&self.table.get(&device)?.device.capabilities);
-        Ok(self.table.push(shadow::SupportedLimits(shown))?)
+        let shown = Arc::clone(self.table.get(&device)?.capabilities());
+        Ok(self.table.push(resources::SupportedLimits(shown))?)
     }
 
     fn adapter_info(&mut self, device: Resource<GpuDevice>) -> wasmtime::Result<Resource<GpuAdapterInfo>> {
         called!(self, "gpu-device.adapter-info");
-        let shown = Arc::clone(&self.table.get(&device)?.device.capabilities);
-        Ok(self.table.push(shadow::AdapterInfo(shown))?)
+        let shown = Arc::clone(self.table.get(&device)?.capabilities());
+        Ok(self.table.push(resources::AdapterInfo(shown))?)
     }
 
     fn queue(&mut self, device: Resource<GpuDevice>) -> wasmtime::Result<Resource<GpuQueue>> {
         called!(self, "gpu-device.queue");
-        let device = self.state_of(&device)?;
-        Ok(self.table.push(shadow::Queue { device })?)
+        let queue = self.table.get(&device)?.queue();
+        Ok(self.table.push(queue)?)
     }
 
     fn destroy(&mut self, device: Resource<GpuDevice>) -> wasmtime::Result<()> {
         called!(self, "gpu-device.destroy");
-        let device = self.state_of(&device)?;
-        device.set_destroyed();
-        self.ctx.send(&device, DestroyDevice { device: device.id });
-        // The guest may await `lost` next, which asks nothing and so sends nothing.
-        self.ctx.flush(&device);
+        self.table.get(&device)?.destroy(&mut self.ctx.client);
         Ok(())
     }
 
@@ -71,7 +61,6 @@ impl webgpu::HostGpuDevice for WasiWebGpuCtxView<'_> {
         descriptor: GpuBufferDescriptor,
     ) -> wasmtime::Result<Resource<GpuBuffer>> {
         called!(self, "gpu-device.create-buffer");
-        let device = self.state_of(&device)?;
         self.new_buffer(&device, descriptor)
     }
 
@@ -81,7 +70,6 @@ impl webgpu::HostGpuDevice for WasiWebGpuCtxView<'_> {
         descriptor: GpuTextureDescriptor,
     ) -> wasmtime::Result<Resource<GpuTexture>> {
         called!(self, "gpu-device.create-texture");
-        let device = self.state_of(&device)?;
         self.new_texture(&device, descriptor)
     }
 
@@ -91,7 +79,6 @@ impl webgpu::HostGpuDevice for WasiWebGpuCtxView<'_> {
         descriptor: Option<GpuSamplerDescriptor>,
     ) -> wasmtime::Result<Resource<GpuSampler>> {
         called!(self, "gpu-device.create-sampler");
-        let device = self.state_of(&device)?;
         self.new_sampler(&device, descriptor)
     }
 
@@ -101,7 +88,6 @@ impl webgpu::HostGpuDevice for WasiWebGpuCtxView<'_> {
         descriptor: GpuBindGroupLayoutDescriptor,
     ) -> wasmtime::Result<Resource<GpuBindGroupLayout>> {
         called!(self, "gpu-device.create-bind-group-layout");
-        let device = self.state_of(&device)?;
         self.new_bind_group_layout(&device, descriptor)
     }
 
@@ -111,7 +97,6 @@ impl webgpu::HostGpuDevice for WasiWebGpuCtxView<'_> {
         descriptor: GpuPipelineLayoutDescriptor,
     ) -> wasmtime::Result<Resource<GpuPipelineLayout>> {
         called!(self, "gpu-device.create-pipeline-layout");
-        let device = self.state_of(&device)?;
         self.new_pipeline_layout(&device, descriptor)
     }
 
@@ -121,7 +106,6 @@ impl webgpu::HostGpuDevice for WasiWebGpuCtxView<'_> {
         descriptor: GpuBindGroupDescriptor,
     ) -> wasmtime::Result<Resource<GpuBindGroup>> {
         called!(self, "gpu-device.create-bind-group");
-        let device = self.state_of(&device)?;
         self.new_bind_group(&device, descriptor)
     }
 
@@ -131,7 +115,6 @@ impl webgpu::HostGpuDevice for WasiWebGpuCtxView<'_> {
         descriptor: GpuShaderModuleDescriptor,
     ) -> wasmtime::Result<Resource<GpuShaderModule>> {
         called!(self, "gpu-device.create-shader-module");
-        let device = self.state_of(&device)?;
         self.new_shader_module(&device, descriptor)
     }
 
@@ -141,8 +124,10 @@ impl webgpu::HostGpuDevice for WasiWebGpuCtxView<'_> {
         descriptor: GpuComputePipelineDescriptor,
     ) -> wasmtime::Result<Resource<GpuComputePipeline>> {
         called!(self, "gpu-device.create-compute-pipeline");
-        let device = self.state_of(&device)?;
-        self.new_compute_pipeline(&device, descriptor)
+        let pipeline = self.compute_pipeline(&device, descriptor, |device, ctx, descriptor| {
+            device.create_compute_pipeline(&mut ctx.client, descriptor)
+        })?;
+        Ok(self.table.push(pipeline)?)
     }
 
     fn create_render_pipeline(
@@ -151,8 +136,10 @@ impl webgpu::HostGpuDevice for WasiWebGpuCtxView<'_> {
         descriptor: GpuRenderPipelineDescriptor,
     ) -> wasmtime::Result<Resource<GpuRenderPipeline>> {
         called!(self, "gpu-device.create-render-pipeline");
-        let device = self.state_of(&device)?;
-        self.new_render_pipeline(&device, descriptor)
+        let pipeline = self.render_pipeline(&device, descriptor, |device, ctx, descriptor| {
+            device.create_render_pipeline(&mut ctx.client, descriptor)
+        })?;
+        Ok(self.table.push(pipeline)?)
     }
 
     fn create_command_encoder(
@@ -161,7 +148,6 @@ impl webgpu::HostGpuDevice for WasiWebGpuCtxView<'_> {
         descriptor: Option<GpuCommandEncoderDescriptor>,
     ) -> wasmtime::Result<Resource<GpuCommandEncoder>> {
         called!(self, "gpu-device.create-command-encoder");
-        let device = self.state_of(&device)?;
         self.new_command_encoder(&device, descriptor)
     }
 
@@ -171,7 +157,6 @@ impl webgpu::HostGpuDevice for WasiWebGpuCtxView<'_> {
         descriptor: GpuRenderBundleEncoderDescriptor,
     ) -> wasmtime::Result<Resource<GpuRenderBundleEncoder>> {
         called!(self, "gpu-device.create-render-bundle-encoder");
-        let device = self.state_of(&device)?;
         self.new_render_bundle_encoder(&device, descriptor)
     }
 
@@ -181,61 +166,56 @@ impl webgpu::HostGpuDevice for WasiWebGpuCtxView<'_> {
         descriptor: GpuQuerySetDescriptor,
     ) -> wasmtime::Result<Result<Resource<GpuQuerySet>, CreateQuerySetError>> {
         called!(self, "gpu-device.create-query-set");
-        let device = self.state_of(&device)?;
         self.new_query_set(&device, descriptor)
     }
 
     fn label(&mut self, device: Resource<GpuDevice>) -> wasmtime::Result<String> {
         called!(self, "gpu-device.label");
-        Ok(self.table.get(&device)?.label.clone())
+        Ok(self.table.get(&device)?.label().to_owned())
     }
 
     fn set_label(&mut self, device: Resource<GpuDevice>, label: String) -> wasmtime::Result<()> {
         called!(self, "gpu-device.set-label");
-        let device = self.table.get_mut(&device)?;
-        device.label = bounded_label(Some(label));
-        self.ctx.send(&device.device, SetLabel { object: device.device.id.object(), label: &device.label });
+        self.table.get_mut(&device)?.set_label(&mut self.ctx.client, label);
         Ok(())
     }
 
     fn push_error_scope(&mut self, device: Resource<GpuDevice>, filter: GpuErrorFilter) -> wasmtime::Result<()> {
         called!(self, "gpu-device.push-error-scope");
-        let device = self.state_of(&device)?;
-        // Scopes beyond the limit are counted here only: they catch nothing.
-        if device.scopes.fetch_add(1, Ordering::Relaxed) < MAX_SCOPES as u32 {
-            self.ctx.send(&device, PushErrorScope { device: device.id, filter: filter.to_wire() });
-        }
+        self.table.get(&device)?.push_error_scope(&mut self.ctx.client, filter.to_wire());
         Ok(())
     }
 
     fn drop(&mut self, device: Resource<GpuDevice>) -> wasmtime::Result<()> {
-        let device = self.table.delete(device)?;
-        self.ctx.release_device(device.device);
+        self.table.delete(device)?.release(&mut self.ctx.client);
         Ok(())
-    }
-}
-
-impl WasiWebGpuCtxView<'_> {
-    fn state_of(&self, device: &Resource<GpuDevice>) -> wasmtime::Result<Arc<DeviceState>> {
-        Ok(Arc::clone(&self.table.get(device)?.device))
     }
 }
 
 type Popped = Result<Option<Resource<GpuError>>, PopErrorScopeError>;
 
-impl<T: WasiWebGpuView + 'static> webgpu::HostGpuDeviceWithStore<T> for WasiWebGpu {
+impl<T: Send> webgpu::HostGpuDeviceWithStore<T> for WasiWebGpu {
     async fn create_compute_pipeline_async(
         accessor: &Accessor<T, Self>,
         device: Resource<GpuDevice>,
         descriptor: GpuComputePipelineDescriptor,
     ) -> wasmtime::Result<Result<Resource<GpuComputePipeline>, CreatePipelineError>> {
-        let pipeline = accessor.with(|mut access| -> wasmtime::Result<_> {
+        let (reply, requested) = accessor.with(|mut access| -> wasmtime::Result<_> {
             let mut view = access.get();
             called!(view, "gpu-device.create-compute-pipeline-async");
-            let device = view.state_of(&device)?;
-            view.new_compute_pipeline_async(&device, descriptor)
+            view.compute_pipeline(&device, descriptor, |device, ctx, descriptor| {
+                const FUNCTION: usize = number("gpu-device.create-compute-pipeline-async");
+                ctx.ask(FUNCTION, |client| device.create_compute_pipeline_async(client, descriptor))
+            })
         })?;
-        pipeline.finish(accessor).await
+        let reply = reply.spinning().await;
+        accessor.with(|mut access| {
+            let view = access.get();
+            Ok(match requested.finish(&mut view.ctx.client, reply) {
+                Ok(pipeline) => Ok(view.table.push(pipeline)?),
+                Err(error) => Err(pipeline_error(error)),
+            })
+        })
     }
 
     async fn create_render_pipeline_async(
@@ -243,13 +223,22 @@ impl<T: WasiWebGpuView + 'static> webgpu::HostGpuDeviceWithStore<T> for WasiWebG
         device: Resource<GpuDevice>,
         descriptor: GpuRenderPipelineDescriptor,
     ) -> wasmtime::Result<Result<Resource<GpuRenderPipeline>, CreatePipelineError>> {
-        let pipeline = accessor.with(|mut access| -> wasmtime::Result<_> {
+        let (reply, requested) = accessor.with(|mut access| -> wasmtime::Result<_> {
             let mut view = access.get();
             called!(view, "gpu-device.create-render-pipeline-async");
-            let device = view.state_of(&device)?;
-            view.new_render_pipeline_async(&device, descriptor)
+            view.render_pipeline(&device, descriptor, |device, ctx, descriptor| {
+                const FUNCTION: usize = number("gpu-device.create-render-pipeline-async");
+                ctx.ask(FUNCTION, |client| device.create_render_pipeline_async(client, descriptor))
+            })
         })?;
-        pipeline.finish(accessor).await
+        let reply = reply.spinning().await;
+        accessor.with(|mut access| {
+            let view = access.get();
+            Ok(match requested.finish(&mut view.ctx.client, reply) {
+                Ok(pipeline) => Ok(view.table.push(pipeline)?),
+                Err(error) => Err(pipeline_error(error)),
+            })
+        })
     }
 
     fn lost(
@@ -258,45 +247,29 @@ impl<T: WasiWebGpuView + 'static> webgpu::HostGpuDeviceWithStore<T> for WasiWebG
     ) -> wasmtime::Result<FutureReader<Resource<GpuDeviceLostInfo>>> {
         let view = access.get();
         called!(view, "gpu-device.lost");
-        let device = view.state_of(&device)?;
-        // The loss may be caused by what has gathered.
-        view.ctx.flush(&device);
-        FutureReader::new(access, LostProducer(Arc::clone(&device.news)))
+        let lost = view.table.get(&device)?.lost(&mut view.ctx.client);
+        let view = access.getter();
+        FutureReader::new(access, LostProducer { lost, view })
     }
 
     async fn pop_error_scope(accessor: &Accessor<T, Self>, device: Resource<GpuDevice>) -> wasmtime::Result<Popped> {
-        let answer = accessor.with(|mut access| -> wasmtime::Result<_> {
+        let requested = accessor.with(|mut access| -> wasmtime::Result<_> {
             let view = access.get();
             called!(view, "gpu-device.pop-error-scope");
-            let device = view.state_of(&device)?;
-            let depth = device.scopes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |depth| depth.checked_sub(1));
-            Ok(match depth {
-                Err(_) => Err(empty_stack()),
-                Ok(depth) if depth > MAX_SCOPES as u32 => Ok(None),
-                Ok(_) => {
-                    let question = |request| PopErrorScope { request, device: device.id };
-                    let answer = view.ctx.ask(&device, 0, question);
-                    if answer.is_none() {
-                        // The daemon's stack still has it.
-                        device.scopes.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Ok(answer)
-                }
-            })
+            let device = view.table.get(&device)?;
+            Ok(ask!(view, "gpu-device.pop-error-scope", |client| device.pop_error_scope(client)))
         })?;
-        let answer = match answer {
-            Ok(Some(answer)) => answer,
-            Ok(None) => return Ok(Ok(None)),
-            Err(error) => return Ok(Err(error)),
+        let caught = match requested {
+            Ok(reply) => popped(reply.spinning().await),
+            Err(error) => Err(error),
         };
-        match answer.await {
-            Ok(Reply::Scope(Ok(Some(error)))) => {
-                accessor.with(|mut access| Ok(Ok(Some(access.get().table.push(shadow::GpuError(error))?))))
+        Ok(match caught {
+            Ok(Some(error)) => {
+                Ok(Some(accessor.with(|mut access| access.get().table.push(resources::GpuError(error)))?))
             }
-            Ok(Reply::Scope(Err(()))) => Ok(Err(empty_stack())),
-            // A lost device has no errors (WebGPU, popErrorScope).
-            _ => Ok(Ok(None)),
-        }
+            Ok(None) => Ok(None),
+            Err(error) => Err(empty_stack(error)),
+        })
     }
 
     fn on_uncaptured_error(
@@ -305,37 +278,39 @@ impl<T: WasiWebGpuView + 'static> webgpu::HostGpuDeviceWithStore<T> for WasiWebG
     ) -> wasmtime::Result<StreamReader<Resource<GpuError>>> {
         let view = access.get();
         called!(view, "gpu-device.on-uncaptured-error");
-        let device = view.state_of(&device)?;
-        view.ctx.flush(&device);
-        let stream = device.open_stream();
-        StreamReader::new(access, ErrorProducer(stream))
+        let errors = view.table.get(&device)?.uncaptured_errors(&mut view.ctx.client);
+        let view = access.getter();
+        StreamReader::new(access, ErrorProducer { errors, view })
     }
 }
 
-fn empty_stack() -> PopErrorScopeError {
-    PopErrorScopeError {
-        kind: PopErrorScopeErrorKind::OperationError,
-        message: "there is no error scope to pop".to_owned(),
-    }
+fn empty_stack(error: EmptyScopeStack) -> PopErrorScopeError {
+    PopErrorScopeError { kind: PopErrorScopeErrorKind::OperationError, message: error.to_string() }
 }
 
 /// Gives the reason when the device is lost.
-struct LostProducer(Arc<News>);
+struct LostProducer<T> {
+    lost: Wait<Arc<Lost>>,
+    view: fn(&mut T) -> WasiWebGpuCtxView<'_>,
+}
 
-impl<D: WasiWebGpuView + 'static> wasmtime::component::FutureProducer<D> for LostProducer {
+impl<T: Send + 'static> wasmtime::component::FutureProducer<T> for LostProducer<T> {
     type Item = Resource<GpuDeviceLostInfo>;
 
     fn poll_produce(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        mut store: StoreContextMut<'_, D>,
+        mut store: StoreContextMut<'_, T>,
         finish: bool,
     ) -> Poll<wasmtime::Result<Option<Self::Item>>> {
-        match self.0.poll_lost(context.waker()) {
-            Poll::Ready(lost) => {
-                let info = store.data_mut().webgpu().table.push(shadow::DeviceLostInfo(lost));
+        let Self { lost, view } = self.get_mut();
+        match Pin::new(lost).poll(context) {
+            Poll::Ready(Ok(lost)) => {
+                let info = view(store.data_mut()).table.push(resources::DeviceLostInfo(lost));
                 Poll::Ready(info.map(Some).map_err(Into::into))
             }
+            // Its one reason was taken.
+            Poll::Ready(Err(_)) => Poll::Ready(Ok(None)),
             Poll::Pending if finish => Poll::Ready(Ok(None)),
             Poll::Pending => Poll::Pending,
         }
@@ -343,25 +318,28 @@ impl<D: WasiWebGpuView + 'static> wasmtime::component::FutureProducer<D> for Los
 }
 
 /// Gives the errors that no scope caught, until the device is lost.
-struct ErrorProducer(ErrorStream);
+struct ErrorProducer<T> {
+    errors: ErrorStream,
+    view: fn(&mut T) -> WasiWebGpuCtxView<'_>,
+}
 
-impl<D: WasiWebGpuView + 'static> StreamProducer<D> for ErrorProducer {
+impl<T: Send + 'static> StreamProducer<T> for ErrorProducer<T> {
     type Item = Resource<GpuError>;
     type Buffer = VecBuffer<Resource<GpuError>>;
 
     fn poll_produce<'a>(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        mut store: StoreContextMut<'a, D>,
+        mut store: StoreContextMut<'a, T>,
         mut destination: Destination<'a, Self::Item, Self::Buffer>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
         if destination.remaining(&mut store) == Some(0) {
             return Poll::Ready(Ok(StreamResult::Completed));
         }
-        match self.0.poll_error(context.waker()) {
+        match self.errors.poll_next(context.waker()) {
             Poll::Ready(Some(error)) => {
-                let error = store.data_mut().webgpu().table.push(shadow::GpuError(error))?;
+                let error = (self.view)(store.data_mut()).table.push(resources::GpuError(error))?;
                 destination.set_buffer(vec![error].into());
                 Poll::Ready(Ok(StreamResult::Completed))
             }

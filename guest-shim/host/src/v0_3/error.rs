@@ -3,11 +3,11 @@
 use airlock_protocol::commands::error::ErrorFilter;
 use wasmtime::component::Resource;
 
-use crate::{
-    WasiWebGpuCtxView,
-    v0_3::bindings::webgpu::{self, *},
-    v0_3::functions::called,
+use super::{
+    bindings::webgpu::{self, *},
+    functions::called,
 };
+use crate::WasiWebGpuCtxView;
 
 impl webgpu::HostGpuError for WasiWebGpuCtxView<'_> {
     fn message(&mut self, error: Resource<GpuError>) -> wasmtime::Result<String> {

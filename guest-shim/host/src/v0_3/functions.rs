@@ -266,7 +266,16 @@ const fn equal(a: &[u8], b: &[u8]) -> bool {
 macro_rules! called {
     ($view:expr, $name:expr) => {{
         const NUMBER: usize = $crate::v0_3::functions::number($name);
-        $view.ctx.stats.called(NUMBER);
+        $view.ctx.counters.called(NUMBER);
     }};
 }
 pub(crate) use called;
+
+/// Has a function make its request, which is counted by the function's name.
+macro_rules! ask {
+    ($view:expr, $name:expr, $ask:expr) => {{
+        const NUMBER: usize = $crate::v0_3::functions::number($name);
+        $view.ctx.ask(NUMBER, $ask)
+    }};
+}
+pub(crate) use ask;

@@ -1,23 +1,18 @@
 //! `gpu` and `wgsl-language-features`.
 
-use std::sync::Arc;
-
-use airlock_client::session::{Answer, Reply};
-use airlock_protocol::{
-    commands::instance::RequestAdapter,
-    connect::{ConnectError, Connection, Daemon},
-    ids::AdapterId,
-};
+use airlock_client::instance::{RequestAdapterOptions, WGSL_LANGUAGE_FEATURES, is_feature_level};
+use airlock_protocol::connect::{ConnectError, Connection, Daemon};
 use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, Resource};
 
-use super::{WasiWebGpu, convert::ToWire};
-use crate::{WasiWebGpuCtxView, shadow, v0_3::bindings::webgpu, v0_3::functions::called};
-
-/// WGSL language features that naga 30 implements (`naga::front::wgsl::ImplementedLanguageExtension`). They are the
-/// daemon's, and known without asking it because host and daemon are of one release.
-const WGSL_LANGUAGE_FEATURES: [&str; 3] =
-    ["readonly_and_readwrite_storage_textures", "packed_4x8_integer_dot_product", "pointer_composite_access"];
+use super::{
+    WasiWebGpu,
+    bindings::webgpu,
+    convert::ToWire,
+    functions::{ask, called},
+    resources,
+};
+use crate::WasiWebGpuCtxView;
 
 impl webgpu::HostGpu for WasiWebGpuCtxView<'_> {
     fn get_preferred_canvas_format(&mut self, _: Resource<webgpu::Gpu>) -> wasmtime::Result<webgpu::GpuTextureFormat> {
@@ -31,7 +26,7 @@ impl webgpu::HostGpu for WasiWebGpuCtxView<'_> {
         _: Resource<webgpu::Gpu>,
     ) -> wasmtime::Result<Resource<webgpu::WgslLanguageFeatures>> {
         called!(self, "gpu.wgsl-language-features");
-        Ok(self.table.push(shadow::WgslLanguageFeatures)?)
+        Ok(self.table.push(resources::WgslLanguageFeatures)?)
     }
 
     fn drop(&mut self, gpu: Resource<webgpu::Gpu>) -> wasmtime::Result<()> {
@@ -49,14 +44,10 @@ impl<T: Send> webgpu::HostGpuWithStore<T> for WasiWebGpu {
         let start = accessor.with(|mut access| {
             let view = access.get();
             called!(view, "gpu.request-adapter");
-            match view.ctx.live_session() {
-                Some(_) => None,
-                None => Some(view.ctx.connecting()),
-            }
+            (!view.ctx.client.is_live()).then(|| view.ctx.connecting())
         });
-        // A level that is none gives no adapter (WebGPU, "feature level string").
         if let Some(level) = options.as_ref().and_then(|options| options.feature_level.as_deref())
-            && !matches!(level, "core" | "compatibility")
+            && !is_feature_level(level)
         {
             return Ok(None);
         }
@@ -65,7 +56,7 @@ impl<T: Send> webgpu::HostGpuWithStore<T> for WasiWebGpu {
             let _turn = connecting.lock().await;
             let daemon = accessor.with(|mut access| {
                 let view = access.get();
-                view.ctx.live_session().is_none().then(|| view.ctx.daemon())
+                (!view.ctx.client.is_live()).then(|| view.ctx.daemon())
             });
             if let Some(daemon) = daemon {
                 match connect(daemon).await {
@@ -77,21 +68,21 @@ impl<T: Send> webgpu::HostGpuWithStore<T> for WasiWebGpu {
                 }
             }
         }
-        let asked = accessor.with(|mut access| access.get().ask_for_adapter(options.as_ref()));
-        let Some((session, adapter, answer)) = asked else { return Ok(None) };
-        match answer.await {
-            Ok(Reply::Adapter(Ok(capabilities))) => accessor.with(|mut access| {
-                let adapter =
-                    shadow::Adapter { session, id: adapter, capabilities: Arc::from(capabilities), consumed: false };
-                Ok(Some(access.get().table.push(adapter)?))
-            }),
-            Ok(Reply::Adapter(Err(reason))) => {
-                tracing::warn!("no adapter: {reason}");
-                accessor.with(|mut access| access.get().ctx.no_adapter(session, adapter));
-                Ok(None)
-            }
-            _ => Ok(None),
-        }
+        let options = RequestAdapterOptions {
+            power_preference: options.as_ref().and_then(|options| options.power_preference).map(ToWire::to_wire),
+            force_fallback_adapter: options.and_then(|options| options.force_fallback_adapter),
+        };
+        let requested = accessor.with(|mut access| {
+            let view = access.get();
+            ask!(view, "gpu.request-adapter", |client| client.request_adapter(options))
+        });
+        let Some((reply, requested)) = requested else { return Ok(None) };
+        let reply = reply.spinning().await;
+        accessor.with(|mut access| {
+            let view = access.get();
+            let adapter = requested.finish(&mut view.ctx.client, reply);
+            Ok(adapter.map(|adapter| view.table.push(adapter)).transpose()?)
+        })
     }
 }
 
@@ -104,20 +95,6 @@ async fn connect(daemon: Result<Daemon, ConnectError>) -> Result<Connection, Con
         let _ = send.send(daemon.connect());
     });
     receive.await.unwrap_or(Err(ConnectError::NoDaemon))
-}
-
-impl WasiWebGpuCtxView<'_> {
-    fn ask_for_adapter(
-        &mut self,
-        options: Option<&webgpu::GpuRequestAdapterOptions>,
-    ) -> Option<(u32, AdapterId, Answer)> {
-        let power_preference = options.and_then(|options| options.power_preference).map(ToWire::to_wire);
-        let force_fallback_adapter = options.and_then(|options| options.force_fallback_adapter).unwrap_or(false);
-        self.ctx.ask_for_adapter(|request, adapter, selector, session| {
-            let command = RequestAdapter { request, adapter, power_preference, force_fallback_adapter, selector };
-            session.send(command);
-        })
-    }
 }
 
 impl webgpu::HostWgslLanguageFeatures for WasiWebGpuCtxView<'_> {

@@ -3,18 +3,19 @@
 use airlock_protocol::limits::{MAX_LABEL, MAX_LIST};
 use wasmtime::component::Resource;
 
-use crate::{
-    WasiWebGpuCtxView, shadow,
-    v0_3::bindings::webgpu::{self, *},
-    v0_3::functions::called,
+use super::{
+    bindings::webgpu::{self, *},
+    functions::called,
+    resources,
 };
+use crate::WasiWebGpuCtxView;
 
 macro_rules! record {
     ($Host:ident, $Resource:ident, $Shadow:ident, $Value:ty, $name:literal) => {
         impl webgpu::$Host for WasiWebGpuCtxView<'_> {
             fn new(&mut self) -> wasmtime::Result<Resource<$Resource>> {
                 called!(self, concat!($name, ".constructor"));
-                Ok(self.table.push(shadow::$Shadow::default())?)
+                Ok(self.table.push(resources::$Shadow::default())?)
             }
 
             fn add(&mut self, record: Resource<$Resource>, key: String, value: $Value) -> wasmtime::Result<()> {

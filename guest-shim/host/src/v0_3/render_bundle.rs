@@ -1,24 +1,16 @@
 //! `gpu-render-bundle-encoder` and `gpu-render-bundle`.
 
-use std::sync::Arc;
-
-use airlock_client::session::DeviceState;
-use airlock_protocol::{
-    commands::render_bundle::{
-        BundleDraw, BundleDrawIndexed, BundleDrawIndexedIndirect, BundleDrawIndirect, BundleInsertDebugMarker,
-        BundlePopDebugGroup, BundlePushDebugGroup, BundleSetBindGroup, BundleSetImmediates, BundleSetIndexBuffer,
-        BundleSetPipeline, BundleSetVertexBuffer, CreateRenderBundleEncoder, FinishRenderBundle,
-    },
-    limits::{MAX_LABEL, cut},
-};
+use airlock_client::{device::Device, object::DeviceObject as _, render_bundle::RenderBundleEncoderDescriptor};
 use wasmtime::component::Resource;
 
-use super::{bounded, convert::ToWire, object_functions, queue::immediates};
-use crate::{
-    WasiWebGpuCtxView, shadow,
-    v0_3::bindings::webgpu::{self, *},
-    v0_3::functions::called,
+use super::{
+    binding::set_bind_group,
+    bindings::webgpu::{self, *},
+    convert::ToWire,
+    functions::called,
+    object_functions,
 };
+use crate::WasiWebGpuCtxView;
 
 impl webgpu::HostGpuRenderBundle for WasiWebGpuCtxView<'_> {
     object_functions!(GpuRenderBundle, "gpu-render-bundle.label", "gpu-render-bundle.set-label");
@@ -31,19 +23,9 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
         descriptor: Option<GpuRenderBundleDescriptor>,
     ) -> wasmtime::Result<Resource<GpuRenderBundle>> {
         called!(self, "gpu-render-bundle-encoder.finish");
-        let device = self.device_of(&encoder)?;
         let label = descriptor.and_then(|descriptor| descriptor.label);
-        let base = match self.table.get(&encoder)?.base.id {
-            Some(encoder) => {
-                let base = self.create(&device, label);
-                if let Some(bundle) = base.id {
-                    self.ctx.send(&device, FinishRenderBundle { encoder, bundle, label: &base.label });
-                }
-                base
-            }
-            None => Self::inert(&device, label),
-        };
-        Ok(self.table.push(shadow::RenderBundle { base })?)
+        let bundle = self.table.get(&encoder)?.finish(&mut self.ctx.client, label);
+        Ok(self.table.push(bundle)?)
     }
 
     object_functions!(GpuRenderBundleEncoder, "gpu-render-bundle-encoder.label", "gpu-render-bundle-encoder.set-label");
@@ -54,12 +36,14 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
         group_label: String,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-bundle-encoder.push-debug-group");
-        self.encode(&encoder, |encoder| BundlePushDebugGroup { encoder, label: cut(&group_label, MAX_LABEL) })
+        self.table.get(&encoder)?.push_debug_group(&mut self.ctx.client, &group_label);
+        Ok(())
     }
 
     fn pop_debug_group(&mut self, encoder: Resource<GpuRenderBundleEncoder>) -> wasmtime::Result<()> {
         called!(self, "gpu-render-bundle-encoder.pop-debug-group");
-        self.encode(&encoder, |encoder| BundlePopDebugGroup { encoder })
+        self.table.get(&encoder)?.pop_debug_group(&mut self.ctx.client);
+        Ok(())
     }
 
     fn insert_debug_marker(
@@ -68,7 +52,8 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
         marker_label: String,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-bundle-encoder.insert-debug-marker");
-        self.encode(&encoder, |encoder| BundleInsertDebugMarker { encoder, label: cut(&marker_label, MAX_LABEL) })
+        self.table.get(&encoder)?.insert_debug_marker(&mut self.ctx.client, &marker_label);
+        Ok(())
     }
 
     fn set_bind_group(
@@ -81,13 +66,15 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
         dynamic_offsets_data_length: Option<GpuSize32>,
     ) -> wasmtime::Result<Result<(), SetBindGroupError>> {
         called!(self, "gpu-render-bundle-encoder.set-bind-group");
-        let offsets = (dynamic_offsets_data, dynamic_offsets_data_start, dynamic_offsets_data_length);
-        self.bind(&encoder, bind_group, offsets, |encoder, bind_group, dynamic_offsets| BundleSetBindGroup {
+        set_bind_group!(
+            self,
             encoder,
             index,
             bind_group,
-            dynamic_offsets,
-        })
+            dynamic_offsets_data,
+            dynamic_offsets_data_start,
+            dynamic_offsets_data_length
+        )
     }
 
     fn set_immediates(
@@ -99,8 +86,8 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
         data_size: Option<GpuSize64>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-bundle-encoder.set-immediates");
-        let (offset, data) = immediates(range_offset, &data, data_offset, data_size);
-        self.encode(&encoder, |encoder| BundleSetImmediates { encoder, offset, data })
+        self.table.get(&encoder)?.set_immediates(&mut self.ctx.client, range_offset, &data, data_offset, data_size);
+        Ok(())
     }
 
     fn set_pipeline(
@@ -109,7 +96,9 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
         pipeline: Resource<GpuRenderPipeline>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-bundle-encoder.set-pipeline");
-        self.encode_with(&encoder, &pipeline, |encoder, pipeline| BundleSetPipeline { encoder, pipeline })
+        let pipeline = self.table.get(&pipeline)?;
+        self.table.get(&encoder)?.set_pipeline(&mut self.ctx.client, pipeline);
+        Ok(())
     }
 
     fn set_index_buffer(
@@ -121,13 +110,9 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
         size: Option<GpuSize64>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-bundle-encoder.set-index-buffer");
-        self.encode_with(&encoder, &buffer, |encoder, buffer| BundleSetIndexBuffer {
-            encoder,
-            buffer,
-            format: index_format.to_wire(),
-            offset: offset.unwrap_or(0),
-            size,
-        })
+        let buffer = self.table.get(&buffer)?;
+        self.table.get(&encoder)?.set_index_buffer(&mut self.ctx.client, buffer, index_format.to_wire(), offset, size);
+        Ok(())
     }
 
     fn set_vertex_buffer(
@@ -139,14 +124,12 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
         size: Option<GpuSize64>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-bundle-encoder.set-vertex-buffer");
-        let offset = offset.unwrap_or(0);
-        self.encode_with_option(&encoder, buffer.as_ref(), |encoder, buffer| BundleSetVertexBuffer {
-            encoder,
-            slot,
-            buffer,
-            offset,
-            size,
-        })
+        let buffer = match &buffer {
+            Some(buffer) => Some(self.table.get(buffer)?),
+            None => None,
+        };
+        self.table.get(&encoder)?.set_vertex_buffer(&mut self.ctx.client, slot, buffer, offset, size);
+        Ok(())
     }
 
     fn draw(
@@ -158,13 +141,14 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
         first_instance: Option<GpuSize32>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-bundle-encoder.draw");
-        self.encode(&encoder, |encoder| BundleDraw {
-            encoder,
+        self.table.get(&encoder)?.draw(
+            &mut self.ctx.client,
             vertex_count,
-            instance_count: instance_count.unwrap_or(1),
-            first_vertex: first_vertex.unwrap_or(0),
-            first_instance: first_instance.unwrap_or(0),
-        })
+            instance_count,
+            first_vertex,
+            first_instance,
+        );
+        Ok(())
     }
 
     fn draw_indexed(
@@ -177,14 +161,16 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
         first_instance: Option<GpuSize32>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-bundle-encoder.draw-indexed");
-        self.encode(&encoder, |encoder| BundleDrawIndexed {
-            encoder,
+        let encoder = self.table.get(&encoder)?;
+        encoder.draw_indexed(
+            &mut self.ctx.client,
             index_count,
-            instance_count: instance_count.unwrap_or(1),
-            first_index: first_index.unwrap_or(0),
-            base_vertex: base_vertex.unwrap_or(0),
-            first_instance: first_instance.unwrap_or(0),
-        })
+            instance_count,
+            first_index,
+            base_vertex,
+            first_instance,
+        );
+        Ok(())
     }
 
     fn draw_indirect(
@@ -194,11 +180,9 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
         indirect_offset: GpuSize64,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-bundle-encoder.draw-indirect");
-        self.encode_with(&encoder, &indirect_buffer, |encoder, buffer| BundleDrawIndirect {
-            encoder,
-            buffer,
-            offset: indirect_offset,
-        })
+        let buffer = self.table.get(&indirect_buffer)?;
+        self.table.get(&encoder)?.draw_indirect(&mut self.ctx.client, buffer, indirect_offset);
+        Ok(())
     }
 
     fn draw_indexed_indirect(
@@ -208,38 +192,27 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
         indirect_offset: GpuSize64,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-bundle-encoder.draw-indexed-indirect");
-        self.encode_with(&encoder, &indirect_buffer, |encoder, buffer| BundleDrawIndexedIndirect {
-            encoder,
-            buffer,
-            offset: indirect_offset,
-        })
+        let buffer = self.table.get(&indirect_buffer)?;
+        self.table.get(&encoder)?.draw_indexed_indirect(&mut self.ctx.client, buffer, indirect_offset);
+        Ok(())
     }
 }
 
 impl WasiWebGpuCtxView<'_> {
     pub(super) fn new_render_bundle_encoder(
         &mut self,
-        device: &Arc<DeviceState>,
+        device: &Resource<Device>,
         descriptor: GpuRenderBundleEncoderDescriptor,
     ) -> wasmtime::Result<Resource<GpuRenderBundleEncoder>> {
-        let base = self.create(device, descriptor.label);
-        if let Some(encoder) = base.id {
-            let color_formats =
-                bounded(descriptor.color_formats).into_iter().map(|format| format.map(ToWire::to_wire)).collect();
-            self.ctx.send(
-                device,
-                CreateRenderBundleEncoder {
-                    device: device.id,
-                    encoder,
-                    label: &base.label,
-                    color_formats,
-                    depth_stencil_format: descriptor.depth_stencil_format.map(ToWire::to_wire),
-                    sample_count: descriptor.sample_count.unwrap_or(1),
-                    depth_read_only: descriptor.depth_read_only.unwrap_or(false),
-                    stencil_read_only: descriptor.stencil_read_only.unwrap_or(false),
-                },
-            );
-        }
-        Ok(self.table.push(shadow::RenderBundleEncoder { base })?)
+        let descriptor = RenderBundleEncoderDescriptor {
+            label: descriptor.label,
+            color_formats: descriptor.color_formats.into_iter().map(|format| format.map(ToWire::to_wire)).collect(),
+            depth_stencil_format: descriptor.depth_stencil_format.map(ToWire::to_wire),
+            sample_count: descriptor.sample_count,
+            depth_read_only: descriptor.depth_read_only,
+            stencil_read_only: descriptor.stencil_read_only,
+        };
+        let encoder = self.table.get(device)?.create_render_bundle_encoder(&mut self.ctx.client, descriptor);
+        Ok(self.table.push(encoder)?)
     }
 }

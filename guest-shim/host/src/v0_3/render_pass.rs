@@ -1,23 +1,16 @@
 //! `gpu-render-pass-encoder`.
 
-use airlock_protocol::{
-    commands::render_pass::{
-        BeginOcclusionQuery, EndOcclusionQuery, EndRenderPass, ExecuteBundles, RenderPassDraw, RenderPassDrawIndexed,
-        RenderPassDrawIndexedIndirect, RenderPassDrawIndirect, RenderPassInsertDebugMarker, RenderPassPopDebugGroup,
-        RenderPassPushDebugGroup, RenderPassSetBindGroup, RenderPassSetImmediates, RenderPassSetIndexBuffer,
-        RenderPassSetPipeline, RenderPassSetVertexBuffer, SetBlendConstant, SetScissorRect, SetStencilReference,
-        SetViewport,
-    },
-    limits::{MAX_LABEL, MAX_LIST, cut},
-};
+use airlock_client::object::DeviceObject as _;
 use wasmtime::component::Resource;
 
-use super::{convert::ToWire, object_functions, queue::immediates};
-use crate::{
-    WasiWebGpuCtxView,
-    v0_3::bindings::webgpu::{self, *},
-    v0_3::functions::called,
+use super::{
+    binding::set_bind_group,
+    bindings::webgpu::{self, *},
+    convert::ToWire,
+    functions::called,
+    object_functions,
 };
+use crate::WasiWebGpuCtxView;
 
 impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
     fn set_viewport(
@@ -31,7 +24,9 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         max_depth: f32,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.set-viewport");
-        self.encode(&pass, |pass| SetViewport { pass, x, y, width, height, min_depth, max_depth })
+        let pass = self.table.get(&pass)?;
+        pass.set_viewport(&mut self.ctx.client, x, y, width, height, min_depth, max_depth);
+        Ok(())
     }
 
     fn set_scissor_rect(
@@ -43,13 +38,15 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         height: GpuIntegerCoordinate,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.set-scissor-rect");
-        self.encode(&pass, |pass| SetScissorRect { pass, x, y, width, height })
+        self.table.get(&pass)?.set_scissor_rect(&mut self.ctx.client, x, y, width, height);
+        Ok(())
     }
 
     fn set_blend_constant(&mut self, pass: Resource<GpuRenderPassEncoder>, color: GpuColor) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.set-blend-constant");
         let color = [color.r, color.g, color.b, color.a];
-        self.encode(&pass, |pass| SetBlendConstant { pass, color })
+        self.table.get(&pass)?.set_blend_constant(&mut self.ctx.client, color);
+        Ok(())
     }
 
     fn set_stencil_reference(
@@ -58,7 +55,8 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         reference: GpuStencilValue,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.set-stencil-reference");
-        self.encode(&pass, |pass| SetStencilReference { pass, reference })
+        self.table.get(&pass)?.set_stencil_reference(&mut self.ctx.client, reference);
+        Ok(())
     }
 
     fn begin_occlusion_query(
@@ -67,12 +65,14 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         query_index: GpuSize32,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.begin-occlusion-query");
-        self.encode(&pass, |pass| BeginOcclusionQuery { pass, query_index })
+        self.table.get(&pass)?.begin_occlusion_query(&mut self.ctx.client, query_index);
+        Ok(())
     }
 
     fn end_occlusion_query(&mut self, pass: Resource<GpuRenderPassEncoder>) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.end-occlusion-query");
-        self.encode(&pass, |pass| EndOcclusionQuery { pass })
+        self.table.get(&pass)?.end_occlusion_query(&mut self.ctx.client);
+        Ok(())
     }
 
     fn execute_bundles(
@@ -81,35 +81,32 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         bundles: Vec<Resource<GpuRenderBundle>>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.execute-bundles");
-        let device = self.device_of(&pass)?;
-        let mut ids = Vec::with_capacity(bundles.len());
+        let mut found = Vec::with_capacity(bundles.len());
         for bundle in &bundles {
-            match self.name(bundle, &device)? {
-                Some(bundle) => ids.push(bundle),
-                None => return Ok(()),
-            }
+            found.push(self.table.get(bundle)?);
         }
-        for bundles in ids.chunks(MAX_LIST) {
-            self.encode(&pass, |pass| ExecuteBundles { pass, bundles: bundles.to_vec() })?;
-        }
+        self.table.get(&pass)?.execute_bundles(&mut self.ctx.client, found);
         Ok(())
     }
 
     fn end(&mut self, pass: Resource<GpuRenderPassEncoder>) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.end");
-        self.encode(&pass, |pass| EndRenderPass { pass })
+        self.table.get(&pass)?.end(&mut self.ctx.client);
+        Ok(())
     }
 
     object_functions!(GpuRenderPassEncoder, "gpu-render-pass-encoder.label", "gpu-render-pass-encoder.set-label");
 
     fn push_debug_group(&mut self, pass: Resource<GpuRenderPassEncoder>, group_label: String) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.push-debug-group");
-        self.encode(&pass, |pass| RenderPassPushDebugGroup { pass, label: cut(&group_label, MAX_LABEL) })
+        self.table.get(&pass)?.push_debug_group(&mut self.ctx.client, &group_label);
+        Ok(())
     }
 
     fn pop_debug_group(&mut self, pass: Resource<GpuRenderPassEncoder>) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.pop-debug-group");
-        self.encode(&pass, |pass| RenderPassPopDebugGroup { pass })
+        self.table.get(&pass)?.pop_debug_group(&mut self.ctx.client);
+        Ok(())
     }
 
     fn insert_debug_marker(
@@ -118,7 +115,8 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         marker_label: String,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.insert-debug-marker");
-        self.encode(&pass, |pass| RenderPassInsertDebugMarker { pass, label: cut(&marker_label, MAX_LABEL) })
+        self.table.get(&pass)?.insert_debug_marker(&mut self.ctx.client, &marker_label);
+        Ok(())
     }
 
     fn set_bind_group(
@@ -131,13 +129,15 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         dynamic_offsets_data_length: Option<GpuSize32>,
     ) -> wasmtime::Result<Result<(), SetBindGroupError>> {
         called!(self, "gpu-render-pass-encoder.set-bind-group");
-        let offsets = (dynamic_offsets_data, dynamic_offsets_data_start, dynamic_offsets_data_length);
-        self.bind(&pass, bind_group, offsets, |pass, bind_group, dynamic_offsets| RenderPassSetBindGroup {
+        set_bind_group!(
+            self,
             pass,
             index,
             bind_group,
-            dynamic_offsets,
-        })
+            dynamic_offsets_data,
+            dynamic_offsets_data_start,
+            dynamic_offsets_data_length
+        )
     }
 
     fn set_immediates(
@@ -149,8 +149,8 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         data_size: Option<GpuSize64>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.set-immediates");
-        let (offset, data) = immediates(range_offset, &data, data_offset, data_size);
-        self.encode(&pass, |pass| RenderPassSetImmediates { pass, offset, data })
+        self.table.get(&pass)?.set_immediates(&mut self.ctx.client, range_offset, &data, data_offset, data_size);
+        Ok(())
     }
 
     fn set_pipeline(
@@ -159,7 +159,9 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         pipeline: Resource<GpuRenderPipeline>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.set-pipeline");
-        self.encode_with(&pass, &pipeline, |pass, pipeline| RenderPassSetPipeline { pass, pipeline })
+        let pipeline = self.table.get(&pipeline)?;
+        self.table.get(&pass)?.set_pipeline(&mut self.ctx.client, pipeline);
+        Ok(())
     }
 
     fn set_index_buffer(
@@ -171,13 +173,9 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         size: Option<GpuSize64>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.set-index-buffer");
-        self.encode_with(&pass, &buffer, |pass, buffer| RenderPassSetIndexBuffer {
-            pass,
-            buffer,
-            format: index_format.to_wire(),
-            offset: offset.unwrap_or(0),
-            size,
-        })
+        let buffer = self.table.get(&buffer)?;
+        self.table.get(&pass)?.set_index_buffer(&mut self.ctx.client, buffer, index_format.to_wire(), offset, size);
+        Ok(())
     }
 
     fn set_vertex_buffer(
@@ -189,14 +187,12 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         size: Option<GpuSize64>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.set-vertex-buffer");
-        let offset = offset.unwrap_or(0);
-        self.encode_with_option(&pass, buffer.as_ref(), |pass, buffer| RenderPassSetVertexBuffer {
-            pass,
-            slot,
-            buffer,
-            offset,
-            size,
-        })
+        let buffer = match &buffer {
+            Some(buffer) => Some(self.table.get(buffer)?),
+            None => None,
+        };
+        self.table.get(&pass)?.set_vertex_buffer(&mut self.ctx.client, slot, buffer, offset, size);
+        Ok(())
     }
 
     fn draw(
@@ -208,13 +204,8 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         first_instance: Option<GpuSize32>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.draw");
-        self.encode(&pass, |pass| RenderPassDraw {
-            pass,
-            vertex_count,
-            instance_count: instance_count.unwrap_or(1),
-            first_vertex: first_vertex.unwrap_or(0),
-            first_instance: first_instance.unwrap_or(0),
-        })
+        self.table.get(&pass)?.draw(&mut self.ctx.client, vertex_count, instance_count, first_vertex, first_instance);
+        Ok(())
     }
 
     fn draw_indexed(
@@ -227,14 +218,9 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         first_instance: Option<GpuSize32>,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.draw-indexed");
-        self.encode(&pass, |pass| RenderPassDrawIndexed {
-            pass,
-            index_count,
-            instance_count: instance_count.unwrap_or(1),
-            first_index: first_index.unwrap_or(0),
-            base_vertex: base_vertex.unwrap_or(0),
-            first_instance: first_instance.unwrap_or(0),
-        })
+        let pass = self.table.get(&pass)?;
+        pass.draw_indexed(&mut self.ctx.client, index_count, instance_count, first_index, base_vertex, first_instance);
+        Ok(())
     }
 
     fn draw_indirect(
@@ -244,11 +230,9 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         indirect_offset: GpuSize64,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.draw-indirect");
-        self.encode_with(&pass, &indirect_buffer, |pass, buffer| RenderPassDrawIndirect {
-            pass,
-            buffer,
-            offset: indirect_offset,
-        })
+        let buffer = self.table.get(&indirect_buffer)?;
+        self.table.get(&pass)?.draw_indirect(&mut self.ctx.client, buffer, indirect_offset);
+        Ok(())
     }
 
     fn draw_indexed_indirect(
@@ -258,10 +242,8 @@ impl webgpu::HostGpuRenderPassEncoder for WasiWebGpuCtxView<'_> {
         indirect_offset: GpuSize64,
     ) -> wasmtime::Result<()> {
         called!(self, "gpu-render-pass-encoder.draw-indexed-indirect");
-        self.encode_with(&pass, &indirect_buffer, |pass, buffer| RenderPassDrawIndexedIndirect {
-            pass,
-            buffer,
-            offset: indirect_offset,
-        })
+        let buffer = self.table.get(&indirect_buffer)?;
+        self.table.get(&pass)?.draw_indexed_indirect(&mut self.ctx.client, buffer, indirect_offset);
+        Ok(())
     }
 }

@@ -1,23 +1,16 @@
 //! `gpu-shader-module`, `gpu-compilation-info`, `gpu-compilation-message`.
 
-use std::sync::Arc;
-
-use airlock_client::session::{DeviceState, Reply};
-use airlock_protocol::{
-    commands::{
-        error::ErrorFilter,
-        shader::{CreateShaderModule, GetCompilationInfo},
-    },
-    limits::MAX_SHADER_SOURCE,
-};
+use airlock_client::{device::Device, object::DeviceObject as _};
 use wasmtime::component::{Accessor, Resource};
 
-use super::{WasiWebGpu, convert::FromWire, object_functions};
-use crate::{
-    WasiWebGpuCtxView, shadow,
-    v0_3::bindings::webgpu::{self, *},
-    v0_3::functions::called,
+use super::{
+    WasiWebGpu,
+    bindings::webgpu::{self, *},
+    convert::FromWire,
+    functions::{ask, called},
+    object_functions, resources,
 };
+use crate::WasiWebGpuCtxView;
 
 impl webgpu::HostGpuShaderModule for WasiWebGpuCtxView<'_> {
     object_functions!(GpuShaderModule, "gpu-shader-module.label", "gpu-shader-module.set-label");
@@ -28,45 +21,26 @@ impl<T: Send> webgpu::HostGpuShaderModuleWithStore<T> for WasiWebGpu {
         accessor: &Accessor<T, Self>,
         module: Resource<GpuShaderModule>,
     ) -> wasmtime::Result<Resource<GpuCompilationInfo>> {
-        let answer = accessor.with(|mut access| -> wasmtime::Result<_> {
+        let reply = accessor.with(|mut access| -> wasmtime::Result<_> {
             let view = access.get();
             called!(view, "gpu-shader-module.get-compilation-info");
-            let base = &view.table.get(&module)?.base;
-            let asked = base
-                .id
-                .and_then(|module| view.ctx.ask(&base.device, 0, |request| GetCompilationInfo { request, module }));
-            Ok(asked)
+            let module = view.table.get(&module)?;
+            Ok(ask!(view, "gpu-shader-module.get-compilation-info", |client| module.compilation_info(client)))
         })?;
-        let messages = match answer {
-            Some(answer) => match answer.await {
-                Ok(Reply::CompilationInfo(messages)) => messages,
-                _ => Vec::new(),
-            },
-            None => Vec::new(),
-        };
-        accessor.with(|mut access| Ok(access.get().table.push(shadow::CompilationInfo(messages))?))
+        let messages = reply.spinning().await.unwrap_or_default();
+        accessor.with(|mut access| Ok(access.get().table.push(resources::CompilationInfo(messages))?))
     }
 }
 
 impl WasiWebGpuCtxView<'_> {
     pub(super) fn new_shader_module(
         &mut self,
-        device: &Arc<DeviceState>,
+        device: &Resource<Device>,
         descriptor: GpuShaderModuleDescriptor,
     ) -> wasmtime::Result<Resource<GpuShaderModule>> {
         let GpuShaderModuleDescriptor { code, compilation_hints: _, label } = descriptor;
-        if code.len() > MAX_SHADER_SOURCE {
-            let message =
-                format!("create-shader-module: {} bytes of source, more than {MAX_SHADER_SOURCE}", code.len());
-            self.ctx.raise(device, ErrorFilter::Validation, &message);
-            let base = Self::inert(device, label);
-            return Ok(self.table.push(shadow::ShaderModule { base })?);
-        }
-        let base = self.create(device, label);
-        if let Some(module) = base.id {
-            self.ctx.send(device, CreateShaderModule { device: device.id, module, label: &base.label, code: &code });
-        }
-        Ok(self.table.push(shadow::ShaderModule { base })?)
+        let module = self.table.get(device)?.create_shader_module(&mut self.ctx.client, label, &code);
+        Ok(self.table.push(module)?)
     }
 }
 
@@ -77,7 +51,7 @@ impl webgpu::HostGpuCompilationInfo for WasiWebGpuCtxView<'_> {
     ) -> wasmtime::Result<Vec<Resource<GpuCompilationMessage>>> {
         called!(self, "gpu-compilation-info.messages");
         let messages = self.table.get(&info)?.0.clone();
-        messages.into_iter().map(|message| Ok(self.table.push(shadow::Message(message))?)).collect()
+        messages.into_iter().map(|message| Ok(self.table.push(resources::Message(message))?)).collect()
     }
 
     fn drop(&mut self, info: Resource<GpuCompilationInfo>) -> wasmtime::Result<()> {

@@ -13,15 +13,16 @@ use std::{
 
 use airlock_protocol::transport::BatchSender;
 
-use super::lock;
+use super::{blocks::Blocks, sync::lock};
 
 /// Bytes of batches that wait beside what the socket holds. Above, the guest waits: that is the stream's back-pressure.
-const MAX_WAITING: usize = 2 << 20;
+pub(super) const MAX_WAITING: usize = 2 << 20;
 
 /// See the module's header.
-pub(super) struct Outbox {
+pub(super) struct SendQueue {
     sender: BatchSender,
     queue: Arc<Queue>,
+    blocks: Arc<Blocks>,
     /// The thread is there, from the first batch on that has to wait.
     threaded: bool,
 }
@@ -43,9 +44,16 @@ struct State {
     gone: bool,
 }
 
-impl Outbox {
-    pub(super) fn new(sender: BatchSender) -> Self {
-        Self { sender, queue: Arc::default(), threaded: false }
+impl State {
+    /// Whether a batch of this length has to wait for earlier ones. A batch that is longer than the bound goes alone.
+    fn is_full(&self, len: usize) -> bool {
+        !self.gone && self.bytes > 0 && self.bytes.saturating_add(len) > MAX_WAITING
+    }
+}
+
+impl SendQueue {
+    pub(super) fn new(sender: BatchSender, blocks: Arc<Blocks>) -> Self {
+        Self { sender, queue: Arc::default(), blocks, threaded: false }
     }
 
     /// Sends a batch, behind all that were sent before. What is sent to a daemon that is gone is dropped: the thread that
@@ -59,13 +67,16 @@ impl Outbox {
             }
         }
         if !self.threaded && self.start().is_err() {
-            let _ = self.sender.send(batch);
+            let _ = self.blocks.during(|| self.sender.send(batch));
             return;
         }
-        let full =
-            |state: &mut State| !state.gone && state.bytes > 0 && state.bytes.saturating_add(batch.len()) > MAX_WAITING;
-        let state = self.queue.changed.wait_while(lock(&self.queue.state), full);
-        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.queue.state);
+        if state.is_full(batch.len()) {
+            let full = |state: &mut State| state.is_full(batch.len());
+            state = self
+                .blocks
+                .during(|| self.queue.changed.wait_while(state, full).unwrap_or_else(PoisonError::into_inner));
+        }
         if !state.gone {
             state.bytes = state.bytes.saturating_add(batch.len());
             state.batches.push_back(batch.to_vec());
@@ -81,7 +92,7 @@ impl Outbox {
     }
 }
 
-impl Drop for Outbox {
+impl Drop for SendQueue {
     /// What waits is still sent. The channel ends with the thread.
     fn drop(&mut self) {
         lock(&self.queue.state).closed = true;

@@ -1,0 +1,61 @@
+//! Error scopes (WebGPU, "Error Scopes"). The stack is the daemon's; its depth is known here, so that an empty one is an
+//! error at once and a deep one is bounded.
+
+use std::sync::atomic::Ordering;
+
+use airlock_protocol::{
+    commands::error::{ErrorFilter, GpuError, PopErrorScope, PushErrorScope},
+    limits::MAX_SCOPES,
+};
+
+use crate::{
+    client::Client,
+    device::Device,
+    session::{Gone, ScopeReply, Wait},
+};
+
+/// `OperationError`: there is no error scope to pop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no error scope to pop")]
+pub struct EmptyScopeStack;
+
+/// What a scope has caught, once it is known: for [`popped`].
+pub type ScopeWait = Wait<ScopeReply>;
+
+impl Device {
+    /// `GPUDevice.pushErrorScope`.
+    pub fn push_error_scope(&self, client: &mut Client, filter: ErrorFilter) {
+        let device = &self.state;
+        // Scopes beyond the limit are counted here only: they catch nothing.
+        if device.scopes.fetch_add(1, Ordering::Relaxed) < MAX_SCOPES as u32 {
+            client.send(device, PushErrorScope { device: device.id, filter });
+        }
+    }
+
+    /// `GPUDevice.popErrorScope`.
+    pub fn pop_error_scope(&self, client: &mut Client) -> Result<ScopeWait, EmptyScopeStack> {
+        let device = &self.state;
+        let depth = device.scopes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |depth| depth.checked_sub(1));
+        match depth {
+            Err(_) => Err(EmptyScopeStack),
+            Ok(depth) if depth > MAX_SCOPES as u32 => Ok(Wait::ready(Ok(None))),
+            Ok(_) => {
+                let question = |request| PopErrorScope { request, device: device.id };
+                Ok(client.request(device, 0, question).unwrap_or_else(|| {
+                    // The daemon's stack still has it.
+                    device.scopes.fetch_add(1, Ordering::Relaxed);
+                    Wait::ready(Ok(None))
+                }))
+            }
+        }
+    }
+}
+
+/// The error that a scope has caught, if any. A lost device has no errors (WebGPU, popErrorScope).
+pub fn popped(reply: Result<ScopeReply, Gone>) -> Result<Option<GpuError>, EmptyScopeStack> {
+    match reply {
+        Ok(Ok(error)) => Ok(error),
+        Ok(Err(())) => Err(EmptyScopeStack),
+        Err(Gone) => Ok(None),
+    }
+}

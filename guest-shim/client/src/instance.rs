@@ -1,0 +1,81 @@
+//! `GPU`: the request for an adapter.
+
+use std::sync::Arc;
+
+use airlock_protocol::{
+    commands::instance::{PowerPreference, RequestAdapter},
+    ids::AdapterId,
+};
+
+use crate::{
+    adapter::Adapter,
+    client::Client,
+    session::{AdapterReply, Gone, Wait},
+};
+
+/// WGSL language features that naga 30 implements (`naga::front::wgsl::ImplementedLanguageExtension`; WebGPU,
+/// WGSLLanguageFeatures). They are the daemon's, and known without asking it because client and daemon are of one release.
+pub const WGSL_LANGUAGE_FEATURES: [&str; 3] =
+    ["readonly_and_readwrite_storage_textures", "packed_4x8_integer_dot_product", "pointer_composite_access"];
+
+/// `GPURequestAdapterOptions`. The feature level is not among them: see [`is_feature_level`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RequestAdapterOptions {
+    /// Which kind of adapter is preferred.
+    pub power_preference: Option<PowerPreference>,
+    /// Software only. False by default.
+    pub force_fallback_adapter: Option<bool>,
+}
+
+/// Whether a feature level is one. Any other gives no adapter (WebGPU, "feature level string").
+pub fn is_feature_level(level: &str) -> bool {
+    matches!(level, "core" | "compatibility")
+}
+
+/// An adapter that was asked for.
+#[derive(Debug)]
+pub struct RequestedAdapter {
+    session: u32,
+    id: AdapterId,
+}
+
+/// What the daemon says of an adapter that was asked for.
+pub type AdapterWait = Wait<AdapterReply>;
+
+impl Client {
+    /// `GPU.requestAdapter`, of the current session; `None` when there is none, or when it can take no request.
+    pub fn request_adapter(&mut self, options: RequestAdapterOptions) -> Option<(AdapterWait, RequestedAdapter)> {
+        // Apart from the session, which is borrowed from the client.
+        let choice = self.adapter.clone();
+        let session = self.current()?;
+        let (id, request, wait) = session.request_object()?;
+        session.send(RequestAdapter {
+            request,
+            adapter: id,
+            power_preference: options.power_preference,
+            force_fallback_adapter: options.force_fallback_adapter.unwrap_or(false),
+            selector: choice.selector(),
+        });
+        session.flush();
+        let number = session.number();
+        self.requested();
+        Some((wait, RequestedAdapter { session: number, id }))
+    }
+}
+
+impl RequestedAdapter {
+    /// The adapter, once the reply is there; `None` when there is no adapter.
+    pub fn finish(self, client: &mut Client, reply: Result<AdapterReply, Gone>) -> Option<Adapter> {
+        let Self { session, id } = self;
+        match reply {
+            Ok(Ok(capabilities)) => Some(Adapter::new(session, id, Arc::from(capabilities))),
+            Ok(Err(reason)) => {
+                tracing::warn!("no adapter: {reason}");
+                // There is nothing behind the id: it is free without a drop.
+                client.reclaim(session, id);
+                None
+            }
+            Err(Gone) => None,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Blocks of the caller's thread, counted.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+/// How often and how long the threads of callers have blocked: for room in the ring, for a send queue that is full, for a
+/// reply that they chose to block for, for the end of a worker. Looking for something without blocking is not counted.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    count: AtomicU64,
+    nanoseconds: AtomicU64,
+}
+
+/// See [`Client::stats`](crate::Client::stats).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Blocked {
+    /// How often.
+    pub count: u64,
+    /// How long, all together.
+    pub time: Duration,
+}
+
+impl Blocks {
+    /// Does what blocks.
+    pub(crate) fn during<R>(&self, block: impl FnOnce() -> R) -> R {
+        let since = Instant::now();
+        let result = block();
+        self.add(Blocked { count: 1, time: since.elapsed() });
+        result
+    }
+
+    /// Adds blocks that were counted elsewhere.
+    pub(crate) fn add(&self, blocked: Blocked) {
+        let nanoseconds = u64::try_from(blocked.time.as_nanos()).unwrap_or(u64::MAX);
+        self.count.fetch_add(blocked.count, Ordering::Relaxed);
+        self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    /// What was counted.
+    pub(crate) fn get(&self) -> Blocked {
+        Blocked {
+            count: self.count.load(Ordering::Relaxed),
+            time: Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed)),
+        }
+    }
+}

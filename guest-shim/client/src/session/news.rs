@@ -1,0 +1,226 @@
+//! What arrives about a device on its own: its loss, and the errors that no scope caught.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+    task::{Poll, Waker},
+};
+
+use airlock_protocol::{
+    commands::error::GpuError,
+    events::DeviceLostReason,
+    limits::{MAX_ERROR_STREAMS, MAX_QUEUED_ERRORS},
+};
+
+use super::{
+    slot::{Sender, Slot},
+    sync::lock,
+};
+
+/// Why a device is lost (WebGPU, GPUDeviceLostInfo).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// `Destroyed` when the guest asked for it.
+    pub reason: DeviceLostReason,
+    /// What happened.
+    pub message: String,
+}
+
+impl Lost {
+    pub(crate) fn unknown(message: &str) -> Self {
+        Self { reason: DeviceLostReason::Unknown, message: message.to_owned() }
+    }
+}
+
+/// See the module's header. Kept apart from the device, so that a guest's open `lost` future or error stream does not keep
+/// the device alive in the daemon.
+#[derive(Debug, Default)]
+pub(crate) struct News(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    lost: Option<Arc<Lost>>,
+    /// Those that wait for the loss, and how many of them there may be before those that gave up are looked for.
+    losses: Vec<Sender<Arc<Lost>>>,
+    swept_at: usize,
+    /// One queue per stream that the guest has opened, by the stream's number.
+    streams: BTreeMap<u64, VecDeque<GpuError>>,
+    next_stream: u64,
+    /// Errors from before the guest opened its first stream, which gets them.
+    early: VecDeque<GpuError>,
+    wakers: Vec<Waker>,
+}
+
+/// One of the guest's streams of uncaptured errors (WebGPU, GPUUncapturedErrorEvent). It ends when the device is lost.
+#[derive(Debug)]
+pub struct ErrorStream {
+    news: Arc<News>,
+    number: u64,
+}
+
+impl News {
+    /// Notes the loss; the first reason stays.
+    pub(crate) fn lose(&self, lost: Lost) {
+        let mut losses = Vec::new();
+        let lost = self.change(|state| {
+            losses = std::mem::take(&mut state.losses);
+            Arc::clone(state.lost.get_or_insert_with(|| Arc::new(lost)))
+        });
+        for loss in losses {
+            loss.send(Arc::clone(&lost));
+        }
+    }
+
+    /// Queues an error for the guest's streams.
+    pub(crate) fn uncaptured(&self, error: GpuError) {
+        self.change(|state| {
+            if state.next_stream == 0 {
+                queue(&mut state.early, error);
+                return;
+            }
+            for errors in state.streams.values_mut() {
+                queue(errors, error.clone());
+            }
+        });
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let (result, wakers) = {
+            let mut state = lock(&self.0);
+            let result = change(&mut state);
+            (result, std::mem::take(&mut state.wakers))
+        };
+        for waker in wakers {
+            waker.wake();
+        }
+        result
+    }
+
+    /// Where the reason of the loss will be. Each caller has a slot of its own.
+    pub(crate) fn loss(&self) -> Arc<Slot<Arc<Lost>>> {
+        let mut state = lock(&self.0);
+        if let Some(lost) = &state.lost {
+            return Slot::full(Arc::clone(lost));
+        }
+        if state.losses.len() >= state.swept_at {
+            state.losses.retain(Sender::is_awaited);
+            state.swept_at = state.losses.len().saturating_mul(2).max(16);
+        }
+        let (sender, slot) = Slot::new();
+        state.losses.push(sender);
+        slot
+    }
+
+    /// Opens a stream; every stream gets every error.
+    pub(crate) fn open_stream(self: &Arc<Self>) -> ErrorStream {
+        let mut state = lock(&self.0);
+        let number = state.next_stream;
+        state.next_stream += 1;
+        let early = std::mem::take(&mut state.early);
+        if state.streams.len() < MAX_ERROR_STREAMS {
+            state.streams.insert(number, early);
+        }
+        ErrorStream { news: Arc::clone(self), number }
+    }
+}
+
+/// Keeps an error, unless too many wait already.
+fn queue(errors: &mut VecDeque<GpuError>, error: GpuError) {
+    if errors.len() < MAX_QUEUED_ERRORS {
+        errors.push_back(error);
+    }
+}
+
+impl ErrorStream {
+    /// The next error, if it is there; `Ready(None)` when the device is lost and there will be no more.
+    pub fn try_next(&self) -> Poll<Option<GpuError>> {
+        next(&mut lock(&self.news.0), self.number)
+    }
+
+    /// As [`ErrorStream::try_next`]; the task is woken when there may be more.
+    pub fn poll_next(&self, waker: &Waker) -> Poll<Option<GpuError>> {
+        let mut state = lock(&self.news.0);
+        let next = next(&mut state, self.number);
+        // One waker per waiting task, however often it polls.
+        if next.is_pending() && !state.wakers.iter().any(|known| known.will_wake(waker)) {
+            state.wakers.push(waker.clone());
+        }
+        next
+    }
+}
+
+fn next(state: &mut State, stream: u64) -> Poll<Option<GpuError>> {
+    match state.streams.get_mut(&stream).and_then(VecDeque::pop_front) {
+        Some(error) => Poll::Ready(Some(error)),
+        None if state.lost.is_some() => Poll::Ready(None),
+        None => Poll::Pending,
+    }
+}
+
+impl Drop for ErrorStream {
+    fn drop(&mut self) {
+        lock(&self.news.0).streams.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use airlock_protocol::commands::error::ErrorFilter;
+
+    use super::*;
+
+    fn error(message: &str) -> GpuError {
+        GpuError { kind: ErrorFilter::Validation, message: message.to_owned() }
+    }
+
+    #[test]
+    fn the_first_stream_gets_what_came_before_and_every_stream_what_comes_after() {
+        let news = Arc::new(News::default());
+        news.uncaptured(error("early"));
+        let [first, second] = [(); 2].map(|()| news.open_stream());
+        news.uncaptured(error("late"));
+        assert_eq!(first.try_next(), Poll::Ready(Some(error("early"))));
+        assert_eq!(first.try_next(), Poll::Ready(Some(error("late"))));
+        assert_eq!(second.try_next(), Poll::Ready(Some(error("late"))));
+        assert_eq!(second.try_next(), Poll::Pending);
+        news.lose(Lost::unknown("gone"));
+        assert_eq!(second.try_next(), Poll::Ready(None));
+    }
+
+    #[test]
+    fn a_stream_keeps_a_bounded_number_of_errors() {
+        let news = Arc::new(News::default());
+        let stream = news.open_stream();
+        for _ in 0..2 * MAX_QUEUED_ERRORS {
+            news.uncaptured(error(""));
+        }
+        let kept = std::iter::from_fn(|| match stream.try_next() {
+            Poll::Ready(error) => error,
+            Poll::Pending => None,
+        });
+        assert_eq!(kept.count(), MAX_QUEUED_ERRORS);
+    }
+
+    #[test]
+    fn everyone_hears_of_the_loss_with_its_first_reason() {
+        let news = News::default();
+        let before = news.loss();
+        news.lose(Lost::unknown("first"));
+        news.lose(Lost::unknown("second"));
+        for slot in [before, news.loss()] {
+            assert_eq!(slot.take().unwrap().unwrap().message, "first");
+        }
+    }
+
+    #[test]
+    fn waits_for_the_loss_that_are_given_up_take_no_memory() {
+        let news = News::default();
+        let kept = news.loss();
+        for _ in 0..10_000 {
+            drop(news.loss());
+        }
+        assert!(lock(&news.0).losses.len() <= 32, "{}", lock(&news.0).losses.len());
+        news.lose(Lost::unknown(""));
+        assert!(kept.is_settled());
+    }
+}

@@ -1,0 +1,181 @@
+//! Waiting for the daemon. A [`Wait`] can be asked whether it is over, taken from, awaited as a future, or blocked for; all
+//! of that may be mixed, on any thread. None of it looks for the reply in a loop: whether that pays is the caller's policy,
+//! and [`Spinning`] is the one that this library has.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    thread,
+    time::Instant,
+};
+
+use super::{
+    receiver::Receiver,
+    slot::{Gone, Slot},
+};
+
+/// The reply to a request, or another thing that comes once.
+///
+/// It keeps nothing alive and holds no lock. Dropped, it gives up: the reply is then thrown away when it comes.
+#[must_use = "the reply is thrown away when its wait is dropped"]
+pub struct Wait<T> {
+    slot: Arc<Slot<T>>,
+    /// Who receives it; `None` for what comes by itself, or is there.
+    receiver: Option<Arc<Receiver>>,
+    /// The thread that receives is kept at its work until this wait ends.
+    relies: bool,
+}
+
+impl<T> fmt::Debug for Wait<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait").field("ready", &self.slot.is_settled()).finish_non_exhaustive()
+    }
+}
+
+impl<T> Wait<T> {
+    pub(crate) fn new(slot: Arc<Slot<T>>, receiver: Option<Arc<Receiver>>) -> Self {
+        Self { slot, receiver, relies: false }
+    }
+
+    /// What is there already, for a function that has nothing to ask.
+    pub(crate) fn ready(value: T) -> Self {
+        Self::new(Slot::full(value), None)
+    }
+
+    /// True once [`Wait::try_take`] gives something: the reply is there, or there will be none.
+    pub fn is_ready(&self) -> bool {
+        self.slot.is_settled()
+    }
+
+    /// Takes the reply, once. `None` while there may be one later; [`Gone`] when there will be none.
+    pub fn try_take(&mut self) -> Option<Result<T, Gone>> {
+        self.slot.take()
+    }
+
+    /// Receives on the calling thread what has arrived, whoever waits for it, without blocking. Says whether that was
+    /// anything. A caller who looks again and again keeps the thread that receives from its socket by [`Wait::spinning`]
+    /// only; both may receive at a time, one after the other.
+    pub fn look(&self) -> bool {
+        self.receiver.as_ref().is_some_and(|receiver| receiver.look())
+    }
+
+    /// Blocks until the reply is there, or there will be none. Counted in [`Client::stats`](crate::Client::stats) where it
+    /// is not there yet. Must not be called on a thread that the reply depends on: one that drives tasks of a guest, for
+    /// example.
+    pub fn wait(mut self) -> Result<T, Gone> {
+        if let Some(reply) = self.slot.take() {
+            return reply;
+        }
+        self.rely();
+        match &self.receiver {
+            Some(receiver) => receiver.blocks().during(|| self.slot.wait()),
+            None => self.slot.wait(),
+        }
+        self.slot.take().unwrap_or(Err(Gone))
+    }
+
+    /// Looks for the reply for a while before it sleeps: as long as has been worth it lately. See [`Spinning`].
+    pub fn spinning(self) -> Spinning<T> {
+        Spinning { since: Instant::now(), eager: None, wait: self }
+    }
+
+    /// From now on nobody looks: the thread must receive.
+    fn rely(&mut self) {
+        if let Some(receiver) = &self.receiver
+            && !std::mem::replace(&mut self.relies, true)
+        {
+            receiver.rely();
+        }
+    }
+}
+
+impl<T> Future for Wait<T> {
+    type Output = Result<T, Gone>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.slot.poll(context.waker());
+        if polled.is_pending() {
+            self.rely();
+        }
+        polled
+    }
+}
+
+impl<T> Drop for Wait<T> {
+    fn drop(&mut self) {
+        if self.relies
+            && let Some(receiver) = &self.receiver
+        {
+            receiver.release();
+        }
+    }
+}
+
+/// Adaptive spinning before sleeping: a future that receives on the thread that polls it, for as long as replies have come
+/// soon, and then relies on the thread that receives. To wake a sleeping thread takes several times as long as a small
+/// readback. Other tasks of the same thread go on between two looks.
+#[must_use = "the reply is thrown away when its wait is dropped"]
+#[derive(Debug)]
+pub struct Spinning<T> {
+    wait: Wait<T>,
+    /// When it was asked for, or when its thread last received something.
+    since: Instant,
+    /// Until when its thread receives itself.
+    eager: Option<Instant>,
+}
+
+impl<T> Spinning<T> {
+    /// Begins to look, or goes on for as long again.
+    fn look_on(&mut self) {
+        let Some(receiver) = &self.wait.receiver else { return };
+        let (end, turn) = receiver.window();
+        self.eager = Some(end);
+        match turn {
+            Some(until) => receiver.take_turn(until),
+            None => self.wait.rely(),
+        }
+    }
+}
+
+impl<T> Future for Spinning<T> {
+    type Output = Result<T, Gone>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.wait.receiver.is_none() {
+            return Pin::new(&mut self.wait).poll(context);
+        }
+        let now = Instant::now();
+        let Some(until) = self.eager else {
+            // The guest's own call: it sees the question pending, however fast the answer is (WebGPU, mapAsync: "pending").
+            self.look_on();
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        };
+        if now >= until {
+            return Pin::new(&mut self.wait).poll(context);
+        }
+        let any = self.wait.look();
+        let polled = self.wait.slot.poll(context.waker());
+        if polled.is_pending() {
+            if any {
+                // More is on its way.
+                self.since = now;
+                self.look_on();
+            }
+            // To the end of the queue, behind all else that can go on.
+            thread::yield_now();
+            context.waker().wake_by_ref();
+        }
+        polled
+    }
+}
+
+impl<T> Drop for Spinning<T> {
+    fn drop(&mut self) {
+        if let Some(receiver) = &self.wait.receiver {
+            receiver.waited(self.since.elapsed());
+        }
+    }
+}
