@@ -15,12 +15,12 @@ use std::{
 
 use airlock_protocol::{
     Command, Event, Payload,
-    codec::decode_event,
+    codec::{BatchReader, decode_event},
     commands::session::SetLabel,
     connect::Link,
     ids::{BufferId, Object, RequestId},
     size::Size,
-    transport::{DaemonChannels, Listener, ReceivedRing, RingWriter, TransportError, connect},
+    transport::{DaemonChannels, Listener, ReceiveError, ReceivedRing, RingWriter, TransportError, connect},
 };
 use thiserror::Error;
 
@@ -148,6 +148,42 @@ impl LocalSession {
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
+}
+
+/// Executes a session's batches on a thread of its own, as a worker does, until its client is gone. What would end a worker's
+/// session is the thread's result.
+pub fn serve(channels: DaemonChannels) -> Result<JoinHandle<Result<(), String>>, io::Error> {
+    /// Shader compilers recurse.
+    const STACK: usize = 64 << 20;
+    thread::Builder::new().name("session".to_owned()).stack_size(STACK).spawn(move || {
+        let DaemonChannels { commands, events, ring } = channels;
+        let vitals = Arc::new(Vitals::new(None));
+        let completions = Arc::new(Completions::new(Events::new(events, Arc::clone(&vitals))));
+        let jail = Jail::enter(JailMode::Off, Plan::default()).map_err(|error| error.to_string())?;
+        let mut session = Session::new(Arc::clone(&completions), vitals, ring, &quotas(), Instances::new(jail));
+        completions.events.send(&Event::Welcome);
+        loop {
+            let batch = match commands.recv() {
+                Ok(batch) => batch,
+                Err(ReceiveError::Gone(_)) => return Ok(()),
+                Err(error) => return Err(error.to_string()),
+            };
+            run(&mut session, &batch)?;
+            completions.settle_losses();
+            watch::poll_now(&completions);
+            completions.events.send(&Event::Credit { consumed: session.payloads.consumed() });
+        }
+    })
+}
+
+fn run(session: &mut Session, batch: &[u8]) -> Result<(), String> {
+    session.batch_start = Instant::now();
+    let mut reader = BatchReader::new(batch, session.report.batches).map_err(|error| error.to_string())?;
+    session.report.batches = session.report.batches.saturating_add(1);
+    while let Some(outcome) = reader.next_to(|command| execute(session, command)).map_err(|error| error.to_string())? {
+        outcome.map_err(|violation| violation.to_string())?;
+    }
+    Ok(())
 }
 
 impl Answers {

@@ -51,6 +51,21 @@ fn no_forbidden_edge() {
     }
 }
 
+/// The client library is for anyone: of this repository it knows the protocol alone, and beside that no more than errors and
+/// logging.
+#[test]
+fn the_client_depends_on_the_protocol_alone() {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--edges", "normal,build", "--prefix", "none", "--format", "{p}", "--depth", "1"])
+        .args(["-p", "airlock-client"])
+        .current_dir(root())
+        .output()
+        .expect("cargo tree runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let names: Vec<_> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names, ["airlock-client", "airlock-protocol", "thiserror", "tracing"]);
+}
+
 #[test]
 fn the_search_finds_what_is_there() {
     assert!(tree("gpu-daemon").iter().any(|name| name == "wgpu-core"));
