@@ -16,7 +16,6 @@ use std::{
     process::{Child, Command, Stdio},
     sync::mpsc::channel,
     thread,
-    time::Duration,
 };
 
 use airlock_protocol::{

@@ -8,8 +8,6 @@ mod common;
 use std::{
     process::{Command as Process, Stdio},
     sync::mpsc::RecvTimeoutError,
-    thread,
-    time::{Duration, Instant},
 };
 
 use airlock_protocol::{
