@@ -243,7 +243,7 @@ fn slow_to_compile() -> String {
 #[test]
 fn a_command_that_takes_too_long_loses_the_device() {
     let mut client = Client::start(&["--command-timeout=0.1"]);
-    // Nothing waits for an answer: on a busy machine it may be the first command already that has no processor for so long.
+    // Nothing waits for an answer: on a busy machine it may be the first command that has no processor for so long.
     let (selector, power_preference, adapter) = (AdapterSelector::Noop, None, AdapterId(0));
     let request = client.request();
     client.push(RequestAdapter { request, adapter, power_preference, force_fallback_adapter: false, selector });

@@ -45,9 +45,11 @@ fn stat(id: u32) -> Option<(char, u32)> {
     Some((state, words.next()?.parse().ok()?))
 }
 
-/// True while a process runs; one that waits to be reaped does not.
+/// True while a process runs; one that waits to be reaped does not. One that is killed does while another of its threads
+/// still holds its descriptors.
 pub fn runs(id: u32) -> bool {
-    stat(id).is_some_and(|(state, _)| state != 'Z')
+    let threads = || fs::read_dir(format!("/proc/{id}/task")).map_or(0, Iterator::count);
+    stat(id).is_some_and(|(state, _)| state != 'Z' || threads() > 1)
 }
 
 /// The files that a process maps.

@@ -184,10 +184,12 @@ pub fn kill(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
 }
 
-/// True for a process that has ended, though perhaps nobody has reaped it.
+/// True for a process that has ended, though perhaps nobody has reaped it. One that is killed has not while another of its
+/// threads still holds its descriptors.
 pub fn ended(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.is_empty() || stat.contains(") Z ")
+    let threads = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    stat.is_empty() || stat.contains(") Z ") && threads() <= 1
 }
 
 /// An open file of a process.
