@@ -8,6 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use airlock_protocol::connect::{self, Link};
 use rustix::{
     fs::{SealFlags, fcntl_get_seals, ftruncate},
     process::Signal,
@@ -101,14 +102,23 @@ fn the_server_reads_nothing_from_a_client() {
 #[test]
 fn workers_do_not_outlive_a_killed_server() {
     let mut server = Server::start("orphans", &[]);
-    let sessions: Vec<_> = (0..3).map(|_| server.session()).collect();
-    // Their clients hold their connections, and a worker that is stopped does not end by itself: the kernel ends it.
-    sessions.iter().for_each(|&(_, worker)| stop(worker));
+    let silent = server.session();
+    // Whose clients have spoken and hold their connections end for no other reason.
+    let open = |_| {
+        let link = Link::from(UnixStream::connect(&server.socket).unwrap());
+        let channels = connect::open(&link, "of the test").unwrap();
+        channels.events.recv().unwrap();
+        (link, channels)
+    };
+    let sessions: Vec<_> = (0..2).map(open).collect();
+    let workers = server.workers();
+    assert_eq!(workers.len(), 3);
     server.signal(Signal::KILL);
     server.process.wait().unwrap();
-    for &(_, worker) in &sessions {
+    for worker in workers {
         until("a worker lives on", || ended(worker));
     }
+    drop((silent, sessions));
 }
 
 #[test]
