@@ -10,6 +10,7 @@ mod broker;
 mod completions;
 mod convert;
 mod device;
+mod discards;
 mod errors;
 mod events;
 mod execute;
@@ -31,6 +32,7 @@ mod quotas;
 #[cfg(target_os = "linux")]
 mod serve;
 mod session;
+mod shaders;
 mod slab;
 pub mod status;
 mod submits;

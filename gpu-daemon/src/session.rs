@@ -19,8 +19,8 @@ use crate::{
     device::Device,
     instances::Instances,
     objects::{
-        Adapter, Buffer, ComputePass, Object, QuerySet, RenderBundleEncoder, RenderPass, ShaderModule, Texture,
-        TextureView,
+        Adapter, Buffer, CommandBuffer, CommandEncoder, ComputePass, Object, QuerySet, RenderBundle,
+        RenderBundleEncoder, RenderPass, ShaderModule, Texture, TextureView,
     },
     options::Quotas,
     payloads::Payloads,
@@ -82,9 +82,9 @@ pub struct Session {
     /// See [`Session::adapters`].
     pub render_pipelines: Slab<RenderPipelineId, Object<id::RenderPipelineId>>,
     /// See [`Session::adapters`].
-    pub command_encoders: Slab<CommandEncoderId, Object<id::CommandEncoderId>>,
+    pub command_encoders: Slab<CommandEncoderId, Rc<CommandEncoder>>,
     /// See [`Session::adapters`].
-    pub command_buffers: Slab<CommandBufferId, Object<id::CommandBufferId>>,
+    pub command_buffers: Slab<CommandBufferId, CommandBuffer>,
     /// See [`Session::adapters`].
     pub render_passes: Slab<RenderPassId, RenderPass>,
     /// See [`Session::adapters`].
@@ -92,7 +92,7 @@ pub struct Session {
     /// See [`Session::adapters`].
     pub render_bundle_encoders: Slab<RenderBundleEncoderId, RenderBundleEncoder>,
     /// See [`Session::adapters`].
-    pub render_bundles: Slab<RenderBundleId, Object<id::RenderBundleId>>,
+    pub render_bundles: Slab<RenderBundleId, RenderBundle>,
     /// See [`Session::adapters`].
     pub query_sets: Slab<QuerySetId, QuerySet>,
 }

@@ -19,7 +19,7 @@ use wgpu_types as wgt;
 
 use crate::{
     convert::{self, pipeline::index_format, texture::texture_format},
-    objects::{Flaws, Named, Object, RenderBundleEncoder},
+    objects::{Flaws, Named, Object, RenderBundle, RenderBundleEncoder},
     session::Session,
     violation::{Outcome, check_list},
 };
@@ -46,7 +46,9 @@ impl Session {
         let (raw, error) = device.global.device_create_render_bundle_encoder(device.id, &descriptor);
         let valid = error.is_none();
         let raw = device.created("GPUDevice.createRenderBundleEncoder", c.label, (raw, error));
-        let encoder = RenderBundleEncoder { raw, device, valid, flaws: Flaws::default(), named: Named::default() };
+        let (depth_read_only, stencil_read_only) = (c.depth_read_only, c.stencil_read_only);
+        let (flaws, named) = (Flaws::default(), Named::default());
+        let encoder = RenderBundleEncoder { raw, device, valid, depth_read_only, stencil_read_only, flaws, named };
         self.render_bundle_encoders.insert(c.encoder, encoder)
     }
 
@@ -185,7 +187,9 @@ impl Session {
         }
         encoder.named.finish();
         let id = device.created(CALL, c.label, made);
-        self.render_bundles.insert(c.bundle, Object { id, device })
+        let (depth_read_only, stencil_read_only) = (encoder.depth_read_only, encoder.stencil_read_only);
+        let object = Object { id, device };
+        self.render_bundles.insert(c.bundle, RenderBundle { object, depth_read_only, stencil_read_only })
     }
 
     pub(super) fn bundle_push_debug_group(&mut self, c: BundlePushDebugGroup<'_>) -> Outcome {
