@@ -17,6 +17,7 @@ mod execute;
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod immediates;
 mod instances;
 mod intake;
 mod jail;

@@ -6,7 +6,7 @@ use airlock_protocol::{commands::shader::CompilationMessage, ids};
 use wgpu_core::{command, global::Global, id};
 use wgpu_types as wgt;
 
-use crate::{device::Device, discards::Discards, quotas::Charge, shaders::Code};
+use crate::{device::Device, discards::Discards, immediates::Immediates, quotas::Charge, shaders::Code};
 
 /// wgpu's id of one kind of object, which knows how it is dropped.
 pub trait Release: Copy {
@@ -97,6 +97,32 @@ pub struct CommandBuffer {
     pub object: Object<id::CommandBufferId>,
 }
 
+/// A pipeline layout.
+#[derive(Debug)]
+pub struct PipelineLayout {
+    /// wgpu's layout.
+    pub object: Object<id::PipelineLayoutId>,
+    /// Bytes of immediate data.
+    pub immediates: u32,
+}
+
+/// A pipeline.
+#[derive(Debug)]
+pub struct Pipeline<I: Release> {
+    /// wgpu's pipeline.
+    pub object: Object<I>,
+    /// Bytes of immediate data of its layout.
+    pub immediates: u32,
+}
+
+impl<I: Release> Deref for Pipeline<I> {
+    type Target = Object<I>;
+
+    fn deref(&self) -> &Object<I> {
+        &self.object
+    }
+}
+
 /// A render bundle, with what a pass must have in common with it.
 #[derive(Debug)]
 pub struct RenderBundle {
@@ -167,7 +193,8 @@ macro_rules! deref {
 
 deref!(
     Buffer => BufferId, Texture => TextureId, TextureView => TextureViewId, QuerySet => QuerySetId,
-    CommandEncoder => CommandEncoderId, CommandBuffer => CommandBufferId, RenderBundle => RenderBundleId
+    CommandEncoder => CommandEncoderId, CommandBuffer => CommandBufferId, RenderBundle => RenderBundleId,
+    PipelineLayout => PipelineLayoutId
 );
 
 /// An adapter.
@@ -206,6 +233,8 @@ pub struct Recorder<T, S> {
     pub device: Rc<Device>,
     /// The encoder.
     pub encoder: Rc<CommandEncoder>,
+    /// The client has ended it.
+    pub ended: bool,
     /// What is known of the pass beside that.
     pub state: S,
 }
@@ -213,7 +242,7 @@ pub struct Recorder<T, S> {
 /// A render pass.
 pub type RenderPass = Recorder<command::RenderPass, Box<PassState>>;
 /// A compute pass.
-pub type ComputePass = Recorder<command::ComputePass, ()>;
+pub type ComputePass = Recorder<command::ComputePass, Immediates>;
 
 /// What a render pass needs to know.
 #[derive(Debug)]
@@ -224,6 +253,8 @@ pub struct PassState {
     pub discards: Option<Discards>,
     /// How many queries its occlusion query set has.
     pub queries: Option<u32>,
+    /// Its immediate data.
+    pub immediates: Immediates,
 }
 
 /// The attachments of a pass, as a bundle sees them.
@@ -254,6 +285,8 @@ pub struct RenderBundleEncoder {
     pub depth_read_only: bool,
     /// It writes no stencil.
     pub stencil_read_only: bool,
+    /// Its immediate data.
+    pub immediates: Immediates,
     /// What is found here and not by wgpu, and makes its finish fail.
     pub flaws: Flaws,
     /// What its commands have named.
@@ -275,6 +308,11 @@ impl Named {
         if !self.finished {
             self.ids.insert(object);
         }
+    }
+
+    /// True once the encoder has finished.
+    pub fn is_finished(&self) -> bool {
+        self.finished
     }
 
     /// True when a command has named the object, and the finish will look it up.

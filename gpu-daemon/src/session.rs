@@ -19,8 +19,8 @@ use crate::{
     device::Device,
     instances::Instances,
     objects::{
-        Adapter, Buffer, CommandBuffer, CommandEncoder, ComputePass, Object, QuerySet, RenderBundle,
-        RenderBundleEncoder, RenderPass, ShaderModule, Texture, TextureView,
+        Adapter, Buffer, CommandBuffer, CommandEncoder, ComputePass, Object, Pipeline, PipelineLayout, QuerySet,
+        RenderBundle, RenderBundleEncoder, RenderPass, ShaderModule, Texture, TextureView,
     },
     options::Quotas,
     payloads::Payloads,
@@ -72,15 +72,15 @@ pub struct Session {
     /// See [`Session::adapters`].
     pub bind_group_layouts: Slab<BindGroupLayoutId, Object<id::BindGroupLayoutId>>,
     /// See [`Session::adapters`].
-    pub pipeline_layouts: Slab<PipelineLayoutId, Object<id::PipelineLayoutId>>,
+    pub pipeline_layouts: Slab<PipelineLayoutId, PipelineLayout>,
     /// See [`Session::adapters`].
     pub bind_groups: Slab<BindGroupId, Object<id::BindGroupId>>,
     /// See [`Session::adapters`].
     pub shader_modules: Slab<ShaderModuleId, ShaderModule>,
     /// See [`Session::adapters`].
-    pub compute_pipelines: Slab<ComputePipelineId, Object<id::ComputePipelineId>>,
+    pub compute_pipelines: Slab<ComputePipelineId, Pipeline<id::ComputePipelineId>>,
     /// See [`Session::adapters`].
-    pub render_pipelines: Slab<RenderPipelineId, Object<id::RenderPipelineId>>,
+    pub render_pipelines: Slab<RenderPipelineId, Pipeline<id::RenderPipelineId>>,
     /// See [`Session::adapters`].
     pub command_encoders: Slab<CommandEncoderId, Rc<CommandEncoder>>,
     /// See [`Session::adapters`].

@@ -85,8 +85,11 @@ impl Session {
         }
         match self.completions.current(c.buffer) {
             Current::None => {}
-            // WebGPU, "mapAsync": a second request beside a pending one fails without a validation error.
-            Current::Pending => return refuse(MapErrorKind::Operation, "another map of the buffer is pending"),
+            // WebGPU, "mapAsync": a buffer that is not unmapped fails with both errors.
+            Current::Pending => {
+                device.invalid("GPUBuffer.mapAsync", "", "another map of the buffer is pending");
+                return refuse(MapErrorKind::Operation, "another map of the buffer is pending");
+            }
             Current::Mapped => {
                 device.invalid("GPUBuffer.mapAsync", "", "the buffer is mapped already");
                 return refuse(MapErrorKind::Operation, "the buffer is mapped already");

@@ -17,7 +17,8 @@ use wgpu_core::command::{ComputePassDescriptor, PassTimestampWrites};
 
 use crate::{
     convert,
-    objects::{CommandEncoder, Recorder},
+    immediates::Immediates,
+    objects::{CommandEncoder, ComputePass, Recorder},
     session::Session,
     violation::{Outcome, Violation, check_list},
 };
@@ -35,7 +36,8 @@ impl Session {
         };
         let begun = device.global.command_encoder_begin_compute_pass(encoder.id, &descriptor);
         let raw = Box::new(device.created("GPUCommandEncoder.beginComputePass", c.label, begun));
-        self.compute_passes.insert(c.pass, Recorder { raw, device, encoder, state: () })
+        self.compute_passes
+            .insert(c.pass, Recorder { raw, device, encoder, ended: false, state: Immediates::default() })
     }
 
     pub(super) fn timestamp_writes(
@@ -56,8 +58,10 @@ impl Session {
     }
 
     pub(super) fn compute_pass_set_pipeline(&mut self, c: ComputePassSetPipeline) -> Outcome {
-        let pipeline = self.compute_pipelines.get(c.pipeline)?.id;
-        let Recorder { raw, device, .. } = self.compute_passes.get_mut(c.pass)?;
+        let pipeline = self.compute_pipelines.get(c.pipeline)?;
+        let (pipeline, bytes) = (pipeline.id, pipeline.immediates);
+        let Recorder { raw, device, state, .. } = self.compute_passes.get_mut(c.pass)?;
+        state.pipeline(bytes);
         device.check("GPUComputePassEncoder.setPipeline", device.global.compute_pass_set_pipeline(raw, pipeline));
         Ok(())
     }
@@ -72,14 +76,21 @@ impl Session {
     }
 
     pub(super) fn compute_pass_set_immediates(&mut self, c: ComputePassSetImmediates<'_>) -> Outcome {
-        let Recorder { raw, device, .. } = self.compute_passes.get_mut(c.pass)?;
-        let result = device.global.compute_pass_set_immediates(raw, c.offset, c.data);
-        device.check("GPUComputePassEncoder.setImmediates", result);
+        let Recorder { device, encoder, ended, state, .. } = self.compute_passes.get_mut(c.pass)?;
+        if *ended {
+            device.invalid("GPUComputePassEncoder.setImmediates", "", "the pass has ended");
+            return Ok(());
+        }
+        if let Err(reason) = state.set(c.offset, c.data, device.global.device_limits(device.id).max_immediate_size) {
+            encoder.flaw(reason);
+        }
         Ok(())
     }
 
     pub(super) fn dispatch_workgroups(&mut self, c: DispatchWorkgroups) -> Outcome {
-        let Recorder { raw, device, .. } = self.compute_passes.get_mut(c.pass)?;
+        let pass = self.compute_passes.get_mut(c.pass)?;
+        hand_over(pass);
+        let Recorder { raw, device, .. } = pass;
         let result = device.global.compute_pass_dispatch_workgroups(raw, c.x, c.y, c.z);
         device.check("GPUComputePassEncoder.dispatchWorkgroups", result);
         Ok(())
@@ -87,14 +98,17 @@ impl Session {
 
     pub(super) fn dispatch_workgroups_indirect(&mut self, c: DispatchWorkgroupsIndirect) -> Outcome {
         let buffer = self.buffers.get(c.buffer)?.id;
-        let Recorder { raw, device, .. } = self.compute_passes.get_mut(c.pass)?;
+        let pass = self.compute_passes.get_mut(c.pass)?;
+        hand_over(pass);
+        let Recorder { raw, device, .. } = pass;
         let result = device.global.compute_pass_dispatch_workgroups_indirect(raw, buffer, c.offset);
         device.check("GPUComputePassEncoder.dispatchWorkgroupsIndirect", result);
         Ok(())
     }
 
     pub(super) fn end_compute_pass(&mut self, c: EndComputePass) -> Outcome {
-        let Recorder { raw, device, .. } = self.compute_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, ended, .. } = self.compute_passes.get_mut(c.pass)?;
+        *ended = true;
         device.check("GPUComputePassEncoder.end", device.global.compute_pass_end(raw));
         Ok(())
     }
@@ -118,4 +132,13 @@ impl Session {
         device.check("GPUComputePassEncoder.insertDebugMarker", result);
         Ok(())
     }
+}
+
+/// Gives wgpu the immediate data that the next dispatch may read.
+fn hand_over(pass: &mut ComputePass) {
+    let Recorder { raw, device, state, .. } = pass;
+    state.hand_over(|offset, data| {
+        device
+            .check("GPUComputePassEncoder.setImmediates", device.global.compute_pass_set_immediates(raw, offset, data));
+    });
 }

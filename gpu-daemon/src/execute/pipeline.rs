@@ -12,9 +12,9 @@ use airlock_protocol::{
         },
     },
     events::{PipelineError, PipelineErrorReason},
-    ids::{PipelineLayoutId, RequestId},
+    ids::{PipelineLayoutId, RequestId, ShaderModuleId},
 };
-use naga::ShaderStage;
+use naga::{ShaderStage, valid::ImmediateSlots};
 use wgpu_core::{id, pipeline as wgc};
 use wgpu_types::{self as wgt, ColorTargetState, error::WebGpuError};
 
@@ -25,7 +25,7 @@ use crate::{
     },
     device::{Device, Reason},
     errors,
-    objects::Object,
+    objects::{Object, Pipeline},
     session::Session,
     shaders::{Stage, interface_flaw, output_flaw, prepare},
     violation::{Outcome, Violation, check_list},
@@ -51,12 +51,15 @@ impl Session {
         if let Some(reason) = self.vitals.during(Phase::Compile, check) {
             self.pipeline_refused(&device, "GPUDevice.createComputePipeline", c.label, c.request, &reason);
             let id = invalid_compute_pipeline(&device);
-            return self.compute_pipelines.insert(c.pipeline, Object { id, device });
+            return self
+                .compute_pipelines
+                .insert(c.pipeline, Pipeline { object: Object { id, device }, immediates: 0 });
         }
         let make = || device.global.device_create_compute_pipeline(device.id, &descriptor, None);
         let (id, error) = self.vitals.during(Phase::Compile, make);
         self.pipeline_made(&device, "GPUDevice.createComputePipeline", c.label, c.request, error);
-        self.compute_pipelines.insert(c.pipeline, Object { id, device })
+        let immediates = self.immediates(c.layout, &[c.compute.module]);
+        self.compute_pipelines.insert(c.pipeline, Pipeline { object: Object { id, device }, immediates })
     }
 
     pub(super) fn create_render_pipeline(&mut self, c: CreateRenderPipeline<'_>) -> Outcome {
@@ -103,12 +106,14 @@ impl Session {
         if let Some(reason) = self.vitals.during(Phase::Compile, || self.render_flaw(&device, &c, targets)) {
             self.pipeline_refused(&device, "GPUDevice.createRenderPipeline", c.label, c.request, &reason);
             let id = invalid_render_pipeline(&device);
-            return self.render_pipelines.insert(c.pipeline, Object { id, device });
+            return self.render_pipelines.insert(c.pipeline, Pipeline { object: Object { id, device }, immediates: 0 });
         }
         let make = || device.global.device_create_render_pipeline(device.id, &descriptor, None);
         let (id, error) = self.vitals.during(Phase::Compile, make);
         self.pipeline_made(&device, "GPUDevice.createRenderPipeline", c.label, c.request, error);
-        self.render_pipelines.insert(c.pipeline, Object { id, device })
+        let fragment = c.fragment.as_ref().map_or(c.vertex.module, |fragment| fragment.stage.module);
+        let immediates = self.immediates(c.layout, &[c.vertex.module, fragment]);
+        self.render_pipelines.insert(c.pipeline, Pipeline { object: Object { id, device }, immediates })
     }
 
     /// wgpu gives an invalid layout for an index that the pipeline does not have.
@@ -145,6 +150,15 @@ impl Session {
             // WGSL says that workgroup memory starts at zero; anything else would show what ran before.
             zero_initialize_workgroup_memory: true,
         })
+    }
+
+    /// Bytes of immediate data of a pipeline's layout, given or automatic.
+    fn immediates(&self, layout: Option<PipelineLayoutId>, modules: &[ShaderModuleId]) -> u32 {
+        if let Some(layout) = layout {
+            return self.pipeline_layouts.get(layout).map_or(0, |layout| layout.immediates);
+        }
+        let codes = modules.iter().filter_map(|&module| self.shader_modules.get(module).ok()?.code.as_deref());
+        codes.map(|code| ImmediateSlots::size_for_module(&code.module)).max().unwrap_or(0)
     }
 
     /// What the checks of a stage look at; `None` where the module is invalid, which is wgpu's to report.

@@ -14,7 +14,7 @@ use airlock_protocol::{
 };
 use wgpu_core::{
     command::{
-        PassChannel, PassStateError, RenderBundleDescriptor, RenderBundleEncoderDescriptor, RenderPass,
+        self, PassChannel, PassStateError, RenderBundleDescriptor, RenderBundleEncoderDescriptor,
         RenderPassColorAttachment, RenderPassDepthStencilAttachment, RenderPassDescriptor,
     },
     id,
@@ -25,7 +25,8 @@ use crate::{
     convert::{self, pipeline::index_format},
     device::Device,
     discards::Discards,
-    objects::{PassLayout, PassState, Recorder, RenderBundle},
+    immediates::Immediates,
+    objects::{PassLayout, PassState, Recorder, RenderBundle, RenderPass},
     session::Session,
     violation::{Outcome, Violation, check_list},
 };
@@ -65,8 +66,9 @@ impl Session {
         // WebGPU, "beginRenderPass": the blend constant is transparent black. wgpu wants to be told.
         let constant = device.global.render_pass_set_blend_constant(&mut raw, wgt::Color::TRANSPARENT);
         tracing::trace!("the first blend constant: {constant:?}");
-        let state = Box::new(PassState { layout, discards: discards.some(), queries });
-        self.render_passes.insert(c.pass, Recorder { raw, device, encoder, state })
+        let state =
+            Box::new(PassState { layout, discards: discards.some(), queries, immediates: Immediates::default() });
+        self.render_passes.insert(c.pass, Recorder { raw, device, encoder, ended: false, state })
     }
 
     /// What a bundle must have in common with a pass of these attachments.
@@ -157,8 +159,10 @@ impl Session {
     }
 
     pub(super) fn render_pass_set_pipeline(&mut self, c: RenderPassSetPipeline) -> Outcome {
-        let pipeline = self.render_pipelines.get(c.pipeline)?.id;
-        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
+        let pipeline = self.render_pipelines.get(c.pipeline)?;
+        let (pipeline, bytes) = (pipeline.id, pipeline.immediates);
+        let Recorder { raw, device, state, .. } = self.render_passes.get_mut(c.pass)?;
+        state.immediates.pipeline(bytes);
         device.check("GPURenderPassEncoder.setPipeline", device.global.render_pass_set_pipeline(raw, pipeline));
         Ok(())
     }
@@ -189,7 +193,7 @@ impl Session {
     }
 
     pub(super) fn render_pass_draw(&mut self, c: RenderPassDraw) -> Outcome {
-        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = ready_to_draw(self.render_passes.get_mut(c.pass)?);
         let global = &device.global;
         let result = global.render_pass_draw(raw, c.vertex_count, c.instance_count, c.first_vertex, c.first_instance);
         device.check("GPURenderPassEncoder.draw", result);
@@ -197,7 +201,7 @@ impl Session {
     }
 
     pub(super) fn render_pass_draw_indexed(&mut self, c: RenderPassDrawIndexed) -> Outcome {
-        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = ready_to_draw(self.render_passes.get_mut(c.pass)?);
         let result = device.global.render_pass_draw_indexed(
             raw,
             c.index_count,
@@ -212,7 +216,7 @@ impl Session {
 
     pub(super) fn render_pass_draw_indirect(&mut self, c: RenderPassDrawIndirect) -> Outcome {
         let buffer = self.buffers.get(c.buffer)?.id;
-        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = ready_to_draw(self.render_passes.get_mut(c.pass)?);
         let result = device.global.render_pass_draw_indirect(raw, buffer, c.offset);
         device.check("GPURenderPassEncoder.drawIndirect", result);
         Ok(())
@@ -220,7 +224,7 @@ impl Session {
 
     pub(super) fn render_pass_draw_indexed_indirect(&mut self, c: RenderPassDrawIndexedIndirect) -> Outcome {
         let buffer = self.buffers.get(c.buffer)?.id;
-        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = ready_to_draw(self.render_passes.get_mut(c.pass)?);
         let result = device.global.render_pass_draw_indexed_indirect(raw, buffer, c.offset);
         device.check("GPURenderPassEncoder.drawIndexedIndirect", result);
         Ok(())
@@ -236,9 +240,15 @@ impl Session {
     }
 
     pub(super) fn render_pass_set_immediates(&mut self, c: RenderPassSetImmediates<'_>) -> Outcome {
-        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
-        let result = device.global.render_pass_set_immediates(raw, c.offset, c.data);
-        device.check("GPURenderPassEncoder.setImmediates", result);
+        let Recorder { device, encoder, ended, state, .. } = self.render_passes.get_mut(c.pass)?;
+        if *ended {
+            device.invalid("GPURenderPassEncoder.setImmediates", "", "the pass has ended");
+            return Ok(());
+        }
+        let limit = device.global.device_limits(device.id).max_immediate_size;
+        if let Err(reason) = state.immediates.set(c.offset, c.data, limit) {
+            encoder.flaw(reason);
+        }
         Ok(())
     }
 
@@ -276,7 +286,7 @@ impl Session {
     }
 
     pub(super) fn begin_occlusion_query(&mut self, c: BeginOcclusionQuery) -> Outcome {
-        let Recorder { raw, device, encoder, state } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, encoder, state, .. } = self.render_passes.get_mut(c.pass)?;
         if state.queries == Some(0) {
             encoder.flaw("a query begins of a set without queries".to_owned());
         }
@@ -294,7 +304,8 @@ impl Session {
     pub(super) fn execute_bundles(&mut self, c: ExecuteBundles) -> Outcome {
         check_list(&c.bundles)?;
         let bundles = c.bundles.iter().map(|&id| self.render_bundles.get(id)).collect::<Result<Vec<_>, _>>()?;
-        let Recorder { raw, device, encoder, state } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, encoder, state, .. } = self.render_passes.get_mut(c.pass)?;
+        state.immediates = Immediates::default();
         let layout = &state.layout;
         // wgpu compares the aspects that the format has only.
         if bundles.iter().any(|bundle| layout.is_written_by(bundle)) {
@@ -310,7 +321,8 @@ impl Session {
     }
 
     pub(super) fn end_render_pass(&mut self, c: EndRenderPass) -> Outcome {
-        let Recorder { raw, device, encoder, state } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, encoder, ended, state } = self.render_passes.get_mut(c.pass)?;
+        *ended = true;
         device.check("GPURenderPassEncoder.end", device.global.render_pass_end(raw));
         if let Some(discards) = state.discards.take() {
             discards.clear(encoder);
@@ -339,9 +351,18 @@ impl Session {
     }
 }
 
+/// Gives wgpu the immediate data that the next draw may read.
+fn ready_to_draw(pass: &mut RenderPass) -> &mut RenderPass {
+    let Recorder { raw, device, state, .. } = pass;
+    state.immediates.hand_over(|offset, data| {
+        device.check("GPURenderPassEncoder.setImmediates", device.global.render_pass_set_immediates(raw, offset, data));
+    });
+    pass
+}
+
 /// Executes a bundle without commands. WebGPU resets a pass's pipeline, bind groups and buffers whatever the list holds;
 /// wgpu does it with the last bundle.
-fn execute_nothing(device: &Device, raw: &mut RenderPass, layout: &PassLayout) -> Result<(), PassStateError> {
+fn execute_nothing(device: &Device, raw: &mut command::RenderPass, layout: &PassLayout) -> Result<(), PassStateError> {
     let descriptor = RenderBundleEncoderDescriptor {
         label: None,
         color_formats: Cow::Borrowed(&layout.colors),

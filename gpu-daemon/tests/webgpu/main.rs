@@ -7,6 +7,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod draws;
+mod immediates;
 mod initialization;
 mod kit;
 mod passes;
