@@ -64,6 +64,8 @@ pub struct Buffer {
     pub object: Object<id::BufferId>,
     /// In bytes.
     pub size: u64,
+    /// The client has destroyed it.
+    pub destroyed: bool,
     /// Its GPU memory, until it is destroyed.
     pub charge: Option<Charge>,
     /// What wgpu has beside it for the contents, until it is unmapped: a buffer that is mapped at its creation and cannot
@@ -81,6 +83,13 @@ pub struct CommandEncoder {
 }
 
 impl CommandEncoder {
+    /// Counts a debug group. wgpu does, too, but says only what is wrong first.
+    pub fn group(&self, count: impl FnOnce(&mut Flaws)) {
+        if let Ok(mut flaws) = self.flaws.try_borrow_mut() {
+            count(&mut flaws);
+        }
+    }
+
     /// Notes a reason for the finish to fail.
     pub fn flaw(&self, reason: String) {
         // The borrow is free: no code that holds it calls another.

@@ -21,7 +21,7 @@ use crate::{
         texture::{copy_layout, copy_texture, extent},
     },
     errors,
-    objects::{CommandBuffer, CommandEncoder, Object},
+    objects::{CommandBuffer, CommandEncoder, Flaws, Object},
     session::Session,
     violation::{Outcome, Violation},
 };
@@ -130,6 +130,7 @@ impl Session {
 
     pub(super) fn encoder_push_debug_group(&mut self, c: EncoderPushDebugGroup<'_>) -> Outcome {
         let encoder = self.command_encoders.get(c.encoder)?;
+        encoder.group(Flaws::push_group);
         let label = cut(c.label, MAX_LABEL);
         let result = encoder.device.global.command_encoder_push_debug_group(encoder.id, label);
         encoder.device.check("GPUCommandEncoder.pushDebugGroup", result);
@@ -138,6 +139,7 @@ impl Session {
 
     pub(super) fn encoder_pop_debug_group(&mut self, c: EncoderPopDebugGroup) -> Outcome {
         let encoder = self.command_encoders.get(c.encoder)?;
+        encoder.group(Flaws::pop_group);
         let result = encoder.device.global.command_encoder_pop_debug_group(encoder.id);
         encoder.device.check("GPUCommandEncoder.popDebugGroup", result);
         Ok(())

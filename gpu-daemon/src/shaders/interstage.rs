@@ -77,8 +77,10 @@ pub fn complete(module: &mut Module) {
     let structures: Vec<_> = module.types.iter().map(|(handle, ty)| (handle, ty.clone())).collect();
     for (handle, mut ty) in structures {
         let TypeInner::Struct { members, .. } = &mut ty.inner else { continue };
-        let changed =
-            members.iter_mut().fold(false, |changed, member| complete_binding(&mut member.binding) || changed);
+        let mut changed = false;
+        for member in members {
+            changed |= complete_binding(&mut member.binding);
+        }
         if changed {
             module.types.replace(handle, ty);
         }

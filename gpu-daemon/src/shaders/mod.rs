@@ -3,6 +3,7 @@
 //!
 //! wgpu-core is given naga's module and not the text, so that the text is parsed once.
 
+mod control;
 pub mod guard;
 mod interstage;
 mod outputs;
@@ -52,13 +53,16 @@ pub fn read(text: &str, label: &str, features: wgt::Features, downlevel: wgt::Do
             .parse(text)
             .map_err(|inner| refuse(CreateShaderModuleError::Parsing(shader_error(text, label, inner))))?;
         interstage::complete(&mut module);
-        if let Some((reason, place)) = pointers::flaw(&module) {
+        if let Some((reason, place)) = pointers::flaw(&module).or_else(|| control::endless(&module)) {
             return Err(Refused::Rule(reason, place.to_range()));
         }
         let mut validator = Validator::new(ValidationFlags::all(), capabilities);
         let info = validator
             .validate(&module)
             .map_err(|inner| refuse(CreateShaderModuleError::Validation(shader_error(text, label, inner))))?;
+        if let Some((reason, place)) = control::without_workgroup(&module, &info) {
+            return Err(Refused::Rule(reason, place.to_range()));
+        }
         Ok(Code { module, info })
     };
     guard::guarded(work)
@@ -78,7 +82,3 @@ fn shader_error<E>(text: &str, label: &str, inner: E) -> ShaderError<E> {
 pub fn for_wgpu(code: &Code) -> Cow<'static, Module> {
     Cow::Owned(code.module.clone())
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests;

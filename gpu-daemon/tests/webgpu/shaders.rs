@@ -76,3 +76,44 @@ fn a_panic_of_the_compiler_is_a_validation_error() {
         gpu.compute(module, &[])
     });
 }
+
+/// WGSL, "Behavior Analysis": a loop breaks or returns.
+#[test]
+fn a_loop_has_a_way_out() {
+    let mut gpu = Gpu::new();
+    for (body, fits) in [
+        ("loop {}", false),
+        ("loop { x += 1; }", false),
+        ("loop { if x > 1 { continue; } }", false),
+        ("for (;;) { x += 1; }", false),
+        ("loop { switch x { case 1: { break; } default: {} } }", false),
+        ("loop { loop { break; } }", false),
+        ("loop { break; }", true),
+        ("loop { if x > 1 { return; } }", true),
+        ("loop { loop { if x > 1 { return; } } }", true),
+        ("loop { x += 1; continuing { break if x > 3; } }", true),
+        ("for (var i = 0; i < 3; i++) { x += 1; }", true),
+        ("while x < 3 { x += 1; }", true),
+        ("while true { x += 1; }", true),
+    ] {
+        let code = format!("@compute @workgroup_size(1) fn main() {{ var x = 0; {body} }}");
+        let error = gpu.error(|gpu| _ = gpu.module(&code));
+        assert_eq!(error.is_none(), fits, "{body}: {error:?}");
+    }
+}
+
+/// WGSL, "Address Spaces": only compute shaders have workgroups.
+#[test]
+fn only_compute_shaders_use_a_workgroups_memory() {
+    let mut gpu = Gpu::new();
+    let code = |main: &str| format!("var<workgroup> w: u32; fn f() -> f32 {{ return f32(w); }} {main}");
+    for (main, fits) in [
+        ("@compute @workgroup_size(1) fn main() { w = u32(f()); }", true),
+        ("@vertex fn main() -> @builtin(position) vec4f { return vec4f(0); }", true),
+        ("@vertex fn main() -> @builtin(position) vec4f { return vec4f(f()); }", false),
+        ("@fragment fn main() -> @location(0) vec4f { return vec4f(f32(w)); }", false),
+    ] {
+        let error = gpu.error(|gpu| _ = gpu.module(&code(main)));
+        assert_eq!(error.is_none(), fits, "{main}: {error:?}");
+    }
+}
