@@ -185,4 +185,4 @@ impl Device {
 /// A reason that is found here and not by wgpu.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Reason(String);
+pub struct Reason(pub String);

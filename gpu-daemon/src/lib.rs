@@ -10,12 +10,14 @@ mod broker;
 mod completions;
 mod convert;
 mod device;
+mod discards;
 mod errors;
 mod events;
 mod execute;
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod immediates;
 mod instances;
 mod intake;
 mod jail;
@@ -31,6 +33,7 @@ mod quotas;
 #[cfg(target_os = "linux")]
 mod serve;
 mod session;
+mod shaders;
 mod slab;
 pub mod status;
 mod submits;

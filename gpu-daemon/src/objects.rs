@@ -1,12 +1,12 @@
 //! The objects in the session's slabs: wgpu's ids with their owners, dropped with them.
 
-use std::{any::Any, collections::HashSet, ops::Deref, rc::Rc, sync::Arc};
+use std::{any::Any, cell::RefCell, collections::HashSet, ops::Deref, rc::Rc, sync::Arc};
 
 use airlock_protocol::{commands::shader::CompilationMessage, ids};
 use wgpu_core::{command, global::Global, id};
 use wgpu_types as wgt;
 
-use crate::{device::Device, quotas::Charge};
+use crate::{device::Device, discards::Discards, immediates::Immediates, quotas::Charge, shaders::Code};
 
 /// wgpu's id of one kind of object, which knows how it is dropped.
 pub trait Release: Copy {
@@ -64,11 +64,83 @@ pub struct Buffer {
     pub object: Object<id::BufferId>,
     /// In bytes.
     pub size: u64,
+    /// The client has destroyed it.
+    pub destroyed: bool,
     /// Its GPU memory, until it is destroyed.
     pub charge: Option<Charge>,
     /// What wgpu has beside it for the contents, until it is unmapped: a buffer that is mapped at its creation and cannot
     /// be mapped for writing is written through another.
     pub staging: Option<Charge>,
+}
+
+/// A command encoder, which its passes keep: what is wrong with a pass is reported by the encoder's finish.
+#[derive(Debug)]
+pub struct CommandEncoder {
+    /// wgpu's encoder.
+    pub object: Object<id::CommandEncoderId>,
+    /// What is found here and not by wgpu, and makes its finish fail.
+    pub flaws: RefCell<Flaws>,
+}
+
+impl CommandEncoder {
+    /// Counts a debug group. wgpu does, too, but says only what is wrong first.
+    pub fn group(&self, count: impl FnOnce(&mut Flaws)) {
+        if let Ok(mut flaws) = self.flaws.try_borrow_mut() {
+            count(&mut flaws);
+        }
+    }
+
+    /// Notes a reason for the finish to fail.
+    pub fn flaw(&self, reason: String) {
+        // The borrow is free: no code that holds it calls another.
+        if let Ok(mut flaws) = self.flaws.try_borrow_mut() {
+            flaws.add(reason);
+        }
+    }
+}
+
+/// A command buffer.
+#[derive(Debug)]
+pub struct CommandBuffer {
+    /// wgpu's command buffer.
+    pub object: Object<id::CommandBufferId>,
+}
+
+/// A pipeline layout.
+#[derive(Debug)]
+pub struct PipelineLayout {
+    /// wgpu's layout.
+    pub object: Object<id::PipelineLayoutId>,
+    /// Bytes of immediate data.
+    pub immediates: u32,
+}
+
+/// A pipeline.
+#[derive(Debug)]
+pub struct Pipeline<I: Release> {
+    /// wgpu's pipeline.
+    pub object: Object<I>,
+    /// Bytes of immediate data of its layout.
+    pub immediates: u32,
+}
+
+impl<I: Release> Deref for Pipeline<I> {
+    type Target = Object<I>;
+
+    fn deref(&self) -> &Object<I> {
+        &self.object
+    }
+}
+
+/// A render bundle, with what a pass must have in common with it.
+#[derive(Debug)]
+pub struct RenderBundle {
+    /// wgpu's bundle.
+    pub object: Object<id::RenderBundleId>,
+    /// It writes no depth.
+    pub depth_read_only: bool,
+    /// It writes no stencil.
+    pub stencil_read_only: bool,
 }
 
 /// A texture, with what the checks of copies and of its views as attachments need.
@@ -80,6 +152,10 @@ pub struct Texture {
     pub charge: Option<Charge>,
     /// The format of its texels.
     pub format: wgt::TextureFormat,
+    /// How many samples a texel has.
+    pub samples: u32,
+    /// Whether it is a 3D texture.
+    pub volume: bool,
     /// Whether views of it are 2D, unless they ask for something else.
     pub flat: bool,
 }
@@ -87,8 +163,14 @@ pub struct Texture {
 /// A view, with what the checks of attachments need.
 #[derive(Debug)]
 pub struct TextureView {
-    /// wgpu's view.
-    pub object: Object<id::TextureViewId>,
+    /// wgpu's view, which a pass keeps that has work to do at its end.
+    pub object: Rc<Object<id::TextureViewId>>,
+    /// The format that it shows.
+    pub format: wgt::TextureFormat,
+    /// How many samples a texel has.
+    pub samples: u32,
+    /// Whether it is of a 3D texture.
+    pub volume: bool,
     /// Whether a format has a size as a color attachment.
     pub colored: bool,
     /// Whether the view is 2D, or an array of that.
@@ -100,6 +182,8 @@ pub struct TextureView {
 pub struct QuerySet {
     /// wgpu's query set.
     pub object: Object<id::QuerySetId>,
+    /// How many queries it has.
+    pub count: u32,
     /// Its GPU memory, until it is destroyed.
     pub charge: Option<Charge>,
 }
@@ -116,7 +200,11 @@ macro_rules! deref {
     };
 }
 
-deref!(Buffer => BufferId, Texture => TextureId, TextureView => TextureViewId, QuerySet => QuerySetId);
+deref!(
+    Buffer => BufferId, Texture => TextureId, TextureView => TextureViewId, QuerySet => QuerySetId,
+    CommandEncoder => CommandEncoderId, CommandBuffer => CommandBufferId, RenderBundle => RenderBundleId,
+    PipelineLayout => PipelineLayoutId
+);
 
 /// An adapter.
 #[derive(Debug)]
@@ -140,22 +228,58 @@ pub struct ShaderModule {
     pub object: Object<id::ShaderModuleId>,
     /// What `getCompilationInfo` answers.
     pub messages: Vec<CompilationMessage>,
+    /// What the checks of pipelines look at; `None` for an invalid module.
+    pub code: Option<Rc<Code>>,
 }
 
 /// A pass, which wgpu hands out by value. It may be dropped at any time: a pass that never ended
 /// leaves its encoder locked, and the encoder's finish says so.
 #[derive(Debug)]
-pub struct Recorder<T> {
+pub struct Recorder<T, S> {
     /// wgpu's recorder; boxed, because it is large and slots are many.
     pub raw: Box<T>,
     /// The device.
     pub device: Rc<Device>,
+    /// The encoder.
+    pub encoder: Rc<CommandEncoder>,
+    /// The client has ended it.
+    pub ended: bool,
+    /// What is known of the pass beside that.
+    pub state: S,
 }
 
 /// A render pass.
-pub type RenderPass = Recorder<command::RenderPass>;
+pub type RenderPass = Recorder<command::RenderPass, Box<PassState>>;
 /// A compute pass.
-pub type ComputePass = Recorder<command::ComputePass>;
+pub type ComputePass = Recorder<command::ComputePass, Immediates>;
+
+/// What a render pass needs to know.
+#[derive(Debug)]
+pub struct PassState {
+    /// What a bundle must have in common with it.
+    pub layout: PassLayout,
+    /// What is to be cleared once it has ended.
+    pub discards: Option<Discards>,
+    /// How many queries its occlusion query set has.
+    pub queries: Option<u32>,
+    /// Its immediate data.
+    pub immediates: Immediates,
+}
+
+/// The attachments of a pass, as a bundle sees them.
+#[derive(Debug)]
+pub struct PassLayout {
+    /// The formats of its color attachments.
+    pub colors: Vec<Option<wgt::TextureFormat>>,
+    /// The format of its depth-stencil attachment.
+    pub depth_stencil: Option<wgt::TextureFormat>,
+    /// How many samples a texel has.
+    pub samples: u32,
+    /// The depth is not written.
+    pub depth_read_only: bool,
+    /// The stencil is not written.
+    pub stencil_read_only: bool,
+}
 
 /// A bundle encoder.
 #[derive(Debug)]
@@ -166,6 +290,12 @@ pub struct RenderBundleEncoder {
     pub device: Rc<Device>,
     /// Its creation succeeded.
     pub valid: bool,
+    /// It writes no depth.
+    pub depth_read_only: bool,
+    /// It writes no stencil.
+    pub stencil_read_only: bool,
+    /// Its immediate data.
+    pub immediates: Immediates,
     /// What is found here and not by wgpu, and makes its finish fail.
     pub flaws: Flaws,
     /// What its commands have named.
@@ -187,6 +317,11 @@ impl Named {
         if !self.finished {
             self.ids.insert(object);
         }
+    }
+
+    /// True once the encoder has finished.
+    pub fn is_finished(&self) -> bool {
+        self.finished
     }
 
     /// True when a command has named the object, and the finish will look it up.

@@ -19,8 +19,8 @@ use crate::{
     device::Device,
     instances::Instances,
     objects::{
-        Adapter, Buffer, ComputePass, Object, QuerySet, RenderBundleEncoder, RenderPass, ShaderModule, Texture,
-        TextureView,
+        Adapter, Buffer, CommandBuffer, CommandEncoder, ComputePass, Object, Pipeline, PipelineLayout, QuerySet,
+        RenderBundle, RenderBundleEncoder, RenderPass, ShaderModule, Texture, TextureView,
     },
     options::Quotas,
     payloads::Payloads,
@@ -72,19 +72,19 @@ pub struct Session {
     /// See [`Session::adapters`].
     pub bind_group_layouts: Slab<BindGroupLayoutId, Object<id::BindGroupLayoutId>>,
     /// See [`Session::adapters`].
-    pub pipeline_layouts: Slab<PipelineLayoutId, Object<id::PipelineLayoutId>>,
+    pub pipeline_layouts: Slab<PipelineLayoutId, PipelineLayout>,
     /// See [`Session::adapters`].
     pub bind_groups: Slab<BindGroupId, Object<id::BindGroupId>>,
     /// See [`Session::adapters`].
     pub shader_modules: Slab<ShaderModuleId, ShaderModule>,
     /// See [`Session::adapters`].
-    pub compute_pipelines: Slab<ComputePipelineId, Object<id::ComputePipelineId>>,
+    pub compute_pipelines: Slab<ComputePipelineId, Pipeline<id::ComputePipelineId>>,
     /// See [`Session::adapters`].
-    pub render_pipelines: Slab<RenderPipelineId, Object<id::RenderPipelineId>>,
+    pub render_pipelines: Slab<RenderPipelineId, Pipeline<id::RenderPipelineId>>,
     /// See [`Session::adapters`].
-    pub command_encoders: Slab<CommandEncoderId, Object<id::CommandEncoderId>>,
+    pub command_encoders: Slab<CommandEncoderId, Rc<CommandEncoder>>,
     /// See [`Session::adapters`].
-    pub command_buffers: Slab<CommandBufferId, Object<id::CommandBufferId>>,
+    pub command_buffers: Slab<CommandBufferId, CommandBuffer>,
     /// See [`Session::adapters`].
     pub render_passes: Slab<RenderPassId, RenderPass>,
     /// See [`Session::adapters`].
@@ -92,7 +92,7 @@ pub struct Session {
     /// See [`Session::adapters`].
     pub render_bundle_encoders: Slab<RenderBundleEncoderId, RenderBundleEncoder>,
     /// See [`Session::adapters`].
-    pub render_bundles: Slab<RenderBundleId, Object<id::RenderBundleId>>,
+    pub render_bundles: Slab<RenderBundleId, RenderBundle>,
     /// See [`Session::adapters`].
     pub query_sets: Slab<QuerySetId, QuerySet>,
 }

@@ -7,14 +7,18 @@ mod common;
 
 use std::{
     process::{Command as Process, Stdio},
+<<<<<<< HEAD
     sync::mpsc::RecvTimeoutError,
+=======
+    thread,
+    time::{Duration, Instant},
+>>>>>>> gpu
 };
 
 use airlock_protocol::{
     Command, Event, Payload,
-    codec::{BatchWriter, decode_event},
     commands::{
-        adapter::{Capabilities, RequestDevice},
+        adapter::RequestDevice,
         binding::{BindGroupEntry, BindingResource, CreateBindGroup},
         buffer::{BufferUsage, CreateBuffer, DestroyBuffer, MapBuffer, MapMode, UnmapBuffer, WriteMapped},
         command_encoder::{CopyBufferToBuffer, CopyTextureToBuffer, CreateCommandEncoder, FinishCommandEncoder},
@@ -22,12 +26,11 @@ use airlock_protocol::{
             BeginComputePass, ComputePassSetBindGroup, ComputePassSetPipeline, DispatchWorkgroups, EndComputePass,
         },
         device::DestroyDevice,
-        error::{ErrorFilter, GpuError, PopErrorScope, PushErrorScope},
-        instance::{AdapterSelector, ListAdapters, RequestAdapter},
+        error::{ErrorFilter, PopErrorScope, PushErrorScope},
+        instance::{AdapterSelector, ListAdapters},
         pipeline::{
             ColorTargetState, ColorWrite, CreateComputePipeline, CreateRenderPipeline, CullMode, FragmentState,
             FrontFace, GetBindGroupLayout, MultisampleState, PipelineId, PrimitiveState, PrimitiveTopology,
-            ProgrammableStage,
         },
         queue::{OnSubmittedWorkDone, Submit, WriteBuffer, WriteTexture},
         render_bundle::{
@@ -45,171 +48,13 @@ use airlock_protocol::{
     ids::{
         AdapterId, BindGroupId, BindGroupLayoutId, BufferId, CommandBufferId, CommandEncoderId, ComputePassId,
         ComputePipelineId, DeviceId, Object, RenderBundleEncoderId, RenderBundleId, RenderPassId, RenderPipelineId,
-        RequestId, ShaderModuleId, TextureId, TextureViewId,
+        ShaderModuleId, TextureId, TextureViewId,
     },
 };
-use common::{PATIENCE, PROGRAM, Worker};
-
-const DEVICE: DeviceId = DeviceId(0);
-
-/// A worker process and the client's side of its session.
-struct Client {
-    worker: Worker,
-    writer: BatchWriter,
-    requests: u64,
-}
-
-impl Client {
-    fn start() -> Self {
-        let mut client = Self { worker: Worker::start(&[]), writer: BatchWriter::default(), requests: 0 };
-        client.expect(|event| matches!(event, Event::Welcome).then_some(()));
-        client
-    }
-
-    /// A client with a device on any adapter.
-    fn with_device() -> Self {
-        let mut client = Self::start();
-        client
-            .request_adapter(AdapterSelector::Any)
-            .expect("no adapter: a machine without a GPU needs lavapipe, which is in the package mesa-vulkan-drivers");
-        client.request_device();
-        client
-    }
-
-    fn request_adapter(&mut self, selector: AdapterSelector<'_>) -> Result<Box<Capabilities>, String> {
-        let request = self.request();
-        let power_preference = None;
-        let adapter = AdapterId(0);
-        self.push(RequestAdapter { request, adapter, power_preference, force_fallback_adapter: false, selector });
-        self.wait(|event| match event {
-            Event::AdapterReply { request: of, result } if of == request => Some(result),
-            _ => None,
-        })
-    }
-
-    fn request_device(&mut self) -> Box<Capabilities> {
-        let request = self.request();
-        self.push(RequestDevice {
-            request,
-            adapter: AdapterId(0),
-            device: DEVICE,
-            label: "device",
-            required_features: vec![],
-            required_limits: vec![],
-        });
-        self.wait(|event| match event {
-            Event::DeviceReply { request: of, result } if of == request => Some(result),
-            _ => None,
-        })
-        .expect("a device with the default limits")
-    }
-
-    fn request(&mut self) -> RequestId {
-        self.requests += 1;
-        RequestId(self.requests)
-    }
-
-    fn push<'a>(&mut self, command: impl Into<Command<'a>>) {
-        self.writer.push(&command.into()).unwrap();
-    }
-
-    fn flush(&mut self) {
-        // A worker that is gone is noticed where its events are waited for.
-        let _ = self.writer.finish(|bytes| self.worker.batches.send(bytes));
-    }
-
-    /// Sends what has gathered and waits for an event that `pick` takes; others are passed over.
-    fn wait<T>(&mut self, pick: impl FnMut(Event<'_>) -> Option<T>) -> T {
-        self.flush();
-        self.expect(pick)
-    }
-
-    fn expect<T>(&mut self, mut pick: impl FnMut(Event<'_>) -> Option<T>) -> T {
-        loop {
-            let bytes = match self.worker.events.recv_timeout(PATIENCE) {
-                Ok(bytes) => bytes,
-                Err(RecvTimeoutError::Timeout) => panic!("the worker does not answer"),
-                Err(RecvTimeoutError::Disconnected) => panic!("the worker is gone"),
-            };
-            let event = decode_event(&bytes).unwrap();
-            if let Event::Credit { consumed } = event {
-                self.worker.ring.credit(consumed);
-            }
-            if let Some(picked) = pick(event) {
-                return picked;
-            }
-        }
-    }
-
-    /// Runs `commands` in a validation scope and gives what the scope caught.
-    fn caught(&mut self, commands: impl FnOnce(&mut Self)) -> Option<GpuError> {
-        self.push(PushErrorScope { device: DEVICE, filter: ErrorFilter::Validation });
-        commands(self);
-        self.pop().expect("a scope is open")
-    }
-
-    fn pop(&mut self) -> Result<Option<GpuError>, ()> {
-        let request = self.request();
-        self.push(PopErrorScope { request, device: DEVICE });
-        self.wait(|event| match event {
-            Event::ScopePopped { request: of, result } if of == request => Some(result),
-            _ => None,
-        })
-    }
-
-    fn create_buffer(&mut self, id: u32, size: u64, usage: BufferUsage) -> BufferId {
-        let buffer = BufferId(id);
-        self.push(CreateBuffer { device: DEVICE, buffer, label: "", size, usage, mapped_at_creation: false });
-        buffer
-    }
-
-    fn map(&mut self, buffer: BufferId, mode: MapMode, size: u64) -> Result<Vec<u8>, MapErrorKind> {
-        let request = self.request();
-        self.push(MapBuffer { request, buffer, mode, offset: 0, size });
-        let mut contents = Vec::new();
-        self.wait(|event| match event {
-            Event::MapData { request: of, data } if of == request => {
-                contents.extend_from_slice(data);
-                None
-            }
-            Event::Mapped { request: of, result } if of == request => Some(result),
-            _ => None,
-        })
-        .map(|()| contents)
-        .map_err(|error| error.kind)
-    }
-
-    /// Encodes with `encode`, submits, and reads the buffer.
-    fn submit(&mut self, encode: impl FnOnce(&mut Self, CommandEncoderId)) {
-        let (encoder, command_buffer) = (CommandEncoderId(0), CommandBufferId(0));
-        self.push(CreateCommandEncoder { device: DEVICE, encoder, label: "" });
-        encode(self, encoder);
-        self.push(FinishCommandEncoder { encoder, command_buffer, label: "" });
-        self.push(Submit { device: DEVICE, command_buffers: vec![command_buffer] });
-        self.push(DropObject { object: Object::CommandEncoder(encoder) });
-        self.push(DropObject { object: Object::CommandBuffer(command_buffer) });
-    }
-
-    /// The reason with which the worker closes the session.
-    fn closed(&mut self) -> String {
-        self.wait(|event| match event {
-            Event::Closed { reason } => Some(reason),
-            _ => None,
-        })
-    }
-}
-
-fn words(bytes: &[u8]) -> Vec<u32> {
-    bytes.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect()
-}
-
-fn bytes(words: &[u32]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_le_bytes()).collect()
-}
-
-fn stage(module: ShaderModuleId) -> ProgrammableStage<'static> {
-    ProgrammableStage { module, entry_point: None, constants: vec![] }
-}
+use common::{
+    PROGRAM,
+    client::{Client, DEVICE, bytes, stage, words},
+};
 
 #[test]
 fn adapters_are_listed_and_chosen() {

@@ -11,7 +11,7 @@ use wgpu_types as wgt;
 use crate::{
     convert::{self, binding::layout_entry},
     device::Device,
-    objects::Object,
+    objects::{Object, PipelineLayout},
     session::Session,
     violation::{Outcome, Violation, check_list},
 };
@@ -59,7 +59,8 @@ impl Session {
         };
         let made = device.global.device_create_pipeline_layout(device.id, &descriptor, None);
         let id = device.created("GPUDevice.createPipelineLayout", c.label, made);
-        self.pipeline_layouts.insert(c.layout, Object { id, device })
+        let (object, immediates) = (Object { id, device }, c.immediate_size);
+        self.pipeline_layouts.insert(c.layout, PipelineLayout { object, immediates })
     }
 
     pub(super) fn create_bind_group(&mut self, c: CreateBindGroup<'_>) -> Outcome {

@@ -42,7 +42,9 @@ impl Session {
                     self.completions.mapped_at_creation(c.buffer, &device.core, id, c.size, false);
                 }
                 let (object, size) = (Object { id, device }, c.size);
-                return self.buffers.insert(c.buffer, Buffer { object, size, charge: None, staging: None });
+                return self
+                    .buffers
+                    .insert(c.buffer, Buffer { object, size, destroyed: false, charge: None, staging: None });
             }
         };
         let valid = made.1.is_none();
@@ -52,7 +54,7 @@ impl Session {
         }
         let (charge, staging) = if valid { (charge, staging) } else { (None, None) };
         let (object, size) = (Object { id, device }, c.size);
-        self.buffers.insert(c.buffer, Buffer { object, size, charge, staging })
+        self.buffers.insert(c.buffer, Buffer { object, size, destroyed: false, charge, staging })
     }
 
     /// Takes the GPU memory of a buffer, and of what wgpu makes beside it.
@@ -85,8 +87,11 @@ impl Session {
         }
         match self.completions.current(c.buffer) {
             Current::None => {}
-            // WebGPU, "mapAsync": a second request beside a pending one fails without a validation error.
-            Current::Pending => return refuse(MapErrorKind::Operation, "another map of the buffer is pending"),
+            // WebGPU, "mapAsync": a buffer that is not unmapped fails with both errors.
+            Current::Pending => {
+                device.invalid("GPUBuffer.mapAsync", "", "another map of the buffer is pending");
+                return refuse(MapErrorKind::Operation, "another map of the buffer is pending");
+            }
             Current::Mapped => {
                 device.invalid("GPUBuffer.mapAsync", "", "the buffer is mapped already");
                 return refuse(MapErrorKind::Operation, "the buffer is mapped already");
@@ -149,7 +154,7 @@ impl Session {
         let buffer = self.buffers.get_mut(c.buffer)?;
         self.completions.end_mapping(c.buffer);
         buffer.device.global.buffer_destroy(buffer.id);
-        (buffer.charge, buffer.staging) = (None, None);
+        (buffer.destroyed, buffer.charge, buffer.staging) = (true, None, None);
         Ok(())
     }
 }

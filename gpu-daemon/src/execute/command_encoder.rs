@@ -3,7 +3,7 @@
 //! wgpu keeps most errors of an encoder until its finish, as WebGPU has it; what a call returns at once is the use of an
 //! encoder that has ended.
 
-use std::rc::Rc;
+use std::{cell::RefCell, rc::Rc};
 
 use airlock_protocol::commands::command_encoder::{
     ClearBuffer, CopyBufferToBuffer, CopyBufferToTexture, CopyTextureToBuffer, CopyTextureToTexture,
@@ -20,7 +20,8 @@ use crate::{
         self,
         texture::{copy_layout, copy_texture, extent},
     },
-    objects::Object,
+    errors,
+    objects::{CommandBuffer, CommandEncoder, Flaws, Object},
     session::Session,
     violation::{Outcome, Violation},
 };
@@ -32,7 +33,8 @@ impl Session {
         let descriptor = wgt::CommandEncoderDescriptor { label: convert::label(c.label) };
         let made = device.global.device_create_command_encoder(device.id, &descriptor, None);
         let id = device.created("GPUDevice.createCommandEncoder", c.label, made);
-        self.command_encoders.insert(c.encoder, Object { id, device })
+        let encoder = CommandEncoder { object: Object { id, device }, flaws: RefCell::default() };
+        self.command_encoders.insert(c.encoder, Rc::new(encoder))
     }
 
     pub(super) fn copy_buffer_to_buffer(&mut self, c: CopyBufferToBuffer) -> Outcome {
@@ -86,9 +88,13 @@ impl Session {
 
     pub(super) fn resolve_query_set(&mut self, c: ResolveQuerySet) -> Outcome {
         let encoder = self.command_encoders.get(c.encoder)?;
+        let set = self.query_sets.get(c.query_set)?;
+        if set.count == 0 {
+            encoder.flaw("queries of a set without queries are resolved".to_owned());
+        }
         let result = encoder.device.global.command_encoder_resolve_query_set(
             encoder.id,
-            self.query_sets.get(c.query_set)?.id,
+            set.id,
             c.first_query,
             c.query_count,
             self.buffers.get(c.destination)?.id,
@@ -100,19 +106,31 @@ impl Session {
 
     /// wgpu's encoder stays, ended, until the client drops it.
     pub(super) fn finish_command_encoder(&mut self, c: FinishCommandEncoder<'_>) -> Outcome {
-        let encoder = self.command_encoders.get(c.encoder)?;
-        let (encoder, device) = (encoder.id, Rc::clone(&encoder.device));
+        const CALL: &str = "GPUCommandEncoder.finish";
+        let encoder = Rc::clone(self.command_encoders.get(c.encoder)?);
+        let device = Rc::clone(&encoder.device);
         self.command_buffers.vacant(c.command_buffer)?;
         let descriptor = wgt::CommandBufferDescriptor { label: convert::label(c.label) };
-        let (id, error) = device.global.command_encoder_finish(encoder, &descriptor, None);
-        if let Some((label, error)) = error {
-            device.report("GPUCommandEncoder.finish", &label, &error);
+        let (mut id, error) = device.global.command_encoder_finish(encoder.id, &descriptor, None);
+        let flaw = encoder.flaws.try_borrow_mut().ok().and_then(|mut flaws| flaws.finish());
+        match (error, flaw) {
+            // WebGPU has what is destroyed fail at the submit, which finds this command buffer invalid.
+            (Some((label, error)), None) if is_destroyed(&errors::describe(CALL, &label, &error)) => {}
+            (Some((label, error)), _) => device.report(CALL, &label, &error),
+            (None, Some(reason)) => {
+                device.invalid(CALL, c.label, &reason);
+                // wgpu found nothing wrong. An encoder that has ended gives an invalid command buffer.
+                device.global.command_buffer_drop(id);
+                (id, _) = device.global.command_encoder_finish(encoder.id, &descriptor, None);
+            }
+            (None, None) => {}
         }
-        self.command_buffers.insert(c.command_buffer, Object { id, device })
+        self.command_buffers.insert(c.command_buffer, CommandBuffer { object: Object { id, device } })
     }
 
     pub(super) fn encoder_push_debug_group(&mut self, c: EncoderPushDebugGroup<'_>) -> Outcome {
         let encoder = self.command_encoders.get(c.encoder)?;
+        encoder.group(Flaws::push_group);
         let label = cut(c.label, MAX_LABEL);
         let result = encoder.device.global.command_encoder_push_debug_group(encoder.id, label);
         encoder.device.check("GPUCommandEncoder.pushDebugGroup", result);
@@ -121,6 +139,7 @@ impl Session {
 
     pub(super) fn encoder_pop_debug_group(&mut self, c: EncoderPopDebugGroup) -> Outcome {
         let encoder = self.command_encoders.get(c.encoder)?;
+        encoder.group(Flaws::pop_group);
         let result = encoder.device.global.command_encoder_pop_debug_group(encoder.id);
         encoder.device.check("GPUCommandEncoder.popDebugGroup", result);
         Ok(())
@@ -142,4 +161,9 @@ impl Session {
     fn texture_info(&self, info: &TexelCopyTextureInfo) -> Result<wgt::TexelCopyTextureInfo<id::TextureId>, Violation> {
         Ok(copy_texture(info, self.textures.get(info.texture)?.id))
     }
+}
+
+/// True for an error of wgpu's that says that a resource was destroyed. It is the last of its causes.
+fn is_destroyed(description: &str) -> bool {
+    description.ends_with(" has been destroyed")
 }

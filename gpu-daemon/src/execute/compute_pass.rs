@@ -17,7 +17,8 @@ use wgpu_core::command::{ComputePassDescriptor, PassTimestampWrites};
 
 use crate::{
     convert,
-    objects::Recorder,
+    immediates::Immediates,
+    objects::{CommandEncoder, ComputePass, Recorder},
     session::Session,
     violation::{Outcome, Violation, check_list},
 };
@@ -26,33 +27,41 @@ impl Session {
     /// wgpu gives a pass in any case: a pass of a locked or invalid encoder is invalid, and the encoder's finish says
     /// so.
     pub(super) fn begin_compute_pass(&mut self, c: BeginComputePass<'_>) -> Outcome {
-        let encoder = self.command_encoders.get(c.encoder)?;
-        let (encoder, device) = (encoder.id, Rc::clone(&encoder.device));
+        let encoder = Rc::clone(self.command_encoders.get(c.encoder)?);
+        let device = Rc::clone(&encoder.device);
         self.compute_passes.vacant(c.pass)?;
         let descriptor = ComputePassDescriptor {
             label: convert::label(c.label),
-            timestamp_writes: self.timestamp_writes(c.timestamp_writes)?,
+            timestamp_writes: self.timestamp_writes(&encoder, c.timestamp_writes)?,
         };
-        let begun = device.global.command_encoder_begin_compute_pass(encoder, &descriptor);
+        let begun = device.global.command_encoder_begin_compute_pass(encoder.id, &descriptor);
         let raw = Box::new(device.created("GPUCommandEncoder.beginComputePass", c.label, begun));
-        self.compute_passes.insert(c.pass, Recorder { raw, device })
+        self.compute_passes
+            .insert(c.pass, Recorder { raw, device, encoder, ended: false, state: Immediates::default() })
     }
 
     pub(super) fn timestamp_writes(
         &self,
+        encoder: &CommandEncoder,
         writes: Option<TimestampWrites>,
     ) -> Result<Option<PassTimestampWrites>, Violation> {
         let Some(writes) = writes else { return Ok(None) };
+        let set = self.query_sets.get(writes.query_set)?;
+        if set.count == 0 {
+            encoder.flaw("timestamps are written to a set without queries".to_owned());
+        }
         Ok(Some(PassTimestampWrites {
-            query_set: self.query_sets.get(writes.query_set)?.id,
+            query_set: set.id,
             beginning_of_pass_write_index: writes.beginning_of_pass_write_index,
             end_of_pass_write_index: writes.end_of_pass_write_index,
         }))
     }
 
     pub(super) fn compute_pass_set_pipeline(&mut self, c: ComputePassSetPipeline) -> Outcome {
-        let pipeline = self.compute_pipelines.get(c.pipeline)?.id;
-        let Recorder { raw, device } = self.compute_passes.get_mut(c.pass)?;
+        let pipeline = self.compute_pipelines.get(c.pipeline)?;
+        let (pipeline, bytes) = (pipeline.id, pipeline.immediates);
+        let Recorder { raw, device, state, .. } = self.compute_passes.get_mut(c.pass)?;
+        state.pipeline(bytes);
         device.check("GPUComputePassEncoder.setPipeline", device.global.compute_pass_set_pipeline(raw, pipeline));
         Ok(())
     }
@@ -60,21 +69,28 @@ impl Session {
     pub(super) fn compute_pass_set_bind_group(&mut self, c: ComputePassSetBindGroup) -> Outcome {
         check_list(&c.dynamic_offsets)?;
         let group = c.bind_group.map(|id| self.bind_groups.get(id).map(|group| group.id)).transpose()?;
-        let Recorder { raw, device } = self.compute_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.compute_passes.get_mut(c.pass)?;
         let result = device.global.compute_pass_set_bind_group(raw, c.index, group, &c.dynamic_offsets);
         device.check("GPUComputePassEncoder.setBindGroup", result);
         Ok(())
     }
 
     pub(super) fn compute_pass_set_immediates(&mut self, c: ComputePassSetImmediates<'_>) -> Outcome {
-        let Recorder { raw, device } = self.compute_passes.get_mut(c.pass)?;
-        let result = device.global.compute_pass_set_immediates(raw, c.offset, c.data);
-        device.check("GPUComputePassEncoder.setImmediates", result);
+        let Recorder { device, encoder, ended, state, .. } = self.compute_passes.get_mut(c.pass)?;
+        if *ended {
+            device.invalid("GPUComputePassEncoder.setImmediates", "", "the pass has ended");
+            return Ok(());
+        }
+        if let Err(reason) = state.set(c.offset, c.data, device.global.device_limits(device.id).max_immediate_size) {
+            encoder.flaw(reason);
+        }
         Ok(())
     }
 
     pub(super) fn dispatch_workgroups(&mut self, c: DispatchWorkgroups) -> Outcome {
-        let Recorder { raw, device } = self.compute_passes.get_mut(c.pass)?;
+        let pass = self.compute_passes.get_mut(c.pass)?;
+        hand_over(pass);
+        let Recorder { raw, device, .. } = pass;
         let result = device.global.compute_pass_dispatch_workgroups(raw, c.x, c.y, c.z);
         device.check("GPUComputePassEncoder.dispatchWorkgroups", result);
         Ok(())
@@ -82,35 +98,47 @@ impl Session {
 
     pub(super) fn dispatch_workgroups_indirect(&mut self, c: DispatchWorkgroupsIndirect) -> Outcome {
         let buffer = self.buffers.get(c.buffer)?.id;
-        let Recorder { raw, device } = self.compute_passes.get_mut(c.pass)?;
+        let pass = self.compute_passes.get_mut(c.pass)?;
+        hand_over(pass);
+        let Recorder { raw, device, .. } = pass;
         let result = device.global.compute_pass_dispatch_workgroups_indirect(raw, buffer, c.offset);
         device.check("GPUComputePassEncoder.dispatchWorkgroupsIndirect", result);
         Ok(())
     }
 
     pub(super) fn end_compute_pass(&mut self, c: EndComputePass) -> Outcome {
-        let Recorder { raw, device } = self.compute_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, ended, .. } = self.compute_passes.get_mut(c.pass)?;
+        *ended = true;
         device.check("GPUComputePassEncoder.end", device.global.compute_pass_end(raw));
         Ok(())
     }
 
     pub(super) fn compute_pass_push_debug_group(&mut self, c: ComputePassPushDebugGroup<'_>) -> Outcome {
-        let Recorder { raw, device } = self.compute_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.compute_passes.get_mut(c.pass)?;
         let result = device.global.compute_pass_push_debug_group(raw, cut(c.label, MAX_LABEL), 0);
         device.check("GPUComputePassEncoder.pushDebugGroup", result);
         Ok(())
     }
 
     pub(super) fn compute_pass_pop_debug_group(&mut self, c: ComputePassPopDebugGroup) -> Outcome {
-        let Recorder { raw, device } = self.compute_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.compute_passes.get_mut(c.pass)?;
         device.check("GPUComputePassEncoder.popDebugGroup", device.global.compute_pass_pop_debug_group(raw));
         Ok(())
     }
 
     pub(super) fn compute_pass_insert_debug_marker(&mut self, c: ComputePassInsertDebugMarker<'_>) -> Outcome {
-        let Recorder { raw, device } = self.compute_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.compute_passes.get_mut(c.pass)?;
         let result = device.global.compute_pass_insert_debug_marker(raw, cut(c.label, MAX_LABEL), 0);
         device.check("GPUComputePassEncoder.insertDebugMarker", result);
         Ok(())
     }
+}
+
+/// Gives wgpu the immediate data that the next dispatch may read.
+fn hand_over(pass: &mut ComputePass) {
+    let Recorder { raw, device, state, .. } = pass;
+    state.hand_over(|offset, data| {
+        device
+            .check("GPUComputePassEncoder.setImmediates", device.global.compute_pass_set_immediates(raw, offset, data));
+    });
 }

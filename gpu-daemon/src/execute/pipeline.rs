@@ -12,23 +12,27 @@ use airlock_protocol::{
         },
     },
     events::{PipelineError, PipelineErrorReason},
-    ids::{PipelineLayoutId, RequestId},
+    ids::{PipelineLayoutId, RequestId, ShaderModuleId},
 };
+use naga::{ShaderStage, valid::ImmediateSlots};
 use wgpu_core::{id, pipeline as wgc};
-use wgpu_types::{ColorTargetState, error::WebGpuError};
+use wgpu_types::{self as wgt, ColorTargetState, error::WebGpuError};
 
 use crate::{
     convert::{
         self,
         pipeline::{color_target, depth_stencil, multisample, primitive, vertex_buffer},
     },
-    device::Device,
+    device::{Device, Reason},
     errors,
-    objects::Object,
+    objects::{Object, Pipeline},
     session::Session,
+    shaders::{Stage, interface_flaw, output_flaw, prepare},
     violation::{Outcome, Violation, check_list},
     vitals::Phase,
 };
+
+use super::shader::void_module;
 
 impl Session {
     pub(super) fn create_compute_pipeline(&mut self, c: CreateComputePipeline<'_>) -> Outcome {
@@ -40,10 +44,22 @@ impl Session {
             stage: self.stage_of(&c.compute)?,
             cache: None,
         };
+        let check = || {
+            let limits = device.global.device_limits(device.id);
+            prepare(&self.checked(&c.compute, ShaderStage::Compute)?, &limits)
+        };
+        if let Some(reason) = self.vitals.during(Phase::Compile, check) {
+            self.pipeline_refused(&device, "GPUDevice.createComputePipeline", c.label, c.request, &reason);
+            let id = invalid_compute_pipeline(&device);
+            return self
+                .compute_pipelines
+                .insert(c.pipeline, Pipeline { object: Object { id, device }, immediates: 0 });
+        }
         let make = || device.global.device_create_compute_pipeline(device.id, &descriptor, None);
         let (id, error) = self.vitals.during(Phase::Compile, make);
         self.pipeline_made(&device, "GPUDevice.createComputePipeline", c.label, c.request, error);
-        self.compute_pipelines.insert(c.pipeline, Object { id, device })
+        let immediates = self.immediates(c.layout, &[c.compute.module]);
+        self.compute_pipelines.insert(c.pipeline, Pipeline { object: Object { id, device }, immediates })
     }
 
     pub(super) fn create_render_pipeline(&mut self, c: CreateRenderPipeline<'_>) -> Outcome {
@@ -86,10 +102,18 @@ impl Session {
             multiview_mask: None,
             cache: None,
         };
+        let targets = descriptor.fragment.as_ref().map(|fragment| &*fragment.targets);
+        if let Some(reason) = self.vitals.during(Phase::Compile, || self.render_flaw(&device, &c, targets)) {
+            self.pipeline_refused(&device, "GPUDevice.createRenderPipeline", c.label, c.request, &reason);
+            let id = invalid_render_pipeline(&device);
+            return self.render_pipelines.insert(c.pipeline, Pipeline { object: Object { id, device }, immediates: 0 });
+        }
         let make = || device.global.device_create_render_pipeline(device.id, &descriptor, None);
         let (id, error) = self.vitals.during(Phase::Compile, make);
         self.pipeline_made(&device, "GPUDevice.createRenderPipeline", c.label, c.request, error);
-        self.render_pipelines.insert(c.pipeline, Object { id, device })
+        let fragment = c.fragment.as_ref().map_or(c.vertex.module, |fragment| fragment.stage.module);
+        let immediates = self.immediates(c.layout, &[c.vertex.module, fragment]);
+        self.render_pipelines.insert(c.pipeline, Pipeline { object: Object { id, device }, immediates })
     }
 
     /// wgpu gives an invalid layout for an index that the pipeline does not have.
@@ -128,6 +152,51 @@ impl Session {
         })
     }
 
+    /// Bytes of immediate data of a pipeline's layout, given or automatic.
+    fn immediates(&self, layout: Option<PipelineLayoutId>, modules: &[ShaderModuleId]) -> u32 {
+        if let Some(layout) = layout {
+            return self.pipeline_layouts.get(layout).map_or(0, |layout| layout.immediates);
+        }
+        let codes = modules.iter().filter_map(|&module| self.shader_modules.get(module).ok()?.code.as_deref());
+        codes.map(|code| ImmediateSlots::size_for_module(&code.module)).max().unwrap_or(0)
+    }
+
+    /// What the checks of a stage look at; `None` where the module is invalid, which is wgpu's to report.
+    fn checked<'a>(&'a self, of: &'a ProgrammableStage<'_>, stage: ShaderStage) -> Option<Stage<'a>> {
+        let code = self.shader_modules.get(of.module).ok()?.code.as_deref()?;
+        Some(Stage { code, stage, entry_point: of.entry_point, constants: &of.constants })
+    }
+
+    /// Why a render pipeline is refused before wgpu sees it.
+    fn render_flaw(
+        &self,
+        device: &Device,
+        c: &CreateRenderPipeline<'_>,
+        targets: Option<&[Option<ColorTargetState>]>,
+    ) -> Option<String> {
+        let limits = device.global.device_limits(device.id);
+        let vertex = self.checked(&c.vertex, ShaderStage::Vertex)?;
+        let flaw = prepare(&vertex, &limits);
+        let (None, Some(state)) = (&flaw, &c.fragment) else { return flaw };
+        let fragment = self.checked(&state.stage, ShaderStage::Fragment)?;
+        prepare(&fragment, &limits)
+            .or_else(|| interface_flaw(&vertex, &fragment))
+            .or_else(|| output_flaw(&fragment, targets.unwrap_or_default()))
+    }
+
+    /// Reports a reason that is found here and not by wgpu.
+    fn pipeline_refused(&self, device: &Device, call: &str, label: &str, request: Option<RequestId>, reason: &str) {
+        let Some(request) = request else { return device.invalid(call, label, reason) };
+        let result = match device.is_lost() {
+            true => Ok(()),
+            false => Err(PipelineError {
+                reason: PipelineErrorReason::Validation,
+                message: errors::describe(call, label, &Reason(reason.to_owned())),
+            }),
+        };
+        self.completions.events.send(&Event::PipelineReply { request, result });
+    }
+
     /// The synchronous form raises its error, the asynchronous one answers with it.
     fn pipeline_made<E: WebGpuError>(
         &self,
@@ -158,6 +227,44 @@ impl Session {
             },
         };
         self.completions.events.send(&Event::PipelineReply { request, result });
+    }
+}
+
+/// An invalid pipeline, in place of one that is refused: wgpu makes none of an invalid module.
+fn invalid_compute_pipeline(device: &Device) -> id::ComputePipelineId {
+    let module = void_module(device, "");
+    let descriptor =
+        wgc::ComputePipelineDescriptor { label: None, layout: None, stage: void_stage(module), cache: None };
+    let (id, _) = device.global.device_create_compute_pipeline(device.id, &descriptor, None);
+    device.global.shader_module_drop(module);
+    id
+}
+
+/// See [`invalid_compute_pipeline`].
+fn invalid_render_pipeline(device: &Device) -> id::RenderPipelineId {
+    let module = void_module(device, "");
+    let descriptor = wgc::RenderPipelineDescriptor {
+        label: None,
+        layout: None,
+        vertex: wgc::VertexState { stage: void_stage(module), buffers: Cow::Borrowed(&[]) },
+        primitive: wgt::PrimitiveState::default(),
+        depth_stencil: None,
+        multisample: wgt::MultisampleState::default(),
+        fragment: None,
+        multiview_mask: None,
+        cache: None,
+    };
+    let (id, _) = device.global.device_create_render_pipeline(device.id, &descriptor, None);
+    device.global.shader_module_drop(module);
+    id
+}
+
+fn void_stage(module: id::ShaderModuleId) -> wgc::ProgrammableStageDescriptor<'static> {
+    wgc::ProgrammableStageDescriptor {
+        module,
+        entry_point: None,
+        constants: Default::default(),
+        zero_initialize_workgroup_memory: true,
     }
 }
 

@@ -30,8 +30,8 @@ impl Session {
                 QueryType::Occlusion => wgt::QueryType::Occlusion,
                 QueryType::Timestamp => wgt::QueryType::Timestamp,
             },
-            // wgpu refuses none.
-            count: if charge.is_ok() { c.count } else { 0 },
+            // wgpu refuses none, which WebGPU takes. No query of such a set can be used, which is seen to here.
+            count: if charge.is_ok() { c.count.max(1) } else { 0 },
         };
         let made = device.global.device_create_query_set(device.id, &descriptor, None);
         let (id, charge) = match charge {
@@ -44,7 +44,7 @@ impl Session {
                 (made.0, None)
             }
         };
-        self.query_sets.insert(c.query_set, QuerySet { object: Object { id, device }, charge })
+        self.query_sets.insert(c.query_set, QuerySet { object: Object { id, device }, count: c.count, charge })
     }
 
     pub(super) fn destroy_query_set(&mut self, c: DestroyQuerySet) -> Outcome {

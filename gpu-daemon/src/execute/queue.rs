@@ -9,6 +9,7 @@ use airlock_protocol::{
 use wgpu_core::device::queue::QueueWriteError;
 
 use crate::{
+    completions::Current,
     convert::texture::{copy_layout, copy_texture, extent},
     device::Device,
     mapped,
@@ -66,6 +67,12 @@ impl Session {
         // wgpu looks for the staged bytes' buffer among those of the queue's device, at a place beyond them, and only then
         // whether it is one of them. It refuses a foreign buffer in time when there is nothing to write.
         let ours = Rc::ptr_eq(&buffer.device, &device);
+        // wgpu looks at nothing of a buffer that nothing is written to.
+        let unavailable = buffer.destroyed || self.completions.current(c.buffer) != Current::None;
+        if c.data.is_empty() && ours && unavailable {
+            device.invalid(WRITE_BUFFER, "", "the buffer is destroyed or mapped");
+            return self.skip(c.data);
+        }
         let buffer = buffer.id;
         if let Err(refusal) = self.make_way(&device, c.data, c.data.len()) {
             self.out_of_memory(&device, WRITE_BUFFER, "", &refusal);

@@ -19,7 +19,8 @@ use wgpu_types as wgt;
 
 use crate::{
     convert::{self, pipeline::index_format, texture::texture_format},
-    objects::{Flaws, Named, Object, RenderBundleEncoder},
+    immediates::Immediates,
+    objects::{Flaws, Named, Object, RenderBundle, RenderBundleEncoder},
     session::Session,
     violation::{Outcome, check_list},
 };
@@ -46,13 +47,18 @@ impl Session {
         let (raw, error) = device.global.device_create_render_bundle_encoder(device.id, &descriptor);
         let valid = error.is_none();
         let raw = device.created("GPUDevice.createRenderBundleEncoder", c.label, (raw, error));
-        let encoder = RenderBundleEncoder { raw, device, valid, flaws: Flaws::default(), named: Named::default() };
+        let (depth_read_only, stencil_read_only) = (c.depth_read_only, c.stencil_read_only);
+        let (immediates, flaws, named) = (Immediates::default(), Flaws::default(), Named::default());
+        let encoder =
+            RenderBundleEncoder { raw, device, valid, depth_read_only, stencil_read_only, immediates, flaws, named };
         self.render_bundle_encoders.insert(c.encoder, encoder)
     }
 
     pub(super) fn bundle_set_pipeline(&mut self, c: BundleSetPipeline) -> Outcome {
-        let pipeline = self.render_pipelines.get(c.pipeline)?.id;
+        let pipeline = self.render_pipelines.get(c.pipeline)?;
+        let (pipeline, bytes) = (pipeline.id, pipeline.immediates);
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
+        encoder.immediates.pipeline(bytes);
         encoder.named.add(c.pipeline.object());
         let result = encoder.device.global.render_bundle_encoder_set_pipeline(&mut encoder.raw, pipeline);
         encoder.check("setPipeline", result);
@@ -90,6 +96,7 @@ impl Session {
 
     pub(super) fn bundle_draw(&mut self, c: BundleDraw) -> Outcome {
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
+        encoder.hand_over();
         let result = encoder.device.global.render_bundle_encoder_draw(
             &mut encoder.raw,
             c.vertex_count,
@@ -103,6 +110,7 @@ impl Session {
 
     pub(super) fn bundle_draw_indexed(&mut self, c: BundleDrawIndexed) -> Outcome {
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
+        encoder.hand_over();
         let result = encoder.device.global.render_bundle_encoder_draw_indexed(
             &mut encoder.raw,
             c.index_count,
@@ -119,6 +127,7 @@ impl Session {
         let buffer = self.buffers.get(c.buffer)?;
         let (buffer, size) = (buffer.id, buffer.size);
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
+        encoder.hand_over();
         encoder.named.add(c.buffer.object());
         if let Some(reason) = indirect_flaw(c.offset, 16, size) {
             encoder.flaws.add(reason);
@@ -133,6 +142,7 @@ impl Session {
         let buffer = self.buffers.get(c.buffer)?;
         let (buffer, size) = (buffer.id, buffer.size);
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
+        encoder.hand_over();
         encoder.named.add(c.buffer.object());
         if let Some(reason) = indirect_flaw(c.offset, 20, size) {
             encoder.flaws.add(reason);
@@ -159,8 +169,14 @@ impl Session {
 
     pub(super) fn bundle_set_immediates(&mut self, c: BundleSetImmediates<'_>) -> Outcome {
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
-        let result = encoder.device.global.render_bundle_encoder_set_immediates(&mut encoder.raw, c.offset, c.data);
-        encoder.check("setImmediates", result);
+        if encoder.named.is_finished() && encoder.valid {
+            encoder.device.invalid("GPURenderBundleEncoder.setImmediates", "", "the render bundle encoder has ended");
+            return Ok(());
+        }
+        let limit = encoder.device.global.device_limits(encoder.device.id).max_immediate_size;
+        if let Err(reason) = encoder.immediates.set(c.offset, c.data, limit) {
+            encoder.flaws.add(reason);
+        }
         Ok(())
     }
 
@@ -185,7 +201,9 @@ impl Session {
         }
         encoder.named.finish();
         let id = device.created(CALL, c.label, made);
-        self.render_bundles.insert(c.bundle, Object { id, device })
+        let (depth_read_only, stencil_read_only) = (encoder.depth_read_only, encoder.stencil_read_only);
+        let object = Object { id, device };
+        self.render_bundles.insert(c.bundle, RenderBundle { object, depth_read_only, stencil_read_only })
     }
 
     pub(super) fn bundle_push_debug_group(&mut self, c: BundlePushDebugGroup<'_>) -> Outcome {
@@ -213,6 +231,17 @@ impl Session {
 }
 
 impl RenderBundleEncoder {
+    /// Gives wgpu the immediate data that the next draw may read.
+    fn hand_over(&mut self) {
+        let Self { raw, device, immediates, valid, .. } = self;
+        immediates.hand_over(|offset, data| {
+            let result = device.global.render_bundle_encoder_set_immediates(raw, offset, data);
+            if let (Err(error), true) = (result, *valid) {
+                device.report("GPURenderBundleEncoder.setImmediates", "", &error);
+            }
+        });
+    }
+
     /// Raises the use of an encoder that has ended.
     fn check(&self, call: &str, result: Result<(), PassStateError>) {
         if let Err(error) = result

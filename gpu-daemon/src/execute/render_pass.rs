@@ -13,14 +13,20 @@ use airlock_protocol::{
     limits::{MAX_LABEL, cut},
 };
 use wgpu_core::{
-    command::{PassChannel, RenderPassColorAttachment, RenderPassDepthStencilAttachment, RenderPassDescriptor},
+    command::{
+        self, PassChannel, PassStateError, RenderBundleDescriptor, RenderBundleEncoderDescriptor,
+        RenderPassColorAttachment, RenderPassDepthStencilAttachment, RenderPassDescriptor,
+    },
     id,
 };
 use wgpu_types as wgt;
 
 use crate::{
     convert::{self, pipeline::index_format},
-    objects::Recorder,
+    device::Device,
+    discards::Discards,
+    immediates::Immediates,
+    objects::{PassLayout, PassState, Recorder, RenderBundle, RenderPass},
     session::Session,
     violation::{Outcome, Violation, check_list},
 };
@@ -29,31 +35,64 @@ impl Session {
     /// As with compute passes, wgpu gives a pass in any case.
     pub(super) fn begin_render_pass(&mut self, c: BeginRenderPass<'_>) -> Outcome {
         check_list(&c.color_attachments)?;
-        let encoder = self.command_encoders.get(c.encoder)?;
-        let (encoder, device) = (encoder.id, Rc::clone(&encoder.device));
+        let encoder = Rc::clone(self.command_encoders.get(c.encoder)?);
+        let device = Rc::clone(&encoder.device);
         self.render_passes.vacant(c.pass)?;
         let refused = self.attachment_to_be_refused(&c.color_attachments)?;
         let colors = match &refused {
             Some(_) => std::slice::from_ref(&refused),
             None => c.color_attachments.as_slice(),
         };
-        let colors = colors
-            .iter()
-            .map(|attachment| attachment.as_ref().map(|attachment| self.color_attachment(attachment)).transpose())
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut discards = Discards::default();
+        let layout = self.pass_layout(colors, c.depth_stencil_attachment.as_ref())?;
+        let mut color = |attachment: &Option<ColorAttachment>| {
+            attachment.as_ref().map(|attachment| self.color_attachment(attachment, &mut discards)).transpose()
+        };
+        let colors = colors.iter().map(&mut color).collect::<Result<Vec<_>, _>>()?;
         let depth_stencil = c.depth_stencil_attachment.as_ref();
-        let occlusion = c.occlusion_query_set.map(|id| self.query_sets.get(id).map(|set| set.id)).transpose()?;
+        let depth_stencil = depth_stencil.map(|a| self.depth_stencil_attachment(a, &mut discards)).transpose()?;
+        let occlusion = c.occlusion_query_set.map(|id| self.query_sets.get(id)).transpose()?;
+        let queries = occlusion.map(|set| set.count);
         let descriptor = RenderPassDescriptor {
             label: convert::label(c.label),
             color_attachments: Cow::Owned(colors),
-            depth_stencil_attachment: depth_stencil.map(|a| self.depth_stencil_attachment(a)).transpose()?,
-            timestamp_writes: self.timestamp_writes(c.timestamp_writes)?,
-            occlusion_query_set: occlusion,
+            depth_stencil_attachment: depth_stencil,
+            timestamp_writes: self.timestamp_writes(&encoder, c.timestamp_writes)?,
+            occlusion_query_set: occlusion.map(|set| set.id),
             multiview_mask: None,
         };
-        let begun = device.global.command_encoder_begin_render_pass(encoder, &descriptor);
-        let raw = Box::new(device.created("GPUCommandEncoder.beginRenderPass", c.label, begun));
-        self.render_passes.insert(c.pass, Recorder { raw, device })
+        let begun = device.global.command_encoder_begin_render_pass(encoder.id, &descriptor);
+        let mut raw = Box::new(device.created("GPUCommandEncoder.beginRenderPass", c.label, begun));
+        // WebGPU, "beginRenderPass": the blend constant is transparent black. wgpu wants to be told.
+        let constant = device.global.render_pass_set_blend_constant(&mut raw, wgt::Color::TRANSPARENT);
+        tracing::trace!("the first blend constant: {constant:?}");
+        let state =
+            Box::new(PassState { layout, discards: discards.some(), queries, immediates: Immediates::default() });
+        self.render_passes.insert(c.pass, Recorder { raw, device, encoder, ended: false, state })
+    }
+
+    /// What a bundle must have in common with a pass of these attachments.
+    fn pass_layout(
+        &self,
+        colors: &[Option<ColorAttachment>],
+        depth_stencil: Option<&DepthStencilAttachment>,
+    ) -> Result<PassLayout, Violation> {
+        let mut samples = 1;
+        let mut formats = Vec::with_capacity(colors.len());
+        for attachment in colors {
+            let view = attachment.as_ref().map(|attachment| self.texture_views.get(attachment.view)).transpose()?;
+            samples = view.map_or(samples, |view| view.samples);
+            formats.push(view.map(|view| view.format));
+        }
+        let view = depth_stencil.map(|attachment| self.texture_views.get(attachment.view)).transpose()?;
+        samples = view.map_or(samples, |view| view.samples);
+        Ok(PassLayout {
+            colors: formats,
+            depth_stencil: view.map(|view| view.format),
+            samples,
+            depth_read_only: depth_stencil.is_some_and(|attachment| attachment.depth_read_only),
+            stencil_read_only: depth_stencil.is_some_and(|attachment| attachment.stencil_read_only),
+        })
     }
 
     /// wgpu asks the formats of all color attachments for their size, and resolve targets for their layer, before it
@@ -77,7 +116,12 @@ impl Session {
         Ok(None)
     }
 
-    fn color_attachment(&self, a: &ColorAttachment) -> Result<RenderPassColorAttachment, Violation> {
+    fn color_attachment(
+        &self,
+        a: &ColorAttachment,
+        discards: &mut Discards,
+    ) -> Result<RenderPassColorAttachment, Violation> {
+        let store = discards.color(a, self.texture_views.get(a.view)?);
         let [r, g, b, a_] = a.clear_value;
         let resolve = a.resolve_target.map(|view| self.view(view)).transpose()?;
         Ok(RenderPassColorAttachment {
@@ -85,24 +129,26 @@ impl Session {
             depth_slice: a.depth_slice,
             resolve_target: resolve,
             load_op: load_op(a.load_op, wgt::Color { r, g, b, a: a_ }),
-            store_op: store_op(a.store_op),
+            store_op: store_op(store),
         })
     }
 
     fn depth_stencil_attachment(
         &self,
         a: &DepthStencilAttachment,
+        discards: &mut Discards,
     ) -> Result<RenderPassDepthStencilAttachment<id::TextureViewId>, Violation> {
+        let [depth_store, stencil_store] = discards.depth_stencil(a, self.texture_views.get(a.view)?);
         Ok(RenderPassDepthStencilAttachment {
             view: self.view(a.view)?,
             depth: PassChannel {
                 load_op: a.depth_load_op.map(|op| load_op(op, a.depth_clear_value)),
-                store_op: a.depth_store_op.map(store_op),
+                store_op: depth_store.map(store_op),
                 read_only: a.depth_read_only,
             },
             stencil: PassChannel {
                 load_op: a.stencil_load_op.map(|op| load_op(op, Some(a.stencil_clear_value))),
-                store_op: a.stencil_store_op.map(store_op),
+                store_op: stencil_store.map(store_op),
                 read_only: a.stencil_read_only,
             },
         })
@@ -113,8 +159,10 @@ impl Session {
     }
 
     pub(super) fn render_pass_set_pipeline(&mut self, c: RenderPassSetPipeline) -> Outcome {
-        let pipeline = self.render_pipelines.get(c.pipeline)?.id;
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let pipeline = self.render_pipelines.get(c.pipeline)?;
+        let (pipeline, bytes) = (pipeline.id, pipeline.immediates);
+        let Recorder { raw, device, state, .. } = self.render_passes.get_mut(c.pass)?;
+        state.immediates.pipeline(bytes);
         device.check("GPURenderPassEncoder.setPipeline", device.global.render_pass_set_pipeline(raw, pipeline));
         Ok(())
     }
@@ -122,7 +170,7 @@ impl Session {
     pub(super) fn render_pass_set_index_buffer(&mut self, c: RenderPassSetIndexBuffer) -> Outcome {
         let buffer = self.buffers.get(c.buffer)?;
         let (buffer, buffer_size) = (buffer.id, buffer.size);
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
         let format = index_format(c.format);
         if let Some((offset, size)) = aligned_indices(c.offset, c.size) {
             // What can be wrong with it is wrong with the next one too, which reports it.
@@ -137,7 +185,7 @@ impl Session {
     pub(super) fn render_pass_set_vertex_buffer(&mut self, c: RenderPassSetVertexBuffer) -> Outcome {
         let buffer = c.buffer.map(|id| self.buffers.get(id)).transpose()?;
         let (buffer, buffer_size) = (buffer.map(|buffer| buffer.id), buffer.map_or(0, |buffer| buffer.size));
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
         let (offset, size) = range(c.offset, c.size, buffer_size);
         let result = device.global.render_pass_set_vertex_buffer(raw, c.slot, buffer, offset, size);
         device.check("GPURenderPassEncoder.setVertexBuffer", result);
@@ -145,7 +193,7 @@ impl Session {
     }
 
     pub(super) fn render_pass_draw(&mut self, c: RenderPassDraw) -> Outcome {
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = ready_to_draw(self.render_passes.get_mut(c.pass)?);
         let global = &device.global;
         let result = global.render_pass_draw(raw, c.vertex_count, c.instance_count, c.first_vertex, c.first_instance);
         device.check("GPURenderPassEncoder.draw", result);
@@ -153,7 +201,7 @@ impl Session {
     }
 
     pub(super) fn render_pass_draw_indexed(&mut self, c: RenderPassDrawIndexed) -> Outcome {
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = ready_to_draw(self.render_passes.get_mut(c.pass)?);
         let result = device.global.render_pass_draw_indexed(
             raw,
             c.index_count,
@@ -168,7 +216,7 @@ impl Session {
 
     pub(super) fn render_pass_draw_indirect(&mut self, c: RenderPassDrawIndirect) -> Outcome {
         let buffer = self.buffers.get(c.buffer)?.id;
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = ready_to_draw(self.render_passes.get_mut(c.pass)?);
         let result = device.global.render_pass_draw_indirect(raw, buffer, c.offset);
         device.check("GPURenderPassEncoder.drawIndirect", result);
         Ok(())
@@ -176,7 +224,7 @@ impl Session {
 
     pub(super) fn render_pass_draw_indexed_indirect(&mut self, c: RenderPassDrawIndexedIndirect) -> Outcome {
         let buffer = self.buffers.get(c.buffer)?.id;
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = ready_to_draw(self.render_passes.get_mut(c.pass)?);
         let result = device.global.render_pass_draw_indexed_indirect(raw, buffer, c.offset);
         device.check("GPURenderPassEncoder.drawIndexedIndirect", result);
         Ok(())
@@ -185,21 +233,27 @@ impl Session {
     pub(super) fn render_pass_set_bind_group(&mut self, c: RenderPassSetBindGroup) -> Outcome {
         check_list(&c.dynamic_offsets)?;
         let group = c.bind_group.map(|id| self.bind_groups.get(id).map(|group| group.id)).transpose()?;
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
         let result = device.global.render_pass_set_bind_group(raw, c.index, group, &c.dynamic_offsets);
         device.check("GPURenderPassEncoder.setBindGroup", result);
         Ok(())
     }
 
     pub(super) fn render_pass_set_immediates(&mut self, c: RenderPassSetImmediates<'_>) -> Outcome {
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
-        let result = device.global.render_pass_set_immediates(raw, c.offset, c.data);
-        device.check("GPURenderPassEncoder.setImmediates", result);
+        let Recorder { device, encoder, ended, state, .. } = self.render_passes.get_mut(c.pass)?;
+        if *ended {
+            device.invalid("GPURenderPassEncoder.setImmediates", "", "the pass has ended");
+            return Ok(());
+        }
+        let limit = device.global.device_limits(device.id).max_immediate_size;
+        if let Err(reason) = state.immediates.set(c.offset, c.data, limit) {
+            encoder.flaw(reason);
+        }
         Ok(())
     }
 
     pub(super) fn set_viewport(&mut self, c: SetViewport) -> Outcome {
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
         // WebGPU refuses what is not finite; wgpu compares, which lets NaN through. No viewport has this width.
         let finite = [c.x, c.y, c.width, c.height, c.min_depth, c.max_depth].iter().all(|value| value.is_finite());
         let width = if finite { c.width } else { -1.0 };
@@ -210,14 +264,14 @@ impl Session {
     }
 
     pub(super) fn set_scissor_rect(&mut self, c: SetScissorRect) -> Outcome {
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
         let result = device.global.render_pass_set_scissor_rect(raw, c.x, c.y, c.width, c.height);
         device.check("GPURenderPassEncoder.setScissorRect", result);
         Ok(())
     }
 
     pub(super) fn set_blend_constant(&mut self, c: SetBlendConstant) -> Outcome {
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
         let [r, g, b, a] = c.color;
         let result = device.global.render_pass_set_blend_constant(raw, wgt::Color { r, g, b, a });
         device.check("GPURenderPassEncoder.setBlendConstant", result);
@@ -225,62 +279,117 @@ impl Session {
     }
 
     pub(super) fn set_stencil_reference(&mut self, c: SetStencilReference) -> Outcome {
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
         let result = device.global.render_pass_set_stencil_reference(raw, c.reference);
         device.check("GPURenderPassEncoder.setStencilReference", result);
         Ok(())
     }
 
     pub(super) fn begin_occlusion_query(&mut self, c: BeginOcclusionQuery) -> Outcome {
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, encoder, state, .. } = self.render_passes.get_mut(c.pass)?;
+        if state.queries == Some(0) {
+            encoder.flaw("a query begins of a set without queries".to_owned());
+        }
         let result = device.global.render_pass_begin_occlusion_query(raw, c.query_index);
         device.check("GPURenderPassEncoder.beginOcclusionQuery", result);
         Ok(())
     }
 
     pub(super) fn end_occlusion_query(&mut self, c: EndOcclusionQuery) -> Outcome {
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
         device.check("GPURenderPassEncoder.endOcclusionQuery", device.global.render_pass_end_occlusion_query(raw));
         Ok(())
     }
 
     pub(super) fn execute_bundles(&mut self, c: ExecuteBundles) -> Outcome {
         check_list(&c.bundles)?;
-        let bundles = c
-            .bundles
-            .iter()
-            .map(|&id| self.render_bundles.get(id).map(|bundle| bundle.id))
-            .collect::<Result<Vec<_>, _>>()?;
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
-        let result = device.global.render_pass_execute_bundles(raw, &bundles);
+        let bundles = c.bundles.iter().map(|&id| self.render_bundles.get(id)).collect::<Result<Vec<_>, _>>()?;
+        let Recorder { raw, device, encoder, state, .. } = self.render_passes.get_mut(c.pass)?;
+        state.immediates = Immediates::default();
+        let layout = &state.layout;
+        // wgpu compares the aspects that the format has only.
+        if bundles.iter().any(|bundle| layout.is_written_by(bundle)) {
+            encoder.flaw("a bundle that writes depth or stencil is executed in a pass that only reads it".to_owned());
+        }
+        let ids: Vec<_> = bundles.iter().map(|bundle| bundle.id).collect();
+        let result = match ids.as_slice() {
+            [] => execute_nothing(device, raw, layout),
+            ids => device.global.render_pass_execute_bundles(raw, ids),
+        };
         device.check("GPURenderPassEncoder.executeBundles", result);
         Ok(())
     }
 
     pub(super) fn end_render_pass(&mut self, c: EndRenderPass) -> Outcome {
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, encoder, ended, state } = self.render_passes.get_mut(c.pass)?;
+        *ended = true;
         device.check("GPURenderPassEncoder.end", device.global.render_pass_end(raw));
+        if let Some(discards) = state.discards.take() {
+            discards.clear(encoder);
+        }
         Ok(())
     }
 
     pub(super) fn render_pass_push_debug_group(&mut self, c: RenderPassPushDebugGroup<'_>) -> Outcome {
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
         let result = device.global.render_pass_push_debug_group(raw, cut(c.label, MAX_LABEL), 0);
         device.check("GPURenderPassEncoder.pushDebugGroup", result);
         Ok(())
     }
 
     pub(super) fn render_pass_pop_debug_group(&mut self, c: RenderPassPopDebugGroup) -> Outcome {
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
         device.check("GPURenderPassEncoder.popDebugGroup", device.global.render_pass_pop_debug_group(raw));
         Ok(())
     }
 
     pub(super) fn render_pass_insert_debug_marker(&mut self, c: RenderPassInsertDebugMarker<'_>) -> Outcome {
-        let Recorder { raw, device } = self.render_passes.get_mut(c.pass)?;
+        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
         let result = device.global.render_pass_insert_debug_marker(raw, cut(c.label, MAX_LABEL), 0);
         device.check("GPURenderPassEncoder.insertDebugMarker", result);
         Ok(())
+    }
+}
+
+/// Gives wgpu the immediate data that the next draw may read.
+fn ready_to_draw(pass: &mut RenderPass) -> &mut RenderPass {
+    let Recorder { raw, device, state, .. } = pass;
+    state.immediates.hand_over(|offset, data| {
+        device.check("GPURenderPassEncoder.setImmediates", device.global.render_pass_set_immediates(raw, offset, data));
+    });
+    pass
+}
+
+/// Executes a bundle without commands. WebGPU resets a pass's pipeline, bind groups and buffers whatever the list holds;
+/// wgpu does it with the last bundle.
+fn execute_nothing(device: &Device, raw: &mut command::RenderPass, layout: &PassLayout) -> Result<(), PassStateError> {
+    let descriptor = RenderBundleEncoderDescriptor {
+        label: None,
+        color_formats: Cow::Borrowed(&layout.colors),
+        depth_stencil: layout.depth_stencil.map(|format| wgt::RenderBundleDepthStencil {
+            format,
+            depth_read_only: layout.depth_read_only,
+            stencil_read_only: layout.stencil_read_only,
+        }),
+        sample_count: layout.samples,
+        multiview: None,
+    };
+    let (mut encoder, error) = device.global.device_create_render_bundle_encoder(device.id, &descriptor);
+    if error.is_some() {
+        // The pass is invalid as well, for the same reason, and says so at its encoder's finish.
+        return device.global.render_pass_execute_bundles(raw, &[]);
+    }
+    let descriptor = RenderBundleDescriptor { label: None };
+    let (bundle, _) = device.global.render_bundle_encoder_finish(&mut encoder, &descriptor, None);
+    let result = device.global.render_pass_execute_bundles(raw, &[bundle]);
+    device.global.render_bundle_drop(bundle);
+    result
+}
+
+impl PassLayout {
+    /// True for a bundle that may write what the pass only reads.
+    fn is_written_by(&self, bundle: &RenderBundle) -> bool {
+        (self.depth_read_only && !bundle.depth_read_only) || (self.stencil_read_only && !bundle.stencil_read_only)
     }
 }
 

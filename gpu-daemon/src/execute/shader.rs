@@ -7,7 +7,10 @@ use airlock_protocol::{
     commands::shader::{CompilationMessage, CompilationMessageType, CreateShaderModule, GetCompilationInfo},
     limits::{MAX_MESSAGE, MAX_SHADER_SOURCE, cut},
 };
-use wgpu_core::pipeline::{CreateShaderModuleError, ShaderModuleDescriptor, ShaderModuleSource};
+use wgpu_core::{
+    id,
+    pipeline::{CreateShaderModuleError, ShaderModuleDescriptor, ShaderModuleSource},
+};
 use wgpu_types::ShaderRuntimeChecks;
 
 use crate::{
@@ -16,6 +19,7 @@ use crate::{
     objects::{Object, ShaderModule},
     quotas::Refusal,
     session::Session,
+    shaders::{self, Refused},
     violation::{Outcome, Violation},
     vitals::Phase,
 };
@@ -39,16 +43,32 @@ impl Session {
             device.invalid(CALL, c.label, &refusal.to_string());
             return self.void_module(device, &c, &refusal);
         }
-        // All checks: bounds, endless loops, division. They are what keeps a guest's shader inside its own memory.
-        let descriptor =
-            ShaderModuleDescriptor { label: convert::label(c.label), runtime_checks: ShaderRuntimeChecks::checked() };
-        let source = ShaderModuleSource::Wgsl(Cow::Borrowed(c.code));
-        let (id, error) = self
-            .vitals
-            .during(Phase::Compile, || device.global.device_create_shader_module(device.id, &descriptor, source, None));
-        let messages = error.as_ref().map(|error| messages(error, c.code)).unwrap_or_default();
-        device.created(CALL, c.label, (id, error));
-        self.shader_modules.insert(c.module, ShaderModule { object: Object { id, device }, messages })
+        let (features, downlevel) =
+            (device.global.device_features(device.id), device.global.device_downlevel_properties(device.id).flags);
+        let made = self.vitals.during(Phase::Compile, || {
+            let code = shaders::read(c.code, c.label, features, downlevel)?;
+            // All checks: bounds, endless loops, division. They are what keeps a guest's shader inside its own memory.
+            let runtime_checks = ShaderRuntimeChecks::checked();
+            let descriptor = ShaderModuleDescriptor { label: convert::label(c.label), runtime_checks };
+            let source = ShaderModuleSource::Naga(shaders::for_wgpu(&code));
+            Ok((device.global.device_create_shader_module(device.id, &descriptor, source, None), code))
+        });
+        let (id, messages, code) = match made {
+            Ok(((id, None), code)) => (id, vec![], Some(Rc::new(code))),
+            Ok(((id, Some(error)), _)) => {
+                device.report(CALL, c.label, &error);
+                (id, messages(&error, c.code), None)
+            }
+            Err(Refused::Compiler(error)) => {
+                device.report(CALL, c.label, &*error);
+                (void_module(&device, c.label), messages(&error, c.code), None)
+            }
+            Err(Refused::Rule(reason, place)) => {
+                device.invalid(CALL, c.label, &reason);
+                (void_module(&device, c.label), vec![message(&reason, c.code, place)], None)
+            }
+        };
+        self.shader_modules.insert(c.module, ShaderModule { object: Object { id, device }, messages, code })
     }
 
     fn refuse_source(&self, code: &str) -> Option<Refusal> {
@@ -62,13 +82,9 @@ impl Session {
 
     /// An invalid module in place of one that is refused.
     fn void_module(&mut self, device: Rc<Device>, c: &CreateShaderModule<'_>, refusal: &Refusal) -> Outcome {
-        let descriptor =
-            ShaderModuleDescriptor { label: convert::label(c.label), runtime_checks: ShaderRuntimeChecks::checked() };
-        // No source: wgpu refuses it, and that is not told.
-        let source = ShaderModuleSource::Wgsl(Cow::Borrowed("?"));
-        let (id, _) = device.global.device_create_shader_module(device.id, &descriptor, source, None);
+        let id = void_module(&device, c.label);
         let messages = vec![message(&refusal.to_string(), c.code, None)];
-        self.shader_modules.insert(c.module, ShaderModule { object: Object { id, device }, messages })
+        self.shader_modules.insert(c.module, ShaderModule { object: Object { id, device }, messages, code: None })
     }
 
     pub(super) fn get_compilation_info(&mut self, c: GetCompilationInfo) -> Outcome {
@@ -76,6 +92,15 @@ impl Session {
         self.completions.events.send(&Event::CompilationInfo { request: c.request, messages });
         Ok(())
     }
+}
+
+/// An invalid module of wgpu's.
+pub(super) fn void_module(device: &Device, label: &str) -> id::ShaderModuleId {
+    let runtime_checks = ShaderRuntimeChecks::checked();
+    let descriptor = ShaderModuleDescriptor { label: convert::label(label), runtime_checks };
+    // No source: wgpu refuses it, and that is not told.
+    let source = ShaderModuleSource::Wgsl(Cow::Borrowed("?"));
+    device.global.device_create_shader_module(device.id, &descriptor, source, None).0
 }
 
 /// What the compiler said, as the guest may show it: short, with the position apart.

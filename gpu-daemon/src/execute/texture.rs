@@ -1,9 +1,13 @@
 //! `GPUTexture`, `GPUTextureView`, `GPUSampler`.
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 use airlock_protocol::commands::texture::{CreateSampler, CreateTexture, CreateTextureView, DestroyTexture};
-use wgpu_core::resource::{SamplerDescriptor, TextureDescriptor, TextureViewDescriptor};
+use wgpu_core::{
+    command::{RenderPassColorAttachment, RenderPassDescriptor},
+    id,
+    resource::{SamplerDescriptor, TextureDescriptor, TextureViewDescriptor},
+};
 use wgpu_types as wgt;
 
 use crate::{
@@ -48,8 +52,66 @@ impl Session {
                 (None, device.global.create_texture_error(device.id, None, &descriptor))
             }
         };
+        if charge.is_some() {
+            self.initialize_volume(&device, id, &descriptor);
+        }
         let (format, flat) = (descriptor.format, descriptor.dimension == wgt::TextureDimension::D2);
-        self.textures.insert(c.texture, Texture { object: Object { id, device }, charge, format, flat })
+        let (samples, volume) = (descriptor.sample_count, descriptor.dimension == wgt::TextureDimension::D3);
+        self.textures
+            .insert(c.texture, Texture { object: Object { id, device }, charge, format, samples, volume, flat })
+    }
+
+    /// Has wgpu clear a volume that passes may draw to.
+    ///
+    /// wgpu-core keeps count of what was never written by whole levels, and takes a pass that stores one slice for one
+    /// that writes all of them: the others would show what the memory held before. A pass that loads a slice of each level
+    /// has all of the level cleared before it.
+    fn initialize_volume(&self, device: &Device, texture: id::TextureId, descriptor: &TextureDescriptor<'_>) {
+        let is_target = descriptor.usage.contains(wgt::TextureUsages::RENDER_ATTACHMENT);
+        if descriptor.dimension != wgt::TextureDimension::D3 || !is_target {
+            return;
+        }
+        let global = &device.global;
+        let label = wgt::CommandEncoderDescriptor { label: None };
+        let (encoder, _) = global.device_create_command_encoder(device.id, &label, None);
+        for level in 0..descriptor.mip_level_count {
+            let descriptor = TextureViewDescriptor {
+                label: None,
+                format: None,
+                dimension: None,
+                usage: Some(wgt::TextureUsages::RENDER_ATTACHMENT),
+                range: wgt::ImageSubresourceRange {
+                    base_mip_level: level,
+                    mip_level_count: Some(1),
+                    ..wgt::ImageSubresourceRange::default()
+                },
+            };
+            let (view, _) = global.texture_create_view(texture, &descriptor, None);
+            let attachment = RenderPassColorAttachment {
+                view,
+                depth_slice: Some(0),
+                resolve_target: None,
+                load_op: wgt::LoadOp::Load,
+                store_op: wgt::StoreOp::Store,
+            };
+            let descriptor = RenderPassDescriptor {
+                color_attachments: Cow::Owned(vec![Some(attachment)]),
+                ..RenderPassDescriptor::default()
+            };
+            let (mut pass, _) = global.command_encoder_begin_render_pass(encoder, &descriptor);
+            let ended = global.render_pass_end(&mut pass);
+            tracing::trace!("level {level} of a volume is cleared: {ended:?}");
+            global.texture_view_drop(view);
+        }
+        let label = wgt::CommandBufferDescriptor { label: None };
+        let (commands, _) = global.command_encoder_finish(encoder, &label, None);
+        self.wait_for_queue(device);
+        if let Err(error) = self.hand_in(&device.core, &[commands]) {
+            // Only a device that is lost, which shows nothing any more.
+            tracing::debug!("a volume is not cleared: {error}");
+        }
+        global.command_buffer_drop(commands);
+        global.command_encoder_drop(encoder);
     }
 
     fn charge_texture(
@@ -67,7 +129,7 @@ impl Session {
     /// wgpu resolves absent fields as WebGPU does: `texture` of wgpu's `create_texture_view`.
     pub(super) fn create_texture_view(&mut self, c: CreateTextureView<'_>) -> Outcome {
         let texture = self.textures.get(c.texture)?;
-        let (format, flat) = (texture.format, texture.flat);
+        let (format, flat, samples, volume) = (texture.format, texture.flat, texture.samples, texture.volume);
         let (texture, device) = (texture.id, Rc::clone(&texture.device));
         self.texture_views.vacant(c.view)?;
         let descriptor = TextureViewDescriptor {
@@ -86,11 +148,13 @@ impl Session {
         };
         let made = device.global.texture_create_view(texture, &descriptor, None);
         let id = device.created("GPUTexture.createView", c.label, made);
-        let colored = descriptor.format.unwrap_or(format).target_pixel_byte_cost().is_some();
+        let format = descriptor.format.unwrap_or(format);
+        let colored = format.target_pixel_byte_cost().is_some();
         let flat = descriptor.dimension.map_or(flat, |dimension| {
             matches!(dimension, wgt::TextureViewDimension::D2 | wgt::TextureViewDimension::D2Array)
         });
-        self.texture_views.insert(c.view, TextureView { object: Object { id, device }, colored, flat })
+        let object = Rc::new(Object { id, device });
+        self.texture_views.insert(c.view, TextureView { object, format, samples, volume, colored, flat })
     }
 
     pub(super) fn destroy_texture(&mut self, c: DestroyTexture) -> Outcome {

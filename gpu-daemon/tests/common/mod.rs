@@ -1,6 +1,8 @@
 //! A worker as its client starts it, with its process in the test's hands.
 #![allow(dead_code)]
 
+pub mod client;
+
 use std::{
     os::{fd::OwnedFd, unix::net::UnixStream},
     process::{Child, Command, ExitStatus, Stdio},

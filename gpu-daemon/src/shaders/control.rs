@@ -1,0 +1,71 @@
+//! Two rules of WGSL that naga does not know: loops that end, and memory of workgroups where there are none.
+
+use naga::{AddressSpace, Block, Module, ShaderStage, Span, Statement, valid::ModuleInfo};
+
+/// A loop without an end, and where.
+///
+/// WGSL, "Behavior Analysis": a loop that neither breaks nor returns has no behavior, which is an error. The guest's own,
+/// that is; whether a condition ever holds is a deadline's business.
+pub fn endless(module: &Module) -> Option<(String, Span)> {
+    let functions = module.functions.iter().map(|(_, function)| function);
+    functions.chain(module.entry_points.iter().map(|entry| &entry.function)).find_map(|function| {
+        let mut blocks = vec![&function.body];
+        while let Some(block) = blocks.pop() {
+            for (statement, span) in block.span_iter() {
+                blocks.extend(inside(statement));
+                if let Statement::Loop { body, continuing, break_if: None } = statement
+                    && !leaves(body, true)
+                    && !leaves(continuing, true)
+                {
+                    return Some(("a loop neither breaks nor returns".to_owned(), *span));
+                }
+            }
+        }
+        None
+    })
+}
+
+/// The blocks of a statement.
+fn inside(statement: &Statement) -> Vec<&Block> {
+    match statement {
+        Statement::Block(block) => vec![block],
+        Statement::If { accept, reject, .. } => vec![accept, reject],
+        Statement::Switch { cases, .. } => cases.iter().map(|case| &case.body).collect(),
+        Statement::Loop { body, continuing, .. } => vec![body, continuing],
+        _ => Vec::new(),
+    }
+}
+
+/// True for a block that returns, or breaks from what it is the body of.
+fn leaves(block: &Block, breaks: bool) -> bool {
+    // Each block with whether a `break` in it is one of the loop's: not where it is in another loop, or a switch.
+    let mut blocks = vec![(block, breaks)];
+    while let Some((block, breaks)) = blocks.pop() {
+        for statement in block.iter() {
+            match statement {
+                Statement::Return { .. } => return true,
+                Statement::Break if breaks => return true,
+                _ => {}
+            }
+            let its_own = matches!(statement, Statement::Loop { .. } | Statement::Switch { .. });
+            blocks.extend(inside(statement).into_iter().map(|block| (block, breaks && !its_own)));
+        }
+    }
+    false
+}
+
+/// A variable of a workgroup that a vertex or fragment shader uses (WGSL, "Address Spaces").
+pub fn without_workgroup(module: &Module, info: &ModuleInfo) -> Option<(String, Span)> {
+    module.entry_points.iter().enumerate().find_map(|(index, entry)| {
+        if entry.stage == ShaderStage::Compute {
+            return None;
+        }
+        let uses = info.get_entry_point(index);
+        let mut variables = module.global_variables.iter();
+        let (handle, variable) = variables
+            .find(|&(handle, variable)| variable.space == AddressSpace::WorkGroup && !uses[handle].is_empty())?;
+        let name = variable.name.as_deref().unwrap_or("a variable");
+        let reason = format!("`{name}` of the workgroup is used by `{}`, which is no compute shader", entry.name);
+        Some((reason, module.global_variables.get_span(handle)))
+    })
+}

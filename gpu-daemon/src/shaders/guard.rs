@@ -1,0 +1,57 @@
+//! Panics of the shader compiler as values.
+//!
+//! naga panics on shaders that it should refuse. A panic ends a worker, and a worker's end counts as a crash; so naga runs
+//! here first, on its own, before wgpu-core runs it again while it holds locks. What panics here never gets there.
+
+use std::{
+    cell::Cell,
+    panic::{self, AssertUnwindSafe},
+    sync::Once,
+};
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work` and gives its panic, if it panics, as a text. Panics elsewhere are reported as they always were.
+pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    install();
+    let before = GUARDED.replace(true);
+    // What `work` leaves half-done is dropped with it.
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    GUARDED.set(before);
+    result.map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no reason given").to_owned()
+    })
+}
+
+/// Keeps the report of a guarded panic off standard error, where it would look like the worker's own.
+fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let report = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if GUARDED.get() {
+                tracing::debug!("the shader compiler panics: {info}");
+            } else {
+                report(info);
+            }
+        }));
+    });
+}
+
+#[cfg(test)]
+#[allow(clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_its_text() {
+        assert_eq!(guarded(|| 3), Ok(3));
+        let panics = |text: &'static str| guarded(move || if text.is_empty() { 0 } else { panic!("{text}") });
+        assert_eq!(panics("the reason"), Err("the reason".to_owned()));
+        assert_eq!(guarded(|| std::panic::panic_any(7)), Err::<(), _>("no reason given".to_owned()));
+        assert_eq!(panics(""), Ok(0));
+    }
+}

@@ -1,0 +1,174 @@
+//! One stage of a pipeline: its constants, its workgroup, and a first run of the code generator.
+
+use naga::{
+    AddressSpace, Expression, Handle, Module, Override, ScalarKind, ShaderStage, TypeInner,
+    back::{pipeline_constants::process_overrides, spv},
+    valid::ModuleInfo,
+};
+use wgpu_types as wgt;
+
+use super::{Code, guard::guarded};
+
+/// What a pipeline asks of a module.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage<'a> {
+    /// The module.
+    pub code: &'a Code,
+    /// Which stage it is for.
+    pub stage: ShaderStage,
+    /// The entry point's name; `None` for the only one of the stage.
+    pub entry_point: Option<&'a str>,
+    /// Values of `override` declarations.
+    pub constants: &'a [(&'a str, f64)],
+}
+
+impl Stage<'_> {
+    /// The entry point; `None` where there is none, or more than one without a name, which is wgpu's to report.
+    pub fn entry(&self) -> Option<&naga::EntryPoint> {
+        let mut found = self
+            .code
+            .module
+            .entry_points
+            .iter()
+            .filter(|entry| entry.stage == self.stage && self.entry_point.is_none_or(|name| entry.name == name));
+        found.next().filter(|_| found.next().is_none())
+    }
+}
+
+/// Why a stage is refused before wgpu sees it; `None` for one that is not.
+pub fn prepare(stage: &Stage<'_>, limits: &wgt::Limits) -> Option<String> {
+    for &(key, value) in stage.constants {
+        if let Some(reason) = constant_flaw(&stage.code.module, key, value) {
+            return Some(reason);
+        }
+    }
+    let entry = stage.entry()?;
+    let work = || generate(stage, &entry.name, limits);
+    guarded(work).unwrap_or_else(|panic| Some(format!("the shader compiler fails on this shader: {panic}")))
+}
+
+/// WebGPU, "validating GPUProgrammableStage": each key is an identifier of the module, each value one of its type.
+/// naga looks at those only that the entry point uses, and reads a key as a number where it can.
+fn constant_flaw(module: &Module, key: &str, value: f64) -> Option<String> {
+    let number = key.parse::<u16>().ok();
+    if number.is_some_and(|number| number.to_string() != key) {
+        return Some(format!(
+            "`{key}` is no identifier of a pipeline constant: a number is written without zeros before it"
+        ));
+    }
+    let is_meant = |constant: &Override| match constant.id {
+        Some(id) => number == Some(id),
+        None => constant.name.as_deref() == Some(key),
+    };
+    let Some((_, constant)) = module.overrides.iter().find(|(_, constant)| is_meant(constant)) else {
+        return Some(format!("the shader has no pipeline constant `{key}`"));
+    };
+    let TypeInner::Scalar(scalar) = module.types.get_handle(constant.ty).ok()?.inner else { return None };
+    let most = match (scalar.kind, scalar.width) {
+        _ if !value.is_finite() => return Some(format!("the pipeline constant `{key}` is {value}")),
+        (ScalarKind::Bool, _) => return None,
+        (ScalarKind::Sint, _) => {
+            let whole = value.trunc();
+            (f64::from(i32::MIN) <= whole && whole <= f64::from(i32::MAX)).then_some(())
+        }
+        (ScalarKind::Uint, _) => {
+            let whole = value.trunc();
+            (0.0 <= whole && whole <= f64::from(u32::MAX)).then_some(())
+        }
+        // Halfway from the largest value to the next, which is not there, rounds away from it.
+        (ScalarKind::Float, 2) => (value.abs() < 65520.0).then_some(()),
+        (ScalarKind::Float, _) => (value as f32).is_finite().then_some(()),
+        (ScalarKind::AbstractInt | ScalarKind::AbstractFloat, _) => return None,
+    };
+    most.is_none().then(|| format!("the pipeline constant `{key}` cannot be {value}: it is out of its type's range"))
+}
+
+/// Puts the constants in and writes SPIR-V, as wgpu will.
+fn generate(stage: &Stage<'_>, entry_point: &str, limits: &wgt::Limits) -> Option<String> {
+    let Code { module, info } = stage.code;
+    let constants = stage.constants.iter().map(|&(name, value)| (name.to_owned(), value)).collect();
+    let (module, info) = match process_overrides(module, info, Some((stage.stage, entry_point)), &constants) {
+        Ok(processed) => processed,
+        Err(error) => return Some(format!("the pipeline constants do not fit the shader: {error}")),
+    };
+    if stage.stage == ShaderStage::Compute
+        && let Some(reason) = workgroup_flaw(&module, &info, entry_point, limits)
+    {
+        return Some(reason);
+    }
+    let options = spv::Options {
+        lang_version: (1, 6),
+        // Everything that an adapter may switch on: what comes out is thrown away.
+        bounds_check_policies: naga::proc::BoundsCheckPolicies {
+            index: naga::proc::BoundsCheckPolicy::Restrict,
+            buffer: naga::proc::BoundsCheckPolicy::Restrict,
+            image_load: naga::proc::BoundsCheckPolicy::Restrict,
+            binding_array: naga::proc::BoundsCheckPolicy::Unchecked,
+        },
+        fake_missing_bindings: true,
+        ..spv::Options::default()
+    };
+    let pipeline = spv::PipelineOptions { shader_stage: stage.stage, entry_point: entry_point.to_owned() };
+    if let Err(error) = spv::write_vec(&module, &info, &options, Some(&pipeline)) {
+        // Not the guest's mistake: wgpu reports it as an internal error.
+        tracing::debug!("no SPIR-V can be written for {entry_point}: {error}");
+    }
+    None
+}
+
+/// WebGPU, "createComputePipeline": the limits of a workgroup, with the constants put in. wgpu-core looks at the sizes
+/// before that, and at the storage not at all.
+fn workgroup_flaw(module: &Module, info: &ModuleInfo, entry_point: &str, limits: &wgt::Limits) -> Option<String> {
+    let is_meant = |entry: &naga::EntryPoint| entry.stage == ShaderStage::Compute && entry.name == entry_point;
+    let (index, entry) = module.entry_points.iter().enumerate().find(|(_, entry)| is_meant(entry))?;
+    let [x, y, z] = entry.workgroup_size;
+    let of_dimension =
+        [limits.max_compute_workgroup_size_x, limits.max_compute_workgroup_size_y, limits.max_compute_workgroup_size_z];
+    for (size, most) in entry.workgroup_size.into_iter().zip(of_dimension) {
+        if size == 0 || size > most {
+            return Some(format!("a workgroup of {x} x {y} x {z}: {size} is not within 1 and {most}"));
+        }
+    }
+    let invocations = u64::from(x).saturating_mul(u64::from(y)).saturating_mul(u64::from(z));
+    let most = limits.max_compute_invocations_per_workgroup;
+    if invocations > u64::from(most) {
+        return Some(format!("a workgroup of {x} x {y} x {z} has {invocations} invocations, {most} are allowed"));
+    }
+    let uses = info.get_entry_point(index);
+    let bytes = module
+        .global_variables
+        .iter()
+        .filter(|&(handle, variable)| variable.space == AddressSpace::WorkGroup && !uses[handle].is_empty())
+        .map(|(_, variable)| bytes_of(module, variable.ty).next_multiple_of(16))
+        .fold(0, u64::saturating_add);
+    let most = limits.max_compute_workgroup_storage_size;
+    (bytes > u64::from(most))
+        .then(|| format!("the shader's workgroup variables take {bytes} bytes, {most} are allowed"))
+}
+
+/// naga computes in 32 bits, and an array of 4 GiB is then small.
+fn bytes_of(module: &Module, ty: Handle<naga::Type>) -> u64 {
+    let Ok(found) = module.types.get_handle(ty) else { return 0 };
+    match found.inner {
+        TypeInner::Array { base, size, stride } => {
+            let count = match size {
+                naga::ArraySize::Constant(count) => u64::from(count.get()),
+                naga::ArraySize::Pending(constant) => array_length(module, constant).unwrap_or(u64::from(u32::MAX)),
+                naga::ArraySize::Dynamic => 1,
+            };
+            let _ = base;
+            u64::from(stride).saturating_mul(count)
+        }
+        ref inner => u64::from(inner.size(module.to_ctx())),
+    }
+}
+
+/// The length of an array that an `override` sets, after the constants are in.
+fn array_length(module: &Module, constant: Handle<Override>) -> Option<u64> {
+    let init = module.overrides.try_get(constant).ok()?.init?;
+    match module.global_expressions.try_get(init).ok()? {
+        Expression::Literal(naga::Literal::U32(count)) => Some(u64::from(*count)),
+        Expression::Literal(naga::Literal::I32(count)) => u64::try_from(*count).ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,62 @@
+//! `GPUBuffer`, and the queue's writes to it.
+
+use airlock_protocol::commands::{buffer::*, queue::WriteBuffer};
+
+use crate::model::{Buffer, Model, Verdict};
+
+/// The default of `maxBufferSize`.
+const MAX_SIZE: u64 = 256 << 20;
+
+impl Model {
+    pub fn create_buffer(&mut self, c: &CreateBuffer<'_>) -> Verdict {
+        let beside = |one: BufferUsage, other: BufferUsage| !c.usage.contains(one) || (one | other).contains(c.usage);
+        let valid = !c.usage.is_empty()
+            && beside(BufferUsage::MAP_READ, BufferUsage::COPY_DST)
+            && beside(BufferUsage::MAP_WRITE, BufferUsage::COPY_SRC)
+            && c.size <= MAX_SIZE
+            && (!c.mapped_at_creation || c.size % 4 == 0);
+        let (size, usage, mapped, destroyed) = (c.size, c.usage, c.mapped_at_creation, false);
+        self.buffers.insert(c.buffer.0, Buffer { valid, size, usage, mapped, destroyed });
+        Some(!valid)
+    }
+
+    pub fn destroy_buffer(&mut self, c: &DestroyBuffer) -> Verdict {
+        let buffer = self.buffers.get_mut(&c.buffer.0)?;
+        (buffer.mapped, buffer.destroyed) = (false, true);
+        Some(false)
+    }
+
+    pub fn map_buffer(&mut self, c: &MapBuffer) -> Verdict {
+        let buffer = self.buffers.get_mut(&c.buffer.0)?;
+        let usage = match c.mode {
+            MapMode::Read => BufferUsage::MAP_READ,
+            MapMode::Write => BufferUsage::MAP_WRITE,
+        };
+        let valid = buffer.valid
+            && !buffer.destroyed
+            && !buffer.mapped
+            && buffer.usage.contains(usage)
+            && c.offset % 8 == 0
+            && c.size % 4 == 0
+            && c.offset.checked_add(c.size).is_some_and(|end| end <= buffer.size);
+        buffer.mapped |= valid;
+        Some(!valid)
+    }
+
+    pub fn unmap_buffer(&mut self, c: &UnmapBuffer) -> Verdict {
+        self.buffers.get_mut(&c.buffer.0)?.mapped = false;
+        Some(false)
+    }
+
+    pub fn write_buffer(&mut self, c: &WriteBuffer<'_>) -> Verdict {
+        let (buffer, size) = (self.buffers.get(&c.buffer.0)?, c.data.len());
+        let valid = buffer.valid
+            && !buffer.destroyed
+            && !buffer.mapped
+            && buffer.usage.contains(BufferUsage::COPY_DST)
+            && c.offset % 4 == 0
+            && size % 4 == 0
+            && c.offset.checked_add(size).is_some_and(|end| end <= buffer.size);
+        Some(!valid)
+    }
+}

@@ -1,0 +1,161 @@
+//! WebGPU's validation by a model of it: random programs, valid and nearly valid, whose every call must have the outcome
+//! that the specification gives it, from a model that was written from the specification alone.
+//!
+//! A failure names the seed and shows the shortest program that still disagrees. `AIRLOCK_SEED` runs one seed,
+//! `AIRLOCK_SEEDS` that many.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::too_many_arguments)]
+
+mod binding;
+mod buffer;
+#[path = "../common/mod.rs"]
+mod common;
+mod copies;
+mod encoder;
+mod generate;
+mod model;
+mod pass;
+mod query;
+mod scopes;
+mod texture;
+
+use std::{collections::BTreeMap, env};
+
+use airlock_protocol::{
+    Command, Event,
+    commands::{
+        error::{ErrorFilter, PopErrorScope, PushErrorScope},
+        instance::AdapterSelector,
+        session::DropObject,
+    },
+    ids::{Object, *},
+};
+
+use common::client::{Client, DEVICE};
+use generate::{Random, program};
+use model::Model;
+
+/// Programs of a run.
+const PROGRAMS: u64 = 2000;
+/// Calls of a program.
+const CALLS: usize = 60;
+/// Programs of one worker.
+const PER_WORKER: u64 = 250;
+
+/// A call that did not end as the model says, and what it said.
+struct Disagreement {
+    at: usize,
+    expected: bool,
+    message: Option<String>,
+}
+
+#[test]
+fn each_call_has_the_outcome_that_webgpu_gives_it() {
+    let number = |name: &str| env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let seeds = match number("AIRLOCK_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("AIRLOCK_SEEDS").unwrap_or(PROGRAMS),
+    };
+    let (mut calls, mut errors, mut found) = (BTreeMap::<String, u64>::new(), 0_u64, Vec::new());
+    let mut client = start();
+    for seed in seeds {
+        if seed % PER_WORKER == 0 {
+            client = start();
+        }
+        let program = program(&mut Random::new(seed), CALLS, 1000);
+        let mut model = Model::default();
+        for call in &program {
+            *calls.entry(name(call)).or_default() += 1;
+            errors += u64::from(model.call(call) == Some(true));
+        }
+        if run(&mut client, &program).is_some() {
+            let text = shrink(&mut client, program);
+            found.push(format!("seed {seed}:\n{text}"));
+            if found.len() >= 20 {
+                break;
+            }
+        }
+    }
+    eprintln!("{} calls, of which {errors} are errors: {calls:?}", calls.values().sum::<u64>());
+    assert!(found.is_empty(), "{} programs disagree\n{}", found.len(), found.join("\n"));
+}
+
+fn start() -> Client {
+    let mut client = Client::start();
+    client.request_adapter(AdapterSelector::Noop).expect("the noop adapter is always there");
+    client.request_device();
+    client
+}
+
+fn name(call: &Command<'_>) -> String {
+    format!("{call:?}").split(['(', ' ', '{']).next().unwrap_or_default().to_owned()
+}
+
+/// Runs a program and compares; calls that name what is not there are left out.
+fn run(client: &mut Client, program: &[Command<'static>]) -> Option<Disagreement> {
+    let mut model = Model::default();
+    let mut asked = Vec::new();
+    for (at, call) in program.iter().enumerate() {
+        let Some(expected) = model.call(call) else { continue };
+        client.push(PushErrorScope { device: DEVICE, filter: ErrorFilter::Validation });
+        client.push(call.clone());
+        let request = client.request();
+        client.push(PopErrorScope { request, device: DEVICE });
+        if !model.unsure {
+            asked.push((request, at, expected));
+        }
+    }
+    let mut left = asked.len();
+    let mut first: Option<Disagreement> = None;
+    if left > 0 {
+        client.wait(|event| {
+            if let Event::ScopePopped { request, result } = event
+                && let Some(&(_, at, expected)) = asked.iter().find(|(of, ..)| *of == request)
+            {
+                left -= 1;
+                let message = result.expect("a scope is open").map(|error| error.message);
+                if message.is_some() != expected && first.as_ref().is_none_or(|first| at < first.at) {
+                    first = Some(Disagreement { at, expected, message });
+                }
+            }
+            (left == 0).then_some(())
+        });
+    }
+    tidy(client, &model);
+    first
+}
+
+/// Drops all objects, so that the next program may use their numbers.
+fn tidy(client: &mut Client, model: &Model) {
+    let mut drop_all = |ids: Vec<Object>| ids.into_iter().for_each(|object| client.push(DropObject { object }));
+    drop_all(model.render_passes.keys().map(|&id| Object::RenderPass(RenderPassId(id))).collect());
+    drop_all(model.compute_passes.keys().map(|&id| Object::ComputePass(ComputePassId(id))).collect());
+    drop_all(model.encoders.keys().map(|&id| Object::CommandEncoder(CommandEncoderId(id))).collect());
+    drop_all(model.commands.keys().map(|&id| Object::CommandBuffer(CommandBufferId(id))).collect());
+    drop_all(model.groups.iter().map(|&id| Object::BindGroup(BindGroupId(id))).collect());
+    drop_all(model.layouts.keys().map(|&id| Object::BindGroupLayout(BindGroupLayoutId(id))).collect());
+    drop_all(model.query_sets.keys().map(|&id| Object::QuerySet(QuerySetId(id))).collect());
+    drop_all(model.views.keys().map(|&id| Object::TextureView(TextureViewId(id))).collect());
+    drop_all(model.textures.keys().map(|&id| Object::Texture(TextureId(id))).collect());
+    drop_all(model.buffers.keys().map(|&id| Object::Buffer(BufferId(id))).collect());
+}
+
+/// Leaves out calls while the program still disagrees, and says what is left.
+fn shrink(client: &mut Client, mut program: Vec<Command<'static>>) -> String {
+    let mut at = program.len();
+    while at > 0 {
+        at -= 1;
+        let mut shorter = program.clone();
+        shorter.remove(at);
+        if run(client, &shorter).is_some() {
+            program = shorter;
+            at = at.min(program.len());
+        }
+    }
+    let Some(Disagreement { at, expected, message }) = run(client, &program) else {
+        return "  it does not disagree any more".to_owned();
+    };
+    let calls: Vec<String> = program.iter().map(|call| format!("  {call:?}")).collect();
+    let wanted = if expected { "an error" } else { "no error" };
+    format!("{}\n  call {at} has {wanted} in WebGPU, and here {message:?}", calls.join("\n"))
+}

@@ -1,0 +1,165 @@
+//! The state of a WebGPU device, as far as its validation goes: written from the specification, and from nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use airlock_protocol::{
+    Command,
+    commands::{binding::*, buffer::*, texture::*},
+};
+
+/// A buffer.
+pub struct Buffer {
+    pub valid: bool,
+    pub size: u64,
+    pub usage: BufferUsage,
+    /// Mapped, or about to be.
+    pub mapped: bool,
+    pub destroyed: bool,
+}
+
+/// A texture.
+pub struct Texture {
+    pub valid: bool,
+    pub size: Extent3d,
+    pub levels: u32,
+    pub samples: u32,
+    pub dimension: TextureDimension,
+    pub format: TextureFormat,
+    pub usage: TextureUsage,
+    pub destroyed: bool,
+}
+
+/// A view, with all that its descriptor leaves out.
+pub struct View {
+    pub valid: bool,
+    pub texture: u32,
+    pub dimension: TextureViewDimension,
+    pub aspect: TextureAspect,
+    pub usage: TextureUsage,
+    pub level: u32,
+    pub levels: u32,
+    pub layer: u32,
+    pub layers: u32,
+}
+
+/// A layout of one binding; `None` for an invalid one.
+pub struct Layout(pub Option<BindGroupLayoutEntry>);
+
+/// A query set.
+pub struct QuerySet {
+    pub valid: bool,
+    pub count: u32,
+    pub destroyed: bool,
+}
+
+/// What submitted commands use.
+#[derive(Clone, Default)]
+pub struct Used {
+    pub buffers: BTreeSet<u32>,
+    pub textures: BTreeSet<u32>,
+    pub query_sets: BTreeSet<u32>,
+}
+
+/// Where an encoder is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    Open,
+    Locked,
+    Ended,
+}
+
+/// A command encoder.
+pub struct Encoder {
+    pub stage: Stage,
+    pub valid: bool,
+    pub groups: u32,
+    pub used: Used,
+}
+
+/// A command buffer.
+pub struct Commands {
+    pub valid: bool,
+    pub used: Used,
+}
+
+/// A pass. Its own validity becomes its encoder's at its end.
+pub struct Pass {
+    pub encoder: u32,
+    /// Its encoder was open. A pass that is not is no part of any recording, and not looked at again.
+    pub begun: bool,
+    pub ended: bool,
+    pub valid: bool,
+    pub groups: u32,
+    /// Of its attachments.
+    pub extent: (u32, u32),
+    /// Its occlusion query set, the query that is open, and those that were.
+    pub queries: Option<u32>,
+    pub open_query: bool,
+    pub asked: BTreeSet<u32>,
+}
+
+/// All objects.
+#[derive(Default)]
+pub struct Model {
+    pub buffers: BTreeMap<u32, Buffer>,
+    pub textures: BTreeMap<u32, Texture>,
+    pub views: BTreeMap<u32, View>,
+    pub layouts: BTreeMap<u32, Layout>,
+    pub groups: BTreeSet<u32>,
+    pub query_sets: BTreeMap<u32, QuerySet>,
+    pub encoders: BTreeMap<u32, Encoder>,
+    pub commands: BTreeMap<u32, Commands>,
+    pub render_passes: BTreeMap<u32, Pass>,
+    pub compute_passes: BTreeMap<u32, Pass>,
+    /// The last call's outcome is not compared: see [`Model::finish`].
+    pub unsure: bool,
+}
+
+/// The outcome of a call: `Some(true)` with a validation error, `None` when it names an object that is not there.
+pub type Verdict = Option<bool>;
+
+impl Model {
+    /// Makes a call.
+    pub fn call(&mut self, command: &Command<'_>) -> Verdict {
+        self.unsure = false;
+        match command {
+            Command::CreateBuffer(c) => self.create_buffer(c),
+            Command::DestroyBuffer(c) => self.destroy_buffer(c),
+            Command::MapBuffer(c) => self.map_buffer(c),
+            Command::UnmapBuffer(c) => self.unmap_buffer(c),
+            Command::WriteBuffer(c) => self.write_buffer(c),
+            Command::CreateTexture(c) => self.create_texture(c),
+            Command::DestroyTexture(c) => self.destroy_texture(c),
+            Command::CreateTextureView(c) => self.create_view(c),
+            Command::WriteTexture(c) => self.write_texture(c),
+            Command::CreateBindGroupLayout(c) => self.create_layout(c),
+            Command::CreateBindGroup(c) => self.create_group(c),
+            Command::CreateQuerySet(c) => self.create_query_set(c),
+            Command::DestroyQuerySet(c) => self.destroy_query_set(c),
+            Command::CreateCommandEncoder(c) => self.create_encoder(c),
+            Command::EncoderPushDebugGroup(c) => self.encoder_group(c.encoder.0, true),
+            Command::EncoderPopDebugGroup(c) => self.encoder_group(c.encoder.0, false),
+            Command::CopyBufferToBuffer(c) => self.copy_buffer_to_buffer(c),
+            Command::ClearBuffer(c) => self.clear_buffer(c),
+            Command::ResolveQuerySet(c) => self.resolve_query_set(c),
+            Command::CopyBufferToTexture(c) => self.copy_buffer_to_texture(c),
+            Command::CopyTextureToBuffer(c) => self.copy_texture_to_buffer(c),
+            Command::CopyTextureToTexture(c) => self.copy_texture_to_texture(c),
+            Command::FinishCommandEncoder(c) => self.finish(c),
+            Command::Submit(c) => self.submit(c),
+            Command::BeginComputePass(c) => self.begin_compute_pass(c),
+            Command::ComputePassPushDebugGroup(c) => Self::pass_group(self.compute_passes.get_mut(&c.pass.0)?, true),
+            Command::ComputePassPopDebugGroup(c) => Self::pass_group(self.compute_passes.get_mut(&c.pass.0)?, false),
+            Command::EndComputePass(c) => self.end_pass(c.pass.0, false),
+            Command::BeginRenderPass(c) => self.begin_render_pass(c),
+            Command::RenderPassPushDebugGroup(c) => Self::pass_group(self.render_passes.get_mut(&c.pass.0)?, true),
+            Command::RenderPassPopDebugGroup(c) => Self::pass_group(self.render_passes.get_mut(&c.pass.0)?, false),
+            Command::SetViewport(c) => self.set_viewport(c),
+            Command::SetScissorRect(c) => self.set_scissor(c),
+            Command::BeginOcclusionQuery(c) => self.begin_query(c),
+            Command::EndOcclusionQuery(c) => self.end_query(c),
+            Command::EndRenderPass(c) => self.end_pass(c.pass.0, true),
+            other => panic!("the model has no rule for {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Shaders that naga panics on or takes although it should not.
+
+use crate::kit::Gpu;
+
+/// A line comment ends at each of WGSL's line breaks. What follows is code, and counts towards the bounds on code.
+#[test]
+fn no_line_break_hides_code() {
+    let mut gpu = Gpu::new();
+    for end in ["\n", "\r", "\r\n", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
+        let code = format!("//{end}fn f() -> i32 {{ return 1{}; }}", "+1".repeat(1_500_000));
+        let message = gpu.invalid(&format!("{end:?}"), |gpu| gpu.module(&code));
+        assert!(message.contains("within one another"), "{message}");
+    }
+}
+
+/// naga 30 panics on the first of these in its SPIR-V writer, and takes the others.
+#[test]
+fn pointers_to_parts_are_no_arguments() {
+    let mut gpu = Gpu::new();
+    let types = "struct S { m: i32, n: array<i32, 4>, v: vec4i }
+        var<private> p: array<i32, 4>; var<private> s: S; var<private> m: mat2x2f;
+        @group(0) @binding(0) var<storage, read_write> out: array<i32>;
+        fn f(at: ptr<function, i32>) -> i32 { *at += 1; return *at; }
+        fn g(at: ptr<private, i32>) -> i32 { *at += 1; return *at; }
+        fn h(at: ptr<function, array<i32, 4>>) -> i32 { return (*at)[1]; }
+        fn w(at: ptr<private, vec2f>) -> i32 { return i32((*at).x); }
+        fn through(at: ptr<function, i32>) -> i32 { return f(at); }\n";
+    let main = |body: &str| {
+        format!(
+            "{types} @compute @workgroup_size(1) fn main(@builtin(global_invocation_id) id: vec3u) {{ let i = id.x;
+            var a = array(1, 2, 3, 4); var t = S(); var nested: array<array<i32, 4>, 2>; var x = 1; {body} }}"
+        )
+    };
+    for body in [
+        "out[0] = f(&a[i]);",
+        "out[0] = f(&a[1]);",
+        "out[0] = f(&t.m);",
+        "out[0] = f(&t.n[i]);",
+        "out[0] = h(&t.n);",
+        "out[0] = h(&nested[i]);",
+        "out[0] = g(&p[i]);",
+        "out[0] = g(&s.m);",
+        "out[0] = w(&m[i]);",
+        "let q = &a[i]; out[0] = f(q);",
+        "let q = &a; out[0] = f(&(*q)[i]);",
+        "if i > 2 { loop { switch i { default: { out[0] = through(&t.m); } } break; } }",
+    ] {
+        let message = gpu.invalid(body, |gpu| {
+            let module = gpu.module(&main(body));
+            gpu.compute(module, &[])
+        });
+        assert!(message.contains("unrestricted_pointer_parameters"), "{message}");
+        assert!(message.contains("the shader"), "{message}");
+    }
+    for body in ["out[0] = f(&x);", "out[0] = h(&a);", "let q = &x; out[0] = through(q);", "out[0] = f(&*&x);"] {
+        gpu.valid(body, |gpu| {
+            let module = gpu.module(&main(body));
+            gpu.compute(module, &[])
+        });
+    }
+}
+
+/// What naga panics on is a validation error, and the session goes on.
+#[test]
+fn a_panic_of_the_compiler_is_a_validation_error() {
+    let mut gpu = Gpu::new();
+    for code in [
+        "enable f16; const x = i32(65520h);",
+        "enable f16; const x: f16 = 65504h * 2h; fn f() -> i32 { return i32(x); }",
+    ] {
+        // Without the feature, the directive is what is refused.
+        gpu.invalid(code, |gpu| gpu.module(code));
+    }
+    gpu.valid("a shader after that", |gpu| {
+        let module = gpu.module("@compute @workgroup_size(1) fn main() {}");
+        gpu.compute(module, &[])
+    });
+}
+
+/// WGSL, "Behavior Analysis": a loop breaks or returns.
+#[test]
+fn a_loop_has_a_way_out() {
+    let mut gpu = Gpu::new();
+    for (body, fits) in [
+        ("loop {}", false),
+        ("loop { x += 1; }", false),
+        ("loop { if x > 1 { continue; } }", false),
+        ("for (;;) { x += 1; }", false),
+        ("loop { switch x { case 1: { break; } default: {} } }", false),
+        ("loop { loop { break; } }", false),
+        ("loop { break; }", true),
+        ("loop { if x > 1 { return; } }", true),
+        ("loop { loop { if x > 1 { return; } } }", true),
+        ("loop { x += 1; continuing { break if x > 3; } }", true),
+        ("for (var i = 0; i < 3; i++) { x += 1; }", true),
+        ("while x < 3 { x += 1; }", true),
+        ("while true { x += 1; }", true),
+    ] {
+        let code = format!("@compute @workgroup_size(1) fn main() {{ var x = 0; {body} }}");
+        let error = gpu.error(|gpu| _ = gpu.module(&code));
+        assert_eq!(error.is_none(), fits, "{body}: {error:?}");
+    }
+}
+
+/// WGSL, "Address Spaces": only compute shaders have workgroups.
+#[test]
+fn only_compute_shaders_use_a_workgroups_memory() {
+    let mut gpu = Gpu::new();
+    let code = |main: &str| format!("var<workgroup> w: u32; fn f() -> f32 {{ return f32(w); }} {main}");
+    for (main, fits) in [
+        ("@compute @workgroup_size(1) fn main() { w = u32(f()); }", true),
+        ("@vertex fn main() -> @builtin(position) vec4f { return vec4f(0); }", true),
+        ("@vertex fn main() -> @builtin(position) vec4f { return vec4f(f()); }", false),
+        ("@fragment fn main() -> @location(0) vec4f { return vec4f(f32(w)); }", false),
+    ] {
+        let error = gpu.error(|gpu| _ = gpu.module(&code(main)));
+        assert_eq!(error.is_none(), fits, "{main}: {error:?}");
+    }
+}
