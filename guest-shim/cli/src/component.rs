@@ -16,6 +16,8 @@ pub struct ComponentFile {
     pub bytes: Vec<u8>,
     imports: Vec<String>,
     exports: Vec<String>,
+    /// What a recording says that the guest was, where these are not the component's own bytes.
+    source: Option<Vec<u8>>,
 }
 
 impl ComponentFile {
@@ -29,11 +31,25 @@ impl ComponentFile {
         let file = path.display().to_string();
         let bytes = fs::read(path).map_err(|cause| CliError::Read { file: file.clone(), cause })?;
         check_kind(&file, &bytes)?;
-        let mut component = Self { file, bytes: Vec::new(), imports: Vec::new(), exports: Vec::new() };
+        Self::new(file, bytes, None)
+    }
+
+    /// A script's: `runtime` is the component that runs it.
+    pub fn of_script(file: &str, runtime: &[u8], source: &[u8]) -> Result<Self, CliError> {
+        Self::new(file.to_owned(), runtime.to_vec(), Some(source.to_vec()))
+    }
+
+    fn new(file: String, bytes: Vec<u8>, source: Option<Vec<u8>>) -> Result<Self, CliError> {
+        let mut component = Self { file, bytes: Vec::new(), imports: Vec::new(), exports: Vec::new(), source };
         component.scan(&bytes)?;
         component.bytes = bytes;
         component.check_webgpu()?;
         Ok(component)
+    }
+
+    /// The bytes by which a recording knows the guest: the component's, or the script's.
+    pub fn identity(&self) -> &[u8] {
+        self.source.as_deref().unwrap_or(&self.bytes)
     }
 
     /// The component uses a GPU.
@@ -154,8 +170,13 @@ mod tests {
     }
 
     fn scan(bytes: &[u8]) -> Result<ComponentFile, CliError> {
-        let mut file =
-            ComponentFile { file: "f".to_owned(), bytes: Vec::new(), imports: Vec::new(), exports: Vec::new() };
+        let mut file = ComponentFile {
+            file: "f".to_owned(),
+            bytes: Vec::new(),
+            imports: Vec::new(),
+            exports: Vec::new(),
+            source: None,
+        };
         file.scan(bytes).map(|()| file)
     }
 

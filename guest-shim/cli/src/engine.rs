@@ -39,11 +39,20 @@ impl Compiled {
     }
 }
 
+/// A guest's stack, in bytes. An interpreter in the guest takes several frames of it for one of the program that it
+/// interprets: wasmtime's own 512 KiB end a script after some 700 calls inside each other, browsers after some 10 000.
+const GUEST_STACK: usize = 12 << 20;
+/// The stack on which a guest's tasks run: its own, and room for the host's functions on top. Memory is taken as it is
+/// used.
+const TASK_STACK: usize = 14 << 20;
+
 /// An engine. With `cache`, compiled components are kept in wasmtime's own cache folder.
 pub fn engine(cache: bool) -> Result<Engine, CliError> {
     let mut config = Config::new();
     config.wasm_component_model(true);
     config.wasm_component_model_async(true);
+    config.async_stack_size(TASK_STACK);
+    config.max_wasm_stack(GUEST_STACK);
     if cache {
         // A folder that cannot be made, or a broken configuration of wasmtime's, only costs the time to compile.
         match Cache::from_file(None) {

@@ -23,6 +23,30 @@ pub enum CliError {
         /// What the system says.
         cause: io::Error,
     },
+    /// The script is not text.
+    #[error("{file} is not UTF-8: byte {at} begins no character")]
+    NotUtf8 {
+        /// The file.
+        file: String,
+        /// The first byte in question.
+        at: usize,
+    },
+    /// The script is too long.
+    #[error("{file} has {length} bytes; a script may have {limit}")]
+    LongScript {
+        /// The file.
+        file: String,
+        /// Its length in bytes.
+        length: u64,
+        /// The longest that is read.
+        limit: u64,
+    },
+    /// A deadline for what has none.
+    #[error("--timeout is for scripts, and {file} is a component")]
+    TimeoutOfComponent {
+        /// The file.
+        file: String,
+    },
     /// The file is none of WebAssembly's.
     #[error("{file} is not WebAssembly: {found}")]
     NotWasm {

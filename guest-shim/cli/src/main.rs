@@ -6,6 +6,7 @@
 //! One file per subcommand, and what they share:
 //!
 //! - `component` tells what a file is before anything is started for it,
+//! - `script` takes a JavaScript file for one,
 //! - `engine` compiles it, `guest` links and runs it,
 //! - `confine` says how strictly the process confines itself,
 //! - `gpu` starts the worker and checks the choice of an adapter,
@@ -26,6 +27,7 @@ mod log;
 mod print;
 mod record;
 mod run;
+mod script;
 
 use std::{process::ExitCode, sync::LazyLock};
 
@@ -61,6 +63,7 @@ const EXAMPLES: &str = "\
 Examples:
   airlock doctor                                is there a GPU, and what is missing?
   airlock run app.wasm                          run a guest on the best adapter
+  airlock run app.js                            run JavaScript with WebGPU in the same sandbox
   airlock run --dir . app.wasm out.png          with this folder, and an argument
   airlock run --adapter llvmpipe --stats app.wasm
   airlock run --record bug.airtrace app.wasm    keep what happens between guest and GPU
@@ -73,7 +76,7 @@ Environment:
   RUST_LOG            which messages appear, for example `debug` (default: warn)
 ";
 
-/// Run WebAssembly components on the GPU, with the GPU driver in another process.
+/// Run WebAssembly components and JavaScript on the GPU, with the GPU driver in another process.
 #[derive(Debug, Parser)]
 #[command(name = "airlock", version = VERSION.as_str(), after_help = EXAMPLES, arg_required_else_help = true)]
 #[command(max_term_width = 100)]

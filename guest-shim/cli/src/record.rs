@@ -84,7 +84,7 @@ impl RecordOptions {
         if self.record.is_none() && self.flight_recorder.is_none() {
             return Recordings::default();
         }
-        let component = ComponentName::new(&file.name(), &file.bytes);
+        let component = ComponentName::new(&file.name(), file.identity());
         let header = Header::of_this_program(Some(component), WEBGPU_VERSION);
         if let Some(path) = &self.record {
             let options = Options {

@@ -5,7 +5,7 @@ use std::{
     ffi::OsString,
     io::Write as _,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use airlock::{AdapterChoice, Daemon, Stats, WasiWebGpuCtx, confine::Reach, nanoseconds};
@@ -22,6 +22,7 @@ use super::{
     gpu::{self, StartingGpu, Watch},
     guest::{Guest, State},
     record::RecordOptions,
+    script::Script,
 };
 
 const EXAMPLES: &str = "\
@@ -30,6 +31,7 @@ Examples:
   airlock run app.wasm --size 512              everything after the file goes to the guest
   airlock run --dir . app.wasm out.png         the guest may read and write this folder
   airlock run --dir /data::/in app.wasm        it sees /data as /in
+  airlock run app.js                           a script: JavaScript with WebGPU
   airlock run --adapter 1 app.wasm             the second adapter of `airlock doctor`
   airlock run --stats=json app.wasm 2>stats    calls, commands, bytes and waits
   airlock run --print-commands app.wasm        what the guest asks of the GPU, as it asks
@@ -38,13 +40,14 @@ Examples:
 The exit code is the guest's; 134 after a trap, 2 when it could not be started.
 ";
 
-/// Run a component on the GPU
+/// Run a component or a script on the GPU
 ///
-/// The component may import WASI 0.2, WASI 0.3 and wasi:webgpu, and must export wasi:cli/run. Its GPU is driven by a
-/// process of its own, which ends with it. It has standard streams, and no folder, variable or network that it is not
+/// A component may import WASI 0.2, WASI 0.3 and wasi:webgpu, and must export wasi:cli/run. A script is a file that ends
+/// in .js or .mjs, with WebGPU as browsers have it. The GPU is driven by a process of its own, which ends with
+/// the guest. A guest has standard streams, and no folder, variable or network that it is not
 /// given.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, override_usage = "airlock run [OPTIONS] <APP.WASM> [ARGS]...")]
+#[command(after_help = EXAMPLES, override_usage = "airlock run [OPTIONS] <APP.WASM|APP.JS> [ARGS]...")]
 pub struct Arguments {
     /// Give the guest a variable; without a value, the one of this process
     #[arg(long, value_name = "NAME[=VALUE]")]
@@ -68,9 +71,12 @@ pub struct Arguments {
     /// Compile the component anew instead of using wasmtime's cache
     #[arg(long)]
     no_cache: bool,
-    /// The component; everything after it goes to the guest
+    /// End a script that has not ended after so many seconds, with exit code 124
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+    /// The component or script; everything after it goes to the guest
     // One list, so that an option after the file is the guest's even where this program has one of that name.
-    #[arg(value_name = "APP.WASM", required = true, trailing_var_arg = true)]
+    #[arg(value_name = "APP", required = true, trailing_var_arg = true)]
     command: Vec<OsString>,
 }
 
@@ -106,8 +112,12 @@ enum StatsFormat {
 /// What needs the whole machine comes first, on this thread alone. Then the process confines itself, and with it all
 /// threads that are started from there on: the runtime's, the recorders', the guest's.
 pub fn run(arguments: Arguments) -> Result<u8, CliError> {
-    let file = ComponentFile::read(arguments.file())?;
-    let wasi = wasi(&arguments)?;
+    let script = Script::read(arguments.file(), arguments.dir.iter().map(|folder| host_and_guest(folder)))?;
+    let file = script.as_ref().map_or_else(|| ComponentFile::read(arguments.file()), Script::component)?;
+    if arguments.timeout.is_some() && script.is_none() {
+        return Err(CliError::TimeoutOfComponent { file: file.name() });
+    }
+    let wasi = wasi(&arguments, script.as_ref())?;
     let daemon = if file.imports_webgpu() { Some(arguments.starting_daemon()?) } else { None };
     let engine = engine::engine(false)?;
     let component = Compiled::new(&file, !arguments.no_cache)?.load(&engine)?;
@@ -152,6 +162,12 @@ async fn run_guest(
     Ok(code)
 }
 
+/// A time for `--timeout`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "not a time".to_owned())
+}
+
 /// The folders of `--dir` on this machine.
 fn folders(arguments: &Arguments) -> Vec<PathBuf> {
     arguments.dir.iter().map(|folder| PathBuf::from(host_and_guest(folder).0)).collect()
@@ -163,11 +179,16 @@ fn host_and_guest(folder: &str) -> (&str, &str) {
 }
 
 /// What a guest may reach beside the GPU.
-fn wasi(arguments: &Arguments) -> Result<WasiCtx, CliError> {
+fn wasi(arguments: &Arguments, script: Option<&Script>) -> Result<WasiCtx, CliError> {
     let mut wasi = WasiCtx::builder();
     wasi.inherit_stdio();
-    // The name only: where a file lies on this machine is not the guest's business.
-    wasi.arg(arguments.file().file_name().unwrap_or_default().to_string_lossy());
+    match script {
+        Some(script) => script.arguments(&mut wasi, arguments.timeout),
+        // The name only: where a file lies on this machine is not the guest's business.
+        None => {
+            wasi.arg(arguments.file().file_name().unwrap_or_default().to_string_lossy());
+        }
+    }
     for argument in arguments.command.iter().skip(1) {
         // WASI's arguments are Unicode.
         wasi.arg(argument.to_string_lossy());

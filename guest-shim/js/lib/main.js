@@ -1,0 +1,29 @@
+// Sets up the global object of a script: first what the web has around WebGPU, then WebGPU.
+
+import './web/exceptions.js';
+import './web/event.js';
+import './web/console.js';
+import './web/timers.js';
+import './web/encoding.js';
+import './web/url.js';
+import './web/blob.js';
+import './web/clone.js';
+import './web/message.js';
+import './web/performance.js';
+import './web/crypto.js';
+import './web/fetch.js';
+import './web/process.js';
+import './webgpu/constants.js';
+import './webgpu/interfaces.js';
+import './webgpu/errors.js';
+import './webgpu/sets.js';
+import './webgpu/adapter.js';
+import './webgpu/device.js';
+import './webgpu/buffer.js';
+import './webgpu/texture.js';
+import './webgpu/queue.js';
+import './webgpu/encoders.js';
+import './webgpu/shader.js';
+import './web/image.js';
+import './web/canvas.js';
+import './web/navigator.js';

@@ -1,0 +1,202 @@
+// Events, as far as they go without a tree of nodes: one target, no capturing and bubbling.
+
+import { global, webInterface } from '../define.js';
+import native from 'airlock:native';
+
+const init = (value) => (value === undefined || value === null ? {} : Object(value));
+
+class Event {
+  #type; #bubbles; #cancelable; #composed; #canceled = false; #stopped = false; #time = native.now();
+  #target = null; #current = null; #dispatching = false; #passive = false;
+  constructor(type, options) {
+    if (arguments.length < 1) throw new TypeError('Event: 1 argument required, 0 given');
+    const { bubbles, cancelable, composed } = init(options);
+    this.#type = String(type);
+    this.#bubbles = !!bubbles;
+    this.#cancelable = !!cancelable;
+    this.#composed = !!composed;
+  }
+  get type() { return this.#type; }
+  get bubbles() { return this.#bubbles; }
+  get cancelable() { return this.#cancelable; }
+  get composed() { return this.#composed; }
+  get defaultPrevented() { return this.#canceled; }
+  get returnValue() { return !this.#canceled; }
+  get target() { return this.#target; }
+  get srcElement() { return this.#target; }
+  get currentTarget() { return this.#current; }
+  get eventPhase() { return this.#dispatching ? 2 : 0; }
+  get timeStamp() { return this.#time; }
+  get isTrusted() { return false; }
+  composedPath() { return this.#current ? [this.#current] : []; }
+  preventDefault() { if (this.#cancelable && !this.#passive) this.#canceled = true; }
+  stopPropagation() {}
+  stopImmediatePropagation() { this.#stopped = true; }
+
+  /** Delivers the event to one target; false when it was canceled. */
+  static deliver(event, target, listeners, report) {
+    if (event.#dispatching) throw new DOMException('the event is being dispatched', 'InvalidStateError');
+    event.#dispatching = true;
+    event.#target = event.#current = target;
+    event.#stopped = false;
+    for (const listener of listeners) {
+      if (event.#stopped) break;
+      if (listener.removed) continue;
+      if (listener.once) listener.remove();
+      event.#passive = listener.passive;
+      try {
+        if (typeof listener.callback === 'function') listener.callback.call(target, event);
+        else listener.callback.handleEvent(event);
+      } catch (error) {
+        report(error);
+      }
+      event.#passive = false;
+    }
+    event.#dispatching = false;
+    event.#current = null;
+    return !event.#canceled;
+  }
+}
+const deliver = Event.deliver;
+delete Event.deliver;
+for (const [name, value] of [['NONE', 0], ['CAPTURING_PHASE', 1], ['AT_TARGET', 2], ['BUBBLING_PHASE', 3]]) {
+  Object.defineProperty(Event, name, { value, enumerable: true });
+  Object.defineProperty(Event.prototype, name, { value, enumerable: true });
+}
+webInterface(Event);
+
+class CustomEvent extends Event {
+  #detail;
+  constructor(type, options) { super(type, options); this.#detail = init(options).detail ?? null; }
+  get detail() { return this.#detail; }
+}
+class MessageEvent extends Event {
+  #data; #ports;
+  constructor(type, options) { super(type, options); this.#data = init(options).data ?? null; this.#ports = init(options).ports ?? []; }
+  get data() { return this.#data; }
+  get ports() { return this.#ports; }
+  get origin() { return ''; }
+  get lastEventId() { return ''; }
+  get source() { return null; }
+}
+class ErrorEvent extends Event {
+  #error; #message;
+  constructor(type, options) { super(type, options); this.#error = init(options).error; this.#message = String(init(options).message ?? ''); }
+  get error() { return this.#error; }
+  get message() { return this.#message; }
+}
+class PromiseRejectionEvent extends Event {
+  #promise; #reason;
+  constructor(type, options) { super(type, options); this.#promise = init(options).promise; this.#reason = init(options).reason; }
+  get promise() { return this.#promise; }
+  get reason() { return this.#reason; }
+}
+
+// Listeners lie beside their targets: WebGPU's devices are event targets that no constructor of this file has made.
+const registry = new WeakMap();
+const listenersOf = (target) => {
+  let listeners = registry.get(target);
+  if (!listeners) registry.set(target, listeners = []);
+  return listeners;
+};
+
+class EventTarget {
+  addEventListener(type, callback, options) {
+    if (callback === null || callback === undefined) return;
+    if (typeof callback !== 'function' && typeof callback !== 'object') throw new TypeError('addEventListener: the listener is not an object');
+    const flags = typeof options === 'object' && options !== null ? options : { capture: options };
+    const target = this ?? globalThis;
+    const listeners = listenersOf(target);
+    type = String(type);
+    const capture = !!flags.capture;
+    if (flags.signal?.aborted) return;
+    if (listeners.some((known) => known.type === type && known.callback === callback && known.capture === capture)) return;
+    const listener = {
+      type, callback, capture, once: !!flags.once, passive: !!flags.passive, removed: false,
+      remove() { this.removed = true; const at = listeners.indexOf(this); if (at >= 0) listeners.splice(at, 1); },
+    };
+    listeners.push(listener);
+    flags.signal?.addEventListener('abort', () => listener.remove(), { once: true });
+  }
+  removeEventListener(type, callback, options) {
+    const capture = typeof options === 'object' && options !== null ? !!options.capture : !!options;
+    const listeners = registry.get(this ?? globalThis) ?? [];
+    listeners.find((known) => known.type === String(type) && known.callback === callback && known.capture === capture)?.remove();
+  }
+  dispatchEvent(event) {
+    if (!(event instanceof Event)) throw new TypeError('dispatchEvent: the argument is not an Event');
+    const target = this ?? globalThis;
+    return deliver(event, target, listenersOf(target).filter((listener) => listener.type === event.type), reportError);
+  }
+}
+webInterface(EventTarget);
+webInterface(CustomEvent);
+webInterface(MessageEvent);
+webInterface(ErrorEvent);
+webInterface(PromiseRejectionEvent);
+
+/** An event handler attribute (`onmessage`): a listener whose place is kept when its function changes. */
+export function handler(prototype, type, changed = () => {}) {
+  const handlers = new WeakMap();
+  Object.defineProperty(prototype, `on${type}`, {
+    get() { return handlers.get(this ?? globalThis)?.value ?? null; },
+    set(value) {
+      const target = this ?? globalThis;
+      let entry = handlers.get(target);
+      value = typeof value === 'function' || (typeof value === 'object' && value !== null) ? value : null;
+      if (!entry) {
+        if (!value) return;
+        entry = { value: null };
+        handlers.set(target, entry);
+        target.addEventListener(type, (event) => { if (typeof entry.value === 'function') entry.value.call(target, event); });
+      }
+      entry.value = value;
+      changed.call(target, value);
+    },
+    enumerable: true, configurable: true,
+  });
+}
+
+class AbortSignal extends EventTarget {
+  #aborted = false; #reason = undefined;
+  constructor(key) { if (key !== secret) throw new TypeError('Illegal constructor'); super(); }
+  get aborted() { return this.#aborted; }
+  get reason() { return this.#reason; }
+  throwIfAborted() { if (this.#aborted) throw this.#reason; }
+  static abort(reason) { const signal = new AbortSignal(secret); abort(signal, reason); return signal; }
+  static timeout(milliseconds) {
+    const signal = new AbortSignal(secret);
+    setTimeout(() => abort(signal, new DOMException('the time is over', 'TimeoutError')), milliseconds);
+    return signal;
+  }
+  static set(signal, reason) {
+    if (signal.#aborted) return;
+    signal.#aborted = true;
+    signal.#reason = reason === undefined ? new DOMException('the operation was aborted', 'AbortError') : reason;
+    signal.dispatchEvent(new Event('abort'));
+  }
+}
+const secret = Symbol('AbortSignal');
+const abort = AbortSignal.set;
+delete AbortSignal.set;
+handler(AbortSignal.prototype, 'abort');
+webInterface(AbortSignal);
+
+class AbortController {
+  #signal = new AbortSignal(secret);
+  get signal() { return this.#signal; }
+  abort(reason) { abort(this.#signal, reason); }
+}
+webInterface(AbortController);
+
+/** Tells of an error as of one that nothing caught: first the script's own listener, then the end of the script. */
+function reportError(error) {
+  const event = new ErrorEvent('error', { error, message: error?.message ?? String(error), cancelable: true });
+  if (registry.get(globalThis)?.some((listener) => listener.type === 'error') && !globalThis.dispatchEvent(event)) return;
+  native.report(error);
+}
+
+global({ Event, CustomEvent, MessageEvent, ErrorEvent, PromiseRejectionEvent, EventTarget, AbortSignal, AbortController, reportError, self: globalThis });
+for (const name of ['addEventListener', 'removeEventListener', 'dispatchEvent']) {
+  global({ [name]: EventTarget.prototype[name] });
+}

@@ -1,0 +1,21 @@
+// The script as a program: its arguments, variables and exit code, under the names that Node.js gave them.
+
+import native from 'airlock:native';
+import { global } from '../define.js';
+
+let exitCode;
+const process = {
+  argv: ['airlock', native.script, ...native.arguments],
+  env: native.environment,
+  platform: 'wasi',
+  get exitCode() { return exitCode; },
+  set exitCode(code) {
+    exitCode = code;
+    native.setExitCode(Number(code ?? 0) & 255);
+  },
+  exit(code = exitCode ?? 0) { native.exit(Number(code) & 255); },
+  stdout: { write(text) { native.print(false, String(text)); return true; } },
+  stderr: { write(text) { native.print(true, String(text)); return true; } },
+};
+Object.defineProperty(process, Symbol.toStringTag, { value: 'process', configurable: true });
+global({ process, gc() { native.collect(); } });

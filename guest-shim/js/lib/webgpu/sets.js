@@ -1,0 +1,30 @@
+// Features are sets on the web; the interface only answers whether one is there.
+
+import native from 'airlock:native';
+import { attributes, calls, classes, methods } from './interfaces.js';
+
+/** WGSL's language extensions, whose names WIT does not list. */
+const LANGUAGE_FEATURES = [
+  'readonly_and_readwrite_storage_textures', 'packed_4x8_integer_dot_product', 'unrestricted_pointer_parameters',
+  'pointer_composite_access', 'uniform_buffer_standard_layout', 'subgroup_id', 'subgroup_uniformity',
+  'texture_and_sampler_let', 'texture_formats_tier1', 'linear_indexing', 'immediate_address_space',
+];
+
+for (const [wit, names] of [['gpu-supported-features', native.features], ['wgsl-language-features', LANGUAGE_FEATURES]]) {
+  const has = calls[wit].has;
+  const known = new WeakMap();
+  const set = (object) => {
+    let values = known.get(object);
+    if (!values) known.set(object, values = new Set(names.filter((name) => has.call(object, name))));
+    return values;
+  };
+  methods(wit, {
+    has(value) { return set(this).has(String(value)); },
+    keys() { return set(this).keys(); },
+    values() { return set(this).values(); },
+    entries() { return set(this).entries(); },
+    forEach(callback, thisArgument) { for (const value of set(this)) callback.call(thisArgument, value, value, this); },
+  });
+  attributes(wit, { size() { return set(this).size; } });
+  Object.defineProperty(classes[wit].prototype, Symbol.iterator, { value: classes[wit].prototype.values, writable: true, configurable: true });
+}

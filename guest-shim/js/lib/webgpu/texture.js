@@ -1,0 +1,18 @@
+// GPUTexture, and which formats need a feature.
+
+import { calls, methods } from './interfaces.js';
+
+/** A format's feature, by the start of its name. */
+const FEATURES = [
+  ['bc', 'texture-compression-bc'], ['etc2-', 'texture-compression-etc2'], ['eac-', 'texture-compression-etc2'],
+  ['astc-', 'texture-compression-astc'], ['depth32float-stencil8', 'depth32float-stencil8'],
+];
+
+/** Throws a TypeError for a format that the device does not have. */
+export function formats(device, values) {
+  for (const format of values) {
+    if (typeof format !== 'string') continue;
+    const feature = FEATURES.find(([start]) => format.startsWith(start))?.[1];
+    if (feature && !device.features.has(feature)) throw new TypeError(`the format ${format} needs the feature ${feature}`);
+  }
+}

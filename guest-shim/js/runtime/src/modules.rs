@@ -1,0 +1,235 @@
+//! ES modules: where a name leads to, and what is loaded from there.
+//!
+//! A script imports by relative path, by path from the root, by `file:` URL, or a package by its name from `node_modules`.
+//! All of it lies in folders that the host opened.
+
+use std::cell::RefCell;
+
+use rquickjs::loader::{ImportAttributes, Loader, Resolver};
+use rquickjs::module::Declared;
+use rquickjs::{Ctx, Exception, Module, Object, Result, Value};
+
+use crate::{files, library, native, source};
+
+/// The script that was started.
+#[derive(Clone, Default)]
+pub struct Main {
+    /// As it was typed: its name in messages.
+    pub name: String,
+    /// Where the script sees it itself, if a folder that it was given holds it.
+    pub path: Option<String>,
+}
+
+thread_local! {
+    static MAIN: RefCell<Main> = RefCell::default();
+}
+
+pub fn set_main(main: Main) {
+    MAIN.set(main);
+}
+
+pub fn main() -> Main {
+    MAIN.with_borrow(Clone::clone)
+}
+
+/// The address of a module by its name: what `import.meta.url` says.
+pub fn url(name: &str) -> String {
+    let main = main();
+    let path =
+        if name == main.name { main.path.unwrap_or_else(|| files::clean(&file_name(name))) } else { name.to_owned() };
+    url::Url::from_file_path_like(&path)
+}
+
+/// A `file:` URL for an absolute path. The crate's own function is for systems with files.
+trait FromFilePathLike {
+    fn from_file_path_like(path: &str) -> String;
+}
+
+impl FromFilePathLike for url::Url {
+    fn from_file_path_like(path: &str) -> String {
+        let mut url = url::Url::parse("file:///").expect("a valid URL");
+        url.set_path(path);
+        url.into()
+    }
+}
+
+fn file_name(path: &str) -> String {
+    path.rsplit('/').next().unwrap_or(path).to_owned()
+}
+
+pub struct Modules;
+
+impl Resolver for Modules {
+    fn resolve<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        base: &str,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
+    ) -> Result<String> {
+        if base.starts_with(library::PREFIX) {
+            return Ok(match name.strip_prefix("./") {
+                Some(rest) => join_library(base, rest),
+                None if name.starts_with("../") => join_library(base, name),
+                None => name.to_owned(),
+            });
+        }
+        let main = main();
+        let path = locate(ctx, base, name, &main).or_else(|problem| Err(Exception::throw_type(ctx, &problem)))?;
+        Ok(if main.path.as_deref() == Some(path.as_str()) { main.name } else { path })
+    }
+}
+
+fn join_library(base: &str, name: &str) -> String {
+    let folder = base.strip_prefix(library::PREFIX).unwrap_or(base);
+    let folder = folder.rsplit_once('/').map_or("", |(folder, _)| folder);
+    format!("{}{}", library::PREFIX, &files::clean(&format!("{folder}/{name}"))[1..])
+}
+
+fn locate(ctx: &Ctx<'_>, base: &str, name: &str, main: &Main) -> std::result::Result<String, String> {
+    let base_path = if base == main.name { main.path.clone() } else { Some(base.to_owned()) };
+    let folder = base_path.as_deref().and_then(|path| path.rsplit_once('/')).map(|(folder, _)| folder.to_owned());
+    if let Some(url) = name.strip_prefix("file:") {
+        return Ok(files::clean(url));
+    }
+    if name.contains("://") || name.starts_with("data:") || name.starts_with("node:") {
+        return Err(format!("cannot import {name:?}: modules come from the folders given with --dir"));
+    }
+    if name.starts_with('/') {
+        return Ok(with_other_endings(&files::clean(name)));
+    }
+    let Some(folder) = folder else {
+        return Err(format!(
+            "cannot import {name:?}: {} lies in none of the folders open to it; give one with airlock run --dir FOLDER",
+            main.name
+        ));
+    };
+    if name.starts_with("./") || name.starts_with("../") || name == "." || name == ".." {
+        return Ok(with_other_endings(&files::clean(&format!("{folder}/{name}"))));
+    }
+    package(ctx, &folder, name).ok_or_else(|| format!("cannot find package {name:?}, imported from {base}"))
+}
+
+/// TypeScript writes `./x.js` for `./x.ts`, and bundlers' users write `./x`.
+fn with_other_endings(path: &str) -> String {
+    if files::exists(path) {
+        return path.to_owned();
+    }
+    let mut others = Vec::new();
+    if let Some(stem) = path.strip_suffix(".js") {
+        others.push(format!("{stem}.ts"));
+    } else if let Some(stem) = path.strip_suffix(".mjs") {
+        others.push(format!("{stem}.mts"));
+    } else {
+        others.extend(["js", "mjs", "ts"].map(|ending| format!("{path}.{ending}")));
+        others.extend(["js", "mjs", "ts"].map(|ending| format!("{path}/index.{ending}")));
+    }
+    others.into_iter().find(|other| files::exists(other)).unwrap_or_else(|| path.to_owned())
+}
+
+/// A package from the nearest `node_modules`, by its `package.json`.
+fn package(ctx: &Ctx<'_>, folder: &str, name: &str) -> Option<String> {
+    let split = match name.strip_prefix('@') {
+        Some(scoped) => scoped.find('/').and_then(|slash| scoped[slash + 1..].find('/').map(|next| slash + next + 2)),
+        None => name.find('/'),
+    };
+    let (package, inside) = match split {
+        Some(at) => (&name[..at], Some(&name[at + 1..])),
+        None => (name, None),
+    };
+    let mut above = folder.to_owned();
+    loop {
+        let root = format!("{above}/node_modules/{package}");
+        if let Ok(text) = files::read(&format!("{root}/package.json")) {
+            let manifest: Object = ctx.json_parse(text).ok()?.into_object()?;
+            return entry(&manifest, &root, inside);
+        }
+        above.truncate(above.rfind('/')?);
+    }
+}
+
+fn entry(manifest: &Object<'_>, root: &str, inside: Option<&str>) -> Option<String> {
+    let inside_root = |path: &str| files::clean(&format!("{root}/{path}"));
+    let wanted = inside.map_or_else(|| ".".to_owned(), |inside| format!("./{inside}"));
+    let exports: Value = manifest.get("exports").ok()?;
+    if !exports.is_undefined() && !exports.is_null() {
+        return exported(&exports, &wanted).map(|path| inside_root(&path));
+    }
+    if let Some(inside) = inside {
+        return Some(with_other_endings(&inside_root(inside)));
+    }
+    let main = ["module", "main"].iter().find_map(|key| manifest.get::<_, String>(*key).ok());
+    Some(with_other_endings(&inside_root(&main.unwrap_or_else(|| "index.js".to_owned()))))
+}
+
+/// The target of a subpath in `exports`.
+fn exported(exports: &Value<'_>, wanted: &str) -> Option<String> {
+    let Some(object) = exports.as_object().filter(|_| !exports.is_array()) else {
+        return (wanted == ".").then(|| condition(exports)).flatten();
+    };
+    let keys: Vec<String> = object.keys::<String>().filter_map(std::result::Result::ok).collect();
+    if !keys.iter().any(|key| key.starts_with('.')) {
+        return (wanted == ".").then(|| condition(exports)).flatten();
+    }
+    if let Ok(target) = object.get::<_, Value>(wanted)
+        && !target.is_undefined()
+    {
+        return condition(&target);
+    }
+    for key in keys {
+        if let Some((before, after)) = key.split_once('*')
+            && let Some(middle) = wanted.strip_prefix(before).and_then(|rest| rest.strip_suffix(after))
+        {
+            let target = condition(&object.get::<_, Value>(key.as_str()).ok()?)?;
+            return Some(target.replace('*', middle));
+        }
+    }
+    None
+}
+
+/// The file that conditions lead to.
+fn condition(target: &Value<'_>) -> Option<String> {
+    if let Some(text) = target.as_string() {
+        return text.to_string().ok();
+    }
+    if let Some(array) = target.as_array() {
+        return array.iter::<Value>().filter_map(std::result::Result::ok).find_map(|target| condition(&target));
+    }
+    let object = target.as_object()?;
+    // In the package's own order, as Node.js takes them.
+    object.keys::<String>().filter_map(std::result::Result::ok).find_map(|key| {
+        if !["import", "module", "browser", "default"].contains(&key.as_str()) {
+            return None;
+        }
+        condition(&object.get::<_, Value>(key).ok()?)
+    })
+}
+
+impl Loader for Modules {
+    fn load<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        name: &str,
+        attributes: Option<ImportAttributes<'js>>,
+    ) -> Result<Module<'js, Declared>> {
+        if name == library::NATIVE {
+            return Module::declare_def::<native::Native, _>(ctx.clone(), name);
+        }
+        if let Some(source) = library::source(name) {
+            return Module::declare(ctx.clone(), name, source);
+        }
+        let json = attributes.and_then(|attributes| attributes.get_type().ok().flatten()).as_deref() == Some("json");
+        let text = files::read(name)
+            .and_then(|bytes| source::decode(name, bytes))
+            .and_then(|text| if json { Ok(format!("export default {text}")) } else { source::prepare(name, text) })
+            .or_else(|problem| Err(Exception::throw_type(ctx, &problem)))?;
+        declare(ctx, name, text)
+    }
+}
+
+/// Compiles a module and gives it its address.
+pub fn declare<'js>(ctx: &Ctx<'js>, name: &str, text: String) -> Result<Module<'js, Declared>> {
+    let module = Module::declare(ctx.clone(), name, text)?;
+    module.meta()?.set("url", url(name))?;
+    Ok(module)
+}

@@ -1,0 +1,180 @@
+//! What a script waits for: calls of the host that are under way, and timers.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use crate::bindings::wasi::clocks::monotonic_clock;
+use crate::js::{self, JSValue};
+
+type Work = Pin<Box<dyn Future<Output = Kind>>>;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// The script goes on until this is done.
+    Awaited,
+    /// Tells the script something if it happens: a lost device, an uncaptured error. Keeps nothing running.
+    Background,
+}
+
+#[derive(Default)]
+struct Timers {
+    /// By deadline, then by order of creation.
+    queue: BTreeMap<(u64, u32), u32>,
+    keys: HashMap<u32, (u64, u32)>,
+    made: u32,
+}
+
+thread_local! {
+    static NEW: RefCell<Vec<(Kind, Work)>> = const { RefCell::new(Vec::new()) };
+    static TIMERS: RefCell<Timers> = RefCell::default();
+}
+
+/// The functions that settle a promise.
+pub struct Capability {
+    pub ctx: js::Context,
+    pub resolve: JSValue,
+    pub reject: JSValue,
+}
+
+impl Capability {
+    pub fn settle(self, result: Result<JSValue, JSValue>) {
+        let (function, value) = match result {
+            Ok(value) => (self.resolve, value),
+            Err(error) => (self.reject, error),
+        };
+        drop(js::call(self.ctx, function, js::UNDEFINED, &mut [value]));
+        js::free(self.ctx, value);
+    }
+
+    /// Rejects with the pending exception.
+    pub fn reject(self) {
+        let error = unsafe { rquickjs::qjs::JS_GetException(self.ctx) };
+        self.settle(Err(error));
+    }
+}
+
+impl Drop for Capability {
+    fn drop(&mut self) {
+        js::free(self.ctx, self.resolve);
+        js::free(self.ctx, self.reject);
+    }
+}
+
+pub fn add(work: impl Future<Output = ()> + 'static) {
+    push(Kind::Awaited, work);
+}
+
+pub fn add_background(work: impl Future<Output = ()> + 'static) {
+    push(Kind::Background, work);
+}
+
+fn push(kind: Kind, work: impl Future<Output = ()> + 'static) {
+    let mut work: Work = Box::pin(async move {
+        work.await;
+        kind
+    });
+    // The call is made now, before anything that the script does next: error scopes and queues depend on the order.
+    if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+        NEW.with_borrow_mut(|new| new.push((kind, work)));
+    }
+}
+
+pub fn start_timer(id: u32, milliseconds: f64) {
+    let nanoseconds = (milliseconds.max(0.0) * 1e6) as u64;
+    let deadline = monotonic_clock::now().saturating_add(nanoseconds);
+    TIMERS.with_borrow_mut(|timers| {
+        timers.made = timers.made.wrapping_add(1);
+        let key = (deadline, timers.made);
+        timers.queue.insert(key, id);
+        timers.keys.insert(id, key);
+    });
+}
+
+pub fn stop_timer(id: u32) {
+    TIMERS.with_borrow_mut(|timers| {
+        if let Some(key) = timers.keys.remove(&id) {
+            timers.queue.remove(&key);
+        }
+    });
+}
+
+/// The next timer whose deadline has passed.
+pub fn due(before: u64) -> Option<u32> {
+    TIMERS.with_borrow_mut(|timers| {
+        let (&key, &id) = timers.queue.first_key_value().filter(|((deadline, _), _)| *deadline <= before)?;
+        timers.queue.remove(&key);
+        timers.keys.remove(&id);
+        Some(id)
+    })
+}
+
+fn next_deadline() -> Option<u64> {
+    TIMERS.with_borrow(|timers| timers.queue.first_key_value().map(|((deadline, _), _)| *deadline))
+}
+
+/// All that is under way.
+#[derive(Default)]
+pub struct Pending {
+    work: FuturesUnordered<Work>,
+    awaited: usize,
+    /// The wait for the earliest deadline, kept from one turn to the next.
+    sleep: Option<(u64, Pin<Box<dyn Future<Output = ()>>>)>,
+}
+
+impl Pending {
+    /// Takes what was added since.
+    fn collect(&mut self) {
+        for (kind, work) in NEW.with_borrow_mut(std::mem::take) {
+            self.awaited += usize::from(kind == Kind::Awaited);
+            self.work.push(work);
+        }
+    }
+
+    /// Waits until something has happened; false when there is nothing left to wait for, or `limit` has passed. What
+    /// happens in the background is something to wait for with `background` only.
+    pub async fn turn(&mut self, limit: Option<u64>, background: bool) -> bool {
+        self.collect();
+        let timer = next_deadline();
+        if self.awaited == 0 && timer.is_none() && (!background || self.work.is_empty()) {
+            return false;
+        }
+        let deadline = timer.into_iter().chain(limit).min();
+        let now = monotonic_clock::now();
+        if limit.is_some_and(|limit| limit <= now) {
+            return false;
+        }
+        let at_once = deadline.is_some_and(|deadline| deadline <= now);
+        match deadline {
+            Some(deadline) if !at_once && self.sleep.as_ref().is_none_or(|(at, _)| *at != deadline) => {
+                self.sleep = Some((deadline, Box::pin(monotonic_clock::wait_until(deadline))));
+            }
+            Some(_) if !at_once => {}
+            _ => self.sleep = None,
+        }
+        if at_once {
+            // The host's answers have their turn even where timers are always due.
+            wit_bindgen::yield_async().await;
+        }
+        poll_fn(|cx| {
+            let mut happened = at_once;
+            while let Poll::Ready(Some(kind)) = self.work.poll_next_unpin(cx) {
+                self.awaited -= usize::from(kind == Kind::Awaited);
+                happened = true;
+            }
+            if let Some((_, sleep)) = &mut self.sleep
+                && sleep.as_mut().poll(cx).is_ready()
+            {
+                self.sleep = None;
+                happened = true;
+            }
+            if happened { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        true
+    }
+}

@@ -1,0 +1,185 @@
+//! `airlock run app.js`: what scripts print and write, and how they end.
+#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use airlock_tests::{
+    programs::{Outcome, airlock, root, run},
+    scratch,
+};
+
+/// A guest in JavaScript.
+fn script(name: &str) -> PathBuf {
+    root().join("tests/guests/js").join(name)
+}
+
+/// `airlock run` of a script whose folder `/out` is `folder`.
+fn run_in(folder: &Path, options: &[&str], script: &Path, arguments: &[&str]) -> Outcome {
+    let mut command = airlock(["run", "--dir"]);
+    command.arg(format!("{}::/out", folder.display())).args(options).arg(script).args(arguments);
+    run(command)
+}
+
+/// Runs a text as a script without a folder.
+fn run_text(options: &[&str], text: impl AsRef<[u8]>) -> Outcome {
+    let folder = scratch();
+    let file = folder.path().join("app.js");
+    fs::write(&file, text).expect("the script is written");
+    let mut command = airlock(["run"]);
+    command.args(options).arg("app.js").current_dir(folder.path());
+    run(command)
+}
+
+/// A text that fails: with this exit code, this first line on standard error, and nothing left of it.
+#[track_caller]
+fn fails(options: &[&str], text: impl AsRef<[u8]>, code: i32, first_line: &str) {
+    let outcome = run_text(options, text);
+    assert_eq!(outcome.code(), Some(code), "{outcome}");
+    assert_eq!(outcome.stderr.lines().next(), Some(first_line), "{outcome}");
+}
+
+/// The runtime that the repository carries is the one of its sources.
+#[test]
+fn the_runtime_is_of_its_sources() {
+    let outcome = run({
+        let mut command = Command::new(root().join("guest-shim/js/build.sh"));
+        command.arg("--check");
+        command
+    });
+    outcome.succeeded();
+}
+
+#[test]
+fn compute() {
+    let outcome = run_in(scratch().path(), &[], &script("compute.js"), &["27", "6"]).succeeded();
+    assert_eq!(outcome.stdout, "27 6 -> 111 8\n");
+}
+
+#[test]
+fn triangle() {
+    let folder = scratch();
+    run_in(folder.path(), &[], &script("triangle.js"), &[]).succeeded();
+    let picture = fs::read(folder.path().join("triangle.png")).expect("the picture");
+    assert!(picture.starts_with(b"\x89PNG"), "{} bytes", picture.len());
+}
+
+/// 100 000 buffers, bind groups and views that nothing refers to any more, in each of two shapes: freed at once, and in
+/// cycles. The host gives a guest less handles than that.
+#[test]
+fn objects_that_are_not_reachable_are_dropped() {
+    let outcome = run_in(scratch().path(), &["--adapter", "noop"], &script("churn.js"), &[]).succeeded();
+    assert!(outcome.stdout.contains("100000"), "{outcome}");
+}
+
+/// The suite judges itself; it must have run, too.
+#[test]
+fn conformance() {
+    let folder = root().join("tests/conformance");
+    let mut command = airlock(["run", "--dir"]);
+    command.arg(format!("{}::/tests", folder.display())).arg(folder.join("run.js"));
+    let outcome = run(command).succeeded();
+    let sums = outcome.stdout.lines().last().unwrap_or_default();
+    let passed = sums.split(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0);
+    assert!(passed >= 80 && sums.contains(" 0 failed"), "{outcome}");
+}
+
+#[test]
+fn image() {
+    let folder = scratch();
+    run_in(folder.path(), &[], &script("image.js"), &[]).succeeded();
+    let picture = fs::read(folder.path().join("filtered.png")).expect("the picture");
+    // Its own result is its next input.
+    assert!(picture.starts_with(b"\x89PNG"), "{} bytes", picture.len());
+    run_in(folder.path(), &[], &script("image.js"), &["file:///out/filtered.png"]).succeeded();
+}
+
+#[test]
+fn what_a_script_throws_is_told_with_its_place() {
+    fails(&[], "function f() {\n  null.x;\n}\nf();", 1, "app.js:2:3: TypeError: cannot read property 'x' of null");
+    fails(&[], "let x = ;", 1, "app.js:1:9: SyntaxError: unexpected token in expression: ';'");
+    fails(&[], "throw 'a word'", 1, "app.js: uncaught a word");
+    fails(&[], "Promise.reject(new RangeError('no'))", 1, "app.js:1:20: RangeError: no");
+    fails(&[], "setTimeout(() => { throw new Error('late'); }, 1)", 1, "app.js:1:30: Error: late");
+}
+
+#[test]
+fn a_file_that_is_no_text_is_refused() {
+    fails(&[], b"let x = '\xff';", 2, "airlock: error: app.js is not UTF-8: byte 9 begins no character");
+}
+
+#[test]
+fn what_lies_in_no_folder_is_out_of_reach() {
+    fails(
+        &[],
+        "await fetch('file:///etc/passwd')",
+        1,
+        "app.js:1:6: TypeError: fetch: cannot read /etc/passwd: no folder is open to this script (airlock run --dir \
+         HOST::GUEST)",
+    );
+    fails(
+        &["--dir", ".::/here"],
+        "await fetch('file:///here/../etc/passwd')",
+        1,
+        "app.js:1:6: TypeError: fetch: cannot read /etc/passwd: it is in none of the folders open to this script (/here)",
+    );
+}
+
+#[test]
+fn an_endless_script_ends_in_time() {
+    let outcome = run_text(&["--timeout", "1"], "while (true) ;");
+    assert_eq!(outcome.code(), Some(124), "{outcome}");
+    assert!(outcome.stderr.starts_with("app.js: did not end within 1 s"), "{outcome}");
+    let outcome = run_text(&["--timeout", "0.5"], "await new Promise((done) => setTimeout(done, 60000))");
+    assert_eq!(outcome.code(), Some(124), "{outcome}");
+}
+
+#[test]
+fn endless_recursion_and_allocation_are_exceptions() {
+    fails(&[], "const f = () => f() + 1;\nf();", 1, "app.js:1:16: RangeError: Maximum call stack size exceeded");
+    let outcome = run_text(&[], "const all = [];\nfor (;;) all.push(new Uint8Array(1 << 24).fill(1));");
+    assert_eq!(outcome.code(), Some(1), "{outcome}");
+    assert_eq!(outcome.stderr, "app.js: out of memory: a script may take 1024 MiB\n");
+}
+
+#[test]
+fn modules_come_from_folders_and_packages() {
+    let folder = scratch();
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("the folder is made");
+        fs::write(file, text).expect("the file is written");
+    };
+    write(
+        "app.js",
+        "import { a } from './lib/a.js';\nimport b from 'package';\nimport c from '@scope/other/part';\nimport data from './data.json' with { type: 'json' };\nconsole.log(a, b, c, data.n, import.meta.url);",
+    );
+    write("lib/a.js", "export { a } from './b.js';");
+    write("lib/b.js", "export const a = 'a';");
+    write("data.json", "{ \"n\": 7 }");
+    write(
+        "node_modules/package/package.json",
+        r#"{ "exports": { ".": { "require": "./no.cjs", "import": "./yes.js" } } }"#,
+    );
+    write("node_modules/package/yes.js", "export default 'b';");
+    write("node_modules/@scope/other/package.json", r#"{ "exports": { "./*": "./dist/*.js" } }"#);
+    write("node_modules/@scope/other/dist/part.js", "export default 'c';");
+    let app = folder.path().join("app.js");
+    let outcome = run_in(folder.path(), &[], &app, &[]).succeeded();
+    assert_eq!(outcome.stdout, "a b c 7 file:///out/app.js\n");
+}
+
+/// A recording knows the script by its name, and replays without it.
+#[test]
+fn recordings_name_the_script_and_replay() {
+    let folder = scratch();
+    let trace = folder.path().join("compute.airtrace");
+    let trace = trace.to_str().expect("a printable path");
+    run_in(folder.path(), &["--record", trace], &script("compute.js"), &[]).succeeded();
+    let info = run(airlock(["trace", "info", trace])).succeeded();
+    assert!(info.stdout.contains("compute.js"), "{info}");
+    run(airlock(["replay", trace])).succeeded();
+}
