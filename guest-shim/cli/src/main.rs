@@ -10,6 +10,7 @@
 //! - `confine` says how strictly the process confines itself,
 //! - `gpu` starts the worker and checks the choice of an adapter,
 //! - `record` makes the recordings of a run,
+//! - `new` writes a project of a guest,
 //! - `error` has every message for a person's mistake.
 //!
 //! `replay`, `verify` and `trace` are in the `airlock-traces` crate, beside what they use.
@@ -23,6 +24,7 @@ mod gpu;
 mod guest;
 mod imports;
 mod log;
+mod new;
 mod print;
 mod record;
 mod run;
@@ -90,6 +92,7 @@ enum Command {
     #[command(subcommand)]
     Trace(trace::Command),
     Doctor(doctor::Arguments),
+    New(new::Arguments),
 }
 
 /// Does what the command line says.
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
             runtime.shutdown_background();
             outcome
         }),
+        Command::New(arguments) => new::new(arguments),
         Command::Replay(arguments) => tool(replay::run(arguments)),
         Command::Verify(arguments) => tool(verify::run(arguments)),
         Command::Trace(command) => tool(trace::run(command)),
