@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::future::Future;
+use std::ops::Bound;
 use std::pin::Pin;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -103,8 +104,11 @@ struct Reactor {
     set: Cell<u32>,
     /// A map without a hasher, whose seed would cost an import of random numbers.
     waitables: RefCell<BTreeMap<u32, (Callback, *mut c_void)>>,
-    /// In the order in which they were spawned, which is the order in which callbacks run.
-    tasks: RefCell<Vec<Task>>,
+    /// By the order in which they were spawned, which is the order in which callbacks run. A task that is being polled
+    /// is not among them, all others are: what it calls may wait for them.
+    tasks: RefCell<BTreeMap<u64, Task>>,
+    /// The key of the next task.
+    next: Cell<u64>,
 }
 
 thread_local! {
@@ -187,24 +191,32 @@ fn deliver(mut wait: bool) {
     }
 }
 
-/// Polls the spawned futures that were woken. They may spawn others and call `turn` or `block_on` themselves.
-fn poll_tasks() {
-    let tasks = REACTOR.with(|reactor| reactor.tasks.take());
-    let mut pending = Vec::with_capacity(tasks.len());
-    for mut task in tasks {
-        let finished = task.woken.0.swap(false, Relaxed) && {
-            let waker = Waker::from(task.woken.clone());
-            task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
-        };
-        if !finished {
-            pending.push(task);
-        }
-    }
+/// Takes the first task after `last` that was woken.
+fn take_woken(last: Option<u64>) -> Option<(u64, Task)> {
     REACTOR.with(|reactor| {
         let mut tasks = reactor.tasks.borrow_mut();
-        pending.append(&mut tasks);
-        *tasks = pending;
-    });
+        let start = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut after = tasks.range((start, Bound::Unbounded));
+        let key = after.find(|(_, task)| task.woken.0.load(Relaxed)).map(|(key, _)| *key)?;
+        tasks.remove_entry(&key)
+    })
+}
+
+fn any_is_woken() -> bool {
+    REACTOR.with(|reactor| reactor.tasks.borrow().values().any(|task| task.woken.0.load(Relaxed)))
+}
+
+/// Polls each spawned future that was woken. They may spawn others, and call `turn` or `block_on` themselves.
+fn poll_tasks() {
+    let mut last = None;
+    while let Some((key, mut task)) = take_woken(last) {
+        task.woken.0.store(false, Relaxed);
+        let waker = Waker::from(task.woken.clone());
+        if task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            REACTOR.with(|reactor| reactor.tasks.borrow_mut().insert(key, task));
+        }
+        last = Some(key);
+    }
 }
 
 /// Starts a future. It is polled once now, and goes on in every `turn` and `block_on`.
@@ -213,7 +225,10 @@ pub fn spawn(future: impl Future<Output = ()> + 'static) {
     let waker = Waker::from(woken.clone());
     let mut future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(future);
     if within(|| future.as_mut().poll(&mut Context::from_waker(&waker))).is_pending() {
-        REACTOR.with(|reactor| reactor.tasks.borrow_mut().push(Task { future, woken }));
+        REACTOR.with(|reactor| {
+            let key = reactor.next.replace(reactor.next.get() + 1);
+            reactor.tasks.borrow_mut().insert(key, Task { future, woken });
+        });
     }
 }
 
@@ -236,7 +251,8 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
             if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
                 return value;
             }
-            deliver(true);
+            // An event may have come in a nested turn, for a task that had been looked at before.
+            deliver(!any_is_woken());
             poll_tasks();
         }
     })

@@ -53,7 +53,7 @@ else
     CARGO_TARGET_WASM32_WASIP2_LINKER=$(ls "$(rustc --print sysroot)"/lib/rustlib/*/bin/wasm-component-ld | head -n 1)
     export RUSTC=$compiler CARGO_TARGET_WASM32_WASIP2_LINKER
     build_args+=(-Zbuild-std=std,panic_abort --features support/old-wasi-libc)
-    flags+=(-Lnative=/usr/lib/wasm32-wasi -Clink-self-contained=no)
+    flags+=(-Lnative=/usr/lib/wasm32-wasi -Clink-self-contained=no -Clink-arg=/usr/lib/wasm32-wasi/crt1-command.o)
 fi
 
 # No path of this machine may reach the binaries. The compiler lets the last matching prefix win, so the widest comes
