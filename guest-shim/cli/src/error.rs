@@ -135,6 +135,29 @@ pub enum CliError {
         /// What wasmtime says.
         cause: String,
     },
+    /// A project cannot be called that.
+    #[error("{name} is no name for a package: one starts with a letter and has letters, digits, - and _")]
+    PackageName {
+        /// What was given.
+        name: String,
+    },
+    /// A part of a project cannot be written.
+    #[error("cannot make {path}: {}", plain(.cause))]
+    NewProject {
+        /// The file or folder.
+        path: String,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// A project would depend on a crate that is not there.
+    #[error(
+        "there is no crate wgpu-wasi in {looked}: run this in a checkout of Airlock, or name its guest-shim/wgpu with \
+         --wgpu-wasi"
+    )]
+    NoWgpuWasi {
+        /// Where it was looked for.
+        looked: String,
+    },
     /// There is no worker.
     #[error(transparent)]
     Connect(#[from] ConnectError),

@@ -11,6 +11,7 @@
 //! - `confine` says how strictly the process confines itself,
 //! - `gpu` starts the worker and checks the choice of an adapter,
 //! - `record` makes the recordings of a run,
+//! - `new` writes a project of a guest,
 //! - `error` has every message for a person's mistake.
 //!
 //! `replay`, `verify` and `trace` are in the `airlock-traces` crate, beside what they use.
@@ -24,6 +25,7 @@ mod gpu;
 mod guest;
 mod imports;
 mod log;
+mod new;
 mod print;
 mod record;
 mod run;
@@ -67,6 +69,7 @@ Examples:
   airlock run --dir . app.wasm out.png          with this folder, and an argument
   airlock run --adapter llvmpipe --stats app.wasm
   airlock run --record bug.airtrace app.wasm    keep what happens between guest and GPU
+  airlock new app                               write a project of a guest on wgpu
   airlock replay bug.airtrace                   do it again, without the guest, and compare
   airlock trace info bug.airtrace               what is in it?
 
@@ -93,6 +96,7 @@ enum Command {
     #[command(subcommand)]
     Trace(trace::Command),
     Doctor(doctor::Arguments),
+    New(new::Arguments),
 }
 
 /// Does what the command line says.
@@ -107,6 +111,7 @@ fn main() -> ExitCode {
             runtime.shutdown_background();
             outcome
         }),
+        Command::New(arguments) => new::new(arguments),
         Command::Replay(arguments) => tool(replay::run(arguments)),
         Command::Verify(arguments) => tool(verify::run(arguments)),
         Command::Trace(command) => tool(trace::run(command)),

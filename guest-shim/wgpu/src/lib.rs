@@ -1,0 +1,59 @@
+//! Runs programs written on [wgpu](wgpu) as components that import `wasi:webgpu@0.3.0-rc.2`.
+//!
+//! wgpu lets another crate implement its API ([`wgpu::custom`]); this crate implements it with calls of the interface, so
+//! that a program keeps its `fn main` and changes one line:
+//!
+//! ```ignore
+//! let instance = wgpu_wasi::instance(); // in place of wgpu::Instance::new(..)
+//! ```
+//!
+//! Any host of the interface will do. It has to run the export `wasi:cli/run@0.3.0`: only a task whose type is `async`
+//! may block, and wgpu's API waits for the GPU in `Device::poll`.
+//!
+//! # What differs from wgpu on native drivers
+//!
+//! - An error that no scope catches reaches the handler, or panics, at the next call that waits or submits, not in the
+//!   call that made it: the host reports errors as events.
+//! - Callbacks run inside `Device::poll`, `Queue::submit` and calls that wait, on the one thread there is.
+//! - Futures that the API returns never yield to an executor: the first poll blocks until they are ready.
+//! - Features of wgpu that WebGPU lacks (ray queries, mesh shaders, binding arrays, timestamps inside passes) are absent
+//!   from `Adapter::features`. Requesting one fails, and using one is a validation error.
+//! - A device's limits are at least WebGPU's defaults, where native wgpu keeps lower ones that were asked for.
+//! - There are no surfaces: `Adapter::is_surface_supported` is false, and a surface is always `Lost`.
+//! - A mapped range is a copy of the buffer's contents. Writing ends when the view is dropped.
+#![expect(
+    clippy::arc_with_non_send_sync,
+    reason = "a component has one thread; what wgpu hands over is Send only with its feature `fragile-send-sync-non-atomic-wasm`"
+)]
+
+mod absent;
+mod adapter;
+mod binding;
+mod bindings;
+mod buffer;
+mod command_encoder;
+mod compute_pass;
+mod device;
+#[cfg(feature = "main")]
+mod entry;
+mod error;
+mod executor;
+mod format;
+mod instance;
+mod limits;
+#[cfg(feature = "old-wasi-libc")]
+mod old_wasi_libc;
+mod pipeline;
+mod query_set;
+mod queue;
+mod render_bundle;
+mod render_pass;
+mod shader;
+mod texture;
+
+/// The instance of this host, in place of [`wgpu::Instance::new`].
+pub fn instance() -> wgpu::Instance {
+    #[cfg(feature = "main")]
+    entry::link();
+    wgpu::Instance::from_custom(instance::Instance::default())
+}

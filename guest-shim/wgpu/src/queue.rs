@@ -1,0 +1,216 @@
+//! Queues: writes, submits, and the account of what is under way.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::task::Poll;
+use std::time::Duration;
+
+use wgpu::WriteOnly;
+use wgpu::custom::*;
+
+use crate::absent::Blas;
+use crate::bindings::{monotonic_clock, webgpu as gpu};
+use crate::buffer::Buffer;
+use crate::command_encoder::CommandBuffer;
+use crate::device::{Shared, own};
+use crate::error::Absent;
+use crate::{executor, texture};
+
+/// What a queue has been given and what of it is done, by the numbers of submits.
+#[derive(Default)]
+pub struct Work {
+    /// The number of the last submit; the first is 1.
+    submitted: AtomicU64,
+    /// The last submit that is known to be done.
+    done: AtomicU64,
+    /// The last submit whose end is awaited.
+    watched: AtomicU64,
+    /// Callbacks of maps and of `on_submitted_work_done` that have not run.
+    callbacks: AtomicUsize,
+}
+
+impl Work {
+    pub fn submitted(&self) -> u64 {
+        self.submitted.load(Relaxed)
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.done.load(Relaxed) >= self.submitted() && self.callbacks.load(Relaxed) == 0
+    }
+
+    /// Starts `future` and hands its result to `callback`, for which `wait` waits.
+    pub fn call_back<T: 'static>(
+        self: &Arc<Self>,
+        future: impl Future<Output = T> + 'static,
+        callback: impl FnOnce(T) + 'static,
+    ) {
+        self.callbacks.fetch_add(1, Relaxed);
+        let work = self.clone();
+        executor::spawn(async move {
+            let value = future.await;
+            // Before the callback, which may wait itself.
+            work.callbacks.fetch_sub(1, Relaxed);
+            callback(value);
+        });
+    }
+
+    /// Asks the host for the end of what has been submitted, unless that has been asked.
+    pub fn watch(self: &Arc<Self>, queue: &Arc<gpu::GpuQueue>) {
+        let submitted = self.submitted();
+        if self.watched.swap(submitted, Relaxed) >= submitted {
+            return;
+        }
+        let (work, queue) = (self.clone(), queue.clone());
+        executor::spawn(async move {
+            queue.on_submitted_work_done().await;
+            work.done.fetch_max(submitted, Relaxed);
+        });
+    }
+
+    /// Blocks until `submission`, by default the last one, is done and every callback has run. Returns false where the
+    /// timeout came first.
+    pub fn wait(
+        self: &Arc<Self>,
+        queue: &Arc<gpu::GpuQueue>,
+        submission: Option<u64>,
+        timeout: Option<Duration>,
+    ) -> bool {
+        let submission = submission.unwrap_or(self.submitted());
+        if self.done.load(Relaxed) < submission {
+            self.watch(queue);
+        }
+        let is_done = || self.done.load(Relaxed) >= submission && self.callbacks.load(Relaxed) == 0;
+        let Some(timeout) = timeout else {
+            return executor::block_on(std::future::poll_fn(
+                |_| if is_done() { Poll::Ready(true) } else { Poll::Pending },
+            ));
+        };
+        let nanoseconds = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        let mut timer = std::pin::pin!(monotonic_clock::wait_for(nanoseconds));
+        executor::block_on(std::future::poll_fn(|cx| {
+            if is_done() {
+                return Poll::Ready(true);
+            }
+            timer.as_mut().poll(cx).map(|()| false)
+        }))
+    }
+}
+
+/// `wgpu::Queue` of this backend.
+#[derive(Debug)]
+pub struct Queue(pub Arc<Shared>);
+
+impl Queue {
+    fn write(&self, buffer: &DispatchBuffer, offset: u64, data: &[u8]) {
+        let buffer = own!(buffer, Buffer);
+        if let Err(error) = self.0.queue.write_buffer_with_copy(buffer.gpu(), offset, data, None, None) {
+            self.0.report("Queue::write_buffer", None, &error.message);
+        }
+    }
+}
+
+impl QueueInterface for Queue {
+    fn write_buffer(&self, buffer: &DispatchBuffer, offset: u64, data: &[u8]) {
+        self.write(buffer, offset, data);
+    }
+
+    fn create_staging_buffer(&self, size: wgpu::BufferSize) -> Option<DispatchQueueWriteBuffer> {
+        let size = usize::try_from(size.get()).ok()?;
+        Some(DispatchQueueWriteBuffer::custom(QueueWriteBuffer(vec![0; size])))
+    }
+
+    /// Checks a write before the program fills memory for it.
+    fn validate_write_buffer(&self, buffer: &DispatchBuffer, offset: u64, size: wgpu::BufferSize) -> Option<()> {
+        match own!(buffer, Buffer).check_write(offset, size.get()) {
+            Ok(()) => Some(()),
+            Err(problem) => {
+                self.0.report("Queue::write_buffer_with", None, &problem);
+                None
+            }
+        }
+    }
+
+    fn write_staging_buffer(&self, buffer: &DispatchBuffer, offset: u64, staging: &DispatchQueueWriteBuffer) {
+        self.write(buffer, offset, &own!(staging, QueueWriteBuffer).0);
+    }
+
+    fn write_texture(
+        &self,
+        texture: wgpu::TexelCopyTextureInfo<'_>,
+        data: &[u8],
+        layout: wgpu::TexelCopyBufferLayout,
+        size: wgpu::Extent3d,
+    ) {
+        let destination = match texture::copy_info(&texture) {
+            Ok(destination) => destination,
+            Err(absent) => return self.0.report("Queue::write_texture", None, &absent),
+        };
+        let layout = gpu::GpuTexelCopyBufferLayout {
+            offset: Some(layout.offset),
+            bytes_per_row: layout.bytes_per_row,
+            rows_per_image: layout.rows_per_image,
+        };
+        self.0.queue.write_texture_with_copy(&destination, data, layout, texture::extent(size));
+    }
+
+    #[cfg(feature = "web")]
+    fn copy_external_image_to_texture(
+        &self,
+        _: &wgpu::CopyExternalImageSourceInfo,
+        _: wgpu::CopyExternalImageDestInfo<&wgpu::Texture>,
+        _: wgpu::Extent3d,
+    ) {
+        self.0.report("Queue::copy_external_image_to_texture", None, &"there are no images of a browser");
+    }
+
+    fn submit(&self, command_buffers: &mut dyn Iterator<Item = DispatchCommandBuffer>) -> u64 {
+        let command_buffers: Vec<_> = command_buffers.collect();
+        let handles: Vec<_> = command_buffers.iter().map(|buffer| &own!(buffer, CommandBuffer).0).collect();
+        self.0.queue.submit(&handles);
+        let index = self.0.work.submitted.fetch_add(1, Relaxed) + 1;
+        // Programs that never poll get their callbacks here, as with wgpu on native drivers.
+        executor::turn();
+        index
+    }
+
+    /// The interface's timestamps are nanoseconds.
+    fn get_timestamp_period(&self) -> f32 {
+        1.0
+    }
+
+    fn on_submitted_work_done(&self, callback: BoxSubmittedWorkDoneCallback) {
+        let queue = self.0.queue.clone();
+        self.0.work.call_back(async move { queue.on_submitted_work_done().await }, |()| callback());
+    }
+
+    fn compact_blas(&self, _: &DispatchBlas) -> (Option<u64>, DispatchBlas) {
+        let absent = Absent::Features(wgpu::Features::EXPERIMENTAL_RAY_QUERY);
+        self.0.report("Queue::compact_blas", None, &absent);
+        (None, DispatchBlas::custom(Blas))
+    }
+
+    /// No surface gives a frame, so there is none to present.
+    fn present(&self, _: &DispatchSurfaceOutputDetail) {}
+}
+
+/// Memory for `Queue::write_buffer_with`.
+pub struct QueueWriteBuffer(Vec<u8>);
+
+impl fmt::Debug for QueueWriteBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "QueueWriteBuffer({} bytes)", self.0.len())
+    }
+}
+
+impl QueueWriteBufferInterface for QueueWriteBuffer {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[expect(unsafe_code, reason = "the trait's signature")]
+    unsafe fn write_slice(&mut self) -> WriteOnly<'_, [u8]> {
+        WriteOnly::from_mut(&mut self.0)
+    }
+}

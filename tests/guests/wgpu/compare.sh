@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Runs each program natively on wgpu's own drivers and as a component under `airlock run`, on the same adapter, and
+# compares what they print and the pictures that they write, byte for byte.
+#
+#   ./compare.sh [--renew] [PROGRAM...]
+#
+# --renew also keeps what the native programs did, in expected/, which `tests/tests/wgpu_guests.rs` reads. The native
+# build of wgpu takes several minutes, which is why this is not part of the tests.
+#
+# Environment: AIRLOCK (the program `airlock`; by default the one that `cargo build --profile checks` makes),
+# AIRLOCK_WGPU_GUESTS (the folder of the components; prebuilt/ by default), CARGO_TARGET_DIR.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+target_dir=${CARGO_TARGET_DIR:-$HOME/.cache/airlock/target}
+airlock=${AIRLOCK:-$target_dir/checks/airlock}
+components=${AIRLOCK_WGPU_GUESTS:-$here/prebuilt}
+renew=false
+if [ "${1:-}" = --renew ]; then
+    renew=true
+    shift
+fi
+cd "$here"
+programs=("$@")
+if [ ${#programs[@]} -eq 0 ]; then
+    for main in */src/main.rs; do
+        programs+=("${main%/src/main.rs}")
+    done
+fi
+export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$(mktemp -d)}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+CARGO_TARGET_DIR=$target_dir/wgpu-native cargo build --locked --workspace
+mkdir -p expected
+failed=0
+for program in "${programs[@]}"; do
+    mkdir -p "$scratch/$program/native" "$scratch/$program/component"
+    argument=()
+    grep -q write_picture "$program/src/main.rs" && argument=(picture.png)
+    (cd "$scratch/$program/native" && "$target_dir/wgpu-native/debug/$program" "${argument[@]}" >stdout)
+    (cd "$scratch/$program/component" && "$airlock" run --dir . "$components/$program.wasm" "${argument[@]}" >stdout)
+    if diff -r "$scratch/$program/native" "$scratch/$program/component"; then
+        echo "$program: equal"
+    else
+        echo "$program: DIFFERENT"
+        failed=1
+    fi
+    if $renew; then
+        cp "$scratch/$program/native/stdout" "expected/$program.txt"
+        if [ -f "$scratch/$program/native/picture.png" ]; then
+            cp "$scratch/$program/native/picture.png" "expected/$program.png"
+        fi
+    fi
+done
+exit $failed

@@ -1,0 +1,136 @@
+//! Programs written on wgpu, as components. What they print and draw is what the same programs did on wgpu's own Vulkan
+//! backend with the same software adapter, kept in `guests/wgpu/expected` by `guests/wgpu/compare.sh --renew`.
+#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::{
+    fs::File,
+    io::BufReader,
+    path::{Path, PathBuf},
+};
+
+use airlock_tests::{
+    programs::{Outcome, airlock, root, run},
+    scratch,
+};
+
+/// How far a channel may lie from the kept picture: software adapters compile for the processor that they find, and
+/// round differently with and without fused multiply-add. `compare.sh` asks for equal bytes on one machine.
+const TOLERANCE: u8 = 3;
+/// And how many of a thousand channels may lie further: edges that such a difference moves by a pixel.
+const OUTLIERS: usize = 2;
+
+/// A file of `guests/wgpu`.
+fn file(name: &str) -> PathBuf {
+    root().join("tests/guests/wgpu").join(name)
+}
+
+/// The component of a program: in the folder `AIRLOCK_WGPU_GUESTS` if that is set, otherwise the prebuilt one.
+fn component(name: &str) -> PathBuf {
+    let folder = std::env::var_os("AIRLOCK_WGPU_GUESTS").map_or_else(|| file("prebuilt"), PathBuf::from);
+    folder.join(format!("{name}.wasm"))
+}
+
+/// Runs a program in `folder`, which it sees as its own.
+fn runs(folder: &Path, name: &str, arguments: &[&str]) -> Outcome {
+    let mut command = airlock(["run", "--dir"]);
+    command.arg(format!("{}::.", folder.display())).arg(component(name)).args(arguments);
+    run(command)
+}
+
+/// Runs a program whose output is the same on every machine.
+fn prints(name: &str) {
+    let outcome = runs(scratch().path(), name, &[]).succeeded();
+    let expected = std::fs::read_to_string(file(&format!("expected/{name}.txt"))).expect("the output of the native program");
+    assert_eq!(outcome.stdout, expected, "{outcome}");
+}
+
+/// Runs a program that draws, and compares its picture with the kept one.
+fn draws(name: &str) {
+    let folder = scratch();
+    let outcome = runs(folder.path(), name, &["picture.png"]).succeeded();
+    let (size, drawn) = picture(&folder.path().join("picture.png"));
+    let (expected_size, expected) = picture(&file(&format!("expected/{name}.png")));
+    assert_eq!(size, expected_size, "{outcome}");
+    let further = drawn.iter().zip(&expected).filter(|(a, b)| a.abs_diff(**b) > TOLERANCE).count();
+    assert!(further * 1000 <= drawn.len() * OUTLIERS, "{further} of {} channels differ: {outcome}", drawn.len());
+}
+
+fn picture(path: &Path) -> ((u32, u32), Vec<u8>) {
+    let decoder = png::Decoder::new(BufReader::new(File::open(path).expect("the picture was written")));
+    let mut reader = decoder.read_info().expect("the picture is a PNG");
+    let mut bytes = vec![0; reader.output_buffer_size().expect("its size")];
+    let info = reader.next_frame(&mut bytes).expect("its pixels");
+    bytes.truncate(info.buffer_size());
+    ((info.width, info.height), bytes)
+}
+
+#[test]
+fn compute() {
+    prints("compute");
+    let outcome = runs(scratch().path(), "compute", &["27"]).succeeded();
+    assert!(outcome.stdout.trim_end().ends_with(", 111]"), "27 takes 111 steps: {outcome}");
+}
+
+/// An error that `main` returns is on standard error, and the program fails.
+#[test]
+fn an_error_of_main() {
+    let outcome = runs(scratch().path(), "compute", &["many"]);
+    assert_eq!(outcome.code(), Some(1), "{outcome}");
+    assert!(outcome.stderr.contains("ParseIntError"), "{outcome}");
+}
+
+#[test]
+fn render() {
+    draws("render");
+}
+
+#[test]
+fn the_api_part_by_part() {
+    prints("api");
+}
+
+/// wgpu panics for an error that nothing catches, also when the program never waits for the GPU.
+#[test]
+fn an_error_that_nothing_catches() {
+    for case in ["uncaught", "uncaught-and-waiting", "uncaught-absent"] {
+        let outcome = runs(scratch().path(), "api", &[case]);
+        assert_ne!(outcome.code(), Some(0), "{case}: {outcome}");
+        assert!(outcome.stderr.contains("wgpu error: Validation Error"), "{case}: {outcome}");
+        assert_eq!(outcome.stdout.contains("went on"), case == "uncaught", "{case}: {outcome}");
+    }
+}
+
+#[test]
+fn the_exit_code_of_the_program() {
+    let outcome = runs(scratch().path(), "api", &["exit"]);
+    assert_eq!(outcome.code(), Some(1), "WASI has two exit codes, and 1 is failure: {outcome}");
+}
+
+/// `wgpu-profiler`, published by others.
+#[test]
+fn profiler() {
+    prints("profiler");
+}
+
+/// `glyphon`, published by others.
+#[test]
+fn text() {
+    draws("text");
+}
+
+/// `vello`, published by others.
+#[test]
+fn vector() {
+    draws("vector");
+}
+
+/// `egui-wgpu`, published by others.
+#[test]
+fn gui() {
+    draws("gui");
+}
+
+#[test]
+fn draws_as_many_as_the_bare_interface() {
+    prints("draws");
+}
