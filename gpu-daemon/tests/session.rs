@@ -5,15 +5,7 @@
 
 mod common;
 
-use std::{
-    process::{Command as Process, Stdio},
-<<<<<<< HEAD
-    sync::mpsc::RecvTimeoutError,
-=======
-    thread,
-    time::{Duration, Instant},
->>>>>>> gpu
-};
+use std::process::{Command as Process, Stdio};
 
 use airlock_protocol::{
     Command, Event, Payload,

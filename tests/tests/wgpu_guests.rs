@@ -40,7 +40,8 @@ fn runs(folder: &Path, name: &str, arguments: &[&str]) -> Outcome {
 /// Runs a program whose output is the same on every machine.
 fn prints(name: &str) {
     let outcome = runs(scratch().path(), name, &[]).succeeded();
-    let expected = std::fs::read_to_string(file(&format!("expected/{name}.txt"))).expect("the output of the native program");
+    let expected =
+        std::fs::read_to_string(file(&format!("expected/{name}.txt"))).expect("the output of the native program");
     assert_eq!(outcome.stdout, expected, "{outcome}");
 }
 

@@ -31,12 +31,12 @@ impl Model {
                                 BufferBindingType::Uniform => (BufferUsage::UNIFORM, 64 << 10, 256),
                                 _ => (BufferUsage::STORAGE, 128 << 20, 256),
                             };
-                            let words = ty == BufferBindingType::Uniform || bound % 4 == 0;
+                            let words = ty == BufferBindingType::Uniform || bound.is_multiple_of(4);
                             buffer.valid
                                 && within
                                 && bound > 0
                                 && buffer.usage.contains(usage)
-                                && offset % alignment == 0
+                                && offset.is_multiple_of(alignment)
                                 && bound <= most
                                 && bound >= min_binding_size
                                 && words

@@ -14,7 +14,7 @@ impl Model {
             && beside(BufferUsage::MAP_READ, BufferUsage::COPY_DST)
             && beside(BufferUsage::MAP_WRITE, BufferUsage::COPY_SRC)
             && c.size <= MAX_SIZE
-            && (!c.mapped_at_creation || c.size % 4 == 0);
+            && (!c.mapped_at_creation || c.size.is_multiple_of(4));
         let (size, usage, mapped, destroyed) = (c.size, c.usage, c.mapped_at_creation, false);
         self.buffers.insert(c.buffer.0, Buffer { valid, size, usage, mapped, destroyed });
         Some(!valid)
@@ -36,8 +36,8 @@ impl Model {
             && !buffer.destroyed
             && !buffer.mapped
             && buffer.usage.contains(usage)
-            && c.offset % 8 == 0
-            && c.size % 4 == 0
+            && c.offset.is_multiple_of(8)
+            && c.size.is_multiple_of(4)
             && c.offset.checked_add(c.size).is_some_and(|end| end <= buffer.size);
         buffer.mapped |= valid;
         Some(!valid)
@@ -54,8 +54,8 @@ impl Model {
             && !buffer.destroyed
             && !buffer.mapped
             && buffer.usage.contains(BufferUsage::COPY_DST)
-            && c.offset % 4 == 0
-            && size % 4 == 0
+            && c.offset.is_multiple_of(4)
+            && size.is_multiple_of(4)
             && c.offset.checked_add(size).is_some_and(|end| end <= buffer.size);
         Some(!valid)
     }

@@ -11,12 +11,13 @@ impl Model {
     pub fn copy_buffer_to_buffer(&mut self, c: &CopyBufferToBuffer) -> Verdict {
         let (source, destination) = (self.buffers.get(&c.source.0)?, self.buffers.get(&c.destination.0)?);
         let size = c.size.unwrap_or(source.size.saturating_sub(c.source_offset));
-        let fits = |offset: u64, of: u64| offset % 4 == 0 && offset.checked_add(size).is_some_and(|end| end <= of);
+        let fits =
+            |offset: u64, of: u64| offset.is_multiple_of(4) && offset.checked_add(size).is_some_and(|end| end <= of);
         let valid = source.valid
             && destination.valid
             && source.usage.contains(BufferUsage::COPY_SRC)
             && destination.usage.contains(BufferUsage::COPY_DST)
-            && size % 4 == 0
+            && size.is_multiple_of(4)
             && fits(c.source_offset, source.size)
             && fits(c.destination_offset, destination.size)
             && c.source != c.destination;
@@ -29,8 +30,8 @@ impl Model {
         let size = c.size.unwrap_or(buffer.size.saturating_sub(c.offset));
         let valid = buffer.valid
             && buffer.usage.contains(BufferUsage::COPY_DST)
-            && size % 4 == 0
-            && c.offset % 4 == 0
+            && size.is_multiple_of(4)
+            && c.offset.is_multiple_of(4)
             && c.offset.checked_add(size).is_some_and(|end| end <= buffer.size);
         self.record(c.encoder.0, valid, |used| _ = used.buffers.insert(c.buffer.0))
     }
@@ -145,7 +146,9 @@ fn buffer_copy(
     let Some(block) = block else { return false };
     if is_buffer {
         let alignment = if of.is_color() { u64::from(block) } else { 4 };
-        if layout.offset % alignment != 0 || layout.bytes_per_row.is_some_and(|bytes| bytes % 256 != 0) {
+        if !layout.offset.is_multiple_of(alignment)
+            || layout.bytes_per_row.is_some_and(|bytes| !bytes.is_multiple_of(256))
+        {
             return false;
         }
     }

@@ -24,7 +24,7 @@ impl Model {
             && buffer.usage.contains(BufferUsage::QUERY_RESOLVE)
             && c.first_query < set.count
             && c.first_query.checked_add(c.query_count).is_some_and(|end| end <= set.count)
-            && c.destination_offset % 256 == 0
+            && c.destination_offset.is_multiple_of(256)
             && c.destination_offset.checked_add(bytes).is_some_and(|end| end <= buffer.size);
         self.record(c.encoder.0, valid, |used| {
             used.query_sets.insert(c.query_set.0);

@@ -179,7 +179,7 @@ impl Model {
             D::D2 => texture.dimension == TextureDimension::D2 && layers == 1,
             D::D2Array => texture.dimension == TextureDimension::D2,
             D::Cube => texture.dimension == TextureDimension::D2 && layers == 6 && is_square,
-            D::CubeArray => texture.dimension == TextureDimension::D2 && layers % 6 == 0 && is_square,
+            D::CubeArray => texture.dimension == TextureDimension::D2 && layers.is_multiple_of(6) && is_square,
             D::D3 => texture.dimension == TextureDimension::D3 && layers == 1,
         };
         let usage = c.usage.filter(|usage| !usage.is_empty()).unwrap_or(texture.usage);

@@ -96,14 +96,12 @@ fn indices_start_at_their_offset() {
 #[test]
 fn a_stride_of_zero_repeats_one_value() {
     let mut gpu = Gpu::new();
-    let code = format!(
-        "struct Out {{ @builtin(position) at: vec4f, @location(0) color: vec4f }}
-        @vertex fn v(@builtin(vertex_index) n: u32, @location(0) color: vec4f) -> Out {{
+    let code = "struct Out { @builtin(position) at: vec4f, @location(0) color: vec4f }
+        @vertex fn v(@builtin(vertex_index) n: u32, @location(0) color: vec4f) -> Out {
             return Out(vec4f(array(vec2f(-1, -1), vec2f(3, -1), vec2f(-1, 3))[n], 0, 1), color);
-        }}
-        @fragment fn f(@location(0) color: vec4f) -> @location(0) vec4f {{ return color; }}"
-    );
-    let module = gpu.module(&code);
+        }
+        @fragment fn f(@location(0) color: vec4f) -> @location(0) vec4f { return color; }";
+    let module = gpu.module(code);
     for step_mode in [VertexStepMode::Vertex, VertexStepMode::Instance] {
         let pipeline = gpu.render(module, |pipeline| {
             let attribute = VertexAttribute { format: VertexFormat::Float32x4, offset: 0, shader_location: 0 };

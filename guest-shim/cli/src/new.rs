@@ -65,7 +65,9 @@ pub fn new(arguments: Arguments) -> Result<u8, CliError> {
     let name = package_name(&folder)?;
     let wgpu_wasi = match wgpu_wasi {
         Some(given) => absolute(&given).ok_or(CliError::NoWgpuWasi { looked: given.display().to_string() })?,
-        None => find_wgpu_wasi().ok_or(CliError::NoWgpuWasi { looked: "this folder and those around it".to_owned() })?,
+        None => {
+            find_wgpu_wasi().ok_or(CliError::NoWgpuWasi { looked: "this folder and those around it".to_owned() })?
+        }
     };
     let files = [
         ("Cargo.toml", manifest(&name, template, &wgpu_wasi)),
