@@ -30,9 +30,10 @@ fn component(name: &str) -> PathBuf {
     folder.join(format!("{name}.wasm"))
 }
 
-/// Runs a program in `folder`, which it sees as its own.
+/// Runs a program in `folder`, which it sees as its own. A software adapter on a busy machine needs longer for `vello`'s
+/// one submit than the deadline that submits have by default.
 fn runs(folder: &Path, name: &str, arguments: &[&str]) -> Outcome {
-    let mut command = airlock(["run", "--dir"]);
+    let mut command = airlock(["run", "--worker", "gpu-timeout=600", "--worker", "compile-timeout=600", "--dir"]);
     command.arg(format!("{}::.", folder.display())).arg(component(name)).args(arguments);
     run(command)
 }
