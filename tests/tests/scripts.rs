@@ -183,3 +183,20 @@ fn recordings_name_the_script_and_replay() {
     assert!(info.stdout.contains("compute.js"), "{info}");
     run(airlock(["replay", trace])).succeeded();
 }
+
+/// An error that no scope catches is told when it comes, also when the script waits for nothing else.
+#[test]
+fn every_uncaptured_error_is_told() {
+    let text = "const adapter = await navigator.gpu.requestAdapter();
+        const device = await adapter.requestDevice();
+        for (let round = 0; round < 100; round++) {
+            const event = await new Promise((resolve) => {
+                device.onuncapturederror = resolve;
+                device.createBuffer({ size: 4, usage: 0 });
+            });
+            event.preventDefault();
+        }
+        console.log('100 events');";
+    let outcome = run_text(&[], text).succeeded();
+    assert_eq!(outcome.stdout, "100 events\n");
+}

@@ -81,7 +81,11 @@ impl Guest {
             }
             Guest::Wasi3(command) => {
                 let command = command.instantiate_async(&mut *store).await?;
-                store.run_concurrent(async |accessor| command.wasi_cli_run().call_run(accessor).await).await?
+                let run = async |accessor: &_| {
+                    let call = command.wasi_cli_run().call_run(accessor);
+                    airlock::send_while_waiting(accessor, State::webgpu, call).await
+                };
+                store.run_concurrent(run).await?
             }
         }
     }

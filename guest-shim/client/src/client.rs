@@ -253,6 +253,13 @@ impl Client {
         self.session.as_deref_mut().filter(|session| session.number() == number)
     }
 
+    /// Sends what has gathered: the guest waits, maybe for what these commands cause.
+    pub fn send_gathered(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.flush();
+        }
+    }
+
     /// Closes the current session and keeps its counters.
     fn retire(&mut self) {
         if let Some(mut session) = self.session.take() {

@@ -6,6 +6,7 @@
 //!
 //! - [`add_to_linker`] adds the interface, [`WasiWebGpuView`] connects it to a store's data (its documentation has a
 //!   whole embedding).
+//! - [`send_while_waiting`] goes around a call of the guest, so that each of its waits sends what it waits for.
 //! - [`WasiWebGpuCtx`] holds the GPU of one store: where its worker comes from, which adapter it may use, what it did.
 //! - `confine` (with the feature of that name) takes from this process what a guest does not need.
 //!
@@ -18,9 +19,11 @@ pub mod confine;
 mod ctx;
 mod stats;
 mod v0_3;
+mod waits;
 
 pub use airlock_client::{AdapterChoice, Blocked, EventTap, Tap};
 pub use airlock_protocol::connect::{ConnectError, Connection, DAEMON_NAME, DAEMON_VARIABLE, Daemon};
 pub use ctx::{WasiWebGpuCtx, WasiWebGpuCtxBuilder, WasiWebGpuCtxView, WasiWebGpuView};
 pub use stats::{Count, MAY_WAIT, Stats, nanoseconds};
 pub use v0_3::{CanvasContext, FUNCTIONS, WasiWebGpu, add_to_linker, add_to_linker_with};
+pub use waits::send_while_waiting;

@@ -31,6 +31,7 @@ impl Callback {
     /// Calls with one object, which it takes.
     fn call(&self, object: JSValue) {
         let object = Owned(self.ctx, object);
+        pending::called();
         if let Err(js::Thrown) = js::call(self.ctx, self.function.1, js::UNDEFINED, &mut [object.1]) {
             crate::engine::fail_pending(self.ctx);
         }

@@ -1,6 +1,6 @@
 //! What a script waits for: calls of the host that are under way, and timers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -32,6 +32,8 @@ struct Timers {
 thread_local! {
     static NEW: RefCell<Vec<(Kind, Work)>> = const { RefCell::new(Vec::new()) };
     static TIMERS: RefCell<Timers> = RefCell::default();
+    /// Work that goes on has called the script since the last turn.
+    static CALLED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The functions that settle a promise.
@@ -71,6 +73,11 @@ pub fn add(work: impl Future<Output = ()> + 'static) {
 
 pub fn add_background(work: impl Future<Output = ()> + 'static) {
     push(Kind::Background, work);
+}
+
+/// Ends the turn: work that goes on has called the script, and what the script queued must run.
+pub fn called() {
+    CALLED.set(true);
 }
 
 fn push(kind: Kind, work: impl Future<Output = ()> + 'static) {
@@ -172,7 +179,7 @@ impl Pending {
                 self.sleep = None;
                 happened = true;
             }
-            if happened { Poll::Ready(()) } else { Poll::Pending }
+            if happened | CALLED.take() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
         true
