@@ -59,7 +59,7 @@ fn each_call_has_the_outcome_that_webgpu_gives_it() {
     let (mut calls, mut errors, mut found) = (BTreeMap::<String, u64>::new(), 0_u64, Vec::new());
     let mut client = start();
     for seed in seeds {
-        if seed % PER_WORKER == 0 {
+        if seed.is_multiple_of(PER_WORKER) {
             client = start();
         }
         let program = program(&mut Random::new(seed), CALLS, 1000);
