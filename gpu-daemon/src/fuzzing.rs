@@ -8,7 +8,7 @@ use std::{
     collections::HashSet,
     io,
     os::unix::net::UnixStream,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -180,10 +180,16 @@ fn run(session: &mut Session, batch: &[u8]) -> Result<(), String> {
     session.batch_start = Instant::now();
     let mut reader = BatchReader::new(batch, session.report.batches).map_err(|error| error.to_string())?;
     session.report.batches = session.report.batches.saturating_add(1);
-    while let Some(outcome) = reader.next_to(|command| execute(session, command)).map_err(|error| error.to_string())? {
-        outcome.map_err(|violation| violation.to_string())?;
+    loop {
+        let outcome = reader.next_to(|command| {
+            session.vitals.commands.fetch_add(1, Ordering::Relaxed);
+            execute(session, command)
+        });
+        match outcome.map_err(|error| error.to_string())? {
+            Some(outcome) => outcome.map_err(|violation| violation.to_string())?,
+            None => return Ok(()),
+        }
     }
-    Ok(())
 }
 
 impl Answers {
