@@ -12,14 +12,17 @@ use std::{
     io,
     os::{fd::OwnedFd, unix::net::UnixStream},
     path::Path,
-    process::ExitCode,
+    process::{ExitCode, Stdio},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 use airlock_protocol::{
     descriptors::{self, DescriptorError},
+    handshake::Ended,
     limits::MAX_BROKER_WORKERS,
+    output::Relay,
 };
 use rustix::{
     net::{AddressFamily, SocketType, sockopt},
@@ -33,10 +36,14 @@ use thiserror::Error;
 
 use crate::{
     launch::{self, Launched},
+    memory,
     options::WorkerOptions,
     platform,
     watch::lock,
 };
+
+/// How long what an ended worker has printed is waited for.
+const OUTPUT_WAIT: Duration = Duration::from_millis(500);
 
 /// Why a broker cannot start, or goes on no longer.
 #[derive(Debug, Error)]
@@ -53,7 +60,14 @@ pub enum BrokerError {
 
 /// The workers that run, by number. Whoever holds the lock may signal them: a worker's process is only reaped with the
 /// lock held and its entry gone, so a number in here is never another process's.
-type Workers = Arc<Mutex<HashMap<u64, Pid>>>;
+type Workers = Arc<Mutex<HashMap<u64, Worker>>>;
+
+/// A worker that runs, and what passes on what it prints.
+#[derive(Clone, Debug)]
+struct Worker {
+    pid: Pid,
+    output: Option<Arc<Relay>>,
+}
 
 /// Starts workers until the host is gone.
 pub fn run(options: &WorkerOptions) -> Result<ExitCode, BrokerError> {
@@ -67,6 +81,8 @@ pub fn run(options: &WorkerOptions) -> Result<ExitCode, BrokerError> {
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let running = Arc::clone(&workers);
     thread::Builder::new().name("signals".to_owned()).spawn(move || end_with_signal(signals, &running))?;
+    let (running, most) = (Arc::clone(&workers), options.quotas.max_memory.0.saturating_add(memory::BEYOND_QUOTA));
+    thread::Builder::new().name("memory".to_owned()).spawn(move || bound_memory(&running, most))?;
     for number in 0.. {
         match descriptors::receive(io::stdin(), None) {
             Ok(descriptor) => match connection(descriptor) {
@@ -85,6 +101,20 @@ pub fn run(options: &WorkerOptions) -> Result<ExitCode, BrokerError> {
     end(&workers)
 }
 
+/// Ends workers that have more memory than they may, and that do not end their sessions for it by themselves.
+fn bound_memory(workers: &Workers, most: u64) {
+    loop {
+        thread::sleep(memory::TICK);
+        for (number, worker) in &*lock(workers) {
+            let has = u32::try_from(worker.pid.as_raw_nonzero().get()).ok().and_then(memory::of);
+            if has.is_some_and(|has| has > most) {
+                tracing::warn!("worker {number} has more memory than it may, and is ended");
+                let _ = kill_process(worker.pid, Signal::KILL);
+            }
+        }
+    }
+}
+
 /// Only what a worker can use as its connection.
 fn connection(descriptor: OwnedFd) -> Option<UnixStream> {
     let unix = sockopt::socket_domain(&descriptor) == Ok(AddressFamily::UNIX);
@@ -101,14 +131,17 @@ fn start(program: &Path, arguments: &[String], workers: &Workers, number: u64, c
         launch::refuse(connection, format!("{MAX_BROKER_WORKERS} workers of this host are running already"));
         return;
     }
-    match launch::launch(launch::worker(program, arguments), connection, false) {
-        Ok(launched) => {
-            let pid = Pid::from_child(&launched.child);
+    let mut command = launch::worker(program, arguments);
+    command.stderr(Stdio::piped());
+    match launch::launch(command, connection, false) {
+        Ok(mut launched) => {
+            let output = launched.child.stderr.take().map(Relay::start).map(Arc::new);
+            let worker = Worker { pid: Pid::from_child(&launched.child), output };
             tracing::debug!("worker {number} starts as process {}", launched.child.id());
-            running.insert(number, pid);
+            running.insert(number, worker.clone());
             drop(running);
             let workers = Arc::clone(workers);
-            let wait = move || wait(launched, pid, number, &workers);
+            let wait = move || wait(launched, &worker, number, &workers);
             if let Err(error) = thread::Builder::new().name(format!("worker {number}")).spawn(wait) {
                 // The worker runs and its place stays taken: the lesser evil, and it is said.
                 tracing::error!("worker {number} is not waited for: {error}");
@@ -123,10 +156,16 @@ fn start(program: &Path, arguments: &[String], workers: &Workers, number: u64, c
 }
 
 /// Waits for a worker's end without reaping it, takes it off the list, reaps it, and tells its client.
-fn wait(launched: Launched, pid: Pid, number: u64, workers: &Workers) {
+fn wait(launched: Launched, worker: &Worker, number: u64, workers: &Workers) {
     let Launched { mut child, mut rest } = launched;
     rest.tidy(&child);
-    while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
+    while let Err(rustix::io::Errno::INTR) =
+        waitid(WaitId::Pid(worker.pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+    {}
+    // Its last words come before those about its end.
+    if let Some(output) = &worker.output {
+        output.finish(OUTPUT_WAIT);
+    }
     let mut running = lock(workers);
     running.remove(&number);
     let ended = child.wait();
@@ -134,7 +173,7 @@ fn wait(launched: Launched, pid: Pid, number: u64, workers: &Workers) {
     match ended {
         Ok(status) => {
             tracing::debug!("worker {number} ends with {status}");
-            rest.ended(status);
+            rest.ended(Ended::of(status));
         }
         Err(error) => tracing::error!("worker {number}: {error}"),
     }
@@ -149,8 +188,11 @@ fn end_with_signal(mut signals: Signals, workers: &Workers) {
 /// Ends everything: no worker, no folder, no process. The lock stays held, so that no worker starts behind its back.
 fn end(workers: &Workers) -> ! {
     let workers = lock(workers);
-    for &pid in workers.values() {
-        let _ = kill_process(pid, Signal::KILL);
+    for worker in workers.values() {
+        let _ = kill_process(worker.pid, Signal::KILL);
+    }
+    for output in workers.values().filter_map(|worker| worker.output.as_ref()) {
+        output.drain(OUTPUT_WAIT);
     }
     launch::remove_folders();
     platform::quit(0)

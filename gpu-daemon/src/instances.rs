@@ -21,6 +21,7 @@ use crate::{
     convert,
     jail::{Family, Jail, JailError},
     objects::Adapter,
+    vitals::Vitals,
 };
 
 /// The instances of a session.
@@ -31,6 +32,8 @@ pub struct Instances {
     real: Option<Arc<Global>>,
     noop: Option<Arc<Global>>,
     jail: Jail,
+    /// Who is to know that a GPU is about to be opened; `None` where there is none.
+    vitals: Option<Arc<Vitals>>,
 }
 
 /// An instance with real adapters, if there are any.
@@ -111,11 +114,24 @@ impl Found {
 impl Instances {
     /// None is made yet. The jail is narrowed when the drivers have started.
     pub fn new(jail: Jail) -> Self {
-        Self { starting: None, real: None, noop: None, jail }
+        Self { starting: None, real: None, noop: None, jail, vitals: None }
+    }
+
+    /// The machine has a GPU: these are told when drivers start, which open it.
+    pub fn on_a_gpu(mut self, vitals: Arc<Vitals>) -> Self {
+        self.vitals = Some(vitals);
+        self
+    }
+
+    fn tell(&mut self) {
+        if let Some(vitals) = self.vitals.take() {
+            vitals.gpu_is_opened();
+        }
     }
 
     /// Starts the drivers on a thread, for whoever asks for adapters.
     pub fn start_drivers(&mut self) -> io::Result<()> {
+        self.tell();
         self.starting = Some(thread::Builder::new().name("drivers".to_owned()).spawn(start)?);
         Ok(())
     }
@@ -127,6 +143,7 @@ impl Instances {
 
     /// Every real adapter, in the order that an index counts.
     pub fn adapters(&mut self) -> Result<Vec<Found>, JailError> {
+        self.tell();
         let found = match &self.real {
             Some(global) => list(global),
             None => {

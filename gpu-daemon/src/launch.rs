@@ -157,9 +157,9 @@ impl Rest {
     }
 
     /// Says how the worker ended, and closes the connection.
-    pub fn ended(self, status: ExitStatus) {
+    pub fn ended(self, ended: Ended) {
         lock(&FOLDERS).remove(&self.folder);
-        say(self.connection, &Ended::of(status).to_line());
+        say(self.connection, &ended.to_line());
     }
 }
 

@@ -4,9 +4,12 @@
 //! `worker` serves one client and ends with it. `serve` accepts clients on a socket and starts a worker for each; `broker`
 //! starts workers for one host. `jail` says which layers of a worker's jail hold on this machine.
 //! Exit codes: 0 when the client went away, 1 when the session was ended for cause, 2 for a wrong use or set-up.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 #[cfg(target_os = "linux")]
 mod broker;
+#[cfg(target_os = "linux")]
+mod cgroups;
 mod completions;
 mod convert;
 mod device;
@@ -25,6 +28,8 @@ mod jail;
 mod launch;
 mod logs;
 mod mapped;
+#[cfg(target_os = "linux")]
+mod memory;
 mod objects;
 mod options;
 mod payloads;

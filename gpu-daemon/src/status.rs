@@ -24,6 +24,8 @@ pub struct Status {
     pub end: u64,
     /// Submits and writes that had to wait for earlier ones because of a quota.
     pub throttled: u64,
+    /// 1 once drivers start that may open a GPU's node: from then on the end of the process may reset a GPU.
+    pub gpu: u64,
 }
 
 /// Why a worker ended its session.
@@ -49,12 +51,13 @@ pub enum End {
 }
 
 /// Bytes of the file.
-pub const STATUS_LEN: usize = 72;
+pub const STATUS_LEN: usize = 80;
 
 impl Status {
     fn fields(&mut self) -> [&mut u64; STATUS_LEN / 8] {
-        let Self { batches, commands, bytes_in, bytes_out, submits, gpu_memory, quota_hits, end, throttled } = self;
-        [batches, commands, bytes_in, bytes_out, submits, gpu_memory, quota_hits, end, throttled]
+        let Self { batches, commands, bytes_in, bytes_out, submits, gpu_memory, quota_hits, end, throttled, gpu } =
+            self;
+        [batches, commands, bytes_in, bytes_out, submits, gpu_memory, quota_hits, end, throttled, gpu]
     }
 
     /// Writes the counters, little-endian, in the order of their declaration.

@@ -55,6 +55,8 @@ pub struct Vitals {
     pub sends: Span,
     /// The poll thread's calls into wgpu.
     pub polls: Span,
+    /// See [`Status::gpu`].
+    gpu: AtomicU64,
     end: AtomicU64,
     asleep: AtomicBool,
     watchdog: OnceLock<Thread>,
@@ -149,6 +151,12 @@ impl Vitals {
         self.end.compare_exchange(0, why as u64, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
+    /// Drivers start, on a machine that has a GPU: written at once, because a crash leaves no time for it.
+    pub fn gpu_is_opened(&self) {
+        self.gpu.store(1, Ordering::Release);
+        self.write_status();
+    }
+
     /// Writes the counters for whoever reads them.
     pub fn write_status(&self) {
         if let Some(file) = &self.status {
@@ -182,6 +190,7 @@ impl Vitals {
             quota_hits: read(&self.quota_hits),
             end: self.end.load(Ordering::Acquire),
             throttled: read(&self.throttled),
+            gpu: read(&self.gpu),
         }
     }
 }

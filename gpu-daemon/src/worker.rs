@@ -116,8 +116,12 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     if arguments.foreign_client {
         platform::open_to_others(Path::new(listener.name())).map_err(WorkerError::Socket)?;
     }
+    let has_gpu = jail::has_gpu();
     let jail = Jail::enter(arguments.options.jail, plan(arguments, prepared, listener.name()))?;
     let mut instances = Instances::new(jail);
+    if has_gpu {
+        instances = instances.on_a_gpu(Arc::clone(&vitals));
+    }
     if arguments.options.start_drivers || arguments.spare {
         instances.start_drivers().map_err(WorkerError::Thread)?;
     }

@@ -12,11 +12,13 @@ use std::{
 
 use serde_json::Value;
 
-const LAYERS: [&str; 10] = [
+const LAYERS: [&str; 12] = [
     "descriptors",
+    "standard-streams",
     "user-namespace",
     "network-namespace",
     "no-new-privileges",
+    "minimal-root",
     "capabilities",
     "limits",
     "landlock-files",
@@ -61,7 +63,7 @@ impl Worker {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let theirs = OwnedFd::from(theirs);
         command.stdin(Stdio::from(theirs.try_clone().unwrap())).stdout(Stdio::from(theirs));
-        let process = command.spawn().unwrap();
+        let process = command.stderr(Stdio::piped()).spawn().unwrap();
         drop(command);
         let mut line = String::new();
         BufReader::new(&ours).read_line(&mut line).unwrap();
@@ -113,7 +115,7 @@ fn the_kernel_says_that_a_worker_is_jailed_before_it_has_a_client() {
     }
     assert!(worker.status("NoNewPrivs").iter().all(|bit| bit == "1"));
     assert!(worker.status("Seccomp").iter().all(|mode| mode == "2"));
-    for name in ["user", "net", "ipc"] {
+    for name in ["user", "net", "ipc", "mnt"] {
         assert_ne!(worker.namespace(name), fs::read_link(format!("/proc/self/ns/{name}")).unwrap(), "{name}");
     }
     let limits = fs::read_to_string(format!("/proc/{}/limits", worker.process.id())).unwrap();

@@ -19,11 +19,17 @@
 //! ```text
 //! ENDED exit code <code>
 //! ENDED signal <number>
+//! ENDED idle
+//! ENDED memory
 //! ```
+//!
+//! The last two are a server's own doing: the session had been idle for too long, or memory was short.
 
 use std::{fmt, process::ExitStatus};
 
 use thiserror::Error;
+
+use crate::visible::is_obeyed;
 
 /// The version of this exchange and of the stream's framing. It changes when an older side could not go on.
 pub const PROTOCOL_VERSION: u32 = 4;
@@ -103,7 +109,7 @@ impl Hello {
         let foreign = || HelloError::Foreign { found: crate::limits::cut(line, 80).to_owned() };
         if let Some(reason) = line.strip_prefix("REFUSED ") {
             // A person reads it on a terminal.
-            return Err(HelloError::Refused(reason.trim().replace(char::is_control, "?")));
+            return Err(HelloError::Refused(reason.trim().replace(is_obeyed, "?")));
         }
         let mut words = line.trim_end().splitn(4, ' ');
         let (Some("AIRLOCK"), Some(version)) = (words.next(), words.next()) else {
@@ -127,14 +133,18 @@ impl Hello {
     }
 }
 
-/// How a worker ended: the last line on its connection, from whoever started it or from itself. It has numbers only, so that a worker
-/// that forges it can say nothing else than a wrong number.
+/// How a worker ended: the last line on its connection, from whoever started it or from itself. It has numbers and fixed words only, so
+/// that a worker that forges it can say nothing else than a wrong one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// By itself.
     Code(i32),
     /// By a signal.
     Signal(i32),
+    /// By the server, because the client asked nothing of it for longer than the server lets it.
+    Idle,
+    /// By the server, because it had the most memory when there was too little for all.
+    Memory,
 }
 
 impl Ended {
@@ -158,15 +168,19 @@ impl Ended {
         match self {
             Ended::Code(code) => format!("ENDED exit code {code}\n"),
             Ended::Signal(signal) => format!("ENDED signal {signal}\n"),
+            Ended::Idle => "ENDED idle\n".to_owned(),
+            Ended::Memory => "ENDED memory\n".to_owned(),
         }
     }
 
     /// Reads a line, with or without its newline; `None` for any other.
     pub fn parse(line: &str) -> Option<Self> {
         let rest = line.strip_suffix('\n').unwrap_or(line).strip_prefix("ENDED ")?;
-        let ended = match rest.strip_prefix("exit code ") {
-            Some(code) => Ended::Code(code.parse().ok()?),
-            None => Ended::Signal(rest.strip_prefix("signal ")?.parse().ok()?),
+        let ended = match (rest, rest.strip_prefix("exit code ")) {
+            ("idle", _) => Ended::Idle,
+            ("memory", _) => Ended::Memory,
+            (_, Some(code)) => Ended::Code(code.parse().ok()?),
+            (_, None) => Ended::Signal(rest.strip_prefix("signal ")?.parse().ok()?),
         };
         // A number has one spelling.
         (ended.to_line().trim_end() == line.strip_suffix('\n').unwrap_or(line)).then_some(ended)
@@ -183,6 +197,10 @@ impl fmt::Display for Ended {
             Ended::Signal(31) => f.write_str("it made a system call that its jail forbids (signal 31, SIGSYS)"),
             Ended::Signal(signal) => write!(f, "it was ended by signal {signal}"),
             Ended::Code(code) => write!(f, "it ended with exit code {code}"),
+            Ended::Idle => f.write_str("the server ended it, because it was idle for too long"),
+            Ended::Memory => {
+                f.write_str("the server ended it, because it had the most memory when there was too little")
+            }
         }
     }
 }
@@ -193,13 +211,23 @@ mod tests {
 
     #[test]
     fn the_last_line_comes_back_and_others_do_not() {
-        for ended in [Ended::Code(0), Ended::Code(-1), Ended::Code(i32::MAX), Ended::Signal(9)] {
+        for ended in
+            [Ended::Code(0), Ended::Code(-1), Ended::Code(i32::MAX), Ended::Signal(9), Ended::Idle, Ended::Memory]
+        {
             assert_eq!(Ended::parse(&ended.to_line()), Some(ended));
             assert_eq!(Ended::parse(ended.to_line().trim_end()), Some(ended));
         }
-        for line in
-            ["", "ENDED", "ENDED ", "ENDED signal", "ENDED signal x", "ENDED signal 09", "ENDED signal +9", "ENDED 9"]
-        {
+        for line in [
+            "",
+            "ENDED",
+            "ENDED ",
+            "ENDED signal",
+            "ENDED signal x",
+            "ENDED signal 09",
+            "ENDED signal +9",
+            "ENDED 9",
+            "ENDED idle now",
+        ] {
             assert_eq!(Ended::parse(line), None, "{line:?}");
         }
         assert_eq!(Ended::parse("ENDED exit code 99999999999"), None);

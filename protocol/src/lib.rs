@@ -3,6 +3,7 @@
 //!
 //! Values are WebGPU's records and enums under WebGPU's names, with defaults resolved by the host. The daemon trusts
 //! none of them. This crate opens no device and knows no runtime.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 #[cfg(feature = "allocator")]
 pub mod allocator;
@@ -16,10 +17,13 @@ pub mod handshake;
 pub mod ids;
 pub mod limits;
 mod list;
+pub mod output;
 pub mod payload;
 mod platform;
 pub mod size;
+pub mod throttle;
 pub mod transport;
+pub mod visible;
 
 pub use commands::{Command, Record};
 pub use events::Event;

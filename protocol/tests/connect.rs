@@ -1,6 +1,6 @@
 //! Clients and workers that break their connection, with shell scripts as workers.
 #![cfg(target_os = "linux")]
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 use std::{
     fs,

@@ -5,6 +5,8 @@
 //! the same profile has put beside the tests.
 
 pub mod components;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod inject;
 pub mod interface;
 pub mod processes;
 pub mod programs;

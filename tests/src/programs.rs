@@ -284,6 +284,11 @@ impl Serve {
         self.log.text()
     }
 
+    /// The lines that it has logged so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.log.text().lines().map(str::to_owned).collect()
+    }
+
     /// Asks it to stop, as a service manager does, and gives how it ended.
     #[track_caller]
     pub fn terminate(&mut self) -> ExitStatus {

@@ -2,7 +2,7 @@
 //! links neither.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use airlock_tests::programs::root;
 
@@ -71,4 +71,68 @@ fn the_search_finds_what_is_there() {
     assert!(tree("gpu-daemon").iter().any(|name| name == "wgpu-core"));
     assert!(tree("airlock").iter().any(|name| name == "wasmtime"));
     assert!(tree("airlock-cli").iter().any(|name| name == "clap"));
+}
+
+/// The strings of a list in `deny.toml`.
+fn denied(key: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join("deny.toml")).expect("deny.toml");
+    let start = text.find(&format!("\n{key} = [")).unwrap_or_else(|| panic!("no {key} in deny.toml"));
+    let list = text[start..].split_once('[').and_then(|(_, rest)| rest.split_once(']')).expect("a list").0;
+    list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Whether a licence expression (SPDX) can be kept with these. There are only a few forms of it in use.
+fn fits(expression: &str, allowed: &[String]) -> bool {
+    let expression = expression.trim();
+    if let Some((left, right)) = expression.rsplit_once(" AND ") {
+        return fits(left, allowed) && fits(right, allowed);
+    }
+    let expression = expression.trim_start_matches('(').trim_end_matches(')');
+    expression.split(" OR ").flat_map(|one| one.split('/')).any(|one| allowed.iter().any(|name| name == one.trim()))
+}
+
+/// Licences are those of what is built here; sources those of the whole lock file.
+#[test]
+fn every_dependency_has_a_licence_and_a_source_that_are_allowed() {
+    let system = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--locked", "--offline", "--format-version", "1", "--filter-platform", &system])
+        .current_dir(root())
+        .output()
+        .expect("cargo metadata runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("its JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    assert!(packages.len() > 200, "{} packages", packages.len());
+    let (licences, registries, banned) = (denied("allow"), denied("allow-registry"), denied("deny"));
+    for package in packages {
+        let text = |key: &str| package[key].as_str().unwrap_or_default();
+        let name = text("name");
+        assert!(fits(text("license"), &licences), "{name} has the licence {:?}", text("license"));
+        assert!(!banned.iter().any(|ban| ban == name), "{name} is banned");
+    }
+    let lock = fs::read_to_string(root().join("Cargo.lock")).expect("the lock file");
+    let sources: Vec<_> = lock.lines().filter_map(|line| line.strip_prefix("source = ")).collect();
+    assert!(sources.len() > 300, "{} sources", sources.len());
+    for source in sources {
+        let known = |registry: &String| source.trim_matches('"') == format!("registry+{registry}");
+        assert!(registries.iter().any(known), "a package comes from {source}");
+    }
+}
+
+#[test]
+fn licences_are_read_as_they_are_meant() {
+    let allowed = ["MIT".to_owned(), "Zlib".to_owned()];
+    for (expression, fit) in [
+        ("MIT", true),
+        ("GPL-3.0-only", false),
+        ("GPL-3.0-only OR MIT", true),
+        ("MIT AND GPL-3.0-only", false),
+        ("(GPL-3.0-only OR Zlib) AND MIT", true),
+        ("(MIT OR Zlib) AND GPL-3.0-only", false),
+        ("Unlicense/MIT", true),
+        ("", false),
+    ] {
+        assert_eq!(fits(expression, &allowed), fit, "{expression}");
+    }
 }

@@ -1,5 +1,5 @@
 //! What a person gets wrong: one line that names the cause, exit code 2, nothing left running.
-#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
 //! `airlock trace minimize` and `trim`: small traces that still show what the large ones did.
-#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
     fs::File,

@@ -1,5 +1,5 @@
 //! `airlock replay` and `airlock verify`: what was recorded comes again, and what does not is named.
-#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
     collections::BTreeMap,

@@ -4,6 +4,7 @@
 //! [`notation`] says how values are written as text, [`CommandLines`] turns batches into lines. Nothing here names a
 //! command where it need not: a new one has its text, its JSON and its place in every tool as soon as
 //! `airlock-protocol` defines it.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod analysis;
 #[cfg(feature = "cli")]

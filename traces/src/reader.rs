@@ -20,6 +20,7 @@ use crate::{
     header::{DeviceRecord, Header},
     index::{ChunkEntry, Index, Place},
     survey::Survey,
+    tools::input,
     trace::{MAX_ENTRIES, MAX_LOADED},
     writer::{FOOTER, MAX_PAYLOADS},
 };
@@ -96,6 +97,12 @@ impl Source for Vec<u8> {
     }
 }
 
+/// Bytes of contents that a scan of any file reads; see [`SCANNED_PER_BYTE`].
+const MAX_SCANNED: u64 = 4 << 30;
+/// Bytes of contents beyond, for each byte of the file. A file without an index could otherwise have every reader
+/// decompress some ten thousand times its length.
+const SCANNED_PER_BYTE: u64 = 64;
+
 /// Chunks that a reader keeps decompressed: payloads that lie together are often asked for one after the other.
 const CACHED: usize = 4;
 
@@ -124,11 +131,7 @@ impl std::fmt::Debug for TraceFile {
 impl TraceFile {
     /// Opens a file.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        let file = File::open(path)?;
-        if file.metadata()?.is_dir() {
-            return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
-        }
-        Self::read(Box::new(Mutex::new(file)))
+        Self::read(Box::new(Mutex::new(input::open(path)?)))
     }
 
     /// Opens a trace in memory.
@@ -191,12 +194,13 @@ impl TraceFile {
         }
     }
 
-    /// Makes the index of the chunks that are whole.
+    /// Makes the index of the chunks that are whole, as far as [`MAX_SCANNED`] goes.
     fn scan(&mut self) -> Result<(), ReadError> {
         let mut survey = Survey::default();
+        let mut left = self.len.saturating_mul(SCANNED_PER_BYTE).saturating_add(MAX_SCANNED);
         while self.whole < self.len {
             let first_command = survey.commands();
-            match self.scan_chunk(&mut survey) {
+            match self.scan_chunk(&mut survey, &mut left) {
                 Ok(header) => {
                     let ChunkHeader { kind, stored, raw, .. } = header;
                     let offset = self.whole;
@@ -218,11 +222,22 @@ impl TraceFile {
         Ok(())
     }
 
-    fn scan_chunk(&mut self, survey: &mut Survey) -> Result<ChunkHeader, ReadError> {
+    fn scan_chunk(&mut self, survey: &mut Survey, left: &mut u64) -> Result<ChunkHeader, ReadError> {
         let offset = self.whole;
         let number = u32::try_from(self.index.chunks.len()).unwrap_or(u32::MAX);
-        let (header, contents) = self.chunk_at(offset)?;
-        match ChunkKind::from_number(header.kind) {
+        let (header, stored) = self.stored_at(offset)?;
+        let kind = ChunkKind::from_number(header.kind);
+        let read = matches!(kind, Some(ChunkKind::Stream | ChunkKind::Payloads | ChunkKind::Device));
+        let contents = if read {
+            let too_much = "the file holds far more than its length, and is not read further";
+            *left = left.checked_sub(header.raw.into()).ok_or_else(|| damaged(offset, too_much))?;
+            header.open(stored, offset)?
+        } else {
+            // What it holds is not looked at.
+            header.check(&stored, offset)?;
+            Vec::new()
+        };
+        match kind {
             Some(ChunkKind::Stream) => {
                 let mut records = Records::new(&contents, offset);
                 while let Some(record) = records.next()? {
@@ -251,6 +266,12 @@ impl TraceFile {
 
     /// Reads and checks the chunk at a place in the file.
     pub(crate) fn chunk_at(&self, offset: u64) -> Result<(ChunkHeader, Vec<u8>), ReadError> {
+        let (header, stored) = self.stored_at(offset)?;
+        Ok((header, header.open(stored, offset)?))
+    }
+
+    /// Reads a chunk as it is stored.
+    fn stored_at(&self, offset: u64) -> Result<(ChunkHeader, Vec<u8>), ReadError> {
         let cut = || FormatError::Cut { offset };
         let start = offset.checked_add(CHUNK_HEADER as u64).ok_or_else(cut)?;
         if start > self.len {
@@ -264,7 +285,7 @@ impl TraceFile {
         }
         let mut stored = vec![0; header.stored as usize];
         self.source.read_at(start, &mut stored)?;
-        Ok((header, header.open(stored, offset)?))
+        Ok((header, stored))
     }
 
     /// What was known when the recording began.

@@ -230,3 +230,26 @@ fn an_index_of_millions_of_entries_costs_nothing() {
         measured(&file, || "an index of one entry, millions of times".to_owned());
     }
 }
+
+/// A chunk is one compressed frame. Others are skipped or hold nothing, take time each, and are no part of the format.
+#[test]
+fn a_chunk_of_many_frames_is_damaged() {
+    let bytes = sample();
+    let header = ChunkHeader::parse(&bytes[PREAMBLE..], PREAMBLE as u64).unwrap();
+    let first = PREAMBLE + CHUNK_HEADER + header.stored as usize;
+    let contents = vec![0; 1000];
+    let frame = zstd::bulk::compress(&contents, 1).unwrap();
+    let skipped = [&0x184d_2a50_u32.to_le_bytes()[..], &[0; 4]].concat();
+    for stored in [
+        [&skipped.repeat(1 << 17)[..], &frame].concat(),
+        [&frame[..], &skipped].concat(),
+        [&zstd::bulk::compress(&[], 1).unwrap()[..], &frame].concat(),
+    ] {
+        let kind = ChunkKind::Payloads as u8;
+        let (length, crc) = (u32::try_from(stored.len()).unwrap(), crc32fast::hash(&stored));
+        let header = ChunkHeader { kind, compressed: true, stored: length, raw: 1000, number: 1, crc };
+        let file = open(&[&bytes[..first], &header.to_bytes(), &stored].concat());
+        let damage = file.damage().expect("it is read").to_string();
+        assert!(damage.contains("not one compressed frame"), "{damage}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Traces are made smaller without a GPU: a test of the candidates' commands stands for the replay. Every candidate that
 //! is tried must be a stream that a worker would take.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
     collections::{HashMap, HashSet},

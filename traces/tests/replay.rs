@@ -2,7 +2,7 @@
 //! hangs or complains where a command tells it to.
 #![cfg(unix)]
 // Clippy allows these in functions marked as tests, not in what they share.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)]
 
 use std::{
     collections::HashMap,

@@ -1,5 +1,5 @@
 //! The tools that need no GPU, on a trace that is made here: what each gives, and what each refuses.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
@@ -19,6 +19,7 @@ use airlock_traces::{
         extract::{self, Wanted},
         info::Info,
         load::{LoadError, load},
+        output::Budget,
         recover::recover,
         redact::{Keep, redact},
     },
@@ -445,7 +446,8 @@ fn a_redacted_trace_tells_nothing() {
 fn files_are_extracted_once_and_stay_in_their_folder() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let (list, full) = extract::extract(&open(&sample()), &out, Wanted { shaders: true, payloads: true }).unwrap();
+    let (list, full) =
+        extract::extract(&open(&sample()), &out, Wanted { shaders: true, payloads: true }, Budget::of(0)).unwrap();
     assert!(!full);
     let names: Vec<_> = list.iter().map(|file| file.file.as_str()).collect();
     assert_eq!(names[1], "001-shader-with-a-name.wgsl");
@@ -453,6 +455,22 @@ fn files_are_extracted_once_and_stay_in_their_folder() {
     assert!(list.iter().any(|file| file.kind == "readback" && file.object.as_deref() == Some("Buffer 1")), "{list:?}");
     assert_eq!(fs::read_dir(&out).unwrap().count(), list.len());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// A compressed file may hold a thousand times its length: how much of that becomes files is bounded.
+#[test]
+fn what_is_extracted_is_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let wanted = Wanted { shaders: true, payloads: true };
+    let all = extract::extract(&open(&sample()), &folder.path().join("all"), wanted, Budget::of(0)).unwrap().0;
+    let bytes: u64 = all.iter().map(|file| file.len).sum();
+    let (some, full) =
+        extract::extract(&open(&sample()), &folder.path().join("some"), wanted, Budget::new(bytes - 1)).unwrap();
+    assert!(full && some.len() < all.len());
+    let written: u64 =
+        fs::read_dir(folder.path().join("some")).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    assert!(written < bytes, "{written}");
+    assert!(!extract::extract(&open(&sample()), &folder.path().join("just"), wanted, Budget::new(bytes)).unwrap().1);
 }
 
 #[test]
@@ -523,4 +541,26 @@ fn commands_give_their_exit_codes() {
     }
     // No half of a file is left by what failed.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 6);
+}
+
+/// A folder of traces that a stranger made: a link back to itself, a link out of it, a pipe of a trace's name.
+#[test]
+#[cfg(unix)]
+fn a_folder_of_traces_is_walked_once_and_pipes_are_not_waited_for() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    fs::write(inner.join("one.airtrace"), sample()).unwrap();
+    symlink(".", folder.path().join("again")).unwrap();
+    symlink("..", inner.join("up")).unwrap();
+    symlink("/dev/zero", inner.join("endless.airtrace")).unwrap();
+    let pipe = inner.join("pipe.airtrace");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let found = airlock_traces::harness::find(folder.path()).unwrap();
+    assert_eq!(found, [inner.join("one.airtrace")]);
+    let start = Instant::now();
+    let error = TraceFile::open(&pipe).unwrap_err().to_string();
+    assert!(error.contains("no regular file") && start.elapsed() < std::time::Duration::from_secs(30), "{error}");
+    assert!(TraceFile::open(Path::new("/dev/zero")).unwrap_err().to_string().contains("no regular file"));
 }

@@ -4,10 +4,16 @@
 
 use std::{
     fs,
-    os::fd::{FromRawFd, OwnedFd},
+    io::IsTerminal,
+    os::fd::{BorrowedFd, FromRawFd, OwnedFd},
 };
 
+use rustix::fs::{FileType, SealFlags, fcntl_get_seals, fstat};
+
 use super::linux::{Held, because};
+
+/// The device of `/dev/null`, in every Linux.
+const NULL_DEVICE: u64 = (1 << 8) | 3;
 
 /// The standard streams stay.
 const LAST_STANDARD: i32 = 2;
@@ -26,6 +32,31 @@ pub fn close_all_but(keep: &[i32]) -> Held {
         Some(descriptor) => Err(format!("descriptor {descriptor} is still open")),
         None => Ok(()),
     }
+}
+
+/// Tries every descriptor that is left: each must be a connection, a pipe, nothing at all (`/dev/null`), or memory of a
+/// sealed length. Through a terminal a worker that was taken over would read what its user types, and type itself; through
+/// a file it would write to a disk that Landlock keeps it from.
+pub fn none_leads_to_a_file() -> Held {
+    for descriptor in open()? {
+        // SAFETY: the descriptor is open, as `open` has just seen in a process of one thread, and is borrowed for as long
+        // as this iteration.
+        let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
+        let stat = fstat(borrowed).map_err(|error| because("fstat", error))?;
+        let sealed =
+            || fcntl_get_seals(borrowed).is_ok_and(|seals| seals.contains(SealFlags::GROW | SealFlags::SHRINK));
+        let what = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Socket | FileType::Fifo => continue,
+            FileType::CharacterDevice if stat.st_rdev == NULL_DEVICE => continue,
+            FileType::RegularFile if sealed() => continue,
+            _ if borrowed.is_terminal() => "a terminal",
+            FileType::CharacterDevice | FileType::BlockDevice => "a device",
+            FileType::Directory => "a folder",
+            _ => "a file",
+        };
+        return Err(format!("descriptor {descriptor} is {what}, and not a pipe"));
+    }
+    Ok(())
 }
 
 /// The open descriptors, but for the one that this look needs.

@@ -18,7 +18,10 @@ use rustix::{
     process::{getppid, test_kill_process},
 };
 
-use super::linux::{Held, because, forbidden};
+use super::{
+    linux::{Held, because, forbidden},
+    root,
+};
 
 /// Libraries, and what the driver loader and the drivers read to find and to configure each other.
 const READ: &[&str] = &[
@@ -141,9 +144,20 @@ fn apply(folder: Option<&Path>) -> Result<LandlockStatus, RulesetError> {
     Ok(status.landlock)
 }
 
+/// Everything that a rule is about, but for the process's own folder in /proc.
+pub fn needed(folder: Option<&Path>) -> Vec<PathBuf> {
+    let fixed = READ.iter().chain(HARMLESS_DEVICES).map(PathBuf::from).filter(|path| path != Path::new("/proc/self"));
+    fixed.chain(named_by_variables()).chain(devices()).chain(folder.map(Path::to_owned)).collect()
+}
+
 fn named_by_variables() -> Vec<PathBuf> {
     let values = VARIABLES.iter().filter_map(env::var_os);
     values.flat_map(|value| env::split_paths(&value).collect::<Vec<_>>()).filter(|path| path.is_absolute()).collect()
+}
+
+/// Whether there is one of [`DEVICES`].
+pub fn has_gpu() -> bool {
+    !devices().is_empty()
 }
 
 fn devices() -> Vec<PathBuf> {
@@ -154,10 +168,15 @@ fn devices() -> Vec<PathBuf> {
     DEVICES.iter().flat_map(|&(folder, start)| entries(folder).filter(move |path| starts(path, start))).collect()
 }
 
+#[allow(clippy::disallowed_methods)] // What is tried here must fail.
 fn files_are_out_of_reach() -> Held {
-    forbidden("read /etc/passwd", fs::File::open("/etc/passwd"))?;
+    // One of them is there, in whichever root this is; Landlock lets everybody see that.
+    let trial = ["/etc/passwd", root::TRIAL].into_iter().find(|file| Path::new(file).exists());
+    let trial = trial.ok_or("the self-test has no file to try")?;
+    forbidden(&format!("read {trial}"), fs::File::open(trial))?;
     forbidden("list the root folder", fs::read_dir("/"))?;
-    let made = env::temp_dir().join(format!("airlock-self-test-{}", std::process::id()));
+    let folder = Some(env::temp_dir()).filter(|folder| folder.is_dir()).unwrap_or_else(|| PathBuf::from("/"));
+    let made = folder.join(format!("airlock-self-test-{}", std::process::id()));
     let tried = fs::File::create(&made);
     if tried.is_ok() {
         let _ = fs::remove_file(&made);

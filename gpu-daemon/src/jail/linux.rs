@@ -3,16 +3,17 @@
 
 use std::{collections::BTreeSet, io, path::Path};
 
-use super::{Family, Layer, capabilities, descriptors, files, limits, namespaces, seccomp};
+use super::{Family, Layer, capabilities, descriptors, files, limits, namespaces, root, seccomp};
 
 /// Whether a layer holds, or why not.
 pub type Held = Result<(), String>;
 
-/// Puts all layers up and tries them. In `folder`, what the worker made may be removed.
-pub fn enter(folder: Option<&Path>, mut layers: Vec<(Layer, Held)>) -> Vec<(Layer, Held)> {
+/// Puts all layers up and tries them. In `folder`, what the worker made may be removed; `memory` is that of its GPU.
+pub fn enter(folder: Option<&Path>, memory: u64, mut layers: Vec<(Layer, Held)>) -> Vec<(Layer, Held)> {
     layers.push((Layer::NoNewPrivileges, capabilities::no_new_privileges()));
+    layers.push((Layer::MinimalRoot, root::enter(&files::needed(folder))));
     layers.push((Layer::Capabilities, capabilities::drop_all()));
-    layers.push((Layer::Limits, limits::set()));
+    layers.push((Layer::Limits, limits::set(memory)));
     let files = files::restrict(folder);
     layers.push((Layer::LandlockFiles, files.files));
     layers.push((Layer::LandlockTcp, files.tcp));
@@ -24,8 +25,19 @@ pub fn enter(folder: Option<&Path>, mut layers: Vec<(Layer, Held)>) -> Vec<(Laye
 /// See [`super::prepare`].
 pub fn prepare(keep: &[i32]) -> Vec<(Layer, Held)> {
     let descriptors = descriptors::close_all_but(keep);
+    let streams = descriptors::none_leads_to_a_file();
     let (user, network) = namespaces::leave();
-    vec![(Layer::Descriptors, descriptors), (Layer::UserNamespace, user), (Layer::NetworkNamespace, network)]
+    vec![
+        (Layer::Descriptors, descriptors),
+        (Layer::StandardStreams, streams),
+        (Layer::UserNamespace, user),
+        (Layer::NetworkNamespace, network),
+    ]
+}
+
+/// See [`super::has_gpu`].
+pub fn has_gpu() -> bool {
+    files::has_gpu()
 }
 
 /// Narrows the seccomp filter of all threads.

@@ -8,11 +8,13 @@
 //! | layer | what it takes away |
 //! |---|---|
 //! | `descriptors` | what the parent left open by mistake |
+//! | `standard-streams` | terminals and files that could be read or written through what is left open |
 //! | `no-new-privileges` | set-user-id programs and file capabilities |
 //! | `user-namespace` | privileges over anything outside, even for root |
 //! | `network-namespace` | every network interface |
+//! | `minimal-root` | the names, lengths and owners of all files but those that drivers read; other processes' folders in /proc |
 //! | `capabilities` | all of them, also of root within the namespace |
-//! | `limits` | core dumps (which would hold a client's data), and descriptors without number |
+//! | `limits` | core dumps (which would hold a client's data), descriptors without number, files in memory without bound; and the worker is the first to go where memory is short |
 //! | `landlock-files` | all files but those that drivers read, and all writing |
 //! | `landlock-tcp` | TCP |
 //! | `landlock-scope` | signals to others, and abstract sockets of others |
@@ -33,6 +35,8 @@ mod files;
 mod limits;
 #[cfg(target_os = "linux")]
 mod namespaces;
+#[cfg(target_os = "linux")]
+mod root;
 #[cfg(target_os = "linux")]
 mod seccomp;
 
@@ -59,9 +63,11 @@ use crate::options::JailMode;
 #[allow(missing_docs)]
 pub enum Layer {
     Descriptors,
+    StandardStreams,
     NoNewPrivileges,
     UserNamespace,
     NetworkNamespace,
+    MinimalRoot,
     Capabilities,
     Limits,
     LandlockFiles,
@@ -72,11 +78,13 @@ pub enum Layer {
 
 impl Layer {
     /// All of them, in the order in which they go up.
-    pub const ALL: [Layer; 10] = [
+    pub const ALL: [Layer; 12] = [
         Layer::Descriptors,
+        Layer::StandardStreams,
         Layer::UserNamespace,
         Layer::NetworkNamespace,
         Layer::NoNewPrivileges,
+        Layer::MinimalRoot,
         Layer::Capabilities,
         Layer::Limits,
         Layer::LandlockFiles,
@@ -89,9 +97,11 @@ impl Layer {
     pub fn name(self) -> &'static str {
         match self {
             Layer::Descriptors => "descriptors",
+            Layer::StandardStreams => "standard-streams",
             Layer::NoNewPrivileges => "no-new-privileges",
             Layer::UserNamespace => "user-namespace",
             Layer::NetworkNamespace => "network-namespace",
+            Layer::MinimalRoot => "minimal-root",
             Layer::Capabilities => "capabilities",
             Layer::Limits => "limits",
             Layer::LandlockFiles => "landlock-files",
@@ -144,7 +154,7 @@ pub struct Plan {
     pub prepared: Prepared,
     /// The folder with the socket on which the client is awaited. What is in it may be removed, and nothing else anywhere.
     pub folder: Option<PathBuf>,
-    /// Bytes of memory for a driver whose GPU is the CPU.
+    /// Bytes of GPU memory that a session may have.
     pub memory: u64,
 }
 
@@ -156,6 +166,11 @@ pub struct Prepared(Vec<(Layer, Result<(), String>)>);
 /// worker's own later; and enters the namespaces, so that the socket on which the client is awaited is listed nowhere else.
 pub fn prepare(mode: JailMode, keep: &[i32]) -> Prepared {
     Prepared(if mode == JailMode::Off { Vec::new() } else { system::prepare(keep) })
+}
+
+/// Whether this machine has a GPU's node that a driver might open, as far as can be seen from outside the jail.
+pub fn has_gpu() -> bool {
+    system::has_gpu()
 }
 
 /// The jail that this process is in.
@@ -173,7 +188,7 @@ impl Jail {
         let Plan { prepared, folder, memory } = plan;
         let layers = match mode {
             JailMode::Off => Layer::ALL.map(|layer| (layer, Err("the jail is off".to_owned()))).to_vec(),
-            JailMode::Strict | JailMode::BestEffort => system::enter(folder.as_deref(), prepared.0),
+            JailMode::Strict | JailMode::BestEffort => system::enter(folder.as_deref(), memory, prepared.0),
         };
         if mode != JailMode::Off {
             for (layer, state) in &layers {

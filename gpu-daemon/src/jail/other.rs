@@ -5,13 +5,18 @@ use std::{collections::BTreeSet, path::Path};
 use super::{Family, Layer};
 
 /// Nothing goes up.
-pub fn enter(_: Option<&Path>, _: Vec<(Layer, Result<(), String>)>) -> Vec<(Layer, Result<(), String>)> {
+pub fn enter(_: Option<&Path>, _: u64, _: Vec<(Layer, Result<(), String>)>) -> Vec<(Layer, Result<(), String>)> {
     Layer::ALL.map(|layer| (layer, Err("only Linux has it".to_owned()))).to_vec()
 }
 
 /// Nothing goes up.
 pub fn prepare(_: &[i32]) -> Vec<(Layer, Result<(), String>)> {
     Vec::new()
+}
+
+/// It is not looked for.
+pub fn has_gpu() -> bool {
+    true
 }
 
 /// There is nothing to narrow.

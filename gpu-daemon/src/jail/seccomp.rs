@@ -1,8 +1,9 @@
 //! seccomp: which system calls there are at all. The filters are data, in `gpu-daemon/jail/`, one file per processor
 //! architecture and driver family, in the form of seccompiler's rules with a comment on each.
 //!
-//! A call that no rule allows fails with EPERM: a driver that tries something for its comfort goes on without it, and
-//! one that was taken over gets no further than with a signal.
+//! A call that no rule allows fails with EPERM: a driver that tries something for its comfort goes on without it. A few
+//! calls have no place in any driver and are made by exploits only (`*-exploits.json`): those end the process, with SIGSYS,
+//! which `serve` counts.
 
 use std::{
     collections::BTreeSet,
@@ -25,6 +26,7 @@ const ENOSYS: u32 = 38;
 macro_rules! files {
     ($architecture:literal) => {
         Files {
+            exploits: include_str!(concat!("../../jail/", $architecture, "-exploits.json")),
             common: include_str!(concat!("../../jail/", $architecture, "-common.json")),
             startup: include_str!(concat!("../../jail/", $architecture, "-startup.json")),
             mesa_software: include_str!(concat!("../../jail/", $architecture, "-mesa-software.json")),
@@ -37,6 +39,7 @@ macro_rules! files {
 /// The rules of one architecture.
 #[derive(Debug)]
 struct Files {
+    exploits: &'static str,
     common: &'static str,
     startup: &'static str,
     mesa_software: &'static str,
@@ -70,9 +73,10 @@ pub fn start() -> Held {
     if architecture == TargetArch::x86_64 {
         apply(&no_x32())?;
     }
-    apply(&compile(&clone3_rules(), "errno", ENOSYS, architecture)?)?;
-    apply(&compile(&terminal_rules(), "errno", EPERM, architecture)?)?;
-    apply(&compile(&to_oneself(merge(&rules)?), "allow", EPERM, architecture)?)?;
+    apply(&compile(&clone3_rules(), Filter::Refuse(ENOSYS), architecture)?)?;
+    apply(&compile(&request_rules(), Filter::Refuse(EPERM), architecture)?)?;
+    apply(&compile(&merge(&[files.exploits])?, Filter::End, architecture)?)?;
+    apply(&compile(&to_oneself(merge(&rules)?), Filter::Allow, architecture)?)?;
     forbidden("make an Internet socket", socket(AddressFamily::INET, SocketType::DGRAM, None))
 }
 
@@ -82,7 +86,7 @@ pub fn narrow(families: &BTreeSet<Family>) -> Held {
     let files = Files::of(architecture)?;
     let mut rules = vec![files.common];
     rules.extend(families.iter().map(|&family| files.family(family)));
-    let filter = compile(&to_oneself(merge(&rules)?), "allow", EPERM, architecture)?;
+    let filter = compile(&to_oneself(merge(&rules)?), Filter::Allow, architecture)?;
     // Tried on a thread that was there before, because the drivers' threads were.
     let (go, wait) = sync_channel::<()>(0);
     let (tell, told) = channel();
@@ -125,13 +129,17 @@ fn clone3_rules() -> Vec<Value> {
     vec![json!({ "syscall": "clone3" })]
 }
 
-/// Requests that type into the terminal, or paste: what is typed there is done by the user's shell.
-fn terminal_rules() -> Vec<Value> {
+/// Requests that type into the terminal, or paste, because what is typed there is done by the user's shell; and those that
+/// have the kernel send signals to others, which Landlock sees from Linux 6.12 on.
+fn request_rules() -> Vec<Value> {
     const TIOCSTI: u32 = 0x5412;
     const TIOCLINUX: u32 = 0x541c;
+    const FIOASYNC: u32 = 0x5452;
+    const FIOSETOWN: u32 = 0x8901;
+    const SIOCSPGRP: u32 = 0x8902;
     let rule =
         |request| json!({ "syscall": "ioctl", "args": [{ "index": 1, "type": "dword", "op": "eq", "val": request }] });
-    vec![rule(TIOCSTI), rule(TIOCLINUX)]
+    [TIOCSTI, TIOCLINUX, FIOASYNC, FIOSETOWN, SIOCSPGRP].map(rule).to_vec()
 }
 
 /// The calls of the x32 ABI, which have the architecture of the others and numbers of their own: there are none.
@@ -156,11 +164,23 @@ fn to_oneself(mut rules: Vec<Value>) -> Vec<Value> {
     rules
 }
 
-/// A filter that allows what matches (`allow`), or refuses what matches (`errno`), with this error.
-fn compile(rules: &[Value], matching: &str, error: u32, architecture: TargetArch) -> Result<BpfProgram, String> {
-    let refuse = json!({ "errno": error });
-    let allow = json!("allow");
-    let (on_match, on_mismatch) = if matching == "allow" { (allow, refuse) } else { (refuse, allow) };
+/// What a filter does with the calls that its rules match.
+#[derive(Clone, Copy, Debug)]
+enum Filter {
+    /// They are allowed, and all others fail with EPERM.
+    Allow,
+    /// They fail with this error, and others are not its concern.
+    Refuse(u32),
+    /// They end the process, and others are not its concern.
+    End,
+}
+
+fn compile(rules: &[Value], filter: Filter, architecture: TargetArch) -> Result<BpfProgram, String> {
+    let (on_match, on_mismatch) = match filter {
+        Filter::Allow => (json!("allow"), json!({ "errno": EPERM })),
+        Filter::Refuse(error) => (json!({ "errno": error }), json!("allow")),
+        Filter::End => (json!("kill_process"), json!("allow")),
+    };
     let filter = json!({ "worker": { "mismatch_action": on_mismatch, "match_action": on_match, "filter": rules } });
     let mut compiled = compile_from_json(filter.to_string().as_bytes(), architecture)
         .map_err(|error| because("the rules make no filter", error))?;
@@ -179,11 +199,12 @@ mod tests {
             let files = Files::of(architecture).unwrap();
             for family in FAMILIES {
                 for rules in [vec![files.common, files.family(family)], vec![files.common, files.startup]] {
-                    let filter = compile(&merge(&rules).unwrap(), "allow", EPERM, architecture).unwrap();
+                    let filter = compile(&merge(&rules).unwrap(), Filter::Allow, architecture).unwrap();
                     assert!(filter.len() > 100, "{family:?}");
                 }
             }
-            compile(&clone3_rules(), "errno", ENOSYS, architecture).unwrap();
+            compile(&clone3_rules(), Filter::Refuse(ENOSYS), architecture).unwrap();
+            compile(&merge(&[files.exploits]).unwrap(), Filter::End, architecture).unwrap();
         }
     }
 
@@ -191,10 +212,27 @@ mod tests {
     fn every_rule_says_why() {
         for architecture in [TargetArch::x86_64, TargetArch::aarch64] {
             let files = Files::of(architecture).unwrap();
-            for file in [files.common, files.startup, files.mesa_software, files.mesa_hardware, files.nvidia] {
+            for file in
+                [files.exploits, files.common, files.startup, files.mesa_software, files.mesa_hardware, files.nvidia]
+            {
                 for rule in merge(&[file]).unwrap() {
                     assert!(rule.get("comment").and_then(Value::as_str).is_some_and(|why| why.len() > 4), "{rule}");
                 }
+            }
+        }
+    }
+
+    /// Nothing is both: what a driver may need must not end it.
+    #[test]
+    fn what_ends_the_process_is_allowed_nowhere() {
+        for architecture in [TargetArch::x86_64, TargetArch::aarch64] {
+            let files = Files::of(architecture).unwrap();
+            let names = |file| -> BTreeSet<String> {
+                merge(&[file]).unwrap().iter().map(|rule| rule["syscall"].as_str().unwrap().to_owned()).collect()
+            };
+            let exploits = names(files.exploits);
+            for file in [files.common, files.startup, files.mesa_software, files.mesa_hardware, files.nvidia] {
+                assert!(exploits.is_disjoint(&names(file)), "{:?}", exploits.intersection(&names(file)));
             }
         }
     }

@@ -3,10 +3,11 @@
 
 use std::{
     ffi::c_int,
-    fmt, fs, io,
+    fmt, fs,
+    io::{self, Read},
     mem::MaybeUninit,
     os::{
-        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
         unix::net::UnixStream,
     },
     path::Path,
@@ -14,7 +15,7 @@ use std::{
 };
 
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::inotify,
     io::Errno,
     process::{PidfdFlags, pidfd_open},
@@ -24,6 +25,8 @@ use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 /// The most supplementary groups that a process may have: the kernel's `NGROUPS_MAX`.
 const MAX_GROUPS: usize = 65_536;
+/// Bytes of a process's list of cgroups that are read.
+const MAX_CGROUP: u64 = 4 << 10;
 /// As many as nearly all processes have.
 const USUAL_GROUPS: usize = 64;
 
@@ -38,6 +41,8 @@ pub struct Peer {
     pub gid: u32,
     /// Its supplementary groups.
     pub groups: Vec<u32>,
+    /// The cgroups that it is in, as the kernel lists them; `None` where that cannot be known for certain.
+    pub cgroup: Option<String>,
 }
 
 impl fmt::Display for Peer {
@@ -65,7 +70,22 @@ pub fn peer(connection: &UnixStream) -> io::Result<Peer> {
         count => count?,
     };
     groups.truncate(count);
-    Ok(Peer { pid, uid, gid, groups })
+    Ok(Peer { pid, uid, gid, groups, cgroup: cgroup(connection, pid) })
+}
+
+/// The cgroups of the process at the other end. A number may be another process's by the time that it is looked up, so
+/// the descriptor of the process that connected (`SO_PEERPIDFD`, Linux 6.5) must say afterwards that it still runs.
+fn cgroup(connection: &UnixStream, pid: u32) -> Option<String> {
+    const SO_PEERPIDFD: c_int = 77;
+    let mut number = [0];
+    socket_option(connection.as_fd(), SO_PEERPIDFD, &mut number).ok()?;
+    // SAFETY: the call has succeeded, and its one number is a descriptor that the kernel has just made for this process.
+    let process = unsafe { OwnedFd::from_raw_fd(c_int::try_from(number[0]).ok()?) };
+    let mut text = String::new();
+    fs::File::open(format!("/proc/{pid}/cgroup")).ok()?.take(MAX_CGROUP).read_to_string(&mut text).ok()?;
+    let mut ended = [PollFd::new(&process, PollFlags::IN)];
+    let runs = poll(&mut ended, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) == Ok(0);
+    (runs && !text.is_empty()).then_some(text)
 }
 
 /// Reads a socket option that is an array of 32-bit numbers; gives how many there are.

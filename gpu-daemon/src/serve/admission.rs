@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use rustix::process::geteuid;
 use thiserror::Error;
 
-use super::{crashes::Crashes, options::ServeArguments};
+use super::{
+    crashes::{Crashes, Origin},
+    options::ServeArguments,
+};
 use crate::platform::Peer;
 
 /// Why a client gets no session. The text is what the client is told.
@@ -34,8 +37,11 @@ pub enum Refusal {
         /// How many.
         most: usize,
     },
-    /// The user's workers crash too often.
-    #[error("GPU processes of user {uid} crashed too often; try again in {} seconds", wait.as_secs_f64().ceil())]
+    /// There is too little memory, of the machine's or of GPUs'.
+    #[error("there is too little memory for a further session; try again later")]
+    Memory,
+    /// The client's workers crash too often.
+    #[error("GPU processes of this client (user {uid}, and its cgroup) crashed too often; try again in {} seconds", wait.as_secs_f64().ceil())]
     Crashes {
         /// Who.
         uid: u32,
@@ -52,7 +58,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The `reason`s of refusals in metrics and the log.
-    pub const REASONS: [&str; 6] = ["unknown", "user", "sessions", "user_sessions", "crashes", "start"];
+    pub const REASONS: [&str; 7] = ["unknown", "user", "sessions", "user_sessions", "memory", "crashes", "start"];
 
     /// One of [`Self::REASONS`].
     pub fn reason(&self) -> &'static str {
@@ -61,10 +67,22 @@ impl Refusal {
             Refusal::User { .. } => "user",
             Refusal::Sessions { .. } => "sessions",
             Refusal::UserSessions { .. } => "user_sessions",
+            Refusal::Memory => "memory",
             Refusal::Crashes { .. } => "crashes",
             Refusal::Start { .. } => "start",
         }
     }
+}
+
+/// What there is when a client comes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Load {
+    /// Sessions.
+    pub running: usize,
+    /// Those of its user.
+    pub of_user: usize,
+    /// There is too little memory.
+    pub lacking: bool,
 }
 
 /// Decides.
@@ -74,6 +92,8 @@ pub struct Admission {
     groups: Vec<u32>,
     max_sessions: usize,
     max_sessions_per_user: usize,
+    /// There may be other users.
+    shared: bool,
     crashes: Crashes,
 }
 
@@ -85,7 +105,10 @@ impl Admission {
         if users.is_empty() && groups.is_empty() {
             users = vec![geteuid().as_raw(), 0];
         }
+        users.sort_unstable();
+        users.dedup();
         Self {
+            shared: users.len() > 1 || !groups.is_empty(),
             users,
             groups,
             max_sessions: arguments.max_sessions,
@@ -94,14 +117,18 @@ impl Admission {
         }
     }
 
-    /// Whether a client gets a session, with so many running in all and of its user.
-    pub fn check(&mut self, peer: &Peer, running: usize, of_user: usize, now: Instant) -> Result<(), Refusal> {
+    /// Whether a client gets a session.
+    ///
+    /// Where there may be several users, one of them gets no more sessions than there are places left: one user can take
+    /// half of them, two a third each, and there is always room for one that has none.
+    pub fn check(&mut self, peer: &Peer, load: Load, now: Instant) -> Result<(), Refusal> {
+        let Load { running, of_user, lacking } = load;
         let uid = peer.uid;
         let allowed = |group: &u32| self.groups.contains(group);
         if !(self.users.contains(&uid) || allowed(&peer.gid) || peer.groups.iter().any(allowed)) {
             return Err(Refusal::User { uid });
         }
-        if let Some(wait) = self.crashes.pause(uid, now) {
+        if let Some(wait) = self.crashes.pause(&Origin::of(peer), now) {
             return Err(Refusal::Crashes { uid, wait });
         }
         if of_user >= self.max_sessions_per_user {
@@ -110,12 +137,19 @@ impl Admission {
         if running >= self.max_sessions {
             return Err(Refusal::Sessions { most: self.max_sessions });
         }
+        let left = self.max_sessions.saturating_sub(running);
+        if self.shared && of_user > 0 && of_user >= left {
+            return Err(Refusal::UserSessions { uid, most: of_user });
+        }
+        if lacking {
+            return Err(Refusal::Memory);
+        }
         Ok(())
     }
 
-    /// A worker of this user crashed.
-    pub fn crashed(&mut self, uid: u32, now: Instant) {
-        self.crashes.count(uid, now);
+    /// A worker of this client crashed in a way that may have reset a GPU.
+    pub fn crashed(&mut self, peer: &Peer, now: Instant) {
+        self.crashes.count(&Origin::of(peer), now);
     }
 }
 
@@ -137,7 +171,11 @@ mod tests {
     }
 
     fn peer(uid: u32, gid: u32, groups: &[u32]) -> Peer {
-        Peer { pid: 1, uid, gid, groups: groups.to_vec() }
+        Peer { pid: 1, uid, gid, groups: groups.to_vec(), cgroup: None }
+    }
+
+    fn load(running: usize, of_user: usize) -> Load {
+        Load { running, of_user, lacking: false }
     }
 
     #[test]
@@ -145,7 +183,7 @@ mod tests {
         let mut admission = admission(&[]);
         let own = geteuid().as_raw();
         for (uid, allowed) in [(own, true), (0, true), (own + 1, false), (u32::MAX, false)] {
-            assert_eq!(admission.check(&peer(uid, 0, &[0]), 0, 0, Instant::now()).is_ok(), allowed, "{uid}");
+            assert_eq!(admission.check(&peer(uid, 0, &[0]), load(0, 0), Instant::now()).is_ok(), allowed, "{uid}");
         }
     }
 
@@ -154,10 +192,10 @@ mod tests {
         let mut admission = admission(&["--allow-uid=7", "--allow-uid=8", "--allow-gid=70"]);
         let now = Instant::now();
         for allowed in [peer(7, 1, &[]), peer(8, 1, &[]), peer(9, 70, &[]), peer(9, 1, &[2, 70, 3])] {
-            assert_eq!(admission.check(&allowed, 0, 0, now), Ok(()));
+            assert_eq!(admission.check(&allowed, load(0, 0), now), Ok(()));
         }
         for refused in [peer(0, 0, &[0]), peer(9, 7, &[8]), peer(70, 1, &[])] {
-            assert_eq!(admission.check(&refused, 0, 0, now), Err(Refusal::User { uid: refused.uid }));
+            assert_eq!(admission.check(&refused, load(0, 0), now), Err(Refusal::User { uid: refused.uid }));
         }
     }
 
@@ -165,21 +203,53 @@ mod tests {
     fn caps_hold_for_all_and_for_each_user() {
         let mut admission = admission(&["--allow-uid=7", "--max-sessions=4", "--max-sessions-per-user=2"]);
         let (seven, now) = (peer(7, 7, &[]), Instant::now());
-        assert_eq!(admission.check(&seven, 3, 1, now), Ok(()));
-        assert_eq!(admission.check(&seven, 3, 2, now), Err(Refusal::UserSessions { uid: 7, most: 2 }));
-        assert_eq!(admission.check(&seven, 4, 1, now), Err(Refusal::Sessions { most: 4 }));
+        assert_eq!(admission.check(&seven, load(3, 1), now), Ok(()));
+        assert_eq!(admission.check(&seven, load(3, 2), now), Err(Refusal::UserSessions { uid: 7, most: 2 }));
+        assert_eq!(admission.check(&seven, load(4, 1), now), Err(Refusal::Sessions { most: 4 }));
+    }
+
+    /// Two users who hold idle sessions leave room for a third.
+    #[test]
+    fn no_users_take_all_places() {
+        let mut admission = admission(&["--allow-gid=70", "--max-sessions=64", "--max-sessions-per-user=64"]);
+        let now = Instant::now();
+        let mut held = [0_usize; 3];
+        for round in 0..1000 {
+            let user = round % 2;
+            let load = load(held.iter().sum(), held[user]);
+            held[user] += usize::from(admission.check(&peer(user as u32, 70, &[]), load, now).is_ok());
+        }
+        assert_eq!(held, [22, 21, 0]);
+        for _ in 0..100 {
+            let load = load(held.iter().sum(), held[2]);
+            held[2] += usize::from(admission.check(&peer(2, 70, &[]), load, now).is_ok());
+        }
+        assert!(held[2] >= 10, "{held:?}");
+    }
+
+    #[test]
+    fn memory_comes_last() {
+        let mut admission = admission(&["--allow-uid=7"]);
+        let lacking = Load { lacking: true, ..load(0, 0) };
+        assert_eq!(admission.check(&peer(7, 7, &[]), lacking, Instant::now()), Err(Refusal::Memory));
     }
 
     #[test]
     fn crashes_count_against_their_user() {
         let mut admission = admission(&["--allow-uid=7", "--allow-uid=8", "--crash-limit=2"]);
         let now = Instant::now();
-        admission.crashed(7, now);
-        assert!(admission.check(&peer(7, 7, &[]), 0, 0, now).is_ok());
-        admission.crashed(7, now);
-        let refusal = admission.check(&peer(7, 7, &[]), 0, 0, now).unwrap_err();
+        admission.crashed(&peer(7, 7, &[]), now);
+        assert!(admission.check(&peer(7, 7, &[]), load(0, 0), now).is_ok());
+        admission.crashed(&peer(7, 7, &[]), now);
+        let refusal = admission.check(&peer(7, 7, &[]), load(0, 0), now).unwrap_err();
         assert_eq!(refusal.reason(), "crashes");
-        assert_eq!(refusal.to_string(), "GPU processes of user 7 crashed too often; try again in 1 seconds");
-        assert!(admission.check(&peer(8, 7, &[]), 0, 0, now).is_ok());
+        assert_eq!(
+            refusal.to_string(),
+            "GPU processes of this client (user 7, and its cgroup) crashed too often; try again in 1 seconds"
+        );
+        assert!(admission.check(&peer(8, 7, &[]), load(0, 0), now).is_ok());
+        // Another container, service or login of the same user.
+        let beside = Peer { cgroup: Some("0::/beside".to_owned()), ..peer(7, 7, &[]) };
+        assert!(admission.check(&beside, load(0, 0), now).is_ok());
     }
 }

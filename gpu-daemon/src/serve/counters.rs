@@ -34,6 +34,7 @@ impl Counters {
         let seen = &mut self.seen;
         seen.gpu_memory = says.gpu_memory.min(max_memory);
         seen.end = says.end;
+        seen.gpu = seen.gpu.max(says.gpu.min(1));
         Status {
             batches: grow(&mut seen.batches, says.batches, COUNTS_PER_SECOND),
             commands: grow(&mut seen.commands, says.commands, COUNTS_PER_SECOND),
@@ -44,6 +45,7 @@ impl Counters {
             throttled: grow(&mut seen.throttled, says.throttled, COUNTS_PER_SECOND),
             gpu_memory: 0,
             end: 0,
+            gpu: 0,
         }
     }
 }
@@ -79,6 +81,7 @@ mod tests {
             quota_hits: u64::MAX,
             end: u64::MAX,
             throttled: u64::MAX,
+            gpu: u64::MAX,
         };
         let grown = counters.advance(&most, SECOND, 1000);
         assert_eq!(grown.submits, 2 * COUNTS_PER_SECOND);

@@ -1,24 +1,46 @@
-//! How often the workers of a user crash, and what follows from it.
+//! How often the workers of a client crash with a GPU, and what follows from it.
 //!
 //! A driver that crashes is started anew for each session, and each time may reset the GPU under everyone else. So after
-//! a few crashes their user waits before the next session, longer each time, and other users do not.
+//! a few crashes whoever caused them waits before the next session, longer each time, and others do not. Who that is, the
+//! kernel says: a user, and the cgroup of the process that connected, which keeps a container, a service or a login apart
+//! from the others of the same user. A user who may make cgroups can make a new one for each crash; that user has the
+//! right to run programs here, and harms its own sessions like those of others.
 
 use std::{
     collections::{HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
-/// How long a user is refused the first time.
+use crate::platform::Peer;
+
+/// How long an origin is refused the first time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// How long a user is refused at most.
+/// How long an origin is refused at most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// The crashes of each user's workers.
+/// Origins that are told apart. Beyond, those of one user count together.
+const MAX_ORIGINS: usize = 4096;
+
+/// Who caused a crash.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    uid: u32,
+    cgroup: Option<String>,
+}
+
+impl Origin {
+    /// Where a client comes from.
+    pub fn of(peer: &Peer) -> Self {
+        Self { uid: peer.uid, cgroup: peer.cgroup.clone() }
+    }
+}
+
+/// The crashes of each origin's workers.
 #[derive(Debug)]
 pub struct Crashes {
     limit: usize,
     window: Duration,
-    users: HashMap<u32, Record>,
+    origins: HashMap<Origin, Record>,
 }
 
 #[derive(Debug)]
@@ -34,19 +56,21 @@ struct Record {
 }
 
 impl Crashes {
-    /// Refuses a user after `limit` crashes within `window`. No limit is 0.
+    /// Refuses an origin after `limit` crashes within `window`. No limit is 0.
     pub fn new(limit: usize, window: Duration) -> Self {
-        Self { limit, window, users: HashMap::new() }
+        Self { limit, window, origins: HashMap::new() }
     }
 
     /// Counts a crash. Within the window after a pause, one is enough for the next.
-    pub fn count(&mut self, uid: u32, now: Instant) {
+    pub fn count(&mut self, origin: &Origin, now: Instant) {
         if self.limit == 0 {
             return;
         }
         self.forget(now);
         let fresh = || Record { recent: VecDeque::new(), pauses: 0, until: now, forgiven: now };
-        let record = self.users.entry(uid).or_insert_with(fresh);
+        let known = self.origins.contains_key(origin) || self.origins.len() < MAX_ORIGINS;
+        let origin = if known { origin.clone() } else { Origin { uid: origin.uid, cgroup: None } };
+        let record = self.origins.entry(origin).or_insert_with(fresh);
         record.recent.push_back(now);
         while record.recent.front().is_some_and(|&crash| now.saturating_duration_since(crash) > self.window) {
             record.recent.pop_front();
@@ -60,14 +84,14 @@ impl Crashes {
         record.forgiven = record.until.max(now) + self.window;
     }
 
-    /// How long a user still has to wait, if at all.
-    pub fn pause(&mut self, uid: u32, now: Instant) -> Option<Duration> {
+    /// How long an origin still has to wait, if at all.
+    pub fn pause(&mut self, origin: &Origin, now: Instant) -> Option<Duration> {
         self.forget(now);
-        self.users.get(&uid)?.until.checked_duration_since(now).filter(|left| !left.is_zero())
+        self.origins.get(origin)?.until.checked_duration_since(now).filter(|left| !left.is_zero())
     }
 
     fn forget(&mut self, now: Instant) {
-        self.users.retain(|_, record| record.forgiven > now);
+        self.origins.retain(|_, record| record.forgiven > now);
     }
 }
 
@@ -77,6 +101,10 @@ mod tests {
 
     const WINDOW: Duration = Duration::from_secs(60);
 
+    fn user(uid: u32) -> Origin {
+        Origin { uid, cgroup: Some("0::/".to_owned()) }
+    }
+
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
@@ -85,19 +113,35 @@ mod tests {
     fn a_few_crashes_are_followed_by_growing_pauses_for_their_user_only() {
         let start = Instant::now();
         let mut crashes = Crashes::new(3, WINDOW);
-        crashes.count(1, start);
-        crashes.count(1, start + seconds(1));
-        assert_eq!(crashes.pause(1, start + seconds(1)), None);
-        crashes.count(1, start + seconds(2));
-        assert_eq!(crashes.pause(1, start + seconds(2)), Some(FIRST_PAUSE));
-        assert_eq!(crashes.pause(2, start + seconds(2)), None);
-        assert_eq!(crashes.pause(1, start + seconds(3)), None);
+        crashes.count(&user(1), start);
+        crashes.count(&user(1), start + seconds(1));
+        assert_eq!(crashes.pause(&user(1), start + seconds(1)), None);
+        crashes.count(&user(1), start + seconds(2));
+        assert_eq!(crashes.pause(&user(1), start + seconds(2)), Some(FIRST_PAUSE));
+        assert_eq!(crashes.pause(&user(2), start + seconds(2)), None);
+        assert_eq!(crashes.pause(&user(1), start + seconds(3)), None);
         let mut now = start + seconds(3);
         for pause in [2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
-            crashes.count(1, now);
-            assert_eq!(crashes.pause(1, now), Some(seconds(pause)));
+            crashes.count(&user(1), now);
+            assert_eq!(crashes.pause(&user(1), now), Some(seconds(pause)));
             now += seconds(pause);
         }
+    }
+
+    #[test]
+    fn cgroups_of_one_user_are_told_apart_up_to_a_number() {
+        let now = Instant::now();
+        let mut crashes = Crashes::new(1, WINDOW);
+        let of = |name: String| Origin { uid: 7, cgroup: Some(name) };
+        crashes.count(&of("a".to_owned()), now);
+        assert!(crashes.pause(&of("a".to_owned()), now).is_some());
+        assert_eq!(crashes.pause(&of("b".to_owned()), now), None);
+        assert_eq!(crashes.pause(&Origin { uid: 7, cgroup: None }, now), None);
+        for number in 0..2 * MAX_ORIGINS {
+            crashes.count(&of(format!("{number}")), now);
+        }
+        assert!(crashes.origins.len() <= MAX_ORIGINS + 1);
+        assert!(crashes.pause(&Origin { uid: 7, cgroup: None }, now).is_some());
     }
 
     #[test]
@@ -105,23 +149,23 @@ mod tests {
         let start = Instant::now();
         let mut crashes = Crashes::new(2, WINDOW);
         for minute in 0..10 {
-            crashes.count(1, start + seconds(61 * minute));
-            assert_eq!(crashes.pause(1, start + seconds(61 * minute)), None);
+            crashes.count(&user(1), start + seconds(61 * minute));
+            assert_eq!(crashes.pause(&user(1), start + seconds(61 * minute)), None);
         }
         // One second before it is forgiven, one is enough to be refused.
-        crashes.count(1, start + seconds(61 * 9 + 59));
-        assert_eq!(crashes.pause(1, start + seconds(61 * 9 + 59)), Some(FIRST_PAUSE));
+        crashes.count(&user(1), start + seconds(61 * 9 + 59));
+        assert_eq!(crashes.pause(&user(1), start + seconds(61 * 9 + 59)), Some(FIRST_PAUSE));
         let later = start + seconds(61 * 9 + 59 + 1 + 60);
-        crashes.count(1, later);
-        assert_eq!(crashes.pause(1, later), None);
-        assert!(crashes.pause(1, later + WINDOW).is_none() && crashes.users.is_empty());
+        crashes.count(&user(1), later);
+        assert_eq!(crashes.pause(&user(1), later), None);
+        assert!(crashes.pause(&user(1), later + WINDOW).is_none() && crashes.origins.is_empty());
     }
 
     #[test]
     fn no_limit_is_zero() {
         let mut crashes = Crashes::new(0, WINDOW);
         let now = Instant::now();
-        (0..100).for_each(|_| crashes.count(1, now));
-        assert_eq!(crashes.pause(1, now), None);
+        (0..100).for_each(|_| crashes.count(&user(1), now));
+        assert_eq!(crashes.pause(&user(1), now), None);
     }
 }

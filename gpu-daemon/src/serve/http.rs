@@ -4,14 +4,12 @@
 //! hold a thread for as long as it likes.
 
 use std::{
+    collections::VecDeque,
     io::{self, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{Shutdown, TcpListener, TcpStream},
     os::unix::net::{UnixListener, UnixStream},
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
@@ -22,8 +20,10 @@ use super::{
     options::MetricsAddress,
     sessions::Sessions,
 };
+use crate::watch::lock;
 
-/// Clients at a time; a further one is hung up on.
+/// Clients at a time; for a further one, the one that came first is hung up on: a scraper has asked and been answered long
+/// before, and whoever only holds a place has had it for the longest.
 const MAX_CLIENTS: usize = 8;
 /// How long a client may take to send its request, and as long again to take the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -48,6 +48,37 @@ enum Socket {
 /// A client.
 trait Client: Read + Write + Send {
     fn patience(&self, left: Duration) -> io::Result<()>;
+    /// What ends its connection, whatever its thread is doing.
+    fn ender(&self) -> io::Result<Ender>;
+}
+
+/// Ends a connection.
+type Ender = Box<dyn Fn() + Send>;
+
+/// The clients that are being served, in the order in which they came.
+#[derive(Default)]
+struct Clients {
+    next: u64,
+    served: VecDeque<(u64, Ender)>,
+}
+
+impl Clients {
+    /// Makes room for a client, and gives it a number.
+    fn admit(&mut self, ender: Ender) -> u64 {
+        while self.served.len() >= MAX_CLIENTS {
+            if let Some((_, end)) = self.served.pop_front() {
+                end();
+            }
+        }
+        let number = self.next;
+        self.next = number.wrapping_add(1);
+        self.served.push_back((number, ender));
+        number
+    }
+
+    fn leave(&mut self, number: u64) {
+        self.served.retain(|(of, _)| *of != number);
+    }
 }
 
 impl Client for TcpStream {
@@ -55,12 +86,24 @@ impl Client for TcpStream {
         self.set_read_timeout(Some(left))?;
         self.set_write_timeout(Some(left))
     }
+
+    fn ender(&self) -> io::Result<Ender> {
+        let connection = self.try_clone()?;
+        // One that has ended by itself is no longer connected.
+        Ok(Box::new(move || drop(connection.shutdown(Shutdown::Both))))
+    }
 }
 
 impl Client for UnixStream {
     fn patience(&self, left: Duration) -> io::Result<()> {
         self.set_read_timeout(Some(left))?;
         self.set_write_timeout(Some(left))
+    }
+
+    fn ender(&self) -> io::Result<Ender> {
+        let connection = self.try_clone()?;
+        // One that has ended by itself is no longer connected.
+        Ok(Box::new(move || drop(connection.shutdown(Shutdown::Both))))
     }
 }
 
@@ -95,26 +138,26 @@ impl Endpoint {
     }
 
     fn accept(&self, sessions: &Arc<Sessions>) {
-        let clients = Arc::new(AtomicUsize::new(0));
+        let clients = Arc::new(Mutex::new(Clients::default()));
         loop {
             let client: io::Result<Box<dyn Client>> = match &self.socket {
                 Socket::Tcp(socket) => socket.accept().map(|(client, _)| Box::new(client) as Box<dyn Client>),
                 Socket::Unix(socket) => socket.accept().map(|(client, _)| Box::new(client) as Box<dyn Client>),
             };
             match client {
-                Ok(client) if clients.load(Ordering::Relaxed) < MAX_CLIENTS => {
-                    clients.fetch_add(1, Ordering::Relaxed);
-                    let (sessions, counted) = (Arc::clone(sessions), Arc::clone(&clients));
+                Ok(client) => {
+                    let Ok(ender) = client.ender() else { continue };
+                    let number = lock(&clients).admit(ender);
+                    let (sessions, served) = (Arc::clone(sessions), Arc::clone(&clients));
                     let answer = move || {
                         // A client that breaks off has itself to blame.
                         let _ = answer(client, &sessions);
-                        counted.fetch_sub(1, Ordering::Relaxed);
+                        lock(&served).leave(number);
                     };
                     if thread::Builder::new().name("scrape".to_owned()).spawn(answer).is_err() {
-                        clients.fetch_sub(1, Ordering::Relaxed);
+                        lock(&clients).leave(number);
                     }
                 }
-                Ok(_) => {}
                 Err(error) => {
                     tracing::debug!("cannot accept a client of the metrics: {error}");
                     thread::sleep(ACCEPT_PAUSE);

@@ -5,6 +5,7 @@
 
 use std::{
     collections::VecDeque,
+    fs,
     io::{self, Read},
     os::{
         fd::{AsFd, AsRawFd, OwnedFd},
@@ -12,10 +13,13 @@ use std::{
     },
     path::PathBuf,
     process::{Child, ChildStderr, Stdio},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use airlock_protocol::{connect::Folder, descriptors};
+use airlock_protocol::{connect::Folder, descriptors, visible::is_obeyed};
 use command_fds::CommandFdExt;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -25,7 +29,9 @@ use rustix::{
 };
 
 use crate::{
+    cgroups::{Cgroup, Cgroups},
     launch::{self, Launched, Rest, Started},
+    memory::BEYOND_QUOTA,
     options::WorkerOptions,
     platform::Peer,
     status::STATUS_LEN,
@@ -49,6 +55,12 @@ pub struct Launch {
     spares: Mutex<VecDeque<Spare>>,
     /// How many there should be.
     wanted: usize,
+    /// Where there are any.
+    groups: Mutex<Option<Cgroups>>,
+    /// What one worker may have, in its group.
+    memory: u64,
+    /// Groups that were made.
+    made: AtomicU64,
 }
 
 /// A worker's process, and what is held of it.
@@ -73,6 +85,8 @@ pub struct Process {
     pub output: ChildStderr,
     /// The counters that it writes.
     pub status: OwnedFd,
+    /// What bounds it.
+    pub group: Option<Cgroup>,
 }
 
 /// A worker that waits for a connection, its drivers started.
@@ -85,13 +99,16 @@ struct Spare {
 }
 
 impl Launch {
-    /// Workers are this program; so many of them are kept to spare.
-    pub fn new(options: &WorkerOptions, spares: usize) -> io::Result<Self> {
+    /// Workers are this program; so many of them are kept to spare, and each has a group of its own.
+    pub fn new(options: &WorkerOptions, spares: usize, groups: Option<Cgroups>) -> io::Result<Self> {
         Ok(Self {
             program: std::env::current_exe()?,
             arguments: options.to_arguments(),
             spares: Mutex::default(),
             wanted: spares,
+            groups: Mutex::new(groups),
+            memory: options.quotas.max_memory.0.saturating_add(BEYOND_QUOTA),
+            made: AtomicU64::new(0),
         })
     }
 
@@ -153,6 +170,18 @@ impl Launch {
         }
     }
 
+    /// A group for a worker, if groups can be had.
+    fn group(&self) -> Option<Cgroup> {
+        let groups = lock(&self.groups);
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        kept(groups.as_ref()?.group(&number.to_string(), self.memory))
+    }
+
+    /// Removes the groups' parent, when no worker is left.
+    pub fn remove_groups(&self) {
+        *lock(&self.groups) = None;
+    }
+
     /// Starts a worker's process.
     ///
     /// It inherits the connection, its standard error and its counters, and no other descriptor: all others are closed on
@@ -182,10 +211,13 @@ impl Launch {
         for variable in MANAGER_VARIABLES {
             command.env_remove(variable);
         }
+        // The group is there before the process, which has time to get in before its client is heard.
+        let group = self.group();
         let mut started = launch::start(command, connection, folder)?;
         let pid = Pid::from_child(&started.child);
+        let group = group.and_then(|group| kept(group.add(started.child.id()).map(|()| group)));
         match (pidfd_open(pid, PidfdFlags::empty()), started.child.stderr.take()) {
-            (Ok(exit), Some(output)) => Ok((started, Process { pid, exit, output, status })),
+            (Ok(exit), Some(output)) => Ok((started, Process { pid, exit, output, status, group })),
             (exit, _) => {
                 let _ = started.end();
                 Err(exit.err().map_or_else(|| io::Error::other("it has no output"), io::Error::from))
@@ -197,6 +229,9 @@ impl Launch {
 impl Spare {
     /// Gives it a client.
     fn take(&self, connection: &UnixStream, foreign: bool) -> io::Result<()> {
+        if has_ended(self.process.pid) {
+            return Err(io::Error::other("it has ended"));
+        }
         if !self.started.can_be_reached() {
             return Err(io::Error::other("its socket was removed"));
         }
@@ -218,8 +253,7 @@ impl Spare {
         let mut said = Vec::new();
         // It has ended, and nobody else has this pipe.
         let _ = self.process.output.take(MAX_SAID).read_to_end(&mut said);
-        let said =
-            String::from_utf8_lossy(&said).lines().next_back().unwrap_or_default().replace(char::is_control, "?");
+        let said = String::from_utf8_lossy(&said).lines().next_back().unwrap_or_default().replace(is_obeyed, "?");
         (ended, said)
     }
 }
@@ -229,6 +263,19 @@ impl Worker {
         let Launched { child, rest } = launched;
         Self { child, process, rest }
     }
+}
+
+/// Whether a process that is not reaped has ended. Its descriptors may be open for a while longer, until the kernel has taken
+/// its namespaces apart, so that a connection can still be sent to it.
+fn has_ended(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    // The name in parentheses may hold anything.
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+}
+
+/// A group, or a warning that there is none: the worker's memory is looked at in another way too.
+fn kept(group: Result<Cgroup, String>) -> Option<Cgroup> {
+    group.inspect_err(|why| tracing::warn!("a worker has no cgroup: {why}")).ok()
 }
 
 /// A file in memory for a worker's counters. Its length is sealed, so that a read is never beyond its end and a worker

@@ -2,15 +2,21 @@
 
 use std::{
     fs, io,
-    os::unix::{
-        fs::{FileTypeExt, PermissionsExt, chown},
-        net::{UnixListener, UnixStream},
+    os::{
+        fd::AsRawFd,
+        unix::{
+            fs::{FileTypeExt, PermissionsExt},
+            net::{UnixListener, UnixStream},
+        },
     },
     path::{Path, PathBuf},
 };
 
 use listenfd::ListenFd;
-use rustix::{fs::Mode, process::umask};
+use rustix::{
+    fs::{AtFlags, FileType, Gid, Mode, OFlags, chownat, fstat},
+    process::{geteuid, umask},
+};
 
 use super::{ServeError, options::GroupId};
 
@@ -30,6 +36,21 @@ pub struct Listening {
     pub socket: UnixListener,
     /// Its file, when it was made here. Another's is left to whoever made it.
     pub file: Option<PathBuf>,
+}
+
+/// Sets the group and the mode of the socket at a path. They are set by a descriptor, of a socket and of no link: whoever
+/// may write to the folder could have put another file in its place by now, and have its group and mode changed.
+fn open_to(path: &Path, access: Access) -> io::Result<()> {
+    let file = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let stat = fstat(&file)?;
+    if !FileType::from_raw_mode(stat.st_mode).is_socket() || stat.st_uid != geteuid().as_raw() {
+        return Err(io::Error::other("something else is in the place of the socket that was made"));
+    }
+    if let Some(group) = access.group {
+        chownat(&file, "", None, Some(Gid::from_raw(group.0)), AtFlags::EMPTY_PATH)?;
+    }
+    // The kernel's name for the descriptor leads to the file itself, whatever has its path now.
+    fs::set_permissions(format!("/proc/self/fd/{}", file.as_raw_fd()), fs::Permissions::from_mode(access.mode))
 }
 
 impl Listening {
@@ -67,15 +88,13 @@ impl Listening {
         let socket = UnixListener::bind(path);
         umask(before);
         let made = Self { socket: socket.map_err(failed)?, file: Some(path.to_owned()) };
-        match access.group.map_or(Ok(()), |group| chown(path, None, Some(group.0))) {
-            Ok(()) => {}
+        match open_to(path, access) {
+            Ok(()) => Ok(made),
             Err(cause) => {
                 made.close();
-                return Err(failed(cause));
+                Err(failed(cause))
             }
         }
-        fs::set_permissions(path, fs::Permissions::from_mode(access.mode)).map_err(failed)?;
-        Ok(made)
     }
 
     /// No further client. The file goes first: a successor that finds none makes its own, which must not be removed here.
@@ -85,5 +104,34 @@ impl Listening {
         {
             tracing::warn!("cannot remove {}: {error}", file.display());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn only_the_socket_itself_is_opened_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, victim) = (folder.path().join("socket"), folder.path().join("victim"));
+        fs::write(&victim, "").unwrap();
+        fs::set_permissions(&victim, fs::Permissions::from_mode(0o600)).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let access = Access { mode: 0o666, group: None };
+        // Whoever may write to the folder is quick.
+        symlink(&victim, &path).unwrap();
+        assert!(open_to(&path, access).is_err());
+        fs::remove_file(&path).unwrap();
+        fs::hard_link(&victim, &path).unwrap();
+        assert!(open_to(&path, access).is_err());
+        assert_eq!(mode(&victim), 0o600);
+        fs::remove_file(&path).unwrap();
+        let made = Listening::make(&path, access).unwrap();
+        assert_eq!(mode(&path), 0o666);
+        made.close();
+        assert!(!path.exists());
     }
 }

@@ -27,6 +27,7 @@ pub struct Metrics {
     commands: IntCounter,
     submits: IntCounter,
     memory: IntGauge,
+    own_memory: IntGauge,
     quota_hits: IntCounter,
     throttled: IntCounter,
     crashes: IntCounterVec,
@@ -59,6 +60,7 @@ impl Metrics {
             commands: IntCounter::new("airlock_commands_total", "Commands that workers executed.")?,
             submits: IntCounter::new("airlock_submits_total", "Submits to GPU queues.")?,
             memory: IntGauge::new("airlock_gpu_memory_bytes", "GPU memory of running sessions' buffers and textures.")?,
+            own_memory: IntGauge::new("airlock_memory_bytes", "Memory of running workers, as it was last looked at.")?,
             quota_hits: IntCounter::new("airlock_quota_hits_total", "Creations and writes that a quota refused.")?,
             throttled: IntCounter::new(
                 "airlock_throttled_total",
@@ -77,7 +79,7 @@ impl Metrics {
                 "Lines that workers printed and that were too many for the log.",
             )?,
         };
-        let all: [Box<dyn Collector>; 16] = [
+        let all: [Box<dyn Collector>; 17] = [
             Box::new(metrics.running.clone()),
             Box::new(metrics.started.clone()),
             Box::new(metrics.refused.clone()),
@@ -89,6 +91,7 @@ impl Metrics {
             Box::new(metrics.commands.clone()),
             Box::new(metrics.submits.clone()),
             Box::new(metrics.memory.clone()),
+            Box::new(metrics.own_memory.clone()),
             Box::new(metrics.quota_hits.clone()),
             Box::new(metrics.throttled.clone()),
             Box::new(metrics.crashes.clone()),
@@ -148,8 +151,9 @@ impl Metrics {
         add(&self.lines_dropped, lines_dropped);
     }
 
-    /// Everything, with how many sessions run and what GPU memory they have.
-    pub fn text(&self, running: usize, memory: u64) -> prometheus::Result<String> {
+    /// Everything, with how many sessions run and what GPU memory they and what memory their workers have.
+    pub fn text(&self, running: usize, memory: u64, own_memory: u64) -> prometheus::Result<String> {
+        self.own_memory.set(i64::try_from(own_memory).unwrap_or(i64::MAX));
         self.running.set(i64::try_from(running).unwrap_or(i64::MAX));
         self.memory.set(i64::try_from(memory).unwrap_or(i64::MAX));
         TextEncoder::new().encode_to_string(&self.registry.gather())
@@ -174,7 +178,7 @@ fn deadline(end: End) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::sessions::Ending, *};
 
     #[test]
     fn totals_do_not_wrap_around() {
@@ -191,8 +195,8 @@ mod tests {
         metrics.ended(Cause::Signal(11), Duration::from_secs(2), 3);
         metrics.ended(Cause::End(End::Panic), Duration::ZERO, 0);
         metrics.ended(Cause::End(End::GpuDeadline), Duration::ZERO, 0);
-        metrics.ended(Cause::Stopped, Duration::ZERO, 0);
-        let text = metrics.text(7, 1 << 40).unwrap();
+        metrics.ended(Cause::Ended(Ending::Stopped), Duration::ZERO, 0);
+        let text = metrics.text(7, 1 << 40, 0).unwrap();
         for line in [
             "airlock_sessions 7",
             "airlock_gpu_memory_bytes 1099511627776",

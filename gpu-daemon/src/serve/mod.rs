@@ -10,6 +10,7 @@
 //! one for each of a few scrapes at a time ([`http`]).
 
 mod admission;
+mod bounds;
 mod counters;
 mod crashes;
 mod http;
@@ -20,7 +21,6 @@ mod options;
 mod output;
 mod sessions;
 mod signals;
-mod throttle;
 
 pub use options::ServeArguments;
 
@@ -40,8 +40,9 @@ use rustix::{
 use sd_notify::NotifyState;
 use thiserror::Error;
 
-use crate::{logs::LogFormat, platform};
+use crate::{cgroups::Cgroups, logs::LogFormat, platform};
 use {
+    bounds::Bounds,
     http::Endpoint,
     launch::Launch,
     listener::{Access, Listening},
@@ -115,7 +116,14 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
         }
     };
     let mut signals = Signals::new()?;
-    let sessions = Arc::new(Sessions::new(Launch::new(&arguments.worker, arguments.spare_workers)?, &arguments)?);
+    let groups = Cgroups::new(Bounds::of(&arguments).memory)
+        .inspect_err(|why| {
+            tracing::info!("no cgroups for workers, whose memory is looked at twice a second instead: {why}")
+        })
+        .ok();
+    let launch = Launch::new(&arguments.worker, arguments.spare_workers, groups)?;
+    let sessions = Arc::new(Sessions::new(launch, &arguments)?);
+    sessions.watch()?;
     let mut metrics_file = None;
     announce(&listening, arguments.log_format);
     if let Some(endpoint) = endpoint {
@@ -134,6 +142,7 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
         let _ = std::fs::remove_file(file);
     }
     crate::launch::remove_folders();
+    sessions.remove_groups();
     // Threads of sessions whose workers are stuck in the kernel are left behind.
     platform::quit(0)
 }

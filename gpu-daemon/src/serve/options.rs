@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
+use airlock_protocol::size::Size;
 use clap::Args;
 use nix::unistd::{Group, User};
 
@@ -39,12 +40,22 @@ pub struct ServeArguments {
     /// Sessions that one user may run at a time
     #[arg(help_heading = "How much is let in", long, value_name = "N", default_value_t = 32)]
     pub max_sessions_per_user: usize,
+    /// Memory of all workers together. Where they exceed it, the one that has the most is ended, and clients are refused
+    /// until there is some again. Default: three quarters of the machine's
+    #[arg(help_heading = "How much is let in", long, value_name = "SIZE")]
+    pub max_total_memory: Option<Size>,
+    /// GPU memory of all sessions' buffers and textures together, with the same effect. Default: not bounded
+    #[arg(help_heading = "How much is let in", long, value_name = "SIZE")]
+    pub max_total_gpu_memory: Option<Size>,
+    /// Seconds after which a session is ended whose client asks nothing of it. Default: never
+    #[arg(help_heading = "How much is let in", long, value_name = "SECONDS", value_parser = seconds)]
+    pub idle_timeout: Option<Duration>,
     /// Workers to spare, which have started their drivers before a client comes; each takes a process's memory, and holds
     /// the GPU's device open
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = spares)]
     pub spare_workers: usize,
-    /// Crashes of a user's workers within --crash-window after which that user is refused for a while, which doubles with
-    /// each further one; 0 for never
+    /// Crashes that may have reset a GPU, of the workers of one user's cgroup within --crash-window, after which clients
+    /// from there are refused for a while, which doubles with each further one; 0 for never
     #[arg(help_heading = "How much is let in", long, value_name = "N", default_value_t = 5)]
     pub crash_limit: usize,
     /// Seconds in which crashes count together, and after which they are forgiven

@@ -1,6 +1,9 @@
 //! Who gets a session. What takes other users is only tried as root; the rules themselves have unit tests.
 
-use std::os::unix::net::UnixStream;
+use std::{
+    os::unix::net::UnixStream,
+    process::{Command, Stdio},
+};
 
 use airlock_protocol::{
     Event,
@@ -110,11 +113,60 @@ fn another_user_gets_a_session() {
     assert_eq!(as_user(STRANGER, STRANGER, &[], open), Ok(true));
 }
 
+/// A server on a machine with a GPU's node, made with a /dev of its own; the node leads to memory, which no driver takes
+/// for a GPU.
+fn with_a_gpu(name: &str, arguments: &[&str]) -> Server {
+    let script = r#"
+        set -e
+        mount -t tmpfs none "$1"
+        mkdir "$1/dri"
+        for node in null zero urandom random; do touch "$1/$node"; mount --bind "/dev/$node" "$1/$node"; done
+        touch "$1/dri/renderD128"
+        mount --bind /dev/zero "$1/dri/renderD128"
+        mount --rbind "$1" /dev
+        shift
+        exec "$@"
+    "#;
+    let folder = Server::folder(name);
+    let dev = folder.join("dev");
+    std::fs::create_dir(&dev).unwrap();
+    let serve = Server::command(&folder.join("socket"), arguments);
+    let mut command = Command::new("unshare");
+    // Root needs no namespace of users for it, in which others would have no names.
+    command.args(if is_root() { &["--mount"][..] } else { &["--user", "--map-current-user", "--mount"] });
+    command.args(["sh", "-c", script, "sh"]).arg(&dev).arg(serve.get_program()).args(serve.get_args());
+    command.arg(format!("--metrics=unix:{}", folder.join("metrics").display()));
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    let server = Server::run(command, folder);
+    server.logged(|line| line.contains("serving"));
+    server
+}
+
+/// Without a GPU there is nothing that a crash could reset; and a worker that somebody has killed has not crashed.
 #[test]
-fn a_user_whose_workers_crash_waits_and_others_do_not() {
+fn ends_that_reset_no_gpu_are_counted_and_refuse_nobody() {
+    for (name, server, signal) in [
+        ("SIGABRT", Server::start("aborts", &["--crash-limit=1", "--start-drivers"]), Signal::ABORT),
+        ("SIGKILL", with_a_gpu("kills", &["--crash-limit=1", "--start-drivers"]), Signal::KILL),
+    ] {
+        if name == "SIGABRT" && std::fs::read_dir("/dev/dri").is_ok() {
+            continue;
+        }
+        for round in 1..=7 {
+            let (_connection, worker) = server.session();
+            kill(worker, signal);
+            let counted = format!("airlock_worker_crashes_total{{signal=\"{name}\"}} {round}");
+            until("the end is not counted", || server.scrape().contains(&counted));
+        }
+        assert!(Hello::check(&server.connect().1).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_user_whose_workers_crash_a_gpu_waits_and_others_do_not() {
     let other = format!("--allow-uid={STRANGER}");
     let own = format!("--allow-uid={}", geteuid().as_raw());
-    let server = Server::start("crashes", &["--crash-limit=2", "--socket-mode=0666", &own, &other]);
+    let server = with_a_gpu("crashes", &["--crash-limit=2", "--socket-mode=0666", "--start-drivers", &own, &other]);
     for _ in 0..2 {
         let (_connection, worker) = server.session();
         // A signal for which Rust has no handler, as it has one for SIGSEGV.

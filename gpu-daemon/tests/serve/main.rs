@@ -1,11 +1,12 @@
 //! `gpu-daemon serve` as clients and operators see it.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod admission;
 mod isolation;
 mod leaks;
 mod logs;
+mod memory;
 mod metrics;
 mod server;
 mod sessions;

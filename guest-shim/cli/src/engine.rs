@@ -17,10 +17,10 @@ pub struct Compiled(Vec<u8>);
 
 impl Compiled {
     /// Compiles a component. With `cache`, it may be taken from wasmtime's own cache folder, and is kept there.
-    pub fn new(file: &ComponentFile, cache: bool) -> Result<Self, CliError> {
+    pub fn new(file: &ComponentFile, cache: bool, interruptible: bool) -> Result<Self, CliError> {
         // A pool of its own, which ends with this function, in place of the one that rayon keeps for the whole process.
         let compile = || {
-            let component = Component::new(&engine(cache)?, &file.bytes)
+            let component = Component::new(&engine(cache, interruptible)?, &file.bytes)
                 .map_err(|error| CliError::Invalid { file: file.file.clone(), cause: root_cause(&error) })?;
             component.serialize().map_err(|error| CliError::Engine { cause: root_cause(&error) })
         };
@@ -46,9 +46,11 @@ const GUEST_STACK: usize = 12 << 20;
 /// used.
 const TASK_STACK: usize = 14 << 20;
 
-/// An engine. With `cache`, compiled components are kept in wasmtime's own cache folder.
-pub fn engine(cache: bool) -> Result<Engine, CliError> {
+/// An engine. With `cache`, compiled components are kept in wasmtime's own cache folder. Code that is to be interrupted
+/// looks at a counter in every loop and function, so that only who asks for it pays for that.
+pub fn engine(cache: bool, interruptible: bool) -> Result<Engine, CliError> {
     let mut config = Config::new();
+    config.epoch_interruption(interruptible);
     config.wasm_component_model(true);
     config.wasm_component_model_async(true);
     config.async_stack_size(TASK_STACK);

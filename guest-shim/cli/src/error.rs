@@ -41,12 +41,6 @@ pub enum CliError {
         /// The longest that is read.
         limit: u64,
     },
-    /// A deadline for what has none.
-    #[error("--timeout is for scripts, and {file} is a component")]
-    TimeoutOfComponent {
-        /// The file.
-        file: String,
-    },
     /// The file is none of WebAssembly's.
     #[error("{file} is not WebAssembly: {found}")]
     NotWasm {

@@ -3,7 +3,7 @@
 use airlock::{WasiWebGpuCtx, WasiWebGpuCtxView, WasiWebGpuView};
 use airlock_traces::cli::terminal;
 use wasmtime::{
-    Engine, Store, WasmBacktrace,
+    Engine, Store, Trap, WasmBacktrace,
     component::{Component, Linker, ResourceTable},
 };
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView, p2, p3};
@@ -12,6 +12,7 @@ use super::{
     component::ComponentFile,
     error::{CliError, root_cause},
     imports,
+    limits::{self, Memory},
 };
 
 /// The exit code after a trap: that of a process that SIGABRT ended, as in wasmtime's own command.
@@ -25,6 +26,8 @@ pub struct State {
     pub gpu: WasiWebGpuCtx,
     /// Where its handles point to.
     pub table: ResourceTable,
+    /// What it may still have.
+    pub memory: Memory,
 }
 
 impl WasiView for State {
@@ -103,6 +106,9 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 fn exit_code(error: &wasmtime::Error) -> u8 {
     if let Some(&I32Exit(code)) = error.downcast_ref::<I32Exit>() {
         return u8::try_from(code).unwrap_or(1);
+    }
+    if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+        return limits::timed_out();
     }
     let cause = root_cause(error);
     terminal::error(&format!("the guest trapped: {}", cause.strip_prefix("wasm trap: ").unwrap_or(&cause)));

@@ -8,6 +8,7 @@
 //! - `component` tells what a file is before anything is started for it,
 //! - `script` takes a JavaScript file for one,
 //! - `engine` compiles it, `guest` links and runs it,
+//! - `limits` bounds what it may take,
 //! - `confine` says how strictly the process confines itself,
 //! - `gpu` starts the worker and checks the choice of an adapter,
 //! - `record` makes the recordings of a run,
@@ -15,6 +16,7 @@
 //! - `error` has every message for a person's mistake.
 //!
 //! `replay`, `verify` and `trace` are in the `airlock-traces` crate, beside what they use.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod component;
 mod confine;
@@ -24,6 +26,7 @@ mod error;
 mod gpu;
 mod guest;
 mod imports;
+mod limits;
 mod log;
 mod new;
 mod print;
@@ -101,6 +104,7 @@ enum Command {
 
 /// Does what the command line says.
 fn main() -> ExitCode {
+    airlock::confine::note_inherited();
     let arguments = Arguments::parse();
     log::start();
     let outcome = match arguments.command {

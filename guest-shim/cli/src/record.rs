@@ -1,10 +1,6 @@
 //! `--record` and `--flight-recorder`: the recordings of a run.
 
-use std::{
-    fs::{self, OpenOptions},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use airlock::{WasiWebGpuCtxBuilder, confine::Reach};
 use airlock_traces::{
@@ -15,6 +11,7 @@ use airlock_traces::{
         Durability, Notice, Options, Recorder,
         flight::{self, FlightOptions},
     },
+    tools::output::Output,
 };
 use clap::{Args, ValueEnum};
 
@@ -68,7 +65,7 @@ impl RecordOptions {
         // A trace names the processor, and a confined process cannot read of it any more.
         Processor::here();
         if let Some(file) = &self.record {
-            let _ = OpenOptions::new().create(true).append(true).open(file);
+            let _ = Output::touch(file);
             reach.files.push(file.clone());
         }
         if let Some(folder) = &self.flight_recorder {

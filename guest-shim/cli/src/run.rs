@@ -3,8 +3,11 @@
 use std::{
     env,
     ffi::OsString,
+    future::{Future as _, poll_fn},
     io::Write as _,
     path::{Path, PathBuf},
+    pin::pin,
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -21,6 +24,7 @@ use super::{
     error::{CliError, plain},
     gpu::{self, StartingGpu, Watch},
     guest::{Guest, State},
+    limits::{self, LimitOptions},
     record::RecordOptions,
     script::Script,
 };
@@ -37,7 +41,7 @@ Examples:
   airlock run --print-commands app.wasm        what the guest asks of the GPU, as it asks
   airlock run --record bug.airtrace app.wasm   the same in a file, for `airlock replay`
 
-The exit code is the guest's; 134 after a trap, 2 when it could not be started.
+The exit code is the guest's; 134 after a trap, 124 after --timeout, 2 when it could not be started.
 ";
 
 /// Run a component or a script on the GPU
@@ -68,12 +72,11 @@ pub struct Arguments {
     print_commands: bool,
     #[command(flatten)]
     record: RecordOptions,
+    #[command(flatten)]
+    limits: LimitOptions,
     /// Compile the component anew instead of using wasmtime's cache
     #[arg(long)]
     no_cache: bool,
-    /// End a script that has not ended after so many seconds, with exit code 124
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    timeout: Option<Duration>,
     /// The component or script; everything after it goes to the guest
     // One list, so that an option after the file is the guest's even where this program has one of that name.
     #[arg(value_name = "APP", required = true, trailing_var_arg = true)]
@@ -114,13 +117,13 @@ enum StatsFormat {
 pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     let script = Script::read(arguments.file(), arguments.dir.iter().map(|folder| host_and_guest(folder)))?;
     let file = script.as_ref().map_or_else(|| ComponentFile::read(arguments.file()), Script::component)?;
-    if arguments.timeout.is_some() && script.is_none() {
-        return Err(CliError::TimeoutOfComponent { file: file.name() });
-    }
     let wasi = wasi(&arguments, script.as_ref())?;
     let daemon = if file.imports_webgpu() { Some(arguments.starting_daemon()?) } else { None };
-    let engine = engine::engine(false)?;
-    let component = Compiled::new(&file, !arguments.no_cache)?.load(&engine)?;
+    // A script's own runtime ends it, and says what it waits for.
+    let timeout = arguments.limits.timeout.filter(|_| script.is_none());
+    let interruptible = timeout.is_some();
+    let engine = engine::engine(false, interruptible)?;
+    let component = Compiled::new(&file, !arguments.no_cache, interruptible)?.load(&engine)?;
     let guest = Guest::link(&engine, &component, &file)?;
 
     let reach = Reach { folders: folders(&arguments), files: Vec::new() };
@@ -130,7 +133,7 @@ pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     let watch = Watch { print_commands: arguments.print_commands, recordings: arguments.record.start(&file) };
     // Compiled code does not need it any more, and a guest may run for long.
     drop(file);
-    let code = runtime.block_on(run_guest(&arguments, &engine, &guest, wasi, daemon, watch));
+    let code = runtime.block_on(run_guest(&arguments, &engine, &guest, wasi, daemon, (watch, timeout)));
     // A thread that waits for a daemon which says nothing, or for input, must not delay the end.
     runtime.shutdown_background();
     code
@@ -142,15 +145,30 @@ async fn run_guest(
     guest: &Guest,
     wasi: WasiCtx,
     daemon: Option<Daemon>,
-    watch: Watch,
+    (watch, timeout): (Watch, Option<Duration>),
 ) -> Result<u8, CliError> {
     let gpu = match daemon {
         Some(daemon) => StartingGpu::start(daemon, arguments.adapter.clone(), watch.clone()).ready().await?,
         None => gpu::context(None, None, &watch),
     };
-    let mut store = Store::new(engine, State { wasi, gpu, table: ResourceTable::new() });
+    let memory = arguments.limits.memory();
+    let mut store = Store::new(engine, State { wasi, gpu, table: ResourceTable::new(), memory });
+    store.limiter(|state| &mut state.memory);
     let start = Instant::now();
-    let code = guest.run(&mut store).await;
+    let code = match timeout {
+        None => guest.run(&mut store).await,
+        Some(timeout) => {
+            store.set_epoch_deadline(1);
+            let over = limits::expire(engine, timeout).map_err(|cause| CliError::Runtime { cause })?;
+            // Where it waits, no code of its own runs that could be interrupted.
+            let (mut run, mut over) = (pin!(guest.run(&mut store)), pin!(over.notified()));
+            poll_fn(|context| match run.as_mut().poll(context) {
+                Poll::Ready(code) => Poll::Ready(code),
+                Poll::Pending => over.as_mut().poll(context).map(|()| limits::timed_out()),
+            })
+            .await
+        }
+    };
     let guest_ns = nanoseconds(start.elapsed());
     if let Some(format) = arguments.stats {
         let stats = Stats { guest_ns: Some(guest_ns), ..stats(&mut store.data_mut().gpu).await };
@@ -160,12 +178,6 @@ async fn run_guest(
     drop(store);
     watch.recordings.finish();
     Ok(code)
-}
-
-/// A time for `--timeout`.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "not a time".to_owned())
 }
 
 /// The folders of `--dir` on this machine.
@@ -183,7 +195,7 @@ fn wasi(arguments: &Arguments, script: Option<&Script>) -> Result<WasiCtx, CliEr
     let mut wasi = WasiCtx::builder();
     wasi.inherit_stdio();
     match script {
-        Some(script) => script.arguments(&mut wasi, arguments.timeout),
+        Some(script) => script.arguments(&mut wasi, arguments.limits.timeout),
         // The name only: where a file lies on this machine is not the guest's business.
         None => {
             wasi.arg(arguments.file().file_name().unwrap_or_default().to_string_lossy());

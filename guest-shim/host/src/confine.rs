@@ -3,10 +3,11 @@
 //!
 //! | layer | what it takes away |
 //! |---|---|
+//! | `descriptors` | what the process was started with by mistake, if [`note_inherited`] came first |
 //! | `no-new-privileges` | set-user-id programs and file capabilities |
 //! | `capabilities` | all of them |
 //! | `landlock` | all files but the [`Reach`], devices among them; TCP; signals to others |
-//! | `seccomp` | other programs and processes, other sockets than Unix, new machine code, and much that only attacks use |
+//! | `seccomp` | every system call but those that a runtime and a guest's files need: no other programs or processes, no signals to them, no other sockets than Unix, no new machine code, no modes, owners and attributes of files |
 //!
 //! All of it binds the calling thread and those that it makes later. An embedder therefore calls [`confine`] on the main
 //! thread, before it starts a runtime, and does before it what needs more: read and compile the component (with the
@@ -27,6 +28,9 @@
 //! ```
 
 #[cfg(target_os = "linux")]
+#[path = "confine/descriptors.rs"]
+mod descriptors;
+#[cfg(target_os = "linux")]
 #[path = "confine/linux.rs"]
 mod system;
 #[cfg(not(target_os = "linux"))]
@@ -46,6 +50,13 @@ pub struct Reach {
 
 /// A layer by its name, and why it does not hold.
 pub type Layer = (&'static str, Result<(), String>);
+
+/// Notes what the process was started with, and keeps it from programs that are started: [`confine`] closes it. To be called
+/// before the process opens anything; without it, what was inherited stays.
+pub fn note_inherited() {
+    #[cfg(target_os = "linux")]
+    descriptors::note();
+}
 
 /// Confines this process, for good, and tries each layer by doing what it forbids. Gives the layers in the order of the
 /// table above; what to do about one that does not hold is the caller's policy.

@@ -13,6 +13,7 @@
 //! A line of code belongs here when it is about wasmtime: a version's folder, such as `v0_3`, looks a guest's handles up,
 //! converts its enumerations and names its error kinds, one file per WebGPU object. What the objects do is in
 //! `guest-shim/client`, which knows nothing of wasmtime; the command line is `guest-shim/cli`.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 #[cfg(feature = "confine")]
 pub mod confine;

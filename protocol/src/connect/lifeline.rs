@@ -13,10 +13,13 @@ use std::sync::Arc;
 #[cfg(target_os = "linux")]
 use super::Broker;
 use super::{CLOSED, Link};
-use crate::handshake::Ended;
+use crate::{handshake::Ended, output::Relay};
 
 /// How long the news of how a worker ended is waited for.
 pub(super) const EXIT_STATUS_WAIT: Duration = Duration::from_millis(500);
+
+/// How long what an ended worker has printed is waited for.
+const OUTPUT_WAIT: Duration = Duration::from_millis(500);
 
 /// Holds the worker: its connection ends with this value, and the worker with it.
 #[derive(Debug)]
@@ -24,8 +27,8 @@ pub struct Lifeline(Life);
 
 #[derive(Debug)]
 enum Life {
-    /// Our own child, whose end can be seen, and its connection.
-    Child(Child, #[allow(dead_code)] Link),
+    /// Our own child, whose end can be seen, its connection, and what it prints.
+    Child(Child, #[allow(dead_code)] Link, Option<Relay>),
     /// Another's child, whose end is told on the connection.
     Link {
         link: Link,
@@ -40,8 +43,8 @@ enum Life {
 }
 
 impl Lifeline {
-    pub(super) fn of_child(child: Child, link: Link) -> Self {
-        Self(Life::Child(child, link))
+    pub(super) fn of_child(child: Child, link: Link, output: Option<Relay>) -> Self {
+        Self(Life::Child(child, link, output))
     }
 
     pub(super) fn of_link(link: Link) -> Self {
@@ -84,7 +87,14 @@ impl Lifeline {
     /// How the worker ended, if it has or is about to.
     pub(super) fn exit(&mut self) -> Option<Ended> {
         match &mut self.0 {
-            Life::Child(child, _) => wait_briefly(child),
+            Life::Child(child, _, output) => {
+                let ended = wait_briefly(child);
+                if let (Some(_), Some(output)) = (ended, output) {
+                    // Its last words come before those about its end.
+                    output.finish(OUTPUT_WAIT);
+                }
+                ended
+            }
             Life::Link { link, .. } => link.ended(EXIT_STATUS_WAIT),
             Life::Here | Life::Cut => None,
         }
@@ -92,11 +102,13 @@ impl Lifeline {
 
     /// Ends the worker, if it has not ended.
     pub fn cut(&mut self) {
-        if let Life::Child(mut child, _link) = mem::replace(&mut self.0, Life::Cut) {
+        if let Life::Child(mut child, _link, output) = mem::replace(&mut self.0, Life::Cut) {
             let _ = child.kill();
-            if wait_briefly(&mut child).is_none() {
+            match (wait_briefly(&mut child), output) {
+                (Some(_), Some(output)) => output.finish(OUTPUT_WAIT),
+                (Some(_), None) => {}
                 // A worker that hangs in its driver is not waited for here, only reaped when it ends.
-                thread::spawn(move || child.wait());
+                (None, _) => drop(thread::spawn(move || child.wait())),
             }
         }
     }

@@ -9,7 +9,7 @@ mod lifeline;
 use std::{
     env, fmt, io,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 #[cfg(target_os = "linux")]
@@ -20,6 +20,7 @@ use thiserror::Error;
 use crate::{
     handshake::{Ended, Hello, HelloError},
     limits::HELLO_TIMEOUT,
+    output::Relay,
     platform,
     transport::{self, ClientChannels, DaemonChannels, TransportError},
 };
@@ -197,9 +198,11 @@ fn spawn(program: &Path, arguments: &[String]) -> Result<Connection, ConnectErro
     let failed = |error| ConnectError::Spawn { path: who.clone(), cause: plain(&error) };
     let folder = Folder::new().map_err(failed)?;
     folder.give_to(&mut command);
-    let (child, link) = platform::start(command).map_err(failed)?;
+    command.stderr(Stdio::piped());
+    let (mut child, link) = platform::start(command).map_err(failed)?;
+    let output = child.stderr.take().map(Relay::start);
     let opened = open(&link, &who);
-    let mut life = Lifeline::of_child(child, link);
+    let mut life = Lifeline::of_child(child, link, output);
     match opened {
         // The worker's server has the client: its socket's file is of no more use, and the folder is removed here.
         Ok(channels) => Ok(Connection { channels, life }),

@@ -3,6 +3,7 @@
 //! The module carries its WIT in custom sections that wit-bindgen wrote; wit-component reads them, checks that imports
 //! and exports fit, and wraps the module. What is left of custom sections afterwards (names, tool versions, target
 //! features) runs nowhere and only makes the file larger and different from one machine to the next, so it goes.
+#![allow(clippy::disallowed_methods)]
 
 use std::fmt;
 use std::path::Path;

@@ -4,7 +4,7 @@
 //! Each case is a function, with what it does and what must happen to it. Meanwhile a bystander computes what it would
 //! compute alone, and when all is over, the servers have what they had before. The cases are the table in `README.md`.
 #![cfg(target_os = "linux")]
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod batches;
 mod daemons;

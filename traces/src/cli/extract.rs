@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
+use airlock_protocol::size::Size;
 use clap::Args;
 use serde_json::json;
 
 use super::{SAME, ToolError, busy, open, print, print_json, terminal::one_line, tool_error};
-use crate::tools::extract::{self, Extracted, MAX_FILES, Wanted};
+use crate::tools::{
+    extract::{self, Extracted, MAX_FILES, Wanted},
+    output::Budget,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,6 +35,9 @@ pub struct Arguments {
     /// Data, and what maps returned as far as it is in the trace
     #[arg(long)]
     payloads: bool,
+    /// Bytes of all files together; what no longer fits is left out. Default: 64M, and 32 times the trace's length
+    #[arg(long, value_name = "SIZE")]
+    limit: Option<Size>,
     /// Print the list as JSON
     #[arg(long)]
     json: bool,
@@ -42,7 +49,8 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     let both = arguments.shaders == arguments.payloads;
     let wanted = Wanted { shaders: both || arguments.shaders, payloads: both || arguments.payloads };
     let bar = busy::spinner("extracting");
-    let extracted = extract::extract(&file, &arguments.folder, wanted);
+    let budget = arguments.limit.map_or_else(|| Budget::of(file.len()), |Size(bytes)| Budget::new(bytes));
+    let extracted = extract::extract(&file, &arguments.folder, wanted, budget);
     bar.finish_and_clear();
     let (list, full) = extracted.map_err(tool_error(&arguments.trace, &arguments.folder))?;
     if arguments.json {
@@ -52,7 +60,9 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
         print(&text, &arguments.trace)?;
     }
     if full {
-        eprintln!("airlock: only the first {MAX_FILES} files were made");
+        eprintln!(
+            "airlock: not all files were made: there are more than {MAX_FILES}, or more bytes than --limit allows"
+        );
     }
     Ok(SAME)
 }

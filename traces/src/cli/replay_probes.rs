@@ -1,6 +1,6 @@
 //! What `airlock replay` saves on the way: pictures, readbacks, times.
 
-use std::{fs, io::Write as _, path::PathBuf};
+use std::{io::Write as _, path::PathBuf};
 
 use airlock_protocol::{Event, codec, commands::adapter::FeatureName};
 use clap::Args;
@@ -10,6 +10,7 @@ use crate::{
     probes::{FreeIds, SaveBuffers, SaveImages, Saved, Timing},
     reader::TraceFile,
     replay::Probe,
+    tools::output::Output,
     trace::What,
 };
 
@@ -78,7 +79,7 @@ impl SaveOptions {
                 // A pipe that closes early has read what it wants.
                 let _ = writeln!(std::io::stdout(), "{json}");
             } else {
-                fs::write(path, json + "\n").map_err(write_error(path))?;
+                Output::write(path, (json + "\n").as_bytes()).map_err(write_error(path))?;
             }
         }
         Ok(())

@@ -1,6 +1,8 @@
 //! Text for a person: colours where they help, and nothing in it that a terminal would obey.
 
-use std::{borrow::Cow, env, fmt::Write as _, io::IsTerminal};
+use std::{borrow::Cow, env, io::IsTerminal};
+
+use airlock_protocol::visible::visible;
 
 /// Colours, or not.
 #[derive(Clone, Copy, Debug)]
@@ -69,20 +71,7 @@ pub fn one_line(text: &str) -> String {
 /// A text without characters that a terminal would obey, line ends excepted. Names of functions and labels come from
 /// the guest.
 pub fn harmless(text: &str) -> Cow<'_, str> {
-    let obeyed = |c: char| c.is_control() && c != '\n';
-    if !text.contains(obeyed) {
-        return Cow::Borrowed(text);
-    }
-    let mut clean = String::with_capacity(text.len());
-    for c in text.chars() {
-        if obeyed(c) {
-            // Writing to a string cannot fail.
-            let _ = write!(clean, "{}", c.escape_default());
-        } else {
-            clean.push(c);
-        }
-    }
-    Cow::Owned(clean)
+    visible(text)
 }
 
 #[cfg(test)]
@@ -93,5 +82,7 @@ mod tests {
     fn lines_are_joined_and_escapes_shown() {
         assert_eq!(one_line("a\n  b\n\n\x1b[31mc\t"), "a b \\u{1b}[31mc");
         assert_eq!(harmless("a\nb\x07"), "a\nb\\u{7}");
+        // A label that is read from right to left does not reorder the line around it.
+        assert_eq!(one_line("a \u{202e}b"), "a \\u{202e}b");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    env, fs,
+    env,
     io::IsTerminal as _,
     num::NonZero,
     path::{Path, PathBuf},
@@ -23,6 +23,7 @@ use super::{
 use crate::{
     harness::{Harness, Status, Verdict, find, junit},
     replay::{TIMEOUT, Tolerance},
+    tools::output::Output,
 };
 
 const EXAMPLES: &str = "\
@@ -104,7 +105,7 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     let verdicts = verify_all(&harness, files, arguments.jobs.map_or(cores, NonZero::get), !arguments.json);
     if let Some(path) = &arguments.junit {
         let xml = junit(&verdicts).map_err(ToolError::Refused)?;
-        fs::write(path, xml).map_err(write_error(path))?;
+        Output::write(path, xml.as_bytes()).map_err(write_error(path))?;
     }
     if arguments.json {
         let json = serde_json::to_string_pretty(&verdicts).map_err(|error| ToolError::Refused(error.to_string()))?;

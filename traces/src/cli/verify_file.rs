@@ -1,7 +1,6 @@
 //! `airlock trace verify`: whether every byte of a trace is as it was written.
 
 use std::{
-    fs::File,
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -15,7 +14,10 @@ use super::{
 };
 use crate::{
     reader::Source,
-    tools::check::{self, Check},
+    tools::{
+        check::{self, Check},
+        input,
+    },
 };
 
 const EXAMPLES: &str = "\
@@ -67,11 +69,8 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
 
 fn check_file(trace: &Path) -> Result<Check, ToolError> {
     let failed = read_error(trace);
-    let file = File::open(trace).map_err(|error| failed(error.into()))?;
+    let file = input::open(trace).map_err(|error| failed(error.into()))?;
     let metadata = file.metadata().map_err(|error| failed(error.into()))?;
-    if metadata.is_dir() {
-        return Err(failed(io::Error::from(io::ErrorKind::IsADirectory).into()));
-    }
     let bar = busy::bytes("checking", metadata.len());
     let source: Arc<dyn Source> = Arc::new(Mutex::new(file));
     let check = check::check(&source, |done| bar.set_position(done));

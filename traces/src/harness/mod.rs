@@ -30,7 +30,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     reader::TraceFile,
     replay::{self, Input, Likeness, NotCompared, Outcome, Report, Rounded, Tolerance, replay},
-    tools::dump::{self, Filter},
+    tools::{
+        dump::{self, Filter},
+        input,
+        output::Output,
+    },
 };
 
 pub use junit::junit;
@@ -190,7 +194,7 @@ impl Harness {
             write(&beside, text.as_bytes())?;
             return Ok(Status::Blessed);
         }
-        match fs::read_to_string(&beside) {
+        match input::read_beside(&beside).and_then(|text| String::from_utf8(text).map_err(std::io::Error::other)) {
             Ok(expected) if expected == text => Ok(Status::Passed),
             Ok(expected) => {
                 let line = expected.lines().zip(text.lines()).take_while(|(expected, found)| expected == found).count();
@@ -272,7 +276,7 @@ impl Status {
 
 fn settings(path: &Path) -> Result<Settings, String> {
     let beside = path.with_extension("settings.json");
-    match fs::read(&beside) {
+    match input::read_beside(&beside) {
         Ok(json) => serde_json::from_slice(&json).map_err(|error| format!("{}: {error}", name(&beside))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Settings::default()),
         Err(error) => Err(format!("cannot read {}: {error}", name(&beside))),
@@ -284,7 +288,7 @@ fn name(path: &Path) -> String {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    fs::write(path, bytes).map_err(|error| format!("cannot write {}: {error}", name(path)))
+    Output::write(path, bytes).map_err(|error| format!("cannot write {}: {error}", name(path)))
 }
 
 /// The traces of a folder and of those below it, by name. A file is itself.
@@ -293,10 +297,14 @@ pub fn find(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     const MAX_DEPTH: usize = 16;
     fn gather(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
         for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.is_dir() && depth < MAX_DEPTH {
-                gather(&path, depth + 1, found)?;
-            } else if path.extension().is_some_and(|ending| ending == ENDING) {
+            let entry = entry?;
+            let path = entry.path();
+            // The entry's own kind: a link to a folder is not followed, and what is no file is no trace.
+            if entry.file_type()?.is_dir() {
+                if depth < MAX_DEPTH {
+                    gather(&path, depth + 1, found)?;
+                }
+            } else if path.extension().is_some_and(|ending| ending == ENDING) && path.is_file() {
                 found.push(path);
             }
         }

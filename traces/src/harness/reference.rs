@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +14,7 @@ use crate::{
     header::Adapter,
     processor::Processor,
     replay::{Probe, Report},
+    tools::input,
 };
 
 /// What an adapter answers to a trace, as a JSON file.
@@ -76,7 +77,7 @@ impl Reference {
         let any_processor = Reference { processor: None, ..found.clone() };
         for path in [found.path(trace), any_processor.path(trace)] {
             let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            match fs::read(&path) {
+            match input::read_beside(&path) {
                 Ok(json) => {
                     let reference = serde_json::from_slice(&json).map_err(|error| format!("{}: {error}", name()))?;
                     return Ok(Some((path, reference)));

@@ -13,7 +13,7 @@ use airlock_protocol::{
 
 use crate::replay::{Inject, Probe};
 
-use super::{Saved, file_name, write_file};
+use super::{Budget, MAX_SAVED, Saved, file_name, write_file};
 
 /// Writes each readback as `NNN-label.bin`, with the number of the command that asked for it.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub struct SaveBuffers {
     labels: HashMap<(u32, BufferId), String>,
     saved: Saved,
     error: Option<io::Error>,
+    budget: Budget,
 }
 
 impl SaveBuffers {
@@ -29,7 +30,13 @@ impl SaveBuffers {
     pub fn new(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let folder = folder.to_owned();
-        Ok(Self { folder, labels: HashMap::new(), saved: Saved::default(), error: None })
+        Ok(Self {
+            folder,
+            labels: HashMap::new(),
+            saved: Saved::default(),
+            error: None,
+            budget: Budget::new(MAX_SAVED),
+        })
     }
 
     /// What was saved; an error where a file could not be written.
@@ -57,7 +64,7 @@ impl Probe for SaveBuffers {
         }
         let label = self.labels.get(&(session, buffer)).map_or("", String::as_str);
         let name = format!("{}.bin", file_name(number, label, Object::Buffer(buffer)));
-        match write_file(&self.folder, &name, bytes) {
+        match write_file(&self.folder, &name, bytes, &mut self.budget) {
             Ok(()) => self.saved.files.push(name),
             Err(error) => self.error = Some(error),
         }

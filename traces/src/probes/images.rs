@@ -18,7 +18,7 @@ use airlock_protocol::{
 use crate::replay::{Inject, Probe};
 
 use super::{
-    FreeIds, Saved, drop_object, file_name,
+    Budget, FreeIds, MAX_SAVED, Saved, drop_object, file_name,
     picture::{IDS, Picture},
     rendered::{Session, Texture},
     write_file,
@@ -44,6 +44,7 @@ pub struct SaveImages {
     scopes: HashMap<u64, String>,
     saved: Saved,
     error: Option<io::Error>,
+    budget: Budget,
 }
 
 impl SaveImages {
@@ -58,6 +59,7 @@ impl SaveImages {
             scopes: HashMap::new(),
             saved: Saved::default(),
             error: None,
+            budget: Budget::new(MAX_SAVED),
         })
     }
 
@@ -135,7 +137,7 @@ impl SaveImages {
             Ok(file) => file,
             Err(why) => return self.note(&name, &why),
         };
-        match write_file(&self.folder, &name, &file) {
+        match write_file(&self.folder, &name, &file, &mut self.budget) {
             Ok(()) => self.saved.files.push(name),
             Err(error) => self.error = self.error.take().or(Some(error)),
         }

@@ -6,10 +6,7 @@ mod picture;
 mod rendered;
 mod timing;
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use airlock_protocol::{
     codec,
@@ -25,7 +22,7 @@ use crate::{
     facts::Facts,
     reader::{ReadError, TraceFile},
     replay::Inject,
-    tools::output::Output,
+    tools::output::{Budget, Output},
     trace::{Entry, Trace, What},
 };
 
@@ -123,11 +120,16 @@ fn file_name(number: u64, label: &str, object: Object) -> String {
     format!("{number:03}-{name}")
 }
 
+/// Bytes of all files that one probe makes: what is in a trace decides how many there are.
+const MAX_SAVED: u64 = 16 << 30;
+
 /// Writes a file whole or not at all.
-fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let (output, mut file) = Output::create(&folder.join(name))?;
-    file.write_all(bytes)?;
-    output.commit()
+fn write_file(folder: &Path, name: &str, bytes: &[u8], budget: &mut Budget) -> io::Result<()> {
+    if !budget.take(bytes.len()) {
+        let what = format!("there are {MAX_SAVED} bytes of such files already");
+        return Err(io::Error::new(io::ErrorKind::QuotaExceeded, what));
+    }
+    Output::write(&folder.join(name), bytes)
 }
 
 #[cfg(test)]

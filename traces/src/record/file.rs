@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     format::{Body, Digest, Record},
+    tools::output::Output,
     writer::TraceWriter,
 };
 
@@ -35,7 +36,7 @@ impl FileConsumer {
     /// Makes the file; `None` when it cannot be made.
     pub fn new(options: Options, mut notice: Notice) -> Option<Self> {
         let path = options.path.display().to_string();
-        let writer = File::create(&options.path).and_then(|file| TraceWriter::new(file, &options.header));
+        let writer = Output::in_place(&options.path).and_then(|file| TraceWriter::new(file, &options.header));
         match writer {
             Ok(writer) => Some(Self {
                 writer: Some(writer),

@@ -4,7 +4,6 @@ use std::{
     collections::{HashMap, HashSet},
     fmt::Write as _,
     fs,
-    io::{self, Write as _},
     path::Path,
 };
 
@@ -18,7 +17,12 @@ use crate::{
     facts::Facts,
     format::{Body, Digest, Readback},
     reader::{ReadError, TraceFile},
-    tools::{Error, commands, labels::Labels, output::Output, readback_bytes},
+    tools::{
+        Error, commands,
+        labels::Labels,
+        output::{Budget, Output},
+        readback_bytes,
+    },
 };
 
 /// Files that one extraction makes.
@@ -57,8 +61,13 @@ pub struct Wanted {
     pub payloads: bool,
 }
 
-/// Writes the files; gives them in order, and whether there were more than [`MAX_FILES`].
-pub fn extract(file: &TraceFile, folder: &Path, wanted: Wanted) -> Result<(Vec<Extracted>, bool), Error> {
+/// Writes the files; gives them in order, and whether there were more than [`MAX_FILES`] or than the budget has bytes for.
+pub fn extract(
+    file: &TraceFile,
+    folder: &Path,
+    wanted: Wanted,
+    budget: Budget,
+) -> Result<(Vec<Extracted>, bool), Error> {
     fs::create_dir_all(folder).map_err(Error::Write)?;
     let mut work = Work {
         file,
@@ -72,6 +81,7 @@ pub fn extract(file: &TraceFile, folder: &Path, wanted: Wanted) -> Result<(Vec<E
         shaders: 0,
         missing: HashSet::new(),
         full: false,
+        budget,
     };
     for record in file.records_from(0) {
         let (before, record) = record?;
@@ -114,6 +124,7 @@ struct Work<'a> {
     shaders: usize,
     missing: HashSet<Digest>,
     full: bool,
+    budget: Budget,
 }
 
 impl Work<'_> {
@@ -194,7 +205,7 @@ impl Work<'_> {
         if self.count(kind, digest) {
             return Ok(());
         }
-        if self.made.len() >= MAX_FILES {
+        if self.made.len() >= MAX_FILES || !self.budget.take(bytes.len()) {
             self.full = true;
             return Ok(());
         }
@@ -211,18 +222,12 @@ impl Work<'_> {
             let mark = if kind == "readback" { "readback-" } else { "" };
             format!("{command:06}-{mark}{name}-{}.bin", hex.get(..8).unwrap_or_default())
         };
-        write(&self.folder.join(&file), bytes).map_err(Error::Write)?;
+        Output::write(&self.folder.join(&file), bytes).map_err(Error::Write)?;
         self.known.insert((kind, digest), self.made.len());
         let len = bytes.len() as u64;
         self.made.push(Extracted { file, kind, len, blake3: hex, command, object, label, times: 1 });
         Ok(())
     }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let (output, mut file) = Output::create(path)?;
-    file.write_all(bytes)?;
-    output.commit()
 }
 
 /// A label as a part of a file's name on every system.

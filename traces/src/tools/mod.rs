@@ -7,6 +7,7 @@ pub mod diff;
 pub mod dump;
 pub mod extract;
 pub mod info;
+pub(crate) mod input;
 mod labels;
 pub mod load;
 pub mod output;

@@ -1,0 +1,393 @@
+//! What a worker or a host can do that has been taken over: calls are made in live, strictly jailed processes, as an
+//! attacker in them would make them ([`airlock_tests::inject`]). Each test does first what its attacker must be able to
+//! do, so that a refusal is known to be the jail's.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    os::fd::OwnedFd,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use airlock_tests::{
+    inject::{Argument, Outcome, Stopped},
+    processes::{children, runs, wait_for, worker_of, workers_of},
+    programs::{Running, Serve, airlock, guest, program, run},
+    scratch,
+};
+use nix::libc::{self, c_long};
+
+/// A guest that draws for a long time.
+fn long_run(options: &[&str]) -> Command {
+    let mut command = airlock(["run"]);
+    command.args(options).arg(guest("nbody")).args(["512", "100000"]);
+    command
+}
+
+/// How many filters of system calls a process has.
+fn filters(id: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Seccomp_filters:"))?.trim().parse().ok()
+}
+
+/// Waits until the drivers run, which is when a worker's filter is the narrow one.
+fn narrowed(worker: u32) -> u32 {
+    wait_for("narrow filter", Duration::from_secs(60), || {
+        let status = fs::read_to_string(format!("/proc/{worker}/status")).ok()?;
+        let filters: u32 =
+            status.lines().find_map(|line| line.strip_prefix("Seccomp_filters:"))?.trim().parse().ok()?;
+        (filters >= 6).then_some(worker)
+    })
+}
+
+/// Waits until a host is confined.
+fn confined(host: u32) -> u32 {
+    wait_for("confined host", Duration::from_secs(60), || (filters(host)? >= 3).then_some(host))
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [text.as_bytes(), b"\0"].concat()
+}
+
+fn path(path: &Path) -> Vec<u8> {
+    text(path.to_str().expect("a printable path"))
+}
+
+const AT_FDCWD: Argument<'_> = Argument::Number(libc::AT_FDCWD as i64);
+
+#[track_caller]
+fn refused(who: &mut Stopped, what: &str, number: c_long, arguments: &[Argument<'_>]) {
+    let outcome = who.call(number, arguments);
+    assert!(outcome.is_refused(), "{what}: {outcome:?}");
+}
+
+/// A terminal of the test's own: its master, and its slave.
+fn terminal() -> (fs::File, fs::File) {
+    let pair = nix::pty::openpty(None, None).expect("a terminal");
+    (fs::File::from(pair.master), fs::File::from(pair.slave))
+}
+
+/// A user types while a worker runs, and what the worker prints is shown.
+#[test]
+fn a_worker_has_no_descriptor_of_the_terminal() {
+    let (mut keys, user) = terminal();
+    let stream = || Stdio::from(OwnedFd::from(user.try_clone().expect("a descriptor")));
+    let mut command = long_run(&["--jail=strict"]);
+    let mut host = command.stdin(stream()).stdout(stream()).stderr(stream()).spawn().expect("the host starts");
+    let worker = narrowed(worker_of(host.id()));
+    let opened = fs::read_link(format!("/proc/{}/fd/2", host.id())).expect("the host's own terminal");
+    assert!(opened.starts_with("/dev/pts"), "{}", opened.display());
+    for entry in fs::read_dir(format!("/proc/{worker}/fd")).expect("its descriptors") {
+        let leads = fs::read_link(entry.expect("a descriptor").path()).unwrap_or_default();
+        assert!(!leads.starts_with("/dev/pts"), "the worker has {}", leads.display());
+    }
+    keys.write_all(b"hush\n").expect("a typed line");
+    {
+        let mut worker = Stopped::new(worker);
+        for descriptor in 0..3 {
+            // Not stdin, which is the connection, and would be waited for.
+            if descriptor > 0 {
+                let (outcome, read) =
+                    worker.call_with(libc::SYS_read, &[Argument::Number(descriptor), Argument::Bytes(&[0; 64])]);
+                assert!(matches!(outcome, Outcome::Returned(code) if code < 0), "{outcome:?}");
+                assert!(!read.starts_with(b"hush"), "a typed line is read");
+            }
+            // TCGETS is answered by terminals only.
+            let asked = [Argument::Number(descriptor), Argument::Number(0x5401), Argument::Bytes(&[0; 64])];
+            let outcome = worker.call(libc::SYS_ioctl, &asked);
+            assert_ne!(outcome, Outcome::Returned(0), "descriptor {descriptor} is a terminal");
+        }
+        // What it prints is passed on, and harmless.
+        let said = b"\x1b]0;owned\x07ls\x1b[5n\n";
+        let written = worker
+            .call(libc::SYS_write, &[Argument::Number(2), Argument::Bytes(said), Argument::Number(said.len() as i64)]);
+        assert_eq!(written, Outcome::Returned(said.len() as i64));
+    }
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).contains("owned") {
+        let mut bytes = [0; 512];
+        let count = keys.read(&mut bytes).expect("what is shown");
+        shown.extend(&bytes[..count]);
+    }
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(shown.contains("worker: \\u{1b}]0;owned\\u{7}ls"), "{shown:?}");
+    assert!(!shown.contains('\x1b'), "{shown:?}");
+    host.kill().expect("the host runs");
+    let _ = host.wait();
+}
+
+/// In strict mode a worker whose streams lead elsewhere does not start.
+#[test]
+fn a_worker_does_not_start_on_a_terminal_or_a_file() {
+    let folder = scratch();
+    let file = fs::File::create(folder.path().join("log")).expect("a file");
+    let (_keys, user) = terminal();
+    for (stream, what) in [(file, "a file"), (user, "a terminal")] {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a connection");
+        let theirs = OwnedFd::from(theirs);
+        let mut command = Command::new(program("gpu-daemon"));
+        command.args(["worker", "--jail=strict"]).stdin(Stdio::from(theirs.try_clone().expect("its end")));
+        let mut worker = command.stdout(Stdio::from(theirs)).stderr(Stdio::from(stream)).spawn().expect("it starts");
+        drop(command);
+        let mut said = String::new();
+        let _ = BufReader::new(ours).read_line(&mut said);
+        assert_eq!(worker.wait().expect("its end").code(), Some(2), "{what}");
+        assert!(said.is_empty(), "it says {said:?} with {what}");
+    }
+}
+
+/// Before Linux 6.12 the kernel sends such signals to whoever is named, whatever Landlock says.
+#[test]
+fn a_worker_has_no_signals_sent() {
+    let host = Running::start(long_run(&["--jail=strict"]));
+    let worker = narrowed(worker_of(host.id()));
+    let mut worker = Stopped::new(worker);
+    let number = |number: i32| Argument::Number(number.into());
+    let (stdin, victim) = (number(0), Argument::Number(host.id().into()));
+    assert!(matches!(worker.call(libc::SYS_fcntl, &[stdin, number(libc::F_GETFL)]), Outcome::Returned(0..)));
+    refused(&mut worker, "F_SETOWN", libc::SYS_fcntl, &[stdin, number(libc::F_SETOWN), victim]);
+    refused(&mut worker, "F_SETSIG", libc::SYS_fcntl, &[stdin, number(10), number(libc::SIGTERM)]);
+    refused(&mut worker, "O_ASYNC", libc::SYS_fcntl, &[stdin, number(libc::F_SETFL), number(libc::O_ASYNC)]);
+    let own = (host.id() as i32).to_le_bytes();
+    refused(&mut worker, "FIOSETOWN", libc::SYS_ioctl, &[stdin, number(0x8901), Argument::Bytes(&own)]);
+    for (name, call) in [
+        ("kill", libc::SYS_kill),
+        ("tkill", libc::SYS_tkill),
+        ("rt_sigqueueinfo", libc::SYS_rt_sigqueueinfo),
+        ("pidfd_open", libc::SYS_pidfd_open),
+    ] {
+        refused(&mut worker, name, call, &[victim, number(0), number(0)]);
+    }
+    refused(&mut worker, "tgkill", libc::SYS_tgkill, &[victim, victim, number(0)]);
+}
+
+/// Calls that no driver makes end the process, and the server counts it; its other sessions go on.
+#[test]
+fn an_exploits_call_ends_the_worker() {
+    let serve = Serve::start(&["--jail=strict"]);
+    let socket = serve.socket().to_str().expect("a printable path").to_owned();
+    let bystander = Running::start(long_run(&["--daemon", &socket]));
+    let own = wait_for("worker", Duration::from_secs(30), || workers_of(serve.id()).first().copied());
+    for (name, call) in [
+        ("ptrace", libc::SYS_ptrace),
+        ("process_vm_writev", libc::SYS_process_vm_writev),
+        ("bpf", libc::SYS_bpf),
+        ("kexec_load", libc::SYS_kexec_load),
+        ("userfaultfd", libc::SYS_userfaultfd),
+    ] {
+        let attacked = Running::start(long_run(&["--daemon", &socket]));
+        let worker = wait_for("second worker", Duration::from_secs(30), || {
+            workers_of(serve.id()).into_iter().find(|&id| id != own)
+        });
+        let mut worker = Stopped::new(narrowed(worker));
+        // One that is merely missing from the list stays an error.
+        refused(
+            &mut worker,
+            "socket",
+            libc::SYS_socket,
+            &[Argument::Number(2), Argument::Number(1), Argument::Number(0)],
+        );
+        assert_eq!(worker.call(call, &[]), Outcome::Killed(libc::SIGSYS), "{name}");
+        drop(worker);
+        let outcome = attacked.finish();
+        assert!(outcome.stderr.contains("SIGSYS") || outcome.stderr.contains("signal 31"), "{name}: {outcome}");
+    }
+    assert!(runs(own) && runs(bystander.id()));
+}
+
+/// Memory that the worker does not map is in no figure of the process's.
+#[test]
+fn a_worker_does_not_hide_memory() {
+    const FILES: i64 = 16;
+    const BYTES: i64 = 128 << 20;
+    let serve =
+        Serve::start(&["--jail=strict", "--max-memory=512M", "--max-gpu-memory=512M", "--max-texture-memory=64M"]);
+    let socket = serve.socket().to_str().expect("a printable path").to_owned();
+    let bystander = Running::start(long_run(&["--daemon", &socket]));
+    let own = wait_for("worker", Duration::from_secs(30), || workers_of(serve.id()).first().copied());
+    let attacked = Running::start(long_run(&["--daemon", &socket]));
+    let id =
+        wait_for("second worker", Duration::from_secs(30), || workers_of(serve.id()).into_iter().find(|&id| id != own));
+    let mut worker = Stopped::new(narrowed(id));
+    let name = text("hidden");
+    for _ in 0..FILES {
+        let file = worker.call(libc::SYS_memfd_create, &[Argument::Bytes(&name), Argument::Number(0)]);
+        let Outcome::Returned(file @ 0..) = file else { break };
+        let place = [Argument::Number(file), Argument::Number(0), Argument::Number(0), Argument::Number(BYTES)];
+        match worker.call(libc::SYS_fallocate, &place) {
+            Outcome::Returned(0) => {}
+            // Refused, or ended in the middle.
+            Outcome::Returned(_) | Outcome::Killed(_) => break,
+        }
+    }
+    drop(worker);
+    wait_for("end of the worker", Duration::from_secs(30), || (!runs(id)).then_some(()));
+    assert!(attacked.finish().code() != Some(0));
+    assert!(runs(own) && runs(bystander.id()));
+}
+
+/// What Landlock does not look at: modes, times, attributes, watches, and the objects of System V. The files are ones that
+/// the attacker's own user may change.
+#[test]
+fn a_host_reaches_no_metadata_outside_its_folders() {
+    let folder = scratch();
+    let (secret, given) = (folder.path().join("secret"), folder.path().join("given"));
+    fs::write(&secret, "secret").expect("a file");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("its mode");
+    fs::create_dir(&given).expect("a folder");
+    let dir = given.to_str().expect("a printable path").to_owned();
+    let host = Running::start(long_run(&["--jail=strict", "--dir", &dir]));
+    worker_of(host.id());
+    let id = confined(host.id());
+    let before = fs::metadata(&secret).expect("the file").modified().expect("its time");
+    let secret_path = path(&secret);
+    let (file, value) = (Argument::Bytes(&secret_path), text("user.x"));
+    let (name, space) = (Argument::Bytes(&value), [0_u8; 64]);
+    let space = Argument::Bytes(&space);
+    let no = |number: i64| Argument::Number(number);
+    let mut host_process = Stopped::new(id);
+    let calls: &[(&str, c_long, &[Argument<'_>])] = &[
+        ("fchmodat2", 452, &[AT_FDCWD, file, no(0o666), no(0)]),
+        ("fchmodat", libc::SYS_fchmodat, &[AT_FDCWD, file, no(0o666)]),
+        ("chmod", libc::SYS_chmod, &[file, no(0o666)]),
+        ("fchownat", libc::SYS_fchownat, &[AT_FDCWD, file, no(1), no(1), no(0)]),
+        ("utimensat", libc::SYS_utimensat, &[AT_FDCWD, file, no(0), no(0)]),
+        ("utime", libc::SYS_utime, &[file, no(0)]),
+        ("futimesat", libc::SYS_futimesat, &[AT_FDCWD, file, no(0)]),
+        ("getxattr", libc::SYS_getxattr, &[file, name, space, no(64)]),
+        ("listxattr", libc::SYS_listxattr, &[file, space, no(64)]),
+        ("setxattr", libc::SYS_setxattr, &[file, name, space, no(4), no(0)]),
+        ("setxattrat", 463, &[AT_FDCWD, file, no(0), name, space, no(16)]),
+        ("getxattrat", 464, &[AT_FDCWD, file, no(0), name, space, no(16)]),
+        ("removexattrat", 466, &[AT_FDCWD, file, no(0), name]),
+        ("file_getattr", 468, &[AT_FDCWD, file, space, no(24), no(0)]),
+        ("file_setattr", 469, &[AT_FDCWD, file, space, no(24), no(0)]),
+        ("inotify_init1", libc::SYS_inotify_init1, &[no(0)]),
+        ("inotify_add_watch", libc::SYS_inotify_add_watch, &[no(0), file, no(0xfff)]),
+        ("fanotify_init", libc::SYS_fanotify_init, &[no(0), no(0)]),
+        ("semget", libc::SYS_semget, &[no(0x1234), no(1), no(0o1666)]),
+        ("msgget", libc::SYS_msgget, &[no(0x1234), no(0o1666)]),
+        ("shmget", libc::SYS_shmget, &[no(0x1234), no(4096), no(0o1666)]),
+        ("mq_open", libc::SYS_mq_open, &[name, no(0x42), no(0o600), no(0)]),
+        ("execve", libc::SYS_execve, &[file, no(0), no(0)]),
+        ("ptrace", libc::SYS_ptrace, &[no(16), no(1), no(0), no(0)]),
+        ("io_uring_setup", libc::SYS_io_uring_setup, &[no(8), space]),
+    ];
+    for (what, number, arguments) in calls {
+        refused(&mut host_process, what, *number, arguments);
+    }
+    drop(host_process);
+    let found = fs::metadata(&secret).expect("the file");
+    assert_eq!((found.permissions().mode() & 0o777, found.modified().expect("its time")), (0o600, before));
+    assert!(runs(host.id()), "the host does not go on");
+}
+
+/// Another process of the same user, which stands for everything that the user runs.
+#[test]
+fn a_host_signals_only_itself() {
+    let mut victim = Command::new("sleep").arg("600").spawn().expect("a process");
+    let host = Running::start(long_run(&["--jail=strict"]));
+    worker_of(host.id());
+    let id = confined(host.id());
+    let mut host_process = Stopped::new(id);
+    let no = |number: i64| Argument::Number(number);
+    let (other, own) = (no(victim.id().into()), no(id.into()));
+    refused(&mut host_process, "kill", libc::SYS_kill, &[other, no(9)]);
+    refused(&mut host_process, "kill all", libc::SYS_kill, &[no(-1), no(0)]);
+    refused(&mut host_process, "tkill", libc::SYS_tkill, &[other, no(9)]);
+    refused(&mut host_process, "tgkill", libc::SYS_tgkill, &[other, other, no(9)]);
+    refused(&mut host_process, "rt_sigqueueinfo", libc::SYS_rt_sigqueueinfo, &[other, no(9), no(0)]);
+    refused(&mut host_process, "F_SETOWN", libc::SYS_fcntl, &[no(0), no(libc::F_SETOWN.into()), other]);
+    let opened = host_process.call(libc::SYS_pidfd_open, &[other, no(0)]);
+    if let Outcome::Returned(descriptor @ 0..) = opened {
+        refused(&mut host_process, "pidfd", libc::SYS_pidfd_send_signal, &[no(descriptor), no(9), no(0), no(0)]);
+    }
+    // abort() must work.
+    assert_eq!(host_process.call(libc::SYS_tgkill, &[own, own, no(0)]), Outcome::Returned(0));
+    drop(host_process);
+    assert!(victim.try_wait().expect("its state").is_none(), "the other process was ended");
+    victim.kill().expect("it runs");
+    let _ = victim.wait();
+}
+
+/// A shell hands its own descriptors on.
+#[test]
+fn a_host_keeps_no_descriptor_that_it_was_not_given() {
+    let folder = scratch();
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "secret").expect("a file");
+    let mut command = Command::new("bash");
+    command.args(["-c", r#"exec 251<"$0"; exec "$@""#]).arg(&secret).arg(program("airlock"));
+    command.args(["run", "--jail=strict"]).arg(guest("nbody")).args(["512", "100000"]).stdin(Stdio::null());
+    let host = Running::start(command);
+    worker_of(host.id());
+    confined(host.id());
+    let opened = |id: u32| {
+        let entries = fs::read_dir(format!("/proc/{id}/fd")).expect("its descriptors");
+        entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).any(|leads| leads == secret)
+    };
+    assert!(!opened(host.id()), "the host has it");
+    for broker in children(host.id()) {
+        assert!(!opened(broker), "its broker has it");
+    }
+}
+
+/// A folder of traces from a stranger, in which the names that `--bless` writes are links to somebody's file.
+#[test]
+fn blessing_writes_through_no_link() {
+    let folder = scratch();
+    let traces = folder.path().join("traces");
+    fs::create_dir(&traces).expect("a folder");
+    let victim = folder.path().join("victim");
+    fs::write(&victim, "mine").expect("a file");
+    let mut record = airlock(["run", "--adapter", "noop", "--record"]);
+    record.arg(traces.join("a.airtrace")).arg(guest("collatz")).arg("27");
+    run(record);
+    std::os::unix::fs::symlink(&victim, traces.join("a.txt")).expect("a link");
+    let mut bless = airlock(["verify", "--bless"]);
+    bless.arg(&traces);
+    let outcome = run(bless);
+    assert_ne!(outcome.code(), Some(0), "{outcome}");
+    assert!(outcome.stdout.contains("symbolic link"), "{outcome}");
+    assert_eq!(fs::read_to_string(&victim).expect("the file"), "mine");
+    // A recording keeps its name from its first byte on, and follows no link to it either.
+    std::os::unix::fs::symlink(&victim, folder.path().join("link.airtrace")).expect("a link");
+    let mut record = airlock(["run", "--adapter", "noop", "--record"]);
+    record.arg(folder.path().join("link.airtrace")).arg(guest("collatz")).arg("27");
+    run(record);
+    assert_eq!(fs::read_to_string(&victim).expect("the file"), "mine");
+}
+
+/// Landlock says what may be opened, and nothing to who asks whether a file is there.
+#[test]
+fn a_worker_sees_no_files_but_its_drivers() {
+    let folder = scratch();
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "secret").expect("a file");
+    let host = Running::start(long_run(&["--jail=strict"]));
+    let mut worker = Stopped::new(narrowed(worker_of(host.id())));
+    let space = [0_u8; 256];
+    let other = format!("/proc/{}/status", host.id());
+    let mut look = |path: &str, number: c_long, rest: &[Argument<'_>]| {
+        let path = text(path);
+        let arguments = [&[AT_FDCWD, Argument::Bytes(&path)], rest].concat();
+        worker.call(number, &arguments)
+    };
+    let mut exists = |path: &str| {
+        let found = look(path, libc::SYS_newfstatat, &[Argument::Bytes(&space), Argument::Number(0)]);
+        let accessible = look(path, libc::SYS_faccessat, &[Argument::Number(0)]);
+        assert_eq!(found == Outcome::Returned(0), accessible == Outcome::Returned(0), "{path}");
+        found == Outcome::Returned(0)
+    };
+    // What drivers read, and the process itself, are there: the look can find something.
+    assert!(exists("/proc/self/status") && exists("/usr/lib") && exists("/dev/null"));
+    for path in ["/etc/passwd", "/etc/shadow", "/root", "/home", "/var", "/proc/1/status", "/bin/sh", &other] {
+        assert!(!exists(path), "{path}");
+    }
+    assert!(!exists(secret.to_str().expect("a printable path")), "the secret");
+}
