@@ -1,6 +1,6 @@
 //! Every guest, with a worker of its own and through `serve`. The guests judge themselves; the tests look at what they
 //! leave behind.
-#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
     fs::File,

@@ -1,6 +1,6 @@
 //! A trace on another processor: what is rounded otherwise, and what is another result. llvmpipe compiles for the processor
 //! that it finds; told that it has fewer instructions, it is another one.
-#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
     fs::{self, File},

@@ -1,5 +1,5 @@
 //! `airlock run app.js`: what scripts print and write, and how they end.
-#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
     fs,

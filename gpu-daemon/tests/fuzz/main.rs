@@ -3,7 +3,14 @@
 //!
 //! With `AIRLOCK_WRITE_SEEDS=1` the seeds are made anew first, from the golden traces; findings stay.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 mod exercise;
 mod recorded;

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use airlock_traces::tools::output::Output;
 use clap::ValueEnum;
 
 use super::error::CliError;
@@ -83,7 +84,7 @@ pub fn new(arguments: Arguments) -> Result<u8, CliError> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(|cause| cannot(parent, cause))?;
         }
-        fs::write(&path, contents).map_err(|cause| cannot(&path, cause))?;
+        Output::write(&path, contents.as_bytes()).map_err(|cause| cannot(&path, cause))?;
     }
     println!("{} is a program on wgpu. To run it:\n", folder.display());
     println!("    rustup target add {TARGET}");
