@@ -74,6 +74,8 @@ impl Stopped {
         let stopped = waitpid(pid, Some(WaitPidFlag::__WALL)).expect("its stop");
         assert!(matches!(stopped, WaitStatus::Stopped(..)), "{stopped:?}");
         let before = ptrace::getregs(pid).expect("its registers");
+        // The kernel's own file: there is no link to follow.
+        #[allow(clippy::disallowed_methods)]
         let memory = OpenOptions::new().read(true).write(true).open(format!("/proc/{id}/mem")).expect("its memory");
         let instruction = instruction(id, &memory);
         Self { pid, before, memory, instruction, ended: false }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{ErrorKind, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     os::unix::{fs::FileExt, net::UnixStream},
 };
