@@ -281,7 +281,8 @@ mod tests {
         };
         let symbols = fs::read_to_string("/proc/kallsyms").unwrap_or_default();
         let prefix = if cfg!(target_arch = "x86_64") { "__x64_sys_" } else { "__arm64_sys_" };
-        let symbols = symbols.lines().filter_map(|line| line.split(' ').nth(2)?.strip_prefix(prefix));
+        let symbols =
+            symbols.lines().filter_map(|line| line.split(' ').nth(2)?.strip_prefix(prefix)?.split('.').next());
         let header = ["/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm-generic/unistd.h"];
         let header = header.map(|file| fs::read_to_string(file).unwrap_or_default());
         let header = if cfg!(target_arch = "x86_64") { &header[0] } else { &header[1] };
