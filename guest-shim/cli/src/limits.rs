@@ -13,6 +13,9 @@ pub const TIMED_OUT: u8 = 124;
 /// Elements of one table. A table holds references to functions, of which no program has as many.
 const MAX_TABLE: usize = 10_000_000;
 
+/// Bytes that a memory of 32-bit addresses can have.
+const ADDRESSABLE: u64 = 4 << 30;
+
 /// What a person sets.
 #[derive(Clone, Debug, Args)]
 pub struct LimitOptions {
@@ -40,6 +43,10 @@ pub struct Memory {
 
 impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        // A memory of 32-bit addresses has no room for it, whatever the limit.
+        if desired as u64 > ADDRESSABLE {
+            return Ok(false);
+        }
         match self.left.checked_sub(desired.saturating_sub(current) as u64) {
             Some(left) => {
                 self.left = left;
