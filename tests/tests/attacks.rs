@@ -173,14 +173,16 @@ fn an_exploits_call_ends_the_worker() {
     let socket = serve.socket().to_str().expect("a printable path").to_owned();
     let bystander = Running::start(long_run(&["--daemon", &socket]));
     let own = wait_for("worker", Duration::from_secs(30), || workers_of(serve.id()).first().copied());
-    let mut ended = 0;
-    for (name, call) in [
+    for (ended, (name, call)) in [
         ("ptrace", libc::SYS_ptrace),
         ("process_vm_writev", libc::SYS_process_vm_writev),
         ("bpf", libc::SYS_bpf),
         ("kexec_load", libc::SYS_kexec_load),
         ("userfaultfd", libc::SYS_userfaultfd),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let attacked = Running::start(long_run(&["--daemon", &socket]));
         let worker = wait_for("second worker", Duration::from_secs(30), || {
             workers_of(serve.id()).into_iter().find(|&id| id != own)
@@ -195,11 +197,10 @@ fn an_exploits_call_ends_the_worker() {
         );
         assert_eq!(worker.call(call, &[]), Outcome::Killed(libc::SIGSYS), "{name}");
         drop((worker, attacked));
-        ended += 1;
         wait_for("end in the server's log", LIMIT, || {
             let lines = serve.lines();
             let counted = lines.iter().filter(|line| line.contains("session ends") && line.contains("SIGSYS"));
-            (counted.count() == ended).then_some(())
+            (counted.count() == ended + 1).then_some(())
         });
     }
     assert!(runs(own) && runs(bystander.id()));
