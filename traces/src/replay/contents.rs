@@ -154,10 +154,7 @@ impl Expected<'_> {
         }
         let counts = !self.leaves_nothing();
         match (self.bytes, found.bytes()) {
-            (Some(expected), Some(bytes)) if self.tolerance.is_some() => {
-                Compared { counts, left_out, ..Compared::new(self.values(expected, bytes)) }
-            }
-            (Some(expected), Some(bytes)) if self.place != Place::Recorded => {
+            (Some(expected), Some(bytes)) if self.tolerance.is_none() && self.place != Place::Recorded => {
                 Compared { left_out, ..self.elsewhere(expected, bytes) }
             }
             (Some(expected), Some(bytes)) => {
