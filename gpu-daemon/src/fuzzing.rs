@@ -25,15 +25,16 @@ use airlock_protocol::{
 use thiserror::Error;
 
 use crate::{
-    completions::{Completions, Current},
-    events::Events,
     execute::execute,
-    instances::Instances,
+    gpu::instances::Instances,
     jail::{Jail, JailError, Plan},
     options::{JailMode, Quotas},
+    pending::{
+        completions::{Completions, Current},
+        poll,
+    },
     session::Session,
-    vitals::Vitals,
-    watch,
+    worker::{events::Events, vitals::Vitals},
 };
 
 /// Why there is no session.
@@ -108,7 +109,7 @@ impl LocalSession {
 
     /// Lets wgpu finish what it can.
     pub fn poll(&self) {
-        watch::poll_now(&self.completions);
+        poll::poll_now(&self.completions);
     }
 
     /// True when the object is there.
@@ -141,7 +142,7 @@ impl LocalSession {
     /// is never dropped shows.
     pub fn end(self) -> Answers {
         let Self { session, completions, ring, reader } = self;
-        watch::poll_now(&completions);
+        poll::poll_now(&completions);
         drop((session, completions, ring));
         match reader.join() {
             Ok(answers) => answers,
@@ -170,7 +171,7 @@ pub fn serve(channels: DaemonChannels) -> Result<JoinHandle<Result<(), String>>,
             };
             run(&mut session, &batch)?;
             completions.settle_losses();
-            watch::poll_now(&completions);
+            poll::poll_now(&completions);
             completions.events.send(&Event::Credit { consumed: session.payloads.consumed() });
         }
     })

@@ -1,52 +1,60 @@
 //! The GPU daemon: executes command streams on wgpu, in processes of its own, so that a GPU driver and the code that
 //! drives it never share memory with an untrusted guest or its host.
 //!
-//! `worker` serves one client and ends with it. `serve` accepts clients on a socket and starts a worker for each; `broker`
-//! starts workers for one host. `jail` says which layers of a worker's jail hold on this machine.
+//! `gpu-daemon worker` serves one client and ends with it. `serve` accepts clients on a socket and starts a worker for each;
+//! `broker` starts workers for one host. `jail` reports which layers of a worker's jail hold on this machine.
+//!
+//! # Where a line of code belongs
+//!
+//! | module | contents | depends on |
+//! |---|---|---|
+//! | `supervisor` | `serve`, `broker`, the start and the end of worker processes; no GPU, no client's bytes | `platform`, `worker::status` |
+//! | `worker` | the process of one session: intake of batches, events, watchdog, the status that `serve` reads | all below |
+//! | `execute` | the arm of each command, one file per WebGPU object; quotas and back-pressure | all below |
+//! | `session` | the state that commands work on: a slab per kind of object | `gpu`, `pending` |
+//! | `pending` | work of the GPU that is not done: maps, submits, losses, the poll thread | `gpu` |
+//! | `gpu` | wgpu's objects with their owners, devices, error scopes, memory, bulk data | `convert`, `shaders` |
+//! | `shaders` | rules of WGSL and WebGPU that naga and wgpu-core do not check | |
+//! | `convert` | the protocol's enums and descriptors as wgpu's, same file names as `execute` | |
+//! | `jail`, `platform`, `lock` | the sandbox, the operating system, mutexes | |
+//!
+//! # The life of one command
+//!
+//! `worker::intake` receives a batch and decodes it; `execute` matches the command and calls its arm (`draw`:
+//! `execute/render_pass.rs`), which looks the objects up in `session`, checks what wgpu-core does not, and calls wgpu-core.
+//! Errors go to the device's innermost scope (`gpu::errors`) or out as an event (`worker::events`). What takes the GPU's time
+//! leaves a ticket in `pending`, and its event follows from the poll thread.
+//!
+//! # Invariants
+//!
+//! - `supervisor` never reads a byte of a client's and never opens a GPU.
+//! - No arm panics on a command: ids, lists, ranges and sizes are checked before wgpu-core sees them.
+//! - wgpu-core is called by the executor and the poll thread only; the lock over `pending`'s tables is never held across a
+//!   call that ends a mapping or waits.
+//! - The jail is up before the first byte of the client is read.
+//!
 //! Exit codes: 0 when the client went away, 1 when the session was ended for cause, 2 for a wrong use or set-up.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
-#[cfg(target_os = "linux")]
-mod broker;
-#[cfg(target_os = "linux")]
-mod cgroups;
-mod completions;
 mod convert;
-mod device;
-mod discards;
-mod errors;
-mod events;
 mod execute;
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod immediates;
-mod instances;
-mod intake;
+mod gpu;
 mod jail;
-#[cfg(unix)]
-mod launch;
+mod lock;
 mod logs;
-mod mapped;
-#[cfg(target_os = "linux")]
-mod memory;
-mod objects;
 mod options;
-mod payloads;
+mod pending;
 mod platform;
-mod quotas;
-#[cfg(target_os = "linux")]
-mod serve;
 mod session;
 mod shaders;
-mod slab;
-pub mod status;
-mod submits;
-mod violation;
-mod vitals;
-mod watch;
-mod watchdog;
+#[cfg(unix)]
+mod supervisor;
 mod worker;
+
+pub use worker::status;
 
 use std::process::ExitCode;
 
@@ -82,7 +90,7 @@ enum Command {
     /// SIGTERM and SIGINT stop it: no further clients, then the end of the sessions that --drain leaves. A second signal
     /// does not wait.
     #[cfg(target_os = "linux")]
-    Serve(Box<serve::ServeArguments>),
+    Serve(Box<supervisor::serve::ServeArguments>),
 }
 
 /// The program: reads its command line and does what it says.
@@ -100,12 +108,12 @@ pub fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::Broker(options) => {
             logs::start(LogFormat::Text, "warn");
-            broker::run(&options).map_err(|error| error.to_string())
+            supervisor::broker::run(&options).map_err(|error| error.to_string())
         }
         #[cfg(target_os = "linux")]
         Command::Serve(arguments) => {
             logs::start(arguments.log_format, "info");
-            serve::run(*arguments).map_err(|error| error.to_string())
+            supervisor::serve::run(*arguments).map_err(|error| error.to_string())
         }
     };
     match result {

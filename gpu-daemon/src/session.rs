@@ -15,18 +15,21 @@ use airlock_protocol::{
 use wgpu_core::{global::Global, id};
 
 use crate::{
-    completions::Completions,
-    device::Device,
-    instances::Instances,
-    objects::{
-        Adapter, Buffer, CommandBuffer, CommandEncoder, ComputePass, Object, Pipeline, PipelineLayout, QuerySet,
-        RenderBundle, RenderBundleEncoder, RenderPass, ShaderModule, Texture, TextureView,
+    gpu::{
+        device::Device,
+        instances::Instances,
+        memory::{Counted, Memory},
+        objects::{
+            Adapter, Buffer, CommandBuffer, CommandEncoder, Object, Pipeline, PipelineLayout, QuerySet, RenderBundle,
+            ShaderModule, Texture, TextureView,
+        },
+        passes::{ComputePass, RenderBundleEncoder, RenderPass},
+        payloads::Payloads,
+        slab::Slab,
     },
     options::Quotas,
-    payloads::Payloads,
-    quotas::{Counted, Memory},
-    slab::Slab,
-    vitals::Vitals,
+    pending::completions::Completions,
+    worker::vitals::Vitals,
 };
 
 /// The state of a session, owned by the executor's thread. What the poll thread shares is in [`Completions`].

@@ -12,11 +12,13 @@ use wgpu_types as wgt;
 
 use crate::{
     convert,
-    device::{CoreDevice, Device},
-    errors,
-    quotas::Counted,
+    gpu::{
+        device::{CoreDevice, Device},
+        errors,
+        memory::Counted,
+        violation::{Outcome, check_list},
+    },
     session::Session,
-    violation::{Outcome, check_list},
 };
 
 impl Session {
@@ -33,7 +35,7 @@ impl Session {
     fn make_device(
         &mut self,
         c: &RequestDevice<'_>,
-    ) -> Result<Result<Capabilities, RequestDeviceError>, crate::violation::Violation> {
+    ) -> Result<Result<Capabilities, RequestDeviceError>, crate::gpu::violation::Violation> {
         let adapter = self.adapters.get(c.adapter)?;
         let global = &adapter.global;
         let refuse = |kind, message| Ok(Err(RequestDeviceError { kind, message }));

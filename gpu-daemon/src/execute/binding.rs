@@ -10,10 +10,12 @@ use wgpu_types as wgt;
 
 use crate::{
     convert::{self, binding::layout_entry},
-    device::Device,
-    objects::{Object, PipelineLayout},
+    gpu::{
+        device::Device,
+        objects::{Object, PipelineLayout},
+        violation::{Outcome, Violation, check_list},
+    },
     session::Session,
-    violation::{Outcome, Violation, check_list},
 };
 
 impl Session {

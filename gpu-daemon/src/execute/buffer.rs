@@ -9,17 +9,22 @@ use airlock_protocol::{
 };
 use wgpu_core::{
     device::HostMap,
+    id,
     resource::{BufferDescriptor, BufferMapOperation},
 };
+use wgpu_types as wgt;
 
 use crate::{
-    completions::Current,
     convert,
-    device::Device,
-    objects::{Buffer, Object},
-    quotas::{Charge, Refusal, invalid_buffer},
+    gpu::{
+        device::Device,
+        memory::Charge,
+        objects::{Buffer, Object},
+        refusal::Refusal,
+        violation::Outcome,
+    },
+    pending::completions::Current,
     session::Session,
-    violation::Outcome,
 };
 
 impl Session {
@@ -165,4 +170,11 @@ type Charges = (Option<Charge>, Option<Charge>);
 /// A length that wgpu takes only when it is not zero.
 pub(super) fn non_zero(size: u64) -> Option<NonZeroU64> {
     NonZeroU64::new(size)
+}
+
+/// An invalid buffer, without an error: wgpu refuses one without a usage.
+fn invalid_buffer(device: &Device, label: wgpu_core::Label<'_>) -> id::BufferId {
+    let usage = wgt::BufferUsages::empty();
+    let descriptor = BufferDescriptor { label, size: 0, usage, mapped_at_creation: false };
+    device.global.device_create_buffer(device.id, &descriptor, None).0
 }

@@ -20,10 +20,12 @@ use crate::{
         self,
         texture::{copy_layout, copy_texture, extent},
     },
-    errors,
-    objects::{CommandBuffer, CommandEncoder, Flaws, Object},
+    gpu::{
+        errors,
+        objects::{CommandBuffer, CommandEncoder, Flaws, Object},
+        violation::{Outcome, Violation},
+    },
     session::Session,
-    violation::{Outcome, Violation},
 };
 
 impl Session {

@@ -17,10 +17,13 @@ use wgpu_core::command::{ComputePassDescriptor, PassTimestampWrites};
 
 use crate::{
     convert,
-    immediates::Immediates,
-    objects::{CommandEncoder, ComputePass, Recorder},
+    gpu::{
+        immediates::Immediates,
+        objects::CommandEncoder,
+        passes::{ComputePass, Recorder},
+        violation::{Outcome, Violation, check_list},
+    },
     session::Session,
-    violation::{Outcome, Violation, check_list},
 };
 
 impl Session {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use airlock_protocol::commands::device::DestroyDevice;
 
-use crate::{session::Session, violation::Outcome};
+use crate::{gpu::violation::Outcome, session::Session};
 
 impl Session {
     /// WebGPU, "destroy()": buffers are unmapped, work that was submitted goes on, then the device is lost. wgpu says

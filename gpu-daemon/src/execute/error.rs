@@ -5,7 +5,7 @@ use airlock_protocol::{
     commands::error::{PopErrorScope, PushErrorScope, RaiseError},
 };
 
-use crate::{session::Session, violation::Outcome};
+use crate::{gpu::violation::Outcome, session::Session};
 
 impl Session {
     pub(super) fn push_error_scope(&mut self, c: PushErrorScope) -> Outcome {

@@ -6,9 +6,11 @@ use airlock_protocol::{
 };
 
 use crate::{
-    instances::{Found, prefer},
+    gpu::{
+        instances::{Found, prefer},
+        violation::Outcome,
+    },
     session::Session,
-    violation::Outcome,
 };
 
 impl Session {

@@ -36,16 +36,18 @@ mod instance;
 mod pipeline;
 mod query_set;
 mod queue;
+mod quotas;
 mod render_bundle;
 mod render_pass;
 mod session;
 mod shader;
 mod shader_bounds;
 mod texture;
+mod throttle;
 
 use airlock_protocol::Command;
 
-use crate::{session::Session, violation::Outcome};
+use crate::{gpu::violation::Outcome, session::Session};
 
 /// Executes one command.
 pub fn execute(session: &mut Session, command: Command<'_>) -> Outcome {

@@ -23,13 +23,15 @@ use crate::{
         self,
         pipeline::{color_target, depth_stencil, multisample, primitive, vertex_buffer},
     },
-    device::{Device, Reason},
-    errors,
-    objects::{Object, Pipeline},
+    gpu::{
+        device::{Device, Reason},
+        errors,
+        objects::{Object, Pipeline},
+        violation::{Outcome, Violation, check_list},
+    },
     session::Session,
     shaders::{Stage, interface_flaw, output_flaw, prepare},
-    violation::{Outcome, Violation, check_list},
-    vitals::Phase,
+    worker::vitals::Phase,
 };
 
 use super::shader::void_module;

@@ -7,9 +7,11 @@ use wgpu_types as wgt;
 
 use crate::{
     convert,
-    objects::{Object, QuerySet},
+    gpu::{
+        objects::{Object, QuerySet},
+        violation::Outcome,
+    },
     session::Session,
-    violation::Outcome,
 };
 
 impl Session {

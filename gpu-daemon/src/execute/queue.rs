@@ -9,14 +9,17 @@ use airlock_protocol::{
 use wgpu_core::device::queue::QueueWriteError;
 
 use crate::{
-    completions::Current,
     convert::texture::{copy_layout, copy_texture, extent},
-    device::Device,
-    mapped,
-    quotas::{Refusal, staged_rows},
+    gpu::{
+        device::Device,
+        mapped,
+        refusal::Refusal,
+        sizes::staged_rows,
+        violation::{Outcome, check_list},
+    },
+    pending::completions::Current,
     session::Session,
-    violation::{Outcome, check_list},
-    vitals::Vitals,
+    worker::vitals::Vitals,
 };
 
 use super::buffer::non_zero;

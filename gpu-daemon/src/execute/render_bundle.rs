@@ -19,10 +19,13 @@ use wgpu_types as wgt;
 
 use crate::{
     convert::{self, pipeline::index_format, texture::texture_format},
-    immediates::Immediates,
-    objects::{Flaws, Named, Object, RenderBundle, RenderBundleEncoder},
+    gpu::{
+        immediates::Immediates,
+        objects::{Flaws, Named, Object, RenderBundle},
+        passes::RenderBundleEncoder,
+        violation::{Outcome, check_list},
+    },
     session::Session,
-    violation::{Outcome, check_list},
 };
 
 use super::render_pass::{aligned_indices, range};

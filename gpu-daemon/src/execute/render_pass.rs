@@ -23,12 +23,15 @@ use wgpu_types as wgt;
 
 use crate::{
     convert::{self, pipeline::index_format},
-    device::Device,
-    discards::Discards,
-    immediates::Immediates,
-    objects::{PassLayout, PassState, Recorder, RenderBundle, RenderPass},
+    gpu::{
+        device::Device,
+        discards::Discards,
+        immediates::Immediates,
+        objects::RenderBundle,
+        passes::{PassLayout, PassState, Recorder, RenderPass},
+        violation::{Outcome, Violation, check_list},
+    },
     session::Session,
-    violation::{Outcome, Violation, check_list},
 };
 
 impl Session {

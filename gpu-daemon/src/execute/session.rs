@@ -10,7 +10,7 @@ use airlock_protocol::{
     limits::{MAX_LABEL, cut},
 };
 
-use crate::{session::Session, violation::Outcome};
+use crate::{gpu::violation::Outcome, session::Session};
 
 impl Session {
     /// wgpu fixes labels at creation, and its messages use those; a later label is for the reader of the log.

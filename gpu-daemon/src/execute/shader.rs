@@ -15,13 +15,15 @@ use wgpu_types::ShaderRuntimeChecks;
 
 use crate::{
     convert,
-    device::Device,
-    objects::{Object, ShaderModule},
-    quotas::Refusal,
+    gpu::{
+        device::Device,
+        objects::{Object, ShaderModule},
+        refusal::Refusal,
+        violation::{Outcome, Violation},
+    },
     session::Session,
     shaders::{self, Refused},
-    violation::{Outcome, Violation},
-    vitals::Phase,
+    worker::vitals::Phase,
 };
 
 use super::shader_bounds;

@@ -18,11 +18,15 @@ use crate::{
             texture_format, texture_usage, view_dimension,
         },
     },
-    device::Device,
-    objects::{Object, Texture, TextureView},
-    quotas::{Charge, Refusal, texture_bytes},
+    gpu::{
+        device::Device,
+        memory::Charge,
+        objects::{Object, Texture, TextureView},
+        refusal::Refusal,
+        sizes::texture_bytes,
+        violation::{Outcome, check_list},
+    },
     session::Session,
-    violation::{Outcome, check_list},
 };
 
 impl Session {

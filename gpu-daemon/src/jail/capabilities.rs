@@ -8,7 +8,7 @@ use rustix::{
     },
 };
 
-use super::linux::{Held, because, forbidden};
+use super::trial::{Held, because, forbidden};
 
 /// No program that this process could start would have more privileges than it.
 pub fn no_new_privileges() -> Held {

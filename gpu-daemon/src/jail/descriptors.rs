@@ -10,7 +10,7 @@ use std::{
 
 use rustix::fs::{FileType, SealFlags, fcntl_get_seals, fstat};
 
-use super::linux::{Held, because};
+use super::trial::{Held, because};
 
 /// The device of `/dev/null`, in every Linux.
 const NULL_DEVICE: u64 = (1 << 8) | 3;

@@ -19,8 +19,8 @@ use rustix::{
 };
 
 use super::{
-    linux::{Held, because, forbidden},
     root,
+    trial::{Held, because, forbidden},
 };
 
 /// Libraries, and what the driver loader and the drivers read to find and to configure each other.

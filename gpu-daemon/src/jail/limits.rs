@@ -5,7 +5,7 @@ use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 
-use super::linux::{Held, because};
+use super::trial::{Held, because};
 
 /// Open descriptors: a session has tens, NVIDIA's driver up to about a hundred.
 const MAX_DESCRIPTORS: u64 = 512;

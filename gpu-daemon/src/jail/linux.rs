@@ -1,12 +1,14 @@
 //! The order in which the layers go up on Linux, each tried before the next: behind a later one, a trial would prove
 //! nothing.
 
-use std::{collections::BTreeSet, io, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
-use super::{Family, Layer, capabilities, descriptors, files, limits, namespaces, root, seccomp};
-
-/// Whether a layer holds, or why not.
-pub type Held = Result<(), String>;
+use super::{
+    capabilities, descriptors, files,
+    layer::{Family, Layer},
+    limits, namespaces, root, seccomp,
+    trial::Held,
+};
 
 /// Puts all layers up and tries them. In `folder`, what the worker made may be removed; `memory` is that of its GPU.
 pub fn enter(folder: Option<&Path>, memory: u64, mut layers: Vec<(Layer, Held)>) -> Vec<(Layer, Held)> {
@@ -46,18 +48,4 @@ pub fn narrow(families: &BTreeSet<Family>, memory: u64) -> Held {
         limits::set_memory(memory)?;
     }
     seccomp::narrow(families)
-}
-
-/// An error of the system in its own words.
-pub fn because(what: &str, error: impl std::fmt::Display) -> String {
-    format!("{what}: {error}")
-}
-
-/// The outcome of trying what a layer forbids: it must be refused, and not fail for want of something else.
-pub fn forbidden<T, E: Into<io::Error>>(what: &str, tried: Result<T, E>) -> Held {
-    match tried.map_err(Into::into) {
-        Ok(_) => Err(format!("the self-test could {what}")),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        Err(error) => Err(format!("the self-test could not try to {what}: {error}")),
-    }
 }

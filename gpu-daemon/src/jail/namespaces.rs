@@ -10,7 +10,7 @@ use rustix::{
     thread::{UnshareFlags, unshare_unsafe},
 };
 
-use super::linux::{Held, because};
+use super::trial::{Held, because};
 
 /// Enters both. Needs a process with one thread.
 #[allow(clippy::disallowed_methods)] // Files of the kernel's.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::{Family, Layer};
+use super::layer::{Family, Layer};
 
 /// Nothing goes up.
 pub fn enter(_: Option<&Path>, _: u64, _: Vec<(Layer, Result<(), String>)>) -> Vec<(Layer, Result<(), String>)> {

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::{Jail, JailError, Plan, prepare};
 use crate::{
-    instances::Instances,
+    gpu::instances::Instances,
     options::{JailMode, WorkerOptions},
 };
 

@@ -18,7 +18,7 @@ use rustix::{
     thread::{UnshareFlags, unshare_unsafe},
 };
 
-use super::linux::{Held, because};
+use super::trial::{Held, because};
 
 /// Where the new root is made, which hides what is there: the first of these that is a folder and holds nothing that is
 /// needed.

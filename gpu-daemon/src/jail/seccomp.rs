@@ -16,8 +16,8 @@ use seccompiler::{BpfProgram, TargetArch, apply_filter_all_threads, compile_from
 use serde_json::{Value, json};
 
 use super::{
-    Family,
-    linux::{Held, because, forbidden},
+    layer::Family,
+    trial::{Held, because, forbidden},
 };
 
 const EPERM: u32 = 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use naga::{Binding, Interpolation, Module, Sampling, ShaderStage, Type, TypeInner};
 
-use super::Stage;
+use super::code::Stage;
 
 /// A value at a location.
 #[derive(Clone, Debug, PartialEq)]

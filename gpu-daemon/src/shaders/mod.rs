@@ -3,6 +3,7 @@
 //!
 //! wgpu-core is given naga's module and not the text, so that the text is parsed once.
 
+mod code;
 mod control;
 pub mod guard;
 mod interstage;
@@ -16,23 +17,15 @@ use naga::{
     Module,
     error::ShaderError,
     front::wgsl::{Frontend, Options},
-    valid::{ModuleInfo, ValidationFlags, Validator},
+    valid::{ValidationFlags, Validator},
 };
 use wgpu_core::{device::features_to_naga_capabilities, pipeline::CreateShaderModuleError};
 use wgpu_types as wgt;
 
+pub use code::{Code, Stage};
 pub use interstage::interface_flaw;
 pub use outputs::output_flaw;
-pub use stage::{Stage, prepare};
-
-/// A shader module that naga accepts.
-#[derive(Debug)]
-pub struct Code {
-    /// naga's module, its interpolation attributes complete.
-    pub module: Module,
-    /// What naga's validator found out about it.
-    pub info: ModuleInfo,
-}
+pub use stage::prepare;
 
 /// Why a shader is refused.
 #[derive(Debug)]

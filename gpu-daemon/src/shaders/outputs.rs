@@ -3,7 +3,7 @@
 use naga::{ScalarKind, TypeInner};
 use wgpu_types as wgt;
 
-use super::{Stage, interstage::fragment_outputs};
+use super::{code::Stage, interstage::fragment_outputs};
 
 /// WebGPU, "validating GPUFragmentState": a target that is written has an output, an output has as many components as
 /// its target, and where the target's blend reads the source's alpha, the output has it.

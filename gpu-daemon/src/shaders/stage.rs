@@ -7,33 +7,10 @@ use naga::{
 };
 use wgpu_types as wgt;
 
-use super::{Code, guard::guarded};
-
-/// What a pipeline asks of a module.
-#[derive(Clone, Copy, Debug)]
-pub struct Stage<'a> {
-    /// The module.
-    pub code: &'a Code,
-    /// Which stage it is for.
-    pub stage: ShaderStage,
-    /// The entry point's name; `None` for the only one of the stage.
-    pub entry_point: Option<&'a str>,
-    /// Values of `override` declarations.
-    pub constants: &'a [(&'a str, f64)],
-}
-
-impl Stage<'_> {
-    /// The entry point; `None` where there is none, or more than one without a name, which is wgpu's to report.
-    pub fn entry(&self) -> Option<&naga::EntryPoint> {
-        let mut found = self
-            .code
-            .module
-            .entry_points
-            .iter()
-            .filter(|entry| entry.stage == self.stage && self.entry_point.is_none_or(|name| entry.name == name));
-        found.next().filter(|_| found.next().is_none())
-    }
-}
+use super::{
+    code::{Code, Stage},
+    guard::guarded,
+};
 
 /// Why a stage is refused before wgpu sees it; `None` for one that is not.
 pub fn prepare(stage: &Stage<'_>, limits: &wgt::Limits) -> Option<String> {

@@ -1,0 +1,152 @@
+//! WebGPU's error scopes, and the text of wgpu's errors.
+//!
+//! wgpu-core returns every error as a value and has no scopes; they are kept here, one stack per device.
+
+use std::{error::Error, fmt::Write};
+
+use airlock_protocol::{
+    commands::error::{ErrorFilter, GpuError},
+    limits::{MAX_LABEL, MAX_MESSAGE, MAX_SCOPES, cut},
+};
+use wgpu_types::error::ErrorType;
+
+use crate::gpu::violation::{Outcome, Violation};
+
+/// A device's stack of error scopes.
+#[derive(Debug, Default)]
+pub struct Scopes(Vec<Scope>);
+
+#[derive(Debug)]
+struct Scope {
+    filter: ErrorFilter,
+    error: Option<GpuError>,
+}
+
+impl Scopes {
+    /// Opens a scope.
+    pub fn push(&mut self, filter: ErrorFilter) -> Outcome {
+        if self.0.len() >= MAX_SCOPES {
+            return Err(Violation::Scopes);
+        }
+        self.0.push(Scope { filter, error: None });
+        Ok(())
+    }
+
+    /// Closes the innermost scope and gives its first error; `Err` when none is open.
+    #[allow(clippy::result_unit_err)]
+    pub fn pop(&mut self) -> Result<Option<GpuError>, ()> {
+        self.0.pop().map(|scope| scope.error).ok_or(())
+    }
+
+    /// Gives an error to the innermost scope that catches its kind; hands it back when there is none.
+    pub fn catch(&mut self, error: GpuError) -> Option<GpuError> {
+        match self.0.iter_mut().rev().find(|scope| scope.filter == error.kind) {
+            Some(scope) => {
+                scope.error.get_or_insert(error);
+                None
+            }
+            None => Some(error),
+        }
+    }
+}
+
+/// The kind of a `GPUError`; `None` for the errors of a lost device, of which only the loss itself is told.
+pub fn kind(of: ErrorType) -> Option<ErrorFilter> {
+    match of {
+        ErrorType::Validation => Some(ErrorFilter::Validation),
+        ErrorType::OutOfMemory => Some(ErrorFilter::OutOfMemory),
+        ErrorType::Internal => Some(ErrorFilter::Internal),
+        ErrorType::DeviceLost => None,
+    }
+}
+
+/// The call, the label and all causes, one per line.
+pub fn describe(call: &str, label: &str, error: &(dyn Error + 'static)) -> String {
+    let mut text = format!("In {call}");
+    if !label.is_empty() {
+        let _ = write!(text, ", label = '{}'", cut(label, MAX_LABEL));
+    }
+    causes(&mut text, 1, error);
+    if text.len() > MAX_MESSAGE {
+        text = cut(&text, MAX_MESSAGE).to_owned();
+    }
+    text
+}
+
+fn causes(text: &mut String, depth: usize, error: &(dyn Error + 'static)) {
+    // A deep chain would only repeat itself.
+    if depth > 16 || text.len() > MAX_MESSAGE {
+        return;
+    }
+    if let Some(several) = error.downcast_ref::<wgpu_core::error::MultiError>() {
+        for error in several.errors() {
+            cause(text, depth, error);
+        }
+    } else {
+        cause(text, depth, error);
+    }
+}
+
+fn cause(text: &mut String, depth: usize, error: &(dyn Error + 'static)) {
+    let _ = write!(text, "\n{:indent$}{error}", "", indent = depth * 2);
+    if let Some(source) = error.source() {
+        causes(text, depth + 1, source);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: ErrorFilter, message: &str) -> GpuError {
+        GpuError { kind, message: message.to_owned() }
+    }
+
+    #[test]
+    fn the_innermost_matching_scope_keeps_the_first_error() -> Outcome {
+        let mut scopes = Scopes::default();
+        scopes.push(ErrorFilter::Validation)?;
+        scopes.push(ErrorFilter::OutOfMemory)?;
+        assert_eq!(scopes.catch(error(ErrorFilter::Validation, "a")), None);
+        assert_eq!(scopes.catch(error(ErrorFilter::Validation, "b")), None);
+        assert_eq!(scopes.catch(error(ErrorFilter::OutOfMemory, "c")), None);
+        assert_eq!(scopes.pop(), Ok(Some(error(ErrorFilter::OutOfMemory, "c"))));
+        assert_eq!(scopes.pop(), Ok(Some(error(ErrorFilter::Validation, "a"))));
+        assert_eq!(scopes.pop(), Err(()));
+        Ok(())
+    }
+
+    #[test]
+    fn an_error_without_a_matching_scope_comes_back() -> Outcome {
+        let mut scopes = Scopes::default();
+        scopes.push(ErrorFilter::Internal)?;
+        let lonely = error(ErrorFilter::Validation, "a");
+        assert_eq!(scopes.catch(lonely.clone()), Some(lonely));
+        assert_eq!(scopes.pop(), Ok(None));
+        Ok(())
+    }
+
+    #[test]
+    fn scopes_are_bounded() -> Outcome {
+        let mut scopes = Scopes::default();
+        for _ in 0..MAX_SCOPES {
+            scopes.push(ErrorFilter::Validation)?;
+        }
+        assert!(scopes.push(ErrorFilter::Validation).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_message_names_the_call_the_label_and_the_causes() {
+        let cause = std::io::Error::other("the reason");
+        let text = describe("GPUDevice.createBuffer", "mine", &cause);
+        assert_eq!(text, "In GPUDevice.createBuffer, label = 'mine'\n  the reason");
+    }
+
+    #[test]
+    fn a_long_message_is_cut() {
+        let cause = std::io::Error::other("é".repeat(MAX_MESSAGE));
+        let text = describe("GPUDevice.createBuffer", "", &cause);
+        assert!(text.len() <= MAX_MESSAGE && text.len() > MAX_MESSAGE - 4);
+    }
+}

@@ -1,0 +1,12 @@
+//! The processes that start workers: `serve` for a machine's clients, `broker` for one host. Neither opens a GPU, and
+//! neither reads what a client sends.
+
+#[cfg(target_os = "linux")]
+pub mod broker;
+#[cfg(target_os = "linux")]
+pub mod cgroups;
+pub mod launch;
+#[cfg(target_os = "linux")]
+pub mod process_memory;
+#[cfg(target_os = "linux")]
+pub mod serve;

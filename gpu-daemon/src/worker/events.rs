@@ -1,0 +1,65 @@
+//! Events on their way to the client.
+
+use std::sync::Arc;
+
+use airlock_protocol::{
+    Event,
+    codec::{encode_event, encode_map_data},
+    events::map_pieces,
+    ids::RequestId,
+    transport::{EventSender, Gone},
+};
+
+use crate::worker::vitals::Vitals;
+
+/// Sends events, from any thread.
+#[derive(Clone, Debug)]
+pub struct Events {
+    sender: EventSender,
+    vitals: Arc<Vitals>,
+}
+
+impl Events {
+    /// Wraps the session's channel.
+    pub fn new(sender: EventSender, vitals: Arc<Vitals>) -> Self {
+        Self { sender, vitals }
+    }
+
+    /// Sends one event. A client that went away is noticed where batches are received, so nothing is returned here; one
+    /// that does not read makes this wait, which the watchdog sees.
+    pub fn send(&self, event: &Event<'_>) {
+        let mut bytes = Vec::new();
+        match encode_event(event, &mut bytes) {
+            Ok(()) => self.sent(bytes.len(), || self.sender.send(&bytes)),
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+
+    /// Sends a map's contents, as [`Event::MapData`]s.
+    pub fn send_contents(&self, request: RequestId, contents: &[u8]) {
+        for piece in map_pieces(contents) {
+            self.send_map_data(request, piece);
+        }
+    }
+
+    /// The one event with much data: it is copied once, into the shared ring.
+    fn send_map_data(&self, request: RequestId, data: &[u8]) {
+        let mut start = Vec::new();
+        match encode_map_data(request, data.len(), &mut start) {
+            Ok(()) => self.sent(start.len().saturating_add(data.len()), || self.sender.send_with_data(&start, data)),
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+
+    /// Sends nothing more: the client sees the end.
+    pub fn close(&self) {
+        self.sender.close();
+    }
+
+    fn sent(&self, bytes: usize, send: impl FnOnce() -> Result<(), Gone>) {
+        if self.vitals.sends.run(send).is_err() {
+            tracing::debug!("an event has no one to go to: the client is gone");
+        }
+        Vitals::add(&self.vitals.bytes_out, bytes as u64);
+    }
+}

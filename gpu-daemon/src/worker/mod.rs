@@ -1,0 +1,376 @@
+//! `gpu-daemon worker`: one session, from the hello line to the client's end.
+//!
+//! One thread executes commands in order; one drives what ends on its own time ([`crate::pending::poll`]); one sees that nothing
+//! takes for ever ([`crate::worker::watchdog`]); one waits for the end of standard input, which the client holds open for as long
+//! as it lives, and ends the process at once, whatever the GPU is doing.
+
+pub mod events;
+mod intake;
+pub mod status;
+pub mod vitals;
+pub mod watchdog;
+
+use std::{
+    any::Any,
+    env,
+    io::{ErrorKind, Read, Write},
+    panic::{AssertUnwindSafe, catch_unwind, set_hook},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{
+        Arc, Mutex,
+        atomic::Ordering,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::Instant,
+};
+
+use airlock_protocol::{
+    Event,
+    codec::{BatchReader, DecodeError},
+    connect::FOLDER_PREFIX,
+    handshake::{Ended, Hello},
+    limits::{HELLO_TIMEOUT, MAX_MESSAGE, cut},
+    transport::{DaemonChannels, Listener, ReceiveError, ReceivedRing, TransportError},
+};
+use thiserror::Error;
+
+use crate::{
+    execute::execute,
+    gpu::{instances::Instances, violation::Violation},
+    jail::{self, Jail, JailError, Plan, Prepared},
+    lock::lock,
+    options::{Quotas, WorkerArguments, WorkerOptions},
+    pending::{completions::Completions, poll},
+    platform,
+    session::Session,
+    worker::{
+        events::Events,
+        intake::Intake,
+        status::End,
+        vitals::{Phase, Vitals},
+        watchdog::Watchdog,
+    },
+};
+
+/// The executor's stack. Shader compilers recurse with the nesting of a source, which the guest chooses. Memory is used as
+/// far as the stack is.
+const EXECUTOR_STACK: usize = 256 << 20;
+
+/// Why a worker cannot start.
+#[derive(Debug, Error)]
+pub enum WorkerError {
+    /// Nobody holds standard input.
+    #[error(
+        "worker is started by `airlock run` or `gpu-daemon serve`, which hold its standard input open for as long as \
+         the session lasts; there is nothing to be done by hand"
+    )]
+    ByHand,
+    /// No client can reach it.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The hello line cannot be written.
+    #[error("cannot write the hello line to standard output: {0}")]
+    Hello(#[source] std::io::Error),
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] std::io::Error),
+    /// The client is another user and cannot be let in.
+    #[error("cannot open the socket to another user: {0}")]
+    Socket(#[source] std::io::Error),
+    /// A layer of the jail does not hold, and must.
+    #[error(transparent)]
+    Jail(#[from] JailError),
+    /// It cannot be made to end with its server.
+    #[error("cannot ask to end with the server: {0}")]
+    Server(#[source] std::io::Error),
+    /// No connection is handed over.
+    #[error("cannot take a connection: {0}")]
+    Handover(#[source] std::io::Error),
+    /// The client did not come.
+    #[error("no client connected within {} seconds", HELLO_TIMEOUT.as_secs())]
+    NoClient,
+}
+
+/// Why a session ends before its client does.
+#[derive(Debug, Error)]
+enum SessionError {
+    #[error(transparent)]
+    Unreceived(#[from] ReceiveError),
+    #[error(transparent)]
+    Malformed(#[from] DecodeError),
+    #[error("command {command} ({name}): {violation}")]
+    Violation { offset: usize, command: u64, name: &'static str, violation: Violation },
+}
+
+/// Runs a worker. It returns only when there is no session: the end of a session ends the process.
+pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
+    if let Some(server) = arguments.server
+        && !platform::end_with_parent(server).map_err(WorkerError::Server)?
+    {
+        platform::quit(0);
+    }
+    if !platform::stdin_is_connection() {
+        return Err(WorkerError::ByHand);
+    }
+    set_hook(Box::new(|info| tracing::error!("{}", one_line(&info.to_string()))));
+    // Before anything here has a descriptor of its own.
+    let vitals = Arc::new(Vitals::new(arguments.status_fd.and_then(platform::inherited)));
+    // Nothing that a client says is read before the jail is up, and no thread runs outside of it.
+    let prepared = jail::prepare(arguments.options.jail, arguments.status_fd.as_slice());
+    let listener = Listener::new()?;
+    if arguments.foreign_client {
+        platform::open_to_others(Path::new(listener.name())).map_err(WorkerError::Socket)?;
+    }
+    let has_gpu = jail::has_gpu();
+    let jail = Jail::enter(arguments.options.jail, plan(arguments, prepared, listener.name()))?;
+    let mut instances = Instances::new(jail);
+    if has_gpu {
+        instances = instances.on_a_gpu(Arc::clone(&vitals));
+    }
+    if arguments.options.start_drivers || arguments.spare {
+        instances.start_drivers().map_err(WorkerError::Thread)?;
+    }
+    let hello = Hello::ready(listener.name().to_owned()).to_line();
+    let waiting = Waiting::new(listener.name());
+    if arguments.spare && !platform::take_connection().map_err(WorkerError::Handover)? {
+        waiting.clean_up();
+        platform::quit(0)
+    }
+    let ring = match meet(&hello) {
+        Err(WorkerError::Transport(TransportError::NoClient)) => {
+            waiting.clean_up();
+            platform::quit(0)
+        }
+        ring => ring.inspect_err(|_| waiting.clean_up())?,
+    };
+    // From here on nothing that comes there means anything but its end.
+    let watched = Arc::clone(&waiting);
+    let alive = Arc::clone(&vitals);
+    let watch_stdin = move || end_with_stdin(&watched, &alive);
+    thread::Builder::new().name("stdin".to_owned()).spawn(watch_stdin).map_err(WorkerError::Thread)?;
+    let channels = accept(listener, ring).inspect_err(|_| waiting.clean_up())?;
+    waiting.over();
+    let completions = Arc::new(Completions::new(Events::new(channels.events.clone(), Arc::clone(&vitals))));
+    let WorkerOptions { quotas, deadlines, .. } = arguments.options.clone();
+    Watchdog::start(Arc::clone(&vitals), Arc::clone(&completions), deadlines, &quotas).map_err(WorkerError::Thread)?;
+    let (polled, alive) = (Arc::clone(&completions), Arc::clone(&vitals));
+    let poll = move || {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| poll::run(&polled, &alive))) {
+            broken(&polled, &alive, &*panic);
+        }
+    };
+    thread::Builder::new().name("poll".to_owned()).spawn(poll).map_err(WorkerError::Thread)?;
+    completions.events.send(&Event::Welcome);
+    // A server counts a session's end before its client hears of it.
+    let counted = arguments.server.is_some();
+    let execute = move || serve(channels, &completions, &vitals, &quotas, instances, counted);
+    let executor = thread::Builder::new().name("execute".to_owned()).stack_size(EXECUTOR_STACK).spawn(execute);
+    match executor.map_err(WorkerError::Thread)?.join() {
+        Ok(never) => never,
+        // Panics are caught where they can be told; there is nothing left to do for one outside.
+        Err(_) => platform::quit(1),
+    }
+}
+
+/// What the jail must know of this worker.
+fn plan(arguments: &WorkerArguments, prepared: Prepared, socket: &str) -> Plan {
+    let own = Path::new(socket).parent();
+    // The parent gives each worker a folder for its sockets. Without one, only the folder of this socket is known to be ours.
+    let given = env::var_os("TMPDIR").map(PathBuf::from);
+    let given = given.filter(|folder| own.and_then(Path::parent) == Some(folder) && is_private(folder));
+    Plan {
+        prepared,
+        folder: given.or_else(|| own.map(Path::to_owned)),
+        memory: arguments.options.quotas.max_gpu_memory.0,
+    }
+}
+
+/// Whether a folder is one that a parent makes for its worker alone.
+fn is_private(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(FOLDER_PREFIX))
+}
+
+/// The folder with the socket on which a client is waited for. ipc-channel removes it when the client has come; a process
+/// that ends before removes it here, and the private folder around it, in case that the process that made it is gone.
+#[derive(Debug)]
+struct Waiting(Mutex<Option<PathBuf>>);
+
+impl Waiting {
+    fn new(socket: &str) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Path::new(socket).parent().map(Path::to_owned))))
+    }
+
+    /// The client has come.
+    fn over(&self) {
+        *lock(&self.0) = None;
+    }
+
+    fn clean_up(&self) {
+        if let Some(folder) = lock(&self.0).take() {
+            // Nothing depends on it; at worst an empty folder stays.
+            let _ = std::fs::remove_dir_all(&folder);
+            if let Some(around) = folder.parent().filter(|around| is_private(around)) {
+                let _ = std::fs::remove_dir(around);
+            }
+        }
+    }
+}
+
+/// Reads standard input to its end, then ends the process: the client is gone.
+fn end_with_stdin(waiting: &Waiting, vitals: &Vitals) {
+    let mut stdin = std::io::stdin().lock();
+    let mut ignored = [0; 256];
+    loop {
+        match stdin.read(&mut ignored) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    waiting.clean_up();
+    vitals.quit(End::Client, 0)
+}
+
+/// Says hello on the connection and takes the ring from it.
+fn meet(hello: &str) -> Result<ReceivedRing, WorkerError> {
+    let mut stdout = std::io::stdout();
+    match stdout.write_all(hello.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => return Err(TransportError::NoClient.into()),
+        result => result.map_err(WorkerError::Hello)?,
+    }
+    platform::leave_stdout().map_err(WorkerError::Hello)?;
+    Ok(ReceivedRing::from_stdin()?)
+}
+
+/// Waits for the client, but not for ever. The accepting thread is left behind when it takes too long; the process ends
+/// then.
+fn accept(listener: Listener, ring: ReceivedRing) -> Result<DaemonChannels, WorkerError> {
+    let (sender, receiver) = mpsc::channel();
+    let wait = move || {
+        let _ = sender.send(listener.accept(ring));
+    };
+    thread::Builder::new().name("accept".to_owned()).spawn(wait).map_err(WorkerError::Thread)?;
+    Ok(receiver.recv_timeout(HELLO_TIMEOUT).map_err(|error| match error {
+        RecvTimeoutError::Timeout => WorkerError::NoClient,
+        // ipc-channel panics on what no sender of its own would send.
+        RecvTimeoutError::Disconnected => {
+            TransportError::Broken("what the client sends cannot be received".to_owned()).into()
+        }
+    })??)
+}
+
+/// Executes batches until the session ends.
+fn serve(
+    channels: DaemonChannels,
+    completions: &Arc<Completions>,
+    vitals: &Arc<Vitals>,
+    quotas: &Quotas,
+    instances: Instances,
+    counted: bool,
+) -> ! {
+    let mut session = Session::new(Arc::clone(completions), Arc::clone(vitals), channels.ring, quotas, instances);
+    let mut intake = Intake::new(channels.commands);
+    loop {
+        vitals.enter(Phase::Idle);
+        let next = catch_unwind(AssertUnwindSafe(|| intake.next(&mut session)));
+        let next = next.unwrap_or_else(|panic| broken(completions, vitals, &*panic));
+        let batch = match next {
+            Ok(batch) => batch,
+            Err(ReceiveError::Gone(_)) => {
+                tracing::debug!("the client is gone");
+                if !counted {
+                    done(completions);
+                }
+                vitals.quit(End::Client, 0)
+            }
+            Err(error) => close(completions, vitals, &error.into()),
+        };
+        vitals.enter(Phase::Command);
+        session.batch_start = Instant::now();
+        let before = session.payloads.consumed();
+        match catch_unwind(AssertUnwindSafe(|| run_batch(&mut session, &batch))) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => close(completions, vitals, &error),
+            Err(panic) => broken(completions, vitals, &*panic),
+        }
+        completions.settle_losses();
+        intake.done(&session);
+        let data = session.payloads.consumed().saturating_sub(before);
+        Vitals::add(&vitals.bytes_in, (batch.len() as u64).saturating_add(data));
+        Vitals::add(&vitals.batches, 1);
+        session.report.busy_ns = session.busy_ns();
+    }
+}
+
+fn run_batch(session: &mut Session, batch: &[u8]) -> Result<(), SessionError> {
+    let mut reader = BatchReader::new(batch, session.report.batches)?;
+    session.report.batches = session.report.batches.saturating_add(1);
+    let vitals = Arc::clone(&session.vitals);
+    loop {
+        let offset = reader.offset();
+        let outcome = reader.next_to(|command| {
+            if std::mem::take(&mut session.waiting) {
+                // This command may take long.
+                session.completions.watch.wake();
+            }
+            let (name, number) = (command.name(), vitals.commands.load(Ordering::Relaxed));
+            vitals.commands.store(number.wrapping_add(1), Ordering::Relaxed);
+            let violation = |violation| SessionError::Violation { offset, command: number, name, violation };
+            execute(session, command).map_err(violation)
+        })?;
+        match outcome {
+            Some(outcome) => outcome?,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// The client has closed the session, and all that it sent is executed: it may know before the kernel has taken this
+/// process apart, which takes longer than many a session.
+fn done(completions: &Completions) {
+    platform::say_last(&Ended::Code(0).to_line());
+    completions.events.close();
+}
+
+/// Ends the session for what the client did.
+fn close(completions: &Completions, vitals: &Vitals, error: &SessionError) -> ! {
+    let end = match error {
+        SessionError::Unreceived(error) => {
+            tracing::error!("{error}");
+            End::Violation
+        }
+        // The decoder names offset and command itself.
+        SessionError::Malformed(error) => {
+            tracing::error!("malformed stream: {error}");
+            End::Violation
+        }
+        SessionError::Violation { offset, violation, .. } => {
+            tracing::error!("byte {offset} of the batch, {error}");
+            if violation.is_quota() { End::Quota } else { End::Violation }
+        }
+    };
+    let reason = error.to_string();
+    if end == End::Quota {
+        // The guest's doing and not the client's: its devices are lost, with the reason.
+        Vitals::add(&vitals.quota_hits, 1);
+        completions.lose_all(&reason);
+    }
+    completions.events.send(&Event::Closed { reason: cut(&reason, MAX_MESSAGE).to_owned() });
+    vitals.quit(end, 1)
+}
+
+/// Ends the session for what wgpu or the driver did: after a panic, none of their state can be relied on.
+fn broken(completions: &Completions, vitals: &Vitals, panic: &(dyn Any + Send)) -> ! {
+    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let message = format!("the GPU process panicked: {}", one_line(said.unwrap_or("no message")));
+    completions.lose_all(&message);
+    completions.events.send(&Event::Closed { reason: cut(&message, MAX_MESSAGE).to_owned() });
+    vitals.quit(End::Panic, 1)
+}
+
+fn one_line(text: &str) -> String {
+    text.replace('\n', " ")
+}
