@@ -30,11 +30,23 @@ fn component(name: &str) -> PathBuf {
     folder.join(format!("{name}.wasm"))
 }
 
-/// Runs a program in `folder`, which it sees as its own. A software adapter on a busy machine needs longer for `vello`'s
-/// one submit than the deadline that submits have by default.
+/// A worker's deadlines, all ten minutes: a software adapter on a busy machine needs longer for `vello`'s one submit, and for
+/// the commands around it, than the defaults allow.
+const PATIENT: [&str; 8] = [
+    "--worker",
+    "gpu-timeout=600",
+    "--worker",
+    "compile-timeout=600",
+    "--worker",
+    "command-timeout=600",
+    "--worker",
+    "client-timeout=600",
+];
+
+/// Runs a program in `folder`, which it sees as its own.
 fn runs(folder: &Path, name: &str, arguments: &[&str]) -> Outcome {
-    let mut command = airlock(["run", "--worker", "gpu-timeout=600", "--worker", "compile-timeout=600", "--dir"]);
-    command.arg(format!("{}::.", folder.display())).arg(component(name)).args(arguments);
+    let mut command = airlock(["run"]);
+    command.args(PATIENT).arg("--dir").arg(format!("{}::.", folder.display())).arg(component(name)).args(arguments);
     run(command)
 }
 
