@@ -1,5 +1,5 @@
-//! What a file is, and what it imports and exports by name: read before it is compiled, so that a wrong file has a clear
-//! message and the GPU's process can start meanwhile.
+//! Components before compilation: file format, imports and exports by name. An unsuitable file gets one clear error, and the
+//! worker starts while the component is compiled.
 
 use std::{fs, ops::Range, path::Path};
 
@@ -10,13 +10,13 @@ use super::{WEBGPU_VERSION, error::CliError};
 /// A component's file.
 #[derive(Debug)]
 pub struct ComponentFile {
-    /// Its name for messages.
+    /// Path for messages.
     pub file: String,
     /// Its bytes.
     pub bytes: Vec<u8>,
     imports: Vec<String>,
     exports: Vec<String>,
-    /// What a recording says that the guest was, where these are not the component's own bytes.
+    /// Bytes by which a recording identifies the guest, where these are not the component's own.
     source: Option<Vec<u8>>,
 }
 
@@ -47,17 +47,17 @@ impl ComponentFile {
         Ok(component)
     }
 
-    /// The bytes by which a recording knows the guest: the component's, or the script's.
+    /// The bytes by which a recording identifies the guest: the component's, or the script's.
     pub fn identity(&self) -> &[u8] {
         self.source.as_deref().unwrap_or(&self.bytes)
     }
 
-    /// The component uses a GPU.
+    /// True when the component imports `wasi:webgpu`.
     pub fn imports_webgpu(&self) -> bool {
         self.webgpu_imports().next().is_some()
     }
 
-    /// The names of what it exports.
+    /// Names of the exports.
     pub fn exports(&self) -> &[String] {
         &self.exports
     }
@@ -76,7 +76,7 @@ impl ComponentFile {
         }
     }
 
-    /// Walks over the outermost sections. What is inside modules is left to wasmtime.
+    /// Walks over the outermost sections; wasmtime validates modules inside.
     fn scan(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         let mut parser = Parser::new(0);
         let mut at = 0;
@@ -119,7 +119,7 @@ impl ComponentFile {
     }
 }
 
-/// Where the module or component in a section lies. Its sections are not this component's.
+/// Byte range of a nested module or component, whose sections are not this component's.
 fn nested(payload: &Payload<'_>) -> Option<Range<usize>> {
     match payload {
         Payload::ModuleSection { unchecked_range, .. } | Payload::ComponentSection { unchecked_range, .. } => {
@@ -129,7 +129,7 @@ fn nested(payload: &Payload<'_>) -> Option<Range<usize>> {
     }
 }
 
-/// Names what is not a component by its first bytes.
+/// Describes a file that is no component, by its first bytes.
 fn check_kind(file: &str, bytes: &[u8]) -> Result<(), CliError> {
     const MAGIC: &[u8] = b"\0asm";
     let file = || file.to_owned();

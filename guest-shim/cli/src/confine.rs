@@ -1,5 +1,5 @@
-//! `airlock run` gives up what it no longer needs before the guest runs, as strictly as `--jail` says. The component is
-//! compiled by then, and the broker, which starts workers, runs. The layers are [`airlock::confine`]'s.
+//! Confinement of `airlock run` before the guest runs, with the policy of `--jail`. The component is compiled by then, and the
+//! broker runs, which starts workers. The layers are [`airlock::confine`]'s.
 
 use airlock::confine::Reach;
 use airlock_traces::cli::jail::JailMode;

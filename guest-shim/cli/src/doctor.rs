@@ -1,4 +1,4 @@
-//! `airlock doctor`: what this machine has for guests, what is missing, and how to get it.
+//! `airlock doctor`: a report on this machine's adapters, jail and drivers, with advice for what is missing.
 
 #[cfg(target_os = "linux")]
 #[path = "doctor/linux.rs"]
@@ -49,7 +49,7 @@ pub struct Arguments {
     verbose: bool,
 }
 
-/// The exit code when a guest could not run.
+/// Exit code when no guest can run.
 const NOT_READY: u8 = 1;
 
 /// Writes the report to standard output.
@@ -85,7 +85,7 @@ async fn examine(option: &DaemonOption) -> Report {
     }
 }
 
-/// Starts a worker and asks it; without one, nothing is known of adapters.
+/// Starts a worker and requests its adapters; without a worker the list is absent.
 async fn look_for_adapters(option: &DaemonOption) -> (DaemonReport, Option<Vec<Capabilities>>) {
     let daemon = match option.daemon() {
         Ok(daemon) => daemon,

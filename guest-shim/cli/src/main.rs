@@ -54,7 +54,7 @@ pub const WEBGPU_VERSION: &str = "0.3.0-rc.2";
 /// The major version of wasmtime that this program is built with; a test compares it with the manifest.
 pub const WASMTIME_VERSION: &str = "48";
 
-/// The exit code for a person's mistake or a set-up that cannot work; clap uses the same.
+/// Exit code for usage errors and for a set-up that cannot work; clap uses the same.
 const WRONG_USE: u8 = 2;
 
 static VERSION: LazyLock<String> = LazyLock::new(|| {

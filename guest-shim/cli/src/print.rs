@@ -17,7 +17,7 @@ impl Tap for PrintCommands {
     fn batch(&mut self, bytes: &[u8]) {
         self.text.clear();
         let outcome = self.lines.batch(bytes, &mut self.text);
-        // The guest goes on where nobody reads the lines any more.
+        // A closed standard error does not stop the guest.
         let _ = std::io::stderr().lock().write_all(self.text.as_bytes());
         if let Err(error) = outcome {
             tracing::error!("--print-commands: {error}");

@@ -45,7 +45,7 @@ pub struct RecordOptions {
     flight_recorder_memory: Size,
 }
 
-/// How `--record-sync` makes sure.
+/// Durability of `--record-sync`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Sync {
     /// It is written: it survives the end of this process
@@ -59,8 +59,8 @@ enum Sync {
 pub struct Recordings(Vec<Arc<Recorder>>);
 
 impl RecordOptions {
-    /// What the recordings write, so that it stays in reach of this process: files and folders that are made now, if they can
-    /// be. What cannot is told when the recording begins.
+    /// Creates the files and folders that recordings write, so that they stay accessible to the confined process. A file that
+    /// cannot be created is reported when the recording begins.
     pub fn reach(&self, mut reach: Reach) -> Reach {
         // A trace names the processor, and a confined process cannot read of it any more.
         Processor::here();
@@ -110,7 +110,7 @@ fn notice() -> Notice {
 }
 
 impl Recordings {
-    /// Has a context recorded.
+    /// Adds the recordings to a context.
     pub fn attach(&self, builder: WasiWebGpuCtxBuilder) -> WasiWebGpuCtxBuilder {
         self.0.iter().fold(builder, |builder, recorder| {
             let recorder = Arc::clone(recorder);

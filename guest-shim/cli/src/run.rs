@@ -88,7 +88,7 @@ impl Arguments {
         Path::new(self.command.first().map_or_else(Default::default, OsString::as_os_str))
     }
 
-    /// Where the worker comes from. One of our own is on its way from now on, and so are its drivers, if it needs any.
+    /// Source of workers. A worker of this process's own starts now, and with it the drivers, where the guest needs a GPU.
     fn starting_daemon(&self) -> Result<Daemon, CliError> {
         let mut daemon = self.daemon.daemon()?;
         let noop = self.adapter.as_deref().map(AdapterChoice::parse) == Some(AdapterChoice::Noop);
@@ -101,7 +101,7 @@ impl Arguments {
     }
 }
 
-/// How `--stats` looks.
+/// Format of `--stats`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum StatsFormat {
     /// For a person
@@ -110,10 +110,10 @@ enum StatsFormat {
     Json,
 }
 
-/// Runs a guest; gives its exit code.
+/// Runs a guest and returns its exit code.
 ///
-/// What needs the whole machine comes first, on this thread alone. Then the process confines itself, and with it all
-/// threads that are started from there on: the runtime's, the recorders', the guest's.
+/// Work that needs unrestricted access comes first, on this thread alone. Then the process confines itself, and with it all
+/// later threads: the runtime's, the recorders', the guest's.
 pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     let script = Script::read(arguments.file(), arguments.dir.iter().map(|folder| host_and_guest(folder)))?;
     let file = script.as_ref().map_or_else(|| ComponentFile::read(arguments.file()), Script::component)?;
@@ -190,7 +190,7 @@ fn host_and_guest(folder: &str) -> (&str, &str) {
     folder.split_once("::").unwrap_or((folder, folder))
 }
 
-/// What a guest may reach beside the GPU.
+/// WASI context of the guest: streams, folders, variables, arguments.
 fn wasi(arguments: &Arguments, script: Option<&Script>) -> Result<WasiCtx, CliError> {
     let mut wasi = WasiCtx::builder();
     wasi.inherit_stdio();
@@ -231,9 +231,9 @@ fn give_folder(wasi: &mut wasmtime_wasi::WasiCtxBuilder, host: &Path, guest: &st
     wasi.preopened_dir(host, guest, FsPerms::ReadWrite).map(|_| ()).map_err(|error| super::error::root_cause(&error))
 }
 
-/// What the run did; with the worker's part, if there was one and it still lives.
+/// Statistics of the run, with the report of a live worker.
 async fn stats(gpu: &mut WasiWebGpuCtx) -> Stats {
-    // First, so that the question itself is counted like every other command.
+    // First, so that the request itself is counted like every other command.
     let report = gpu.report().await;
     let stats = gpu.stats();
     match report {

@@ -1,8 +1,8 @@
 //! `airlock run app.js`: a script instead of a component.
 //!
-//! What runs is the JavaScript runtime, a component that this program carries; the script goes to it as an argument. So a
-//! script needs no folder for itself, and everything else about a run (its worker, its confinement, its recordings) is
-//! what it is for any component. The runtime's own arguments come first: the script's name, its path as the script sees
+//! The guest is the JavaScript runtime, a component that this program carries; the script is an argument of it. A script
+//! therefore needs no folder for itself, and everything else about a run (worker, confinement, recordings) is the same as
+//! for any component. The runtime's own arguments come first: the script's name, its path as the script sees
 //! it, the milliseconds it may take, its source.
 
 use std::{

@@ -1,17 +1,17 @@
-//! Confinement of the process that runs a guest: a guest that breaks out of its sandbox finds the folders it was given, and
-//! a worker that is jailed by itself.
+//! Confinement of the process that runs a guest. Code that breaks out of the WebAssembly sandbox reaches the folders of
+//! the guest and a worker that has a jail of its own, and nothing else.
 //!
-//! | layer | what it takes away |
+//! | layer | denies |
 //! |---|---|
-//! | `descriptors` | what the process was started with by mistake, if [`note_inherited`] came first |
+//! | `descriptors` | descriptors that the process inherited, if [`note_inherited`] came first |
 //! | `no-new-privileges` | set-user-id programs and file capabilities |
 //! | `capabilities` | all of them |
 //! | `landlock` | all files but the [`Reach`], devices among them; TCP; signals to others |
 //! | `seccomp` | every system call but those that a runtime and a guest's files need: no other programs or processes, no signals to them, no other sockets than Unix, no new machine code, no modes, owners and attributes of files |
 //!
-//! All of it binds the calling thread and those that it makes later. An embedder therefore calls [`confine`] on the main
-//! thread, before it starts a runtime, and does before it what needs more: read and compile the component (with the
-//! compiler's threads ended), and make a [`Daemon`](crate::Daemon) with a broker, which starts workers for it:
+//! All layers bind the calling thread and the threads that it makes later. An embedder therefore calls [`confine`] on the
+//! main thread, before it starts a runtime. Work that needs more access comes first: reading and compiling the component
+//! (with the compiler's threads ended), and making a [`Daemon`](crate::Daemon) with a broker, which starts workers for it:
 //!
 //! ```no_run
 //! use airlock::{Daemon, confine::{Reach, confine}};
@@ -39,30 +39,30 @@ mod system;
 
 use std::path::PathBuf;
 
-/// What stays in reach.
+/// Files and folders that stay accessible.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
-    /// The folders that the guest was given, and others that this process writes to: whatever a guest may do with files.
+    /// Folders with all file operations of WASI: the guest's, and others that this process writes to.
     pub folders: Vec<PathBuf>,
-    /// Files that this process writes. They must be there.
+    /// Files that this process writes. They must exist.
     pub files: Vec<PathBuf>,
 }
 
-/// A layer by its name, and why it does not hold.
+/// The name of a layer, with the reason where it does not hold.
 pub type Layer = (&'static str, Result<(), String>);
 
-/// Notes what the process was started with, and keeps it from programs that are started: [`confine`] closes it. To be called
-/// before the process opens anything; without it, what was inherited stays.
+/// Records the inherited descriptors, which [`confine`] closes, and marks them close-on-exec. Call it before the process opens
+/// anything; without it, inherited descriptors stay open.
 pub fn note_inherited() {
     #[cfg(target_os = "linux")]
     descriptors::note();
 }
 
-/// Confines this process, for good, and tries each layer by doing what it forbids. Gives the layers in the order of the
-/// table above; what to do about one that does not hold is the caller's policy.
+/// Confines this process irrevocably, and tests each layer by an operation that it denies. Returns the layers in the order
+/// of the table above; the policy for a layer that does not hold is the caller's.
 ///
-/// The process must have no second thread: the layers would not bind it. Threads that are ending are waited for, two
-/// seconds at most; then every layer says that it does not hold. Systems other than Linux have no layer.
+/// The process must have no second thread, which the layers would not bind. The call waits up to two seconds for threads
+/// that are ending; after that, every layer reports that it does not hold. Systems other than Linux have no layers.
 #[must_use = "a layer may not hold"]
 pub fn confine(reach: &Reach) -> Vec<Layer> {
     system::confine(reach)

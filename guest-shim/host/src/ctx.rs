@@ -13,15 +13,15 @@ use wasmtime::component::ResourceTable;
 
 use crate::stats::{Counters, Stats};
 
-/// The GPU as a guest sees it: one per store.
+/// The GPU of one guest: one context per store.
 ///
-/// A worker is started at the guest's first `request-adapter`, or earlier with [`WasiWebGpuCtx::connect`]. When it dies,
-/// its devices are lost, calls on its objects do nothing, and the next `request-adapter` starts another.
+/// The guest's first `request-adapter` starts a worker; [`WasiWebGpuCtx::connect`] starts it earlier. When the worker dies,
+/// its devices are lost, calls on its objects do nothing, and the next `request-adapter` starts another worker.
 #[derive(Debug)]
 pub struct WasiWebGpuCtx {
     pub(crate) client: Client,
     pub(crate) counters: Counters,
-    /// Held while a worker starts.
+    /// Locked while a worker starts.
     connecting: Arc<Mutex<()>>,
 }
 
@@ -30,84 +30,83 @@ pub struct WasiWebGpuCtx {
 pub struct WasiWebGpuCtxBuilder(ClientBuilder);
 
 impl WasiWebGpuCtxBuilder {
-    /// Where workers come from. By default [`Daemon::find`] decides when the first is needed.
+    /// Source of workers. By default [`Daemon::find`] decides when the first worker is needed.
     pub fn daemon(self, daemon: Daemon) -> Self {
         Self(self.0.daemon(daemon))
     }
 
-    /// Which adapter the guest gets. By default the guest's preferences decide.
+    /// Adapter for the guest. By default the guest's preferences decide.
     pub fn adapter(self, adapter: AdapterChoice) -> Self {
         Self(self.0.adapter(adapter))
     }
 
-    /// Shows the stream to a [`Tap`]; each session, by its number from 1, has its own. There may be several. A recorder of
+    /// Adds a [`Tap`] on the stream: one per session, made from the session's number (from 1). There may be several. A recorder of
     /// `airlock-traces` makes one with `Box::new(recorder.session())`; drop that recorder after the context.
     pub fn tap(self, make: impl FnMut(u32) -> Box<dyn Tap> + Send + Sync + 'static) -> Self {
         Self(self.0.tap(make))
     }
 
-    /// Makes the context. Nothing is started yet.
+    /// Builds the context. No worker is started yet.
     pub fn build(self) -> WasiWebGpuCtx {
         WasiWebGpuCtx { client: self.0.build(), counters: Counters::default(), connecting: Arc::default() }
     }
 }
 
 impl WasiWebGpuCtx {
-    /// Starts configuring a context.
+    /// Returns a builder with the defaults.
     pub fn builder() -> WasiWebGpuCtxBuilder {
         WasiWebGpuCtxBuilder::default()
     }
 
-    /// Where this context's workers come from.
+    /// The source of this context's workers.
     pub fn daemon(&self) -> Result<Daemon, ConnectError> {
         self.client.daemon()
     }
 
-    /// Starts a worker now, so that a missing or foreign daemon is found before the guest runs. Blocks for the time that
-    /// a process takes to start.
+    /// Starts a worker now, so that a missing or incompatible daemon is an error before the guest runs. Blocks while the
+    /// process starts.
     pub fn connect(&mut self) -> Result<(), ConnectError> {
         self.client.connect()
     }
 
-    /// Uses a connection that was made elsewhere, while a component was compiled for example.
+    /// Adopts a connection that was made elsewhere, for example while the component was compiled.
     pub fn adopt(&mut self, connection: Connection) {
         self.client.adopt(connection);
     }
 
-    /// Held while a worker starts, so that one starts at a time.
+    /// Lock that is held while a worker starts, so that one starts at a time.
     pub(crate) fn connecting(&self) -> Arc<Mutex<()>> {
         Arc::clone(&self.connecting)
     }
 
-    /// Uses a connection, unless another task has brought one meanwhile.
+    /// Adopts a connection, unless another task has adopted one in the meantime.
     pub(crate) fn adopt_unless_live(&mut self, connection: Connection) {
         if !self.client.is_live() {
             self.adopt(connection);
         }
     }
 
-    /// Every adapter that the worker finds, in the order that [`AdapterChoice::Index`] counts. Waits for the answer;
-    /// `None` when there is no live worker.
+    /// All adapters of the worker, in the order of [`AdapterChoice::Index`]. Waits for the reply; `None` without a live worker.
     pub async fn list_adapters(&mut self) -> Option<Vec<Capabilities>> {
         self.client.list_adapters()?.spinning().await.ok()
     }
 
-    /// What the worker has done so far. Waits for the answer; `None` when there is no live worker.
+    /// The worker's statistics. Waits for the reply; `None` without a live worker.
     pub async fn report(&mut self) -> Option<Report> {
         self.client.report()?.spinning().await.ok()
     }
 
-    /// What the guest has done so far.
+    /// The guest's statistics so far.
     pub fn stats(&self) -> Stats {
         self.counters.snapshot(&self.client.stats())
     }
 
-    /// Why the last session is over, if it is.
+    /// Reason for the end of the last session; `None` while it runs.
     pub fn ended(&self) -> Option<String> {
         self.client.ended()
     }
 
-    /// Has a function make its request, and counts it where there is one.
+    /// Runs the request of a function, and counts it where one was made.
     pub(crate) fn ask<R>(&mut self, function: usize, ask: impl FnOnce(&mut Client) -> R) -> R {
         let before = self.client.requests();
         let asked = ask(&mut self.client);
@@ -116,17 +115,17 @@ impl WasiWebGpuCtx {
     }
 }
 
-/// What a store's data gives to host functions of `wasi:webgpu`.
+/// Borrow of the state that host functions of `wasi:webgpu` work on.
 #[derive(Debug)]
 pub struct WasiWebGpuCtxView<'a> {
-    /// The GPU.
+    /// Context of the GPU.
     pub ctx: &'a mut WasiWebGpuCtx,
-    /// Where the guest's handles point to.
+    /// Resource table of the guest's handles.
     pub table: &'a mut ResourceTable,
 }
 
-/// Implemented by a store's data so that its guest has a GPU.
+/// Access to the GPU state in a store's data. Implement it for the store's type.
 pub trait WasiWebGpuView: Send {
-    /// Lends the context and the table.
+    /// Borrows the context and the table.
     fn webgpu(&mut self) -> WasiWebGpuCtxView<'_>;
 }

@@ -1,18 +1,20 @@
 //! `wasi:webgpu` for wasmtime, with the GPU driver in another process.
 //!
-//! A guest's calls become commands of a stream that a GPU daemon executes; see the `airlock-protocol` crate for what
-//! crosses. Everything that can be answered here is: only functions that are `async` in the interface wait for the
-//! daemon, and other tasks of the guest go on meanwhile.
+//! A guest's calls become commands of a stream that a GPU daemon executes; the `airlock-protocol` crate defines the stream.
+//! Synchronous functions return from shadow state. Only functions that are `async` in the interface wait for the daemon,
+//! and other tasks of the guest continue meanwhile.
 //!
 //! - [`add_to_linker`] adds the interface, [`WasiWebGpuView`] connects it to a store's data (its documentation has a
 //!   whole embedding).
-//! - [`send_while_waiting`] goes around a call of the guest, so that each of its waits sends what it waits for.
-//! - [`WasiWebGpuCtx`] holds the GPU of one store: where its worker comes from, which adapter it may use, what it did.
-//! - `confine` (with the feature of that name) takes from this process what a guest does not need.
+//! - [`send_while_waiting`] wraps a call of the guest, so that each wait of the guest first sends the gathered commands.
+//! - [`WasiWebGpuCtx`] holds the GPU of one store: source of workers, choice of adapter, statistics.
+//! - `confine` (with the feature of that name) confines the process that runs the guest.
 //!
-//! A line of code belongs here when it is about wasmtime: a version's folder, such as `v0_3`, looks a guest's handles up,
-//! converts its enumerations and names its error kinds, one file per WebGPU object. What the objects do is in
-//! `guest-shim/client`, which knows nothing of wasmtime; the command line is `guest-shim/cli`.
+//! # Where a line of code belongs
+//!
+//! Code about wasmtime belongs here. The folder of an interface version, such as `v0_3`, looks up handles, converts enums and
+//! names error kinds, one file per WebGPU object. The behaviour of the objects is in `guest-shim/client`, which does not
+//! depend on wasmtime; the command line is `guest-shim/cli`.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 #[cfg(feature = "confine")]

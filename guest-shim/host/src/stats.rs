@@ -1,4 +1,4 @@
-//! What a run did, in numbers: the public statistics of `--stats`.
+//! Statistics of a run, as `--stats` prints them.
 
 use std::{
     fmt::{self, Write as _},
@@ -11,8 +11,8 @@ use serde::Serialize;
 use crate::v0_3::FUNCTIONS;
 use airlock_client::ClientStats;
 
-/// The functions that may wait for the daemon. All of them are `async`, so that other tasks of the guest go on; every
-/// other function answers from shadow state.
+/// The functions that may wait for the daemon. All are `async`, so that other tasks of the guest continue; every other
+/// function returns from shadow state.
 pub const MAY_WAIT: [&str; 8] = [
     "gpu.request-adapter",
     "gpu-adapter.request-device",
@@ -45,7 +45,7 @@ impl Counters {
         }
     }
 
-    /// A function has made so many requests of the daemon.
+    /// Counts requests that a function made of the daemon.
     pub(crate) fn waits(&mut self, function: usize, requests: u64) {
         if let Some(count) = self.waits.get_mut(function) {
             *count += requests;
@@ -90,23 +90,23 @@ pub fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// How often a function was called.
+/// Calls of one function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Count {
     /// `resource.function`, as in [`FUNCTIONS`].
     pub function: &'static str,
-    /// How often.
+    /// Number of calls.
     pub count: u64,
 }
 
-/// What a run did. `Display` gives the text of `--stats`, `Serialize` the JSON of `--stats=json`.
+/// Statistics of a run. `Display` writes the text of `--stats`, `Serialize` the JSON of `--stats=json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
     /// Functions that the guest called, in WIT order.
     pub calls: Vec<Count>,
-    /// Functions that waited for an answer of the daemon, while other tasks of the guest went on.
+    /// Functions that waited for a reply of the daemon, while other tasks of the guest continued.
     pub waits: Vec<Count>,
-    /// Requests to the daemon of functions that are not in [`MAY_WAIT`]. There are none; tests keep it so.
+    /// Requests to the daemon of functions that are not in [`MAY_WAIT`]. Tests hold it at zero.
     pub blocking_waits: u64,
     /// Commands sent.
     pub commands: u64,
@@ -114,14 +114,14 @@ pub struct Stats {
     pub batches: u64,
     /// Bytes of batches.
     pub stream_bytes: u64,
-    /// Bytes of buffer and texture data that the guest handed over, in batches or through the ring.
+    /// Bytes of buffer and texture data from the guest, in batches and through the ring.
     pub data_bytes: u64,
-    /// How often an upload waited for room in the shared ring.
+    /// Uploads that waited for room in the shared ring.
     pub backpressure_waits: u64,
     /// Nanoseconds of those waits.
     pub backpressure_ns: u64,
-    /// How often the guest's thread really blocked: for room in the ring, in the send queue or in a recording, or for the end
-    /// of an earlier worker. Nothing of the guest goes on meanwhile.
+    /// Blocks of the guest's thread: for room in the ring, in the send queue or in a recording, or for the end of an earlier
+    /// worker. No task of the guest continues meanwhile.
     pub blocks: u64,
     /// Nanoseconds of those blocks.
     pub blocked_ns: u64,
@@ -139,7 +139,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Adds what the worker says of itself.
+    /// Adds the worker's own report.
     pub fn with_report(mut self, report: Report) -> Self {
         self.daemon_ns = Some(report.busy_ns);
         self.daemon_commands = Some(report.commands);

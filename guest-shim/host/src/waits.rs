@@ -1,8 +1,8 @@
-//! Each wait of a guest sends what it may wait for.
+//! Flush of gathered commands before each wait of a guest.
 //!
-//! Commands gather until a submit or a function that asks the daemon. A guest can wait for their effects otherwise, too: for
-//! an open stream of uncaptured errors, for `lost`. The host does not see such a wait in any call; what it sees is that the
-//! guest has nothing to do.
+//! Commands gather until a submit or a request to the daemon. A guest can wait for their effects without either: on an open
+//! stream of uncaptured errors, or on `lost`. Such a wait is no call of a host function; the host only sees that the guest's
+//! task is pending.
 
 use std::{
     future::{Future, poll_fn},
@@ -16,8 +16,8 @@ use wasmtime::{
 
 use crate::WasiWebGpuCtxView;
 
-/// Awaits a call of the guest. wasmtime polls it whenever the guest's tasks have run as far as they can; the commands that
-/// have gathered until then are sent.
+/// Awaits a call of the guest, and flushes gathered commands at each poll. wasmtime polls the call whenever the guest's tasks
+/// have run as far as they can.
 ///
 /// ```ignore
 /// store

@@ -1,4 +1,4 @@
-//! The jail as a worker finds it on this machine: the daemon's own program tries each layer and says which hold.
+//! The jail of workers on this machine: the daemon's program tests each layer and reports which hold.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use airlock_protocol::connect::environment;
 use airlock_traces::cli::jail::JailMode;
 use serde::{Deserialize, Serialize};
 
-/// What the daemon's program says.
+/// Report of the daemon's program.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct JailReport {
     /// Its layers, in the order in which they go up.

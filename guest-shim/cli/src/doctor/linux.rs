@@ -1,5 +1,5 @@
-//! What a Linux system offers: facilities of its kernel for a jail, and the files of its graphics drivers. Everything is
-//! asked without privileges and leaves nothing behind.
+//! Linux: the kernel's facilities for a jail, and the files of graphics drivers. The checks need no privileges and leave
+//! nothing behind.
 
 use std::{
     env, fs,

@@ -1,4 +1,4 @@
-//! What `airlock doctor` found, in the form that `--json` writes. Fields are only ever added.
+//! Findings of `airlock doctor`, in the form of `--json`. Fields are only ever added.
 
 use std::collections::BTreeMap;
 

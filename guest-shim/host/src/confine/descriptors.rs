@@ -1,5 +1,5 @@
-//! Descriptors that this process was started with and was not meant to have: a shell's own, those of a build's job server,
-//! files with secrets. A program that it starts does not get them, and a guest that breaks out does not find them.
+//! Inherited descriptors: a shell's own, those of a build's job server, files with secrets. They are closed before a guest
+//! runs, and programs that this process starts do not inherit them.
 #![allow(unsafe_code)]
 
 use std::{
@@ -16,7 +16,7 @@ const LAST_STANDARD: i32 = 2;
 
 static INHERITED: OnceLock<Vec<i32>> = OnceLock::new();
 
-/// Notes what is open, and has it closed in programs that are started. To be called before anything is opened here.
+/// Records the open descriptors and marks them close-on-exec. Call it before this process opens anything.
 pub fn note() {
     let found = INHERITED.get_or_init(|| open().unwrap_or_default());
     for &descriptor in found {
@@ -25,7 +25,7 @@ pub fn note() {
     }
 }
 
-/// Closes what was noted, but for descriptors that `keep` names (`/dev/fd/63`, from a shell's `>(...)`).
+/// Closes the recorded descriptors, except those that `keep` names (`/dev/fd/63`, from a shell's `>(...)`).
 pub fn close(keep: &[PathBuf]) -> Result<(), String> {
     let inherited = INHERITED.get().map_or(&[][..], Vec::as_slice);
     let kept = |descriptor: &i32| keep.iter().any(|path| names(path, *descriptor));

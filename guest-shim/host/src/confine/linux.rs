@@ -1,4 +1,4 @@
-//! The layers on Linux, each tried by doing what it forbids.
+//! The layers on Linux, each tested by an operation that it denies.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -25,11 +25,11 @@ type Held = Result<(), String>;
 /// How long threads that are ending are waited for.
 const ALONE: Duration = Duration::from_secs(2);
 
-/// What the runtimes read: the process itself, how many processors it may use, and the time zone.
+/// Files that the runtimes read: the process's own, the number of processors, the time zone.
 const READ: &[&str] =
     &["/proc/self", "/sys/fs/cgroup", "/sys/devices/system/cpu", "/etc/localtime", "/usr/share/zoneinfo"];
 
-/// Devices that are no hardware.
+/// Devices without hardware behind them.
 const HARMLESS_DEVICES: &[&str] = &["/dev/null", "/dev/urandom"];
 
 /// Where GPUs have their nodes; NVIDIA's lie in /dev itself.
@@ -54,7 +54,7 @@ pub fn confine(reach: &Reach) -> Vec<Layer> {
     ]
 }
 
-/// Waits until the compiler's threads have ended: those that go on would keep what this thread gives up.
+/// Waits for the end of the compiler's threads, which the layers of this thread would not bind.
 fn alone() -> Held {
     let start = Instant::now();
     loop {
@@ -135,7 +135,7 @@ fn out_of_reach(nodes: &[PathBuf], reach: &Reach) -> Held {
     };
     for path in nodes.iter().map(PathBuf::as_path).chain([Path::new("/etc/passwd")]) {
         if opens(path).is_ok() || File::open(path).is_ok() {
-            // Whoever gives a guest the whole of /dev has decided so; it still cannot talk to a driver, which takes ioctl.
+            // `--dir /dev` is the user's decision. A guest still cannot talk to a driver, which takes ioctl.
             if within(path) {
                 continue;
             }
@@ -170,7 +170,7 @@ fn filter_calls() -> Held {
     }
 }
 
-/// The calls of the x32 ABI, which have the architecture of the others and numbers of their own: there are none.
+/// Rejects all calls of the x32 ABI, which share the architecture of the others and have numbers of their own.
 fn no_x32() -> BpfProgram {
     const X32_BIT: u32 = 0x4000_0000;
     // BPF: load the call's number; above the bit, refuse; else allow.
@@ -183,7 +183,7 @@ fn parse(rules: &str) -> Result<Vec<Value>, String> {
     serde_json::from_str(rules).map_err(|error| format!("a rule cannot be read: {error}"))
 }
 
-/// Signals are for this process: Landlock says so too, from its sixth version on.
+/// Restricts signals to this process, as Landlock does from its sixth version on.
 fn to_oneself(mut rules: Vec<Value>) -> Vec<Value> {
     let own = std::process::id();
     for rule in rules.iter_mut().filter(|rule| rule["syscall"] == "tgkill") {
@@ -192,7 +192,7 @@ fn to_oneself(mut rules: Vec<Value>) -> Vec<Value> {
     rules
 }
 
-/// A filter that does one thing with the calls that its rules name, and another with all others.
+/// A filter with one action for the calls of its rules and another for all others.
 fn install(rules: &[Value], named: Value, others: Value, architecture: TargetArch) -> Held {
     let filter = json!({ "host": { "mismatch_action": others, "match_action": named, "filter": rules } });
     let compiled = compile_from_json(filter.to_string().as_bytes(), architecture);
@@ -297,7 +297,7 @@ mod tests {
             .collect()
     }
 
-    /// A call that a new kernel has is refused as long as it is on no list; somebody is to have thought about it all the same.
+    /// A call that a new kernel has is refused as long as it is on no list; the lists classify it all the same.
     #[test]
     fn every_call_of_the_kernel_is_allowed_or_refused_with_a_reason() {
         let (allowed, refused) = (include_str!("../../jail/x86_64.json"), include_str!("../../jail/refused.json"));

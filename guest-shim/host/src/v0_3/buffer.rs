@@ -68,7 +68,7 @@ impl WasiWebGpuCtxView<'_> {
     }
 }
 
-/// The mode that a map names, if it is one.
+/// The map mode of a mask; `None` where the mask names none, or both.
 fn map_mode(mode: GpuMapMode) -> Option<MapMode> {
     if mode == GpuMapMode::READ {
         Some(MapMode::Read)

@@ -66,8 +66,8 @@ impl webgpu::HostGpuCanvasContext for WasiWebGpuCtxView<'_> {
         let canvas = self.table.get(&canvas)?;
         let (width, height) = (canvas.width, canvas.height);
         let texture = match &canvas.configuration {
-            // WebGPU throws an InvalidStateError here; the interface gives the function no result, so the texture is one
-            // of a device that there is not.
+            // WebGPU throws an InvalidStateError here; the interface gives the function no result, so the texture
+            // belongs to a device that was never granted.
             None => {
                 let texture = canvas_texture(width, height, GpuTextureFormat::Bgra8unorm, None, None);
                 Device::nowhere().create_texture(&mut self.ctx.client, texture_descriptor(texture))

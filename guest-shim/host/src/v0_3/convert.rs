@@ -106,7 +106,7 @@ flags! {
 
 impl ToWire for GpuColorWrite {
     type Wire = pipeline::ColorWrite;
-    /// `all` is a flag of its own here, and the other four together in WebGPU.
+    /// `all` is a flag of its own in WIT, and the union of the other four in WebGPU.
     fn to_wire(self) -> Self::Wire {
         if self.contains(GpuColorWrite::ALL) {
             return pipeline::ColorWrite::all();

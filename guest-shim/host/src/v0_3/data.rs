@@ -1,12 +1,12 @@
-//! The functions that move much data, in a form that moves it once: a guest's bytes go from its memory straight into the
-//! batch, the shared ring or a mapped range, and a mapped range goes straight into its memory.
+//! Bulk data functions, written by hand so that the data is copied once: from the guest's memory into the batch, the shared
+//! ring or a mapped range, and from a mapped range into the guest's memory.
 //!
-//! Generated bindings take a list as a `Vec<u8>` and give one as a `Vec<u8>`, each of which is memory to be found, to be
-//! filled and to be copied from again. So these functions are by hand, with wasmtime's [`WasmList`], which names bytes where
-//! they are, and with [`Bytes`], which share theirs; the build script leaves them out of the generated ones.
+//! Generated bindings take and return lists as `Vec<u8>`, which costs an allocation and a second copy each. These functions
+//! use wasmtime's [`WasmList`], which borrows the guest's memory, and [`Bytes`], which share theirs; the build script leaves
+//! them out of the generated bindings.
 //!
-//! A [`WasmList`] borrows the whole store, the context of this crate included. So the session, which is all that sending
-//! takes, is lifted out of the context for that time, and a mapping out of its buffer.
+//! A [`WasmList`] borrows the whole store, the context of this crate included. The session is therefore lifted out of the
+//! context while it sends, and a mapping out of its buffer.
 
 use airlock_client::{
     Lifted, TooLong, buffer::MappedRangeError, device::DeviceKey, queue::WriteBufferError as DataError,
@@ -34,7 +34,7 @@ type WriteTextureParameters =
 type MappedRangeParameters = (Resource<GpuBuffer>, Option<u64>, Option<u64>);
 type SetMappedRangeParameters = (Resource<GpuBuffer>, WasmList<u8>, Option<u64>, Option<u64>);
 
-/// Lends the context and the table that are in a store.
+/// Borrows the context and the table in a store.
 type View<T> = fn(&mut T) -> WasiWebGpuCtxView<'_>;
 
 /// Adds these functions to the generated ones.
@@ -136,7 +136,7 @@ fn range_error(error: MappedRangeError) -> GetMappedRangeError {
     }
 }
 
-/// Has the session of a device, if it lives, send the guest's list.
+/// Sends the guest's list through the device's session, if that is live.
 fn send<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     view: View<T>,

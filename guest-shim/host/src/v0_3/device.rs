@@ -1,4 +1,4 @@
-//! `gpu-device`. What it creates is in the file of the created object.
+//! `gpu-device`. Create functions are in the file of the created object.
 
 use std::{
     pin::Pin,
@@ -288,7 +288,7 @@ fn empty_stack(error: EmptyScopeStack) -> PopErrorScopeError {
     PopErrorScopeError { kind: PopErrorScopeErrorKind::OperationError, message: error.to_string() }
 }
 
-/// Gives the reason when the device is lost.
+/// Produces the reason once the device is lost.
 struct LostProducer<T> {
     lost: Wait<Arc<Lost>>,
     view: fn(&mut T) -> WasiWebGpuCtxView<'_>,
@@ -317,7 +317,7 @@ impl<T: Send + 'static> wasmtime::component::FutureProducer<T> for LostProducer<
     }
 }
 
-/// Gives the errors that no scope caught, until the device is lost.
+/// Produces uncaptured errors until the device is lost.
 struct ErrorProducer<T> {
     errors: ErrorStream,
     view: fn(&mut T) -> WasiWebGpuCtxView<'_>,

@@ -271,7 +271,7 @@ macro_rules! called {
 }
 pub(crate) use called;
 
-/// Has a function make its request, which is counted by the function's name.
+/// Runs the request of a function and counts it under the function's name.
 macro_rules! ask {
     ($view:expr, $name:expr, $ask:expr) => {{
         const NUMBER: usize = $crate::v0_3::functions::number($name);

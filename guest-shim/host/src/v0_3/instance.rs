@@ -86,12 +86,12 @@ impl<T: Send> webgpu::HostGpuWithStore<T> for WasiWebGpu {
     }
 }
 
-/// Starts a worker on a thread of its own, so that other tasks of the guest go on.
+/// Starts a worker on a thread of its own, so that other tasks of the guest continue.
 async fn connect(daemon: Result<Daemon, ConnectError>) -> Result<Connection, ConnectError> {
     let daemon = daemon?;
     let (send, receive) = oneshot::channel();
     std::thread::spawn(move || {
-        // Nobody waits any more when the guest has ended meanwhile; the worker then ends with the connection.
+        // The receiver is gone when the guest has ended meanwhile; the worker then ends with the connection.
         let _ = send.send(daemon.connect());
     });
     receive.await.unwrap_or(Err(ConnectError::NoDaemon))

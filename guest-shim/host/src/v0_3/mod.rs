@@ -1,8 +1,7 @@
 //! `wasi:webgpu@0.3.0-rc.2`: one file per WebGPU object, functions in WIT order.
 //!
-//! A line of code belongs here when it is about this version of the interface: it looks a handle up in the resource table,
-//! converts an enumeration, or names an error kind. What a function does is `airlock-client`'s, in the file of the same name.
-//! Nothing here waits but the `async` functions.
+//! Code about this version of the interface belongs here: look-up in the resource table, conversion of enums, error kinds.
+//! The behaviour of a function is in `airlock-client`, in the file of the same name. Only `async` functions wait.
 
 mod adapter;
 mod binding;
@@ -83,7 +82,7 @@ pub fn add_to_linker<T: WasiWebGpuView + 'static>(linker: &mut Linker<T>) -> was
     add_to_linker_with(linker, T::webgpu)
 }
 
-/// As [`add_to_linker`], for a store of any type: `view` lends the context and the table that are somewhere in it.
+/// As [`add_to_linker`], for a store of any type: `view` borrows the context and the table from the store's data.
 ///
 /// ```no_run
 /// use airlock::{WasiWebGpuCtx, WasiWebGpuCtxView};
@@ -117,7 +116,7 @@ impl webgpu::Host for WasiWebGpuCtxView<'_> {
     }
 }
 
-/// The functions that all objects of a device have: `label`, `set-label`, and the drop of a handle.
+/// The functions of every object of a device: `label`, `set-label`, and the drop of a handle.
 macro_rules! object_functions {
     ($Resource:ty, $label:literal, $set_label:literal) => {
         fn label(&mut self, object: Resource<$Resource>) -> wasmtime::Result<String> {

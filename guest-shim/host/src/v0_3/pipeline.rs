@@ -61,7 +61,7 @@ pub(super) fn pipeline_error(error: PipelineError) -> CreatePipelineError {
 }
 
 impl WasiWebGpuCtxView<'_> {
-    /// Has a device make a compute pipeline, in either form.
+    /// Creates a compute pipeline, synchronously or asynchronously.
     pub(super) fn compute_pipeline<R>(
         &mut self,
         device: &Resource<Device>,
@@ -79,7 +79,7 @@ impl WasiWebGpuCtxView<'_> {
         Ok(create(table.get(device)?, self.ctx, descriptor))
     }
 
-    /// Has a device make a render pipeline, in either form.
+    /// Creates a render pipeline, synchronously or asynchronously.
     pub(super) fn render_pipeline<R>(
         &mut self,
         device: &Resource<Device>,
@@ -117,7 +117,7 @@ impl WasiWebGpuCtxView<'_> {
     }
 }
 
-/// The constants of a stage. The record is owned: it goes with the call.
+/// The constants of a stage. The record is owned and dropped with the call.
 fn take(
     table: &mut ResourceTable,
     record: Option<Resource<RecordGpuPipelineConstantValue>>,

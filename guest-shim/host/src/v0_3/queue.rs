@@ -49,7 +49,7 @@ impl<T: Send> webgpu::HostGpuQueueWithStore<T> for WasiWebGpu {
             let queue = view.table.get(&queue)?;
             Ok(ask!(view, "gpu-queue.on-submitted-work-done", |client| queue.on_submitted_work_done(client)))
         })?;
-        // When the session ends there is no more work: that is an answer too.
+        // The end of the session completes all work, too.
         let _ = reply.spinning().await;
         Ok(())
     }

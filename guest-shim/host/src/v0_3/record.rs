@@ -1,4 +1,4 @@
-//! The two `record-*` resources: WebIDL records, which WIT has not. Keys keep the order in which they were added.
+//! The two `record-*` resources: WebIDL records, which WIT lacks. Keys keep the order in which they were added.
 
 use airlock_protocol::limits::{MAX_LABEL, MAX_LIST};
 use wasmtime::component::Resource;
@@ -21,7 +21,7 @@ macro_rules! record {
             fn add(&mut self, record: Resource<$Resource>, key: String, value: $Value) -> wasmtime::Result<()> {
                 called!(self, concat!($name, ".add"));
                 let record = &mut self.table.get_mut(&record)?.0;
-                // Nothing has so many names, nor so long ones; what is left out would be refused anyway.
+                // No valid record has so many names, or such long ones: wgpu rejects the pipeline or the device anyway.
                 if key.len() <= MAX_LABEL && (record.len() < MAX_LIST || record.contains_key(&key)) {
                     record.insert(key, value);
                 }

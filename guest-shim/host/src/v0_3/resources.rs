@@ -1,5 +1,4 @@
-//! What stands behind the guest's handles that are no objects of `airlock-client`'s: views of its values, records, and the
-//! canvas.
+//! Resource types that are not objects of `airlock-client`: views of its values, records, and the canvas.
 
 use std::sync::Arc;
 
@@ -73,7 +72,7 @@ impl CanvasContext {
     }
 }
 
-/// What a canvas was configured with.
+/// Configuration of a canvas.
 #[derive(Debug)]
 pub(crate) struct CanvasConfiguration {
     pub(crate) device: Device,
