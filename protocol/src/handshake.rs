@@ -9,9 +9,9 @@
 //! ```
 //!
 //! The line lies outside the codec, so that any two builds can tell why they do not fit. The client checks it and sends,
-//! on the same connection, one byte with the descriptor of the ring's memory; the worker takes exactly that and reads
-//! nothing else from it but its end. Then the client connects to the server and sends one
-//! [`Bootstrap`](crate::transport::Bootstrap). The first event is then `Welcome`.
+//! on the same connection, three descriptors, each with one byte: the ring's memory, the socket of commands, the socket of
+//! events. The worker takes exactly these and reads nothing else from it but its end. Then the client connects to the server
+//! and sends one [`Bootstrap`](crate::transport::Bootstrap). The first event is then `Welcome`.
 //!
 //! When a worker has ended that was not its client's own child, whoever started it writes a last line; so does a worker
 //! itself whose client has gone as it should, unless its end is to be counted first:
@@ -32,7 +32,7 @@ use thiserror::Error;
 use crate::visible::is_obeyed;
 
 /// The version of this exchange and of the stream's framing. It changes when an older side could not go on.
-pub const PROTOCOL_VERSION: u32 = 4;
+pub const PROTOCOL_VERSION: u32 = 5;
 
 /// A hash over the definitions of commands and events, comments and layout excluded. Two builds with the same hash read
 /// each other's streams.

@@ -2,11 +2,13 @@
 //!
 //! ipc-channel's receivers trust their peer: bytes that no sender of its own would send can end the process that reads
 //! them. That is why a worker serves one session only, why `gpu-daemon serve` never reads from a client, and why batches
-//! and events are sent and received by code of our own on Linux. What ipc-channel itself still receives there is the one message
-//! by which a worker gets its channels.
+//! and events cross on Linux in sockets of a pair, by code of our own. ipc-channel itself receives one message there, the
+//! [`Bootstrap`] that completes the set-up.
 
 #[cfg(target_os = "linux")]
 mod bulk;
+#[cfg_attr(target_os = "linux", path = "transport/sockets.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "transport/messages.rs")]
 mod channel;
 mod local;
 #[cfg_attr(target_os = "linux", path = "transport/sealed.rs")]
@@ -15,19 +17,20 @@ mod memory;
 #[cfg(target_os = "linux")]
 mod packets;
 mod ring;
-#[cfg(target_os = "linux")]
-mod waiting;
 
 use std::{
     io,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 #[cfg(target_os = "linux")]
-use std::{os::fd::AsFd, sync::Arc};
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+};
 
 #[cfg(not(target_os = "linux"))]
-use ipc_channel::ipc::IpcSharedMemory;
-use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcOneShotServer, IpcSender};
+use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcSharedMemory};
+use ipc_channel::ipc::{IpcOneShotServer, IpcSender};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -44,10 +47,13 @@ use crate::{
 pub use memory::MemoryError;
 pub use ring::{RingError, RingReader, RingWriter, place as ring_place};
 
-/// What a client sends to the worker's server: its ends of the channels. Where memory cannot be sealed, the ring too.
+/// The client's message to the worker's one-shot server. On Linux the ring and the channels have crossed before, as
+/// descriptors on the connection of the hello line, and the message only completes the set-up. Elsewhere they are in it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Bootstrap {
+    #[cfg(not(target_os = "linux"))]
     commands: IpcBytesReceiver,
+    #[cfg(not(target_os = "linux"))]
     events: IpcBytesSender,
     #[cfg(not(target_os = "linux"))]
     ring: IpcSharedMemory,
@@ -72,6 +78,10 @@ pub enum TransportError {
     #[cfg(target_os = "linux")]
     #[error("the client sends no ring: {0}")]
     NoRing(#[source] DescriptorError),
+    /// There is no channel.
+    #[cfg(target_os = "linux")]
+    #[error("the client sends no channel: {0}")]
+    NoChannel(#[source] DescriptorError),
     /// The ring is not used.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -99,22 +109,26 @@ pub struct DaemonChannels {
     pub ring: RingReader,
 }
 
-/// Connects a client to the worker whose server has this name. The ring goes over the connection on which the worker
-/// said the name.
+/// Connects a client to the worker with this server name. On Linux the ring and the worker's ends of the channels cross on
+/// `link`, the connection of the hello line.
 pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportError> {
-    let (batches, commands) = ipc::bytes_channel().map_err(TransportError::Channel)?;
-    let (events, replies) = ipc::bytes_channel().map_err(TransportError::Channel)?;
     #[cfg(target_os = "linux")]
-    let (memory::Shared { commands: memory, events: event_ring, count }, bootstrap) = {
-        let (memory, file) = memory::Shared::create().map_err(TransportError::Channel)?;
+    let (batches, replies, memory, bulk, bootstrap) = {
+        let (memory::Shared { commands, events, count }, file) =
+            memory::Shared::create().map_err(TransportError::Channel)?;
         descriptors::send(link, file.as_fd()).map_err(TransportError::Connect)?;
-        (memory, Bootstrap { commands, events })
+        let batches = channel::pair(link).map_err(TransportError::Connect)?;
+        let replies = channel::pair(link).map_err(TransportError::Connect)?;
+        let bulk = bulk::Receiver::new(RingReader::rewinding(events), count);
+        (batches, replies, commands, Some(Mutex::new(bulk)), Bootstrap {})
     };
     #[cfg(not(target_os = "linux"))]
-    let (memory, bootstrap) = {
+    let (batches, replies, memory, bootstrap) = {
         let _ = link;
+        let (batches, commands) = ipc::bytes_channel().map_err(TransportError::Channel)?;
+        let (events, replies) = ipc::bytes_channel().map_err(TransportError::Channel)?;
         let (memory, ring) = memory::WriteMemory::create();
-        (memory, Bootstrap { commands, events, ring })
+        (batches, replies, memory, Bootstrap { commands, events, ring })
     };
     let server = IpcSender::<Bootstrap>::connect(server).map_err(TransportError::Connect)?;
     server.send(bootstrap).map_err(|error| TransportError::Broken(error.to_string()))?;
@@ -122,7 +136,7 @@ pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportE
     let events = EventReceiver {
         receiver: EventEnd::Process(receiver),
         #[cfg(target_os = "linux")]
-        bulk: Some(Mutex::new(bulk::Receiver::new(RingReader::rewinding(event_ring), count))),
+        bulk,
     };
     let commands = BatchSender(Sender::Process(channel::Sender::new(batches)));
     Ok(ClientChannels { commands, events, ring: RingWriter::new(memory) })
@@ -164,17 +178,21 @@ pub fn in_memory(room: usize) -> Result<(ClientChannels, DaemonChannels), Transp
     Ok((client, daemon))
 }
 
-/// The ring as the worker got it over its connection. Where memory cannot be sealed it comes with the [`Bootstrap`], and
-/// there is nothing in here.
+/// The ring and the channels as the worker received them on its connection. Elsewhere than on Linux they come with the
+/// [`Bootstrap`], and this is empty.
 #[derive(Debug)]
-pub struct ReceivedRing {
+pub struct HandedOver {
     #[cfg(target_os = "linux")]
     memory: memory::SharedPeer,
+    #[cfg(target_os = "linux")]
+    commands: OwnedFd,
+    #[cfg(target_os = "linux")]
+    events: OwnedFd,
 }
 
-impl ReceivedRing {
-    /// Receives the ring over standard input, which is the worker's connection, and checks it. It must be the first that
-    /// reads there after the hello line was written: another reader would take the message and lose what comes with it.
+impl HandedOver {
+    /// Receives the ring and the channels over standard input, the worker's connection, and checks them. It must be the first
+    /// reader there after the hello line: another would take the messages and lose their descriptors.
     #[cfg(target_os = "linux")]
     pub fn from_stdin() -> Result<Self, TransportError> {
         Self::receive(io::stdin())
@@ -183,14 +201,19 @@ impl ReceivedRing {
     /// The same, over any connection.
     #[cfg(target_os = "linux")]
     pub fn receive(connection: impl AsFd) -> Result<Self, TransportError> {
-        let file = descriptors::receive(connection, Some(HELLO_TIMEOUT)).map_err(|error| match error {
+        let file = descriptors::receive(&connection, Some(HELLO_TIMEOUT)).map_err(|error| match error {
             DescriptorError::Ended => TransportError::NoClient,
             error => TransportError::NoRing(error),
         })?;
-        Ok(Self { memory: memory::SharedPeer::open(file)? })
+        let memory = memory::SharedPeer::open(file)?;
+        let socket = || {
+            let received = descriptors::receive(&connection, Some(HELLO_TIMEOUT));
+            received.and_then(|socket| Ok(channel::check(socket)?)).map_err(TransportError::NoChannel)
+        };
+        Ok(Self { memory, commands: socket()?, events: socket()? })
     }
 
-    /// See [`ReceivedRing`].
+    /// See [`HandedOver`].
     #[cfg(not(target_os = "linux"))]
     pub fn from_stdin() -> Result<Self, TransportError> {
         Ok(Self {})
@@ -215,22 +238,27 @@ impl Listener {
         &self.name
     }
 
-    /// Waits for the client.
-    pub fn accept(self, ring: ReceivedRing) -> Result<DaemonChannels, TransportError> {
+    /// Waits for the client's [`Bootstrap`].
+    pub fn accept(self, handed_over: HandedOver) -> Result<DaemonChannels, TransportError> {
         let (_, bootstrap) = self.server.accept().map_err(|error| TransportError::Broken(error.to_string()))?;
         #[cfg(target_os = "linux")]
-        let memory::SharedPeer { commands: memory, events: event_ring, count } = ring.memory;
+        let (memory, commands, events, bulk) = {
+            let Bootstrap {} = bootstrap;
+            let HandedOver { memory: shared, commands, events } = handed_over;
+            let bulk = bulk::Sender::new(RingWriter::new(shared.events), shared.count);
+            (shared.commands, commands, events, Some(Arc::new(Mutex::new(bulk))))
+        };
         #[cfg(not(target_os = "linux"))]
-        let memory = {
-            let ReceivedRing {} = ring;
-            memory::ReadMemory::open(bootstrap.ring)?
+        let (memory, commands, events) = {
+            let HandedOver {} = handed_over;
+            (memory::ReadMemory::open(bootstrap.ring)?, bootstrap.commands, bootstrap.events)
         };
         Ok(DaemonChannels {
-            commands: BatchReceiver(Receiver::Process(channel::Receiver::new(bootstrap.commands))),
+            commands: BatchReceiver(Receiver::Process(channel::Receiver::new(commands))),
             events: EventSender {
-                sender: Sender::Process(channel::Sender::new(bootstrap.events)),
+                sender: Sender::Process(channel::Sender::new(events)),
                 #[cfg(target_os = "linux")]
-                bulk: Some(Arc::new(Mutex::new(bulk::Sender::new(RingWriter::new(event_ring), count)))),
+                bulk,
             },
             ring: RingReader::new(memory),
         })

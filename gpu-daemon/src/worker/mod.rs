@@ -32,7 +32,7 @@ use airlock_protocol::{
     connect::FOLDER_PREFIX,
     handshake::{Ended, Hello},
     limits::{HELLO_TIMEOUT, MAX_MESSAGE, cut},
-    transport::{DaemonChannels, Listener, ReceiveError, ReceivedRing, TransportError},
+    transport::{DaemonChannels, HandedOver, Listener, ReceiveError, TransportError},
 };
 use thiserror::Error;
 
@@ -235,19 +235,19 @@ fn end_with_stdin(waiting: &Waiting, vitals: &Vitals) {
 }
 
 /// Says hello on the connection and takes the ring from it.
-fn meet(hello: &str) -> Result<ReceivedRing, WorkerError> {
+fn meet(hello: &str) -> Result<HandedOver, WorkerError> {
     let mut stdout = std::io::stdout();
     match stdout.write_all(hello.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Err(TransportError::NoClient.into()),
         result => result.map_err(WorkerError::Hello)?,
     }
     platform::leave_stdout().map_err(WorkerError::Hello)?;
-    Ok(ReceivedRing::from_stdin()?)
+    Ok(HandedOver::from_stdin()?)
 }
 
 /// Waits for the client, but not for ever. The accepting thread is left behind when it takes too long; the process ends
 /// then.
-fn accept(listener: Listener, ring: ReceivedRing) -> Result<DaemonChannels, WorkerError> {
+fn accept(listener: Listener, ring: HandedOver) -> Result<DaemonChannels, WorkerError> {
     let (sender, receiver) = mpsc::channel();
     let wait = move || {
         let _ = sender.send(listener.accept(ring));
