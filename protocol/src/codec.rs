@@ -33,6 +33,9 @@ use crate::{
     limits::{BATCH_TARGET, INLINE_PAYLOAD, MAX_BATCH, MAX_EVENT},
 };
 
+/// The version of the encoding: how values of each type become bytes. It is part of the schema hash.
+pub const VERSION: u64 = 1;
+
 /// Length of a batch's header in bytes.
 pub const BATCH_HEADER: usize = 16;
 

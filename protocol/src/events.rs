@@ -1,6 +1,6 @@
 //! What flows back from the daemon. Variants are appended and fields never change, as with commands.
 
-use serde::{Deserialize, Serialize};
+use airlock_protocol_derive::wire;
 
 use crate::{
     commands::{adapter::Capabilities, error::GpuError, shader::CompilationMessage},
@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// One event.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event<'a> {
     /// The session is open: the first event of every session.
     Welcome,
@@ -36,7 +37,7 @@ pub enum Event<'a> {
         /// The question's number.
         request: RequestId,
         /// All of them, in the order that [`AdapterSelector::Index`](crate::commands::instance::AdapterSelector) counts.
-        #[serde(deserialize_with = "crate::list::of_adapters")]
+        #[bound(adapters)]
         adapters: Vec<Capabilities>,
     },
     /// Answers `RequestDevice`.
@@ -51,7 +52,6 @@ pub enum Event<'a> {
         /// The number of the `MapBuffer`.
         request: RequestId,
         /// The piece.
-        #[serde(serialize_with = "crate::bytes::whole")]
         data: &'a [u8],
     },
     /// Answers `MapBuffer`.
@@ -78,8 +78,7 @@ pub enum Event<'a> {
         /// The question's number.
         request: RequestId,
         /// What the compiler said.
-        #[serde(deserialize_with = "crate::list::bounded")]
-        messages: Vec<CompilationMessage>,
+            messages: Vec<CompilationMessage>,
     },
     /// Answers `PopErrorScope`.
     ScopePopped {
@@ -162,7 +161,8 @@ impl Event<'_> {
 }
 
 /// Why a device was not granted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestDeviceError {
     /// Its kind: `TypeError` for a feature that the adapter lacks, `OperationError` for the rest.
     pub kind: RequestDeviceErrorKind,
@@ -171,7 +171,8 @@ pub struct RequestDeviceError {
 }
 
 /// The kind of a [`RequestDeviceError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestDeviceErrorKind {
     /// `TypeError`.
     Type,
@@ -180,7 +181,8 @@ pub enum RequestDeviceErrorKind {
 }
 
 /// Why a map failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapError {
     /// Its kind.
     pub kind: MapErrorKind,
@@ -189,7 +191,8 @@ pub struct MapError {
 }
 
 /// The kind of a [`MapError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapErrorKind {
     /// The call was not valid.
     Operation,
@@ -198,7 +201,8 @@ pub enum MapErrorKind {
 }
 
 /// Why a pipeline was not made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PipelineError {
     /// Its reason.
     pub reason: PipelineErrorReason,
@@ -207,7 +211,8 @@ pub struct PipelineError {
 }
 
 /// `GPUPipelineErrorReason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PipelineErrorReason {
     /// The description is not valid.
     Validation,
@@ -216,7 +221,8 @@ pub enum PipelineErrorReason {
 }
 
 /// `GPUDeviceLostReason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceLostReason {
     /// Anything but a call of `destroy`.
     Unknown,
@@ -225,7 +231,8 @@ pub enum DeviceLostReason {
 }
 
 /// What a daemon has done in a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Batches received.
     pub batches: u64,

@@ -29,14 +29,27 @@ use std::{fmt, process::ExitStatus};
 
 use thiserror::Error;
 
-use crate::visible::is_obeyed;
+use crate::{
+    Command, Event, codec,
+    visible::is_obeyed,
+    wire::{Schema, Wire},
+};
 
 /// The version of this exchange and of the stream's framing. It changes when an older side could not go on.
 pub const PROTOCOL_VERSION: u32 = 5;
 
-/// A hash over the definitions of commands and events, comments and layout excluded. Two builds with the same hash read
-/// each other's streams.
-pub const SCHEMA_HASH: &str = env!("AIRLOCK_SCHEMA_HASH");
+/// A hash over the definitions of commands and events, the descriptions of commands, and [`codec::VERSION`]. Two builds
+/// with the same hash read each other's streams.
+pub const SCHEMA_HASH: &str = match std::str::from_utf8(&DIGITS) {
+    Ok(digits) => digits,
+    Err(_) => unreachable!(),
+};
+
+const DIGITS: [u8; 16] = Schema::named("stream")
+    .number(codec::VERSION)
+    .field("commands", Command::SCHEMA)
+    .field("events", Event::SCHEMA)
+    .digits();
 
 /// A worker's first line.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::{Schema, Use, VisitIds, Wire};
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $Kind:ident => $Id:ident),* $(,)?) => {
         $(
@@ -11,8 +13,7 @@ macro_rules! ids {
             pub struct $Id(pub u32);
 
             impl Id for $Id {
-                const KIND: &'static str = stringify!($Kind);
-                const NUMBER: usize = Kind::$Kind as usize;
+                const OF: Kind = Kind::$Kind;
                 #[inline]
                 fn index(self) -> u32 {
                     self.0
@@ -24,6 +25,22 @@ macro_rules! ids {
                 #[inline]
                 fn object(self) -> Object {
                     Object::$Kind(self)
+                }
+            }
+
+            impl From<$Id> for Object {
+                #[inline]
+                fn from(id: $Id) -> Self {
+                    Object::$Kind(id)
+                }
+            }
+
+            impl Wire for $Id {
+                const SCHEMA: Schema = Schema::named(stringify!($Id)).then(u32::SCHEMA);
+
+                #[inline]
+                fn visit_ids(&self, how: Use, to: &mut impl VisitIds) {
+                    to.object(Object::$Kind(*self), how);
                 }
             }
         )*
@@ -42,7 +59,7 @@ macro_rules! ids {
             pub const COUNT: usize = Kind::ALL.len();
 
             /// Its name: `Buffer`.
-            pub fn name(self) -> &'static str {
+            pub const fn name(self) -> &'static str {
                 match self {
                     $(Kind::$Kind => stringify!($Kind),)*
                 }
@@ -66,7 +83,8 @@ macro_rules! ids {
         }
 
         /// Any object of a session, for the commands that every kind has: label and drop.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[airlock_protocol_derive::wire]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[allow(missing_docs)]
         pub enum Object {
             $($Kind($Id),)*
@@ -92,10 +110,12 @@ macro_rules! ids {
 
 /// A typed object id.
 pub trait Id: Copy + std::fmt::Debug + Eq + std::hash::Hash + Send + Sync + 'static {
+    /// The kind of the object that it is the id of.
+    const OF: Kind;
     /// The kind's name in messages.
-    const KIND: &'static str;
+    const KIND: &'static str = Self::OF.name();
     /// The kind's number, below [`Kind::COUNT`].
-    const NUMBER: usize;
+    const NUMBER: usize = Self::OF as usize;
     /// The slot in the kind's slab.
     fn index(self) -> u32;
     /// The id of a slot.

@@ -24,6 +24,7 @@ pub mod size;
 pub mod throttle;
 pub mod transport;
 pub mod visible;
+pub mod wire;
 
 pub use commands::{Command, Record};
 pub use events::Event;

@@ -1,12 +1,12 @@
 //! Bulk data of a command: inside it, in the shared ring, or gathered from earlier pieces.
 
-use serde::{Deserialize, Serialize};
+use airlock_protocol_derive::wire;
 
 /// Where a command's data is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload<'a> {
     /// In the batch itself.
-    #[serde(serialize_with = "crate::bytes::whole")]
     Inline(&'a [u8]),
     /// In the session's shared ring.
     Shared {

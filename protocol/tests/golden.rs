@@ -3,6 +3,11 @@
 
 #![allow(clippy::expect_used)]
 
+#[path = "common/sample.rs"]
+mod sample;
+
+use std::{env, fmt::Write as _, fs, path::Path};
+
 use airlock_protocol::{
     Command, Event, Payload, Record,
     codec::{
@@ -80,6 +85,49 @@ fn commands_have_these_bytes() {
     };
     assert_eq!(record_bytes(request), [2, 1, 0, 0, 0, 1, 8, 1, 24, 252, 0, 0, 16, 0]);
     assert_eq!(record_bytes(DropObject { object: Object::Buffer(BufferId(2)) }), [87, 2, 2]);
+}
+
+/// One line for each command and event, in the order of their numbers: the name and the bytes of its sample, in
+/// hexadecimal.
+fn sample_lines() -> String {
+    let mut lines = String::new();
+    let mut line = |name: &str, bytes: &[u8]| {
+        lines.push_str(name);
+        lines.push(' ');
+        bytes.iter().for_each(|byte| write!(lines, "{byte:02x}").expect("a string takes any text"));
+        lines.push('\n');
+    };
+    for (number, name) in (0..).zip(Command::NAMES) {
+        let command: Command<'static> = sample::variant(number);
+        assert_eq!((command.number(), command.name()), (number as usize, *name));
+        let found = bytes(&command);
+        assert_eq!(decode_command(&found).expect("our own bytes"), command);
+        line(name, &found);
+    }
+    for number in 0..Event::KINDS as u32 {
+        let event: Event<'static> = sample::variant(number);
+        let mut found = Vec::new();
+        encode_event(&event, &mut found).expect("events have an encoding");
+        assert_eq!(decode_event(&found).expect("our own bytes"), event);
+        line(&format!("<- {}", event.name()), &found);
+    }
+    lines
+}
+
+/// The bytes of a sample of every command and every event, in `golden.txt`. `AIRLOCK_BLESS=1` renews the file: existing
+/// lines must stay as they are.
+#[test]
+fn every_command_and_event_has_these_bytes() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden.txt");
+    let found = sample_lines();
+    if env::var_os("AIRLOCK_BLESS").is_some() {
+        fs::write(&path, &found).expect("the file can be written");
+    }
+    let expected = fs::read_to_string(&path).expect("golden.txt");
+    for (expected, found) in expected.lines().zip(found.lines()) {
+        assert_eq!(expected, found);
+    }
+    assert_eq!(expected.lines().count(), found.lines().count(), "AIRLOCK_BLESS=1 adds what is new");
 }
 
 /// The reader has a shorter way to a few commands, by the first byte; with a number that is written longer than it needs

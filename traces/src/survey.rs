@@ -3,13 +3,13 @@
 use airlock_protocol::{
     Command, Event,
     codec::{BatchReader, DecodeError},
+    commands::{Effect, End, Pair},
     ids::Object,
     limits::cut,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    facts::{Facts, has_label},
     format::{Body, Record},
 };
 
@@ -119,7 +119,7 @@ impl Survey {
 
     pub(crate) fn session(&mut self) {
         self.totals.sessions += 1;
-        self.mark(MarkerKind::Session, None, String::new());
+        self.mark(MarkerKind::Session, None, "");
     }
 
     pub(crate) fn piece(&mut self, len: u32) {
@@ -161,25 +161,24 @@ impl Survey {
         if let Some(count) = self.counts.get_mut(number) {
             *count += 1;
         }
-        if let Command::Submit(_) = command {
+        let description = command.description();
+        if description.effect == Effect::Submit {
             self.totals.submits += 1;
-            self.mark(MarkerKind::Submit, None, String::new());
-        } else if has_label(command.name())
-            && let Ok(Facts { label: Some((object, text)), .. }) = Facts::of(command)
-            && !text.is_empty()
-        {
-            match command.name() {
-                name if name.ends_with("PushDebugGroup") => self.mark(MarkerKind::Group, None, text),
-                name if name.ends_with("InsertDebugMarker") => self.mark(MarkerKind::Mark, None, text),
-                _ => self.mark(MarkerKind::Label, object, text),
+            self.mark(MarkerKind::Submit, None, "");
+        }
+        if let Some((object, text)) = command.label().filter(|(_, text)| !text.is_empty()) {
+            match (description.pair, description.effect) {
+                (Some((End::Opens, Pair::DebugGroup)), _) => self.mark(MarkerKind::Group, None, text),
+                (None, Effect::Record) => self.mark(MarkerKind::Mark, None, text),
+                _ => self.mark(MarkerKind::Label, Some(object), text),
             }
         }
         self.totals.commands += 1;
     }
 
-    fn mark(&mut self, kind: MarkerKind, object: Option<Object>, text: String) {
+    fn mark(&mut self, kind: MarkerKind, object: Option<Object>, text: &str) {
         if self.markers.len() < MAX_MARKERS {
-            let text = cut(&text, MAX_MARKER_TEXT).to_owned();
+            let text = cut(text, MAX_MARKER_TEXT).to_owned();
             self.marker_bytes += text.len();
             self.markers.push(Marker { kind, command: self.totals.commands, object, text });
         } else {

@@ -131,7 +131,7 @@ fn check(trace: &Trace) {
         match &entry.what {
             What::Command(bytes) => {
                 let command = codec::decode_command(bytes).unwrap();
-                let facts = Facts::of(&command).unwrap();
+                let facts = Facts::of(&command);
                 assert!(facts.needs().all(|object| live.contains(&(entry.session, object))), "{command:?}");
                 assert!(facts.makes.is_none_or(|object| live.insert((entry.session, object))), "{command:?}");
                 facts.drops.map(|object| live.remove(&(entry.session, object)));

@@ -1,11 +1,12 @@
 //! `GPUAdapter`: features, limits, and the request for a device.
 
-use serde::{Deserialize, Serialize};
+use airlock_protocol_derive::{command, wire};
 
 use crate::ids::{AdapterId, DeviceId, RequestId};
 
 /// `GPUAdapter.requestDevice`. Answered by [`Event::DeviceReply`](crate::Event::DeviceReply).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[command(effect = Create, makes = device, reply = DeviceReply)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RequestDevice<'a> {
     /// The answer's number.
     pub request: RequestId,
@@ -16,15 +17,14 @@ pub struct RequestDevice<'a> {
     /// The device's label.
     pub label: &'a str,
     /// Features that the device must have.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub required_features: Vec<FeatureName>,
     /// Limits that the device must have at least; the others are WebGPU's defaults.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub required_limits: Vec<(LimitName, u64)>,
 }
 
 /// `GPUFeatureName`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum FeatureName {
     CoreFeaturesAndLimits,
@@ -110,7 +110,8 @@ impl FeatureName {
 macro_rules! limits {
     ($($field:ident $Name:ident $type:ty = $name:literal, $default:expr;)*) => {
         /// The name of one limit of [`Limits`].
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[wire]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[allow(missing_docs)]
         pub enum LimitName {
             $($Name,)*
@@ -137,7 +138,8 @@ macro_rules! limits {
         }
 
         /// `GPUSupportedLimits`. Sizes are bytes.
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[wire]
+        #[derive(Clone, Debug, PartialEq, Eq)]
         #[allow(missing_docs)]
         pub struct Limits {
             $(pub $field: $type,)*
@@ -215,7 +217,8 @@ impl LimitName {
 }
 
 /// `GPUAdapterInfo`, with what a person needs to tell adapters apart.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdapterInfo {
     /// `GPUAdapterInfo.vendor`: empty or a normalized identifier.
     pub vendor: String,
@@ -240,12 +243,12 @@ pub struct AdapterInfo {
 }
 
 /// What an adapter offers, or a device was granted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// Who it is.
     pub info: AdapterInfo,
     /// Its features.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub features: Vec<FeatureName>,
     /// Its limits.
     pub limits: Limits,

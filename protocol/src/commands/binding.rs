@@ -1,5 +1,6 @@
 //! `GPUBindGroupLayout`, `GPUPipelineLayout`, `GPUBindGroup`.
 
+use airlock_protocol_derive::{command, wire};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,7 +9,8 @@ use crate::{
 };
 
 /// `GPUDevice.createBindGroupLayout`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Create, makes = layout)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateBindGroupLayout<'a> {
     /// The device.
     pub device: DeviceId,
@@ -17,12 +19,12 @@ pub struct CreateBindGroupLayout<'a> {
     /// Its label.
     pub label: &'a str,
     /// Its bindings.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub entries: Vec<BindGroupLayoutEntry>,
 }
 
 /// `GPUBindGroupLayoutEntry`. WebGPU demands exactly one of the four; the daemon reports anything else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BindGroupLayoutEntry {
     /// The `@binding` number.
     pub binding: u32,
@@ -33,7 +35,8 @@ pub struct BindGroupLayoutEntry {
 }
 
 /// What a binding holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindingType {
     /// `GPUBufferBindingLayout`.
     Buffer {
@@ -72,7 +75,8 @@ pub enum BindingType {
 }
 
 /// `GPUDevice.createPipelineLayout`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Create, makes = layout)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatePipelineLayout<'a> {
     /// The device.
     pub device: DeviceId,
@@ -81,14 +85,14 @@ pub struct CreatePipelineLayout<'a> {
     /// Its label.
     pub label: &'a str,
     /// One layout per group; absent for an empty group.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub bind_group_layouts: Vec<Option<BindGroupLayoutId>>,
     /// Bytes of immediate data.
     pub immediate_size: u32,
 }
 
 /// `GPUDevice.createBindGroup`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Create, makes = bind_group)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateBindGroup<'a> {
     /// The device.
     pub device: DeviceId,
@@ -99,12 +103,12 @@ pub struct CreateBindGroup<'a> {
     /// What it must fit.
     pub layout: BindGroupLayoutId,
     /// What is bound.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub entries: Vec<BindGroupEntry>,
 }
 
 /// `GPUBindGroupEntry`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BindGroupEntry {
     /// The `@binding` number.
     pub binding: u32,
@@ -113,7 +117,8 @@ pub struct BindGroupEntry {
 }
 
 /// `GPUBindingResource`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindingResource {
     /// A range of a buffer.
     Buffer {
@@ -145,8 +150,11 @@ bitflags::bitflags! {
     }
 }
 
+crate::wire::flags!(ShaderStage);
+
 /// `GPUBufferBindingType`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum BufferBindingType {
     Uniform,
@@ -155,7 +163,8 @@ pub enum BufferBindingType {
 }
 
 /// `GPUSamplerBindingType`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum SamplerBindingType {
     Filtering,
@@ -164,7 +173,8 @@ pub enum SamplerBindingType {
 }
 
 /// `GPUTextureSampleType`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum TextureSampleType {
     Float,
@@ -175,7 +185,8 @@ pub enum TextureSampleType {
 }
 
 /// `GPUStorageTextureAccess`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum StorageTextureAccess {
     WriteOnly,

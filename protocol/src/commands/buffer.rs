@@ -1,5 +1,6 @@
 //! `GPUBuffer`. Mapped contents live in the host: a map for reading brings them over, an unmap sends what was written.
 
+use airlock_protocol_derive::{command, wire};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,7 +9,8 @@ use crate::{
 };
 
 /// `GPUDevice.createBuffer`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Create, makes = buffer)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateBuffer<'a> {
     /// The device.
     pub device: DeviceId,
@@ -26,7 +28,8 @@ pub struct CreateBuffer<'a> {
 
 /// `GPUBuffer.mapAsync`. Answered by [`Event::Mapped`](crate::Event::Mapped), which
 /// [`Event::MapData`](crate::Event::MapData) precedes with the range's contents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Map, reads(buffer), reply = Mapped)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MapBuffer {
     /// The answer's number.
     pub request: RequestId,
@@ -41,26 +44,28 @@ pub struct MapBuffer {
 }
 
 /// Bytes that the guest wrote into a mapped range. They reach the buffer before its [`UnmapBuffer`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Write, writes(buffer))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteMapped<'a> {
     /// The buffer, mapped for writing.
     pub buffer: BufferId,
     /// Where the data goes, in bytes from the buffer's start.
     pub offset: u64,
     /// The data.
-    #[serde(borrow)]
     pub data: Payload<'a>,
 }
 
 /// `GPUBuffer.unmap`. A pending map ends with an abort error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Unmap)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnmapBuffer {
     /// The buffer.
     pub buffer: BufferId,
 }
 
 /// `GPUBuffer.destroy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Destroy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DestroyBuffer {
     /// The buffer.
     pub buffer: BufferId,
@@ -93,8 +98,11 @@ bitflags::bitflags! {
     }
 }
 
+crate::wire::flags!(BufferUsage);
+
 /// `GPUMapMode`: exactly one of its two flags is valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MapMode {
     /// For reading.
     Read,

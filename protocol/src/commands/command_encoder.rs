@@ -1,6 +1,6 @@
 //! `GPUCommandEncoder` and `GPUCommandBuffer`.
 
-use serde::{Deserialize, Serialize};
+use airlock_protocol_derive::command;
 
 use crate::{
     commands::texture::{Extent3d, TexelCopyBufferInfo, TexelCopyTextureInfo},
@@ -8,7 +8,8 @@ use crate::{
 };
 
 /// `GPUDevice.createCommandEncoder`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Create, makes = encoder)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateCommandEncoder<'a> {
     /// The device.
     pub device: DeviceId,
@@ -19,7 +20,8 @@ pub struct CreateCommandEncoder<'a> {
 }
 
 /// `GPUCommandEncoder.copyBufferToBuffer`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(source), writes(destination))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyBufferToBuffer {
     /// The encoder.
     pub encoder: CommandEncoderId,
@@ -36,7 +38,8 @@ pub struct CopyBufferToBuffer {
 }
 
 /// `GPUCommandEncoder.copyBufferToTexture`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(source), writes(destination))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyBufferToTexture {
     /// The encoder.
     pub encoder: CommandEncoderId,
@@ -49,7 +52,8 @@ pub struct CopyBufferToTexture {
 }
 
 /// `GPUCommandEncoder.copyTextureToBuffer`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(source), writes(destination))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyTextureToBuffer {
     /// The encoder.
     pub encoder: CommandEncoderId,
@@ -62,7 +66,8 @@ pub struct CopyTextureToBuffer {
 }
 
 /// `GPUCommandEncoder.copyTextureToTexture`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(source), writes(destination))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyTextureToTexture {
     /// The encoder.
     pub encoder: CommandEncoderId,
@@ -75,7 +80,8 @@ pub struct CopyTextureToTexture {
 }
 
 /// `GPUCommandEncoder.clearBuffer`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, writes(buffer))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClearBuffer {
     /// The encoder.
     pub encoder: CommandEncoderId,
@@ -88,7 +94,8 @@ pub struct ClearBuffer {
 }
 
 /// `GPUCommandEncoder.resolveQuerySet`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(query_set), writes(destination))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResolveQuerySet {
     /// The encoder.
     pub encoder: CommandEncoderId,
@@ -105,7 +112,8 @@ pub struct ResolveQuerySet {
 }
 
 /// `GPUCommandEncoder.finish`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Finish, makes = command_buffer)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FinishCommandEncoder<'a> {
     /// The encoder, which takes no further commands.
     pub encoder: CommandEncoderId,
@@ -116,7 +124,8 @@ pub struct FinishCommandEncoder<'a> {
 }
 
 /// `GPUCommandEncoder.pushDebugGroup`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, opens = DebugGroup)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncoderPushDebugGroup<'a> {
     /// The encoder.
     pub encoder: CommandEncoderId,
@@ -125,14 +134,16 @@ pub struct EncoderPushDebugGroup<'a> {
 }
 
 /// `GPUCommandEncoder.popDebugGroup`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, closes = DebugGroup)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncoderPopDebugGroup {
     /// The encoder.
     pub encoder: CommandEncoderId,
 }
 
 /// `GPUCommandEncoder.insertDebugMarker`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncoderInsertDebugMarker<'a> {
     /// The encoder.
     pub encoder: CommandEncoderId,

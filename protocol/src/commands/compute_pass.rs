@@ -1,6 +1,6 @@
 //! `GPUComputePassEncoder`.
 
-use serde::{Deserialize, Serialize};
+use airlock_protocol_derive::command;
 
 use crate::{
     commands::render_pass::TimestampWrites,
@@ -8,7 +8,8 @@ use crate::{
 };
 
 /// `GPUCommandEncoder.beginComputePass`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Begin, makes = pass, writes(timestamp_writes), opens = Pass)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BeginComputePass<'a> {
     /// The encoder, locked until the pass ends.
     pub encoder: CommandEncoderId,
@@ -21,7 +22,8 @@ pub struct BeginComputePass<'a> {
 }
 
 /// `GPUComputePassEncoder.setPipeline`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComputePassSetPipeline {
     /// The pass.
     pub pass: ComputePassId,
@@ -30,7 +32,8 @@ pub struct ComputePassSetPipeline {
 }
 
 /// `GPUComputePassEncoder.setBindGroup`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(bind_group), writes(bind_group))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComputePassSetBindGroup {
     /// The pass.
     pub pass: ComputePassId,
@@ -39,24 +42,24 @@ pub struct ComputePassSetBindGroup {
     /// The group; absent to unset.
     pub bind_group: Option<BindGroupId>,
     /// One offset in bytes per dynamic binding.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub dynamic_offsets: Vec<u32>,
 }
 
 /// `GPUComputePassEncoder.setImmediates`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComputePassSetImmediates<'a> {
     /// The pass.
     pub pass: ComputePassId,
     /// Where the data goes, in bytes.
     pub offset: u32,
     /// The data.
-    #[serde(serialize_with = "crate::bytes::whole")]
     pub data: &'a [u8],
 }
 
 /// `GPUComputePassEncoder.dispatchWorkgroups`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DispatchWorkgroups {
     /// The pass.
     pub pass: ComputePassId,
@@ -69,7 +72,8 @@ pub struct DispatchWorkgroups {
 }
 
 /// `GPUComputePassEncoder.dispatchWorkgroupsIndirect`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(buffer))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DispatchWorkgroupsIndirect {
     /// The pass.
     pub pass: ComputePassId,
@@ -80,14 +84,16 @@ pub struct DispatchWorkgroupsIndirect {
 }
 
 /// `GPUComputePassEncoder.end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, closes = Pass)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndComputePass {
     /// The pass.
     pub pass: ComputePassId,
 }
 
 /// `GPUComputePassEncoder.pushDebugGroup`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, opens = DebugGroup)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComputePassPushDebugGroup<'a> {
     /// The pass.
     pub pass: ComputePassId,
@@ -96,14 +102,16 @@ pub struct ComputePassPushDebugGroup<'a> {
 }
 
 /// `GPUComputePassEncoder.popDebugGroup`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, closes = DebugGroup)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComputePassPopDebugGroup {
     /// The pass.
     pub pass: ComputePassId,
 }
 
 /// `GPUComputePassEncoder.insertDebugMarker`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComputePassInsertDebugMarker<'a> {
     /// The pass.
     pub pass: ComputePassId,

@@ -1,11 +1,12 @@
 //! Error scopes, and errors that the host finds.
 
-use serde::{Deserialize, Serialize};
+use airlock_protocol_derive::{command, wire};
 
 use crate::ids::{DeviceId, RequestId};
 
 /// `GPUDevice.pushErrorScope`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = PushScope, opens = ErrorScope)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PushErrorScope {
     /// The device.
     pub device: DeviceId,
@@ -14,7 +15,8 @@ pub struct PushErrorScope {
 }
 
 /// `GPUDevice.popErrorScope`. Answered by [`Event::ScopePopped`](crate::Event::ScopePopped).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = PopScope, closes = ErrorScope, reply = ScopePopped)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PopErrorScope {
     /// The answer's number.
     pub request: RequestId,
@@ -24,7 +26,8 @@ pub struct PopErrorScope {
 
 /// An error that the host found where only it can look (a value that has no place on the wire, for example). The
 /// daemon puts it where its own errors go: into the innermost matching scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Raise)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RaiseError<'a> {
     /// The device.
     pub device: DeviceId,
@@ -35,7 +38,8 @@ pub struct RaiseError<'a> {
 }
 
 /// `GPUErrorFilter`, which is also the kind of a `GPUError`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum ErrorFilter {
     Validation,
@@ -44,7 +48,8 @@ pub enum ErrorFilter {
 }
 
 /// `GPUError`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GpuError {
     /// Its kind.
     pub kind: ErrorFilter,

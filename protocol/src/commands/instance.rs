@@ -1,11 +1,12 @@
 //! `GPU`: finding adapters.
 
-use serde::{Deserialize, Serialize};
+use airlock_protocol_derive::{command, wire};
 
 use crate::ids::{AdapterId, RequestId};
 
 /// `GPU.requestAdapter`. Answered by [`Event::AdapterReply`](crate::Event::AdapterReply).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[command(effect = Create, makes = adapter, reply = AdapterReply)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RequestAdapter<'a> {
     /// The answer's number.
     pub request: RequestId,
@@ -16,19 +17,20 @@ pub struct RequestAdapter<'a> {
     /// The guest asks for a software adapter.
     pub force_fallback_adapter: bool,
     /// What the person who started the host chose; it comes before the guest's preferences.
-    #[serde(borrow)]
     pub selector: AdapterSelector<'a>,
 }
 
 /// Lists every adapter. Answered by [`Event::AdapterList`](crate::Event::AdapterList).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[command(effect = Query, reply = AdapterList)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ListAdapters {
     /// The answer's number.
     pub request: RequestId,
 }
 
 /// Which adapters a session may use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum AdapterSelector<'a> {
     /// Any; the guest's preferences decide.
     #[default]
@@ -42,7 +44,8 @@ pub enum AdapterSelector<'a> {
 }
 
 /// `GPUPowerPreference`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum PowerPreference {
     LowPower,

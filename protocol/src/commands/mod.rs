@@ -1,17 +1,27 @@
 //! The commands: one flat enum, one file per WebGPU object, items in WIT order.
 //!
+//! A record's `#[command(...)]` says what the command is: the ids that it names, makes and drops, the contents that it reads
+//! and writes, the event that replies ([`Description`]). Its encoding, bounded decoding, visit of ids and schema follow
+//! from the definition.
+//!
 //! Variants are only ever appended and fields never change, so that every later build reads every earlier stream. A
 //! change is a new variant.
 
-use serde::{Deserialize, Serialize};
+use airlock_protocol_derive::wire;
+use serde::Serialize;
 
-use crate::payload::Payload;
+use crate::{
+    ids::Object,
+    payload::Payload,
+    wire::{Use, VisitIds, Wire},
+};
 
 pub mod adapter;
 pub mod binding;
 pub mod buffer;
 pub mod command_encoder;
 pub mod compute_pass;
+mod description;
 pub mod device;
 pub mod error;
 pub mod instance;
@@ -23,6 +33,9 @@ pub mod render_pass;
 pub mod session;
 pub mod shader;
 pub mod texture;
+
+pub(crate) use description::hash;
+pub use description::{Describe, Description, Effect, End, Pair};
 
 /// What a command says: the record in a variant of [`Command`].
 ///
@@ -37,12 +50,13 @@ pub trait Record: Serialize {
 
 /// Lists the variants once: the enum, the names for statistics and text, the records and the conversions from them.
 macro_rules! commands {
-    ($($(#[$attribute:meta])* $Variant:ident($record:ty),)*) => {
+    ($($Variant:ident($record:ty),)*) => {
         /// One command of the stream. See each record for its meaning.
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[wire]
+        #[derive(Clone, Debug, PartialEq)]
         #[allow(missing_docs)]
         pub enum Command<'a> {
-            $($Variant($(#[$attribute])* $record),)*
+            $($Variant($record),)*
         }
 
         impl Command<'_> {
@@ -63,11 +77,49 @@ macro_rules! commands {
             $($Variant,)*
         }
 
-        impl Command<'_> {
+        impl<'a> Command<'a> {
+            /// The descriptions of all commands, in the order of their numbers on the wire.
+            pub const DESCRIPTIONS: &'static [Description] = &[$(<$record as Describe<'a>>::DESCRIPTION,)*];
+
             /// The command's number on the wire, and its name's place in [`Command::NAMES`].
             pub fn number(&self) -> usize {
                 match self {
                     $(Command::$Variant(_) => Number::$Variant as usize,)*
+                }
+            }
+
+            /// What the command is.
+            pub const fn description(&self) -> &'static Description {
+                match self {
+                    $(Command::$Variant(_) => &<$record as Describe<'a>>::DESCRIPTION,)*
+                }
+            }
+
+            /// The command's label, with the object that has it.
+            pub fn label(&self) -> Option<(Object, &'a str)> {
+                match self {
+                    $(Command::$Variant(record) => record.label(),)*
+                }
+            }
+
+            /// The bulk data that the command carries, if its kind carries any.
+            pub fn payload(&self) -> Option<&Payload<'a>> {
+                match self {
+                    $(Command::$Variant(record) => record.payload(),)*
+                }
+            }
+
+            /// The same, to put other data in its place.
+            pub fn payload_mut(&mut self) -> Option<&mut Payload<'a>> {
+                match self {
+                    $(Command::$Variant(record) => record.payload_mut(),)*
+                }
+            }
+
+            /// Takes members out of the command's list, if its kind has one: see [`Description::list`].
+            pub fn retain_members(&mut self, keep: impl FnMut(Object) -> bool) {
+                match self {
+                    $(Command::$Variant(record) => record.retain_members(keep),)*
                 }
             }
         }
@@ -88,56 +140,40 @@ macro_rules! commands {
 
 commands! {
     // instance
-    #[serde(borrow)]
     RequestAdapter(instance::RequestAdapter<'a>),
     ListAdapters(instance::ListAdapters),
     // adapter
-    #[serde(borrow)]
     RequestDevice(adapter::RequestDevice<'a>),
     // device
     DestroyDevice(device::DestroyDevice),
     // queue
     Submit(queue::Submit),
     OnSubmittedWorkDone(queue::OnSubmittedWorkDone),
-    #[serde(borrow)]
     WriteBuffer(queue::WriteBuffer<'a>),
-    #[serde(borrow)]
     WriteTexture(queue::WriteTexture<'a>),
     // buffer
-    #[serde(borrow)]
     CreateBuffer(buffer::CreateBuffer<'a>),
     MapBuffer(buffer::MapBuffer),
-    #[serde(borrow)]
     WriteMapped(buffer::WriteMapped<'a>),
     UnmapBuffer(buffer::UnmapBuffer),
     DestroyBuffer(buffer::DestroyBuffer),
     // texture
-    #[serde(borrow)]
     CreateTexture(texture::CreateTexture<'a>),
-    #[serde(borrow)]
     CreateTextureView(texture::CreateTextureView<'a>),
     DestroyTexture(texture::DestroyTexture),
-    #[serde(borrow)]
     CreateSampler(texture::CreateSampler<'a>),
     // binding
-    #[serde(borrow)]
     CreateBindGroupLayout(binding::CreateBindGroupLayout<'a>),
-    #[serde(borrow)]
     CreatePipelineLayout(binding::CreatePipelineLayout<'a>),
-    #[serde(borrow)]
     CreateBindGroup(binding::CreateBindGroup<'a>),
     // shader
-    #[serde(borrow)]
     CreateShaderModule(shader::CreateShaderModule<'a>),
     GetCompilationInfo(shader::GetCompilationInfo),
     // pipeline
-    #[serde(borrow)]
     CreateComputePipeline(pipeline::CreateComputePipeline<'a>),
-    #[serde(borrow)]
     CreateRenderPipeline(pipeline::CreateRenderPipeline<'a>),
     GetBindGroupLayout(pipeline::GetBindGroupLayout),
     // command_encoder
-    #[serde(borrow)]
     CreateCommandEncoder(command_encoder::CreateCommandEncoder<'a>),
     CopyBufferToBuffer(command_encoder::CopyBufferToBuffer),
     CopyBufferToTexture(command_encoder::CopyBufferToTexture),
@@ -145,15 +181,11 @@ commands! {
     CopyTextureToTexture(command_encoder::CopyTextureToTexture),
     ClearBuffer(command_encoder::ClearBuffer),
     ResolveQuerySet(command_encoder::ResolveQuerySet),
-    #[serde(borrow)]
     FinishCommandEncoder(command_encoder::FinishCommandEncoder<'a>),
-    #[serde(borrow)]
     EncoderPushDebugGroup(command_encoder::EncoderPushDebugGroup<'a>),
     EncoderPopDebugGroup(command_encoder::EncoderPopDebugGroup),
-    #[serde(borrow)]
     EncoderInsertDebugMarker(command_encoder::EncoderInsertDebugMarker<'a>),
     // render_pass
-    #[serde(borrow)]
     BeginRenderPass(render_pass::BeginRenderPass<'a>),
     RenderPassSetPipeline(render_pass::RenderPassSetPipeline),
     RenderPassSetIndexBuffer(render_pass::RenderPassSetIndexBuffer),
@@ -163,7 +195,6 @@ commands! {
     RenderPassDrawIndirect(render_pass::RenderPassDrawIndirect),
     RenderPassDrawIndexedIndirect(render_pass::RenderPassDrawIndexedIndirect),
     RenderPassSetBindGroup(render_pass::RenderPassSetBindGroup),
-    #[serde(borrow)]
     RenderPassSetImmediates(render_pass::RenderPassSetImmediates<'a>),
     SetViewport(render_pass::SetViewport),
     SetScissorRect(render_pass::SetScissorRect),
@@ -173,28 +204,21 @@ commands! {
     EndOcclusionQuery(render_pass::EndOcclusionQuery),
     ExecuteBundles(render_pass::ExecuteBundles),
     EndRenderPass(render_pass::EndRenderPass),
-    #[serde(borrow)]
     RenderPassPushDebugGroup(render_pass::RenderPassPushDebugGroup<'a>),
     RenderPassPopDebugGroup(render_pass::RenderPassPopDebugGroup),
-    #[serde(borrow)]
     RenderPassInsertDebugMarker(render_pass::RenderPassInsertDebugMarker<'a>),
     // compute_pass
-    #[serde(borrow)]
     BeginComputePass(compute_pass::BeginComputePass<'a>),
     ComputePassSetPipeline(compute_pass::ComputePassSetPipeline),
     ComputePassSetBindGroup(compute_pass::ComputePassSetBindGroup),
-    #[serde(borrow)]
     ComputePassSetImmediates(compute_pass::ComputePassSetImmediates<'a>),
     DispatchWorkgroups(compute_pass::DispatchWorkgroups),
     DispatchWorkgroupsIndirect(compute_pass::DispatchWorkgroupsIndirect),
     EndComputePass(compute_pass::EndComputePass),
-    #[serde(borrow)]
     ComputePassPushDebugGroup(compute_pass::ComputePassPushDebugGroup<'a>),
     ComputePassPopDebugGroup(compute_pass::ComputePassPopDebugGroup),
-    #[serde(borrow)]
     ComputePassInsertDebugMarker(compute_pass::ComputePassInsertDebugMarker<'a>),
     // render_bundle
-    #[serde(borrow)]
     CreateRenderBundleEncoder(render_bundle::CreateRenderBundleEncoder<'a>),
     BundleSetPipeline(render_bundle::BundleSetPipeline),
     BundleSetIndexBuffer(render_bundle::BundleSetIndexBuffer),
@@ -204,53 +228,29 @@ commands! {
     BundleDrawIndirect(render_bundle::BundleDrawIndirect),
     BundleDrawIndexedIndirect(render_bundle::BundleDrawIndexedIndirect),
     BundleSetBindGroup(render_bundle::BundleSetBindGroup),
-    #[serde(borrow)]
     BundleSetImmediates(render_bundle::BundleSetImmediates<'a>),
-    #[serde(borrow)]
     FinishRenderBundle(render_bundle::FinishRenderBundle<'a>),
-    #[serde(borrow)]
     BundlePushDebugGroup(render_bundle::BundlePushDebugGroup<'a>),
     BundlePopDebugGroup(render_bundle::BundlePopDebugGroup),
-    #[serde(borrow)]
     BundleInsertDebugMarker(render_bundle::BundleInsertDebugMarker<'a>),
     // query_set
-    #[serde(borrow)]
     CreateQuerySet(query_set::CreateQuerySet<'a>),
     DestroyQuerySet(query_set::DestroyQuerySet),
     // error
     PushErrorScope(error::PushErrorScope),
     PopErrorScope(error::PopErrorScope),
-    #[serde(borrow)]
     RaiseError(error::RaiseError<'a>),
     // session
-    #[serde(borrow)]
     SetLabel(session::SetLabel<'a>),
     DropObject(session::DropObject),
-    #[serde(borrow)]
     Stage(session::Stage<'a>),
     ReportStats(session::ReportStats),
 }
 
-impl<'a> Command<'a> {
-    /// The bulk data that the command carries, if its kind carries any.
-    pub fn payload(&self) -> Option<&Payload<'a>> {
-        match self {
-            Command::WriteBuffer(c) => Some(&c.data),
-            Command::WriteTexture(c) => Some(&c.data),
-            Command::WriteMapped(c) => Some(&c.data),
-            Command::Stage(c) => Some(&c.data),
-            _ => None,
-        }
-    }
-
-    /// The same, to put other data in its place.
-    pub fn payload_mut(&mut self) -> Option<&mut Payload<'a>> {
-        match self {
-            Command::WriteBuffer(c) => Some(&mut c.data),
-            Command::WriteTexture(c) => Some(&mut c.data),
-            Command::WriteMapped(c) => Some(&mut c.data),
-            Command::Stage(c) => Some(&mut c.data),
-            _ => None,
-        }
+impl Command<'_> {
+    /// Visits the command's ids in the order of its fields, each with its use.
+    #[inline]
+    pub fn visit_ids(&self, to: &mut impl VisitIds) {
+        Wire::visit_ids(self, Use::Names, to);
     }
 }

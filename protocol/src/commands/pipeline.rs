@@ -1,5 +1,6 @@
 //! `GPUComputePipeline` and `GPURenderPipeline`.
 
+use airlock_protocol_derive::{command, wire};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,7 +11,8 @@ use crate::{
 };
 
 /// `GPUDevice.createComputePipeline`, and its async form.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[command(effect = Create, makes = pipeline, reply = PipelineReply)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CreateComputePipeline<'a> {
     /// The device.
     pub device: DeviceId,
@@ -24,12 +26,12 @@ pub struct CreateComputePipeline<'a> {
     /// Its layout; absent for `"auto"`.
     pub layout: Option<PipelineLayoutId>,
     /// The compute stage.
-    #[serde(borrow)]
     pub compute: ProgrammableStage<'a>,
 }
 
 /// `GPUDevice.createRenderPipeline`, and its async form.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[command(effect = Create, makes = pipeline, reply = PipelineReply)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CreateRenderPipeline<'a> {
     /// The device.
     pub device: DeviceId,
@@ -42,10 +44,9 @@ pub struct CreateRenderPipeline<'a> {
     /// Its layout; absent for `"auto"`.
     pub layout: Option<PipelineLayoutId>,
     /// The vertex stage.
-    #[serde(borrow)]
     pub vertex: ProgrammableStage<'a>,
     /// One layout per vertex buffer slot; absent for an unused slot.
-    #[serde(deserialize_with = "crate::list::of_pipeline")]
+    #[bound(pipeline)]
     pub vertex_buffers: Vec<Option<VertexBufferLayout>>,
     /// How vertices make primitives.
     pub primitive: PrimitiveState,
@@ -58,7 +59,8 @@ pub struct CreateRenderPipeline<'a> {
 }
 
 /// `getBindGroupLayout` of either kind of pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Create, makes = layout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GetBindGroupLayout {
     /// The pipeline.
     pub pipeline: PipelineId,
@@ -69,7 +71,8 @@ pub struct GetBindGroupLayout {
 }
 
 /// Either kind of pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PipelineId {
     /// A compute pipeline.
     Compute(ComputePipelineId),
@@ -78,31 +81,32 @@ pub enum PipelineId {
 }
 
 /// `GPUProgrammableStage`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ProgrammableStage<'a> {
     /// The module.
     pub module: ShaderModuleId,
     /// The entry point; absent when the module has just one for the stage.
     pub entry_point: Option<&'a str>,
     /// Values of `override` declarations, by name or number.
-    #[serde(borrow)]
-    #[serde(deserialize_with = "crate::list::of_pipeline")]
+    #[bound(pipeline)]
     pub constants: Vec<(&'a str, f64)>,
 }
 
 /// `GPUFragmentState`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FragmentState<'a> {
     /// The fragment stage.
-    #[serde(borrow)]
     pub stage: ProgrammableStage<'a>,
     /// One state per color attachment; absent for an unused one.
-    #[serde(deserialize_with = "crate::list::of_pipeline")]
+    #[bound(pipeline)]
     pub targets: Vec<Option<ColorTargetState>>,
 }
 
 /// `GPUColorTargetState`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ColorTargetState {
     /// The attachment's format.
     pub format: TextureFormat,
@@ -113,7 +117,8 @@ pub struct ColorTargetState {
 }
 
 /// `GPUBlendComponent`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlendComponent {
     /// How the two are combined.
     pub operation: BlendOperation,
@@ -124,19 +129,21 @@ pub struct BlendComponent {
 }
 
 /// `GPUVertexBufferLayout`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VertexBufferLayout {
     /// From one element to the next, in bytes.
     pub array_stride: u64,
     /// Advance per vertex or per instance.
     pub step_mode: VertexStepMode,
     /// What is in an element.
-    #[serde(deserialize_with = "crate::list::of_pipeline")]
+    #[bound(pipeline)]
     pub attributes: Vec<VertexAttribute>,
 }
 
 /// `GPUVertexAttribute`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VertexAttribute {
     /// Its format.
     pub format: VertexFormat,
@@ -147,7 +154,8 @@ pub struct VertexAttribute {
 }
 
 /// `GPUPrimitiveState`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrimitiveState {
     /// Points, lines or triangles.
     pub topology: PrimitiveTopology,
@@ -162,7 +170,8 @@ pub struct PrimitiveState {
 }
 
 /// `GPUDepthStencilState`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DepthStencilState {
     /// The attachment's format.
     pub format: TextureFormat,
@@ -187,7 +196,8 @@ pub struct DepthStencilState {
 }
 
 /// `GPUStencilFaceState`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StencilFaceState {
     /// The test.
     pub compare: CompareFunction,
@@ -200,7 +210,8 @@ pub struct StencilFaceState {
 }
 
 /// `GPUMultisampleState`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MultisampleState {
     /// Samples per texel.
     pub count: u32,
@@ -225,8 +236,11 @@ bitflags::bitflags! {
     }
 }
 
+crate::wire::flags!(ColorWrite);
+
 /// `GPUCompareFunction`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum CompareFunction {
     Never,
@@ -240,7 +254,8 @@ pub enum CompareFunction {
 }
 
 /// `GPUStencilOperation`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum StencilOperation {
     Keep,
@@ -254,7 +269,8 @@ pub enum StencilOperation {
 }
 
 /// `GPUBlendFactor`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum BlendFactor {
     Zero,
@@ -277,7 +293,8 @@ pub enum BlendFactor {
 }
 
 /// `GPUBlendOperation`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum BlendOperation {
     Add,
@@ -288,7 +305,8 @@ pub enum BlendOperation {
 }
 
 /// `GPUPrimitiveTopology`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum PrimitiveTopology {
     PointList,
@@ -299,7 +317,8 @@ pub enum PrimitiveTopology {
 }
 
 /// `GPUFrontFace`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum FrontFace {
     Ccw,
@@ -307,7 +326,8 @@ pub enum FrontFace {
 }
 
 /// `GPUCullMode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum CullMode {
     None,
@@ -316,7 +336,8 @@ pub enum CullMode {
 }
 
 /// `GPUIndexFormat`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum IndexFormat {
     Uint16,
@@ -324,7 +345,8 @@ pub enum IndexFormat {
 }
 
 /// `GPUVertexStepMode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum VertexStepMode {
     Vertex,
@@ -332,7 +354,8 @@ pub enum VertexStepMode {
 }
 
 /// `GPUVertexFormat`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum VertexFormat {
     Uint8,

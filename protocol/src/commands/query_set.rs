@@ -1,11 +1,12 @@
 //! `GPUQuerySet`.
 
-use serde::{Deserialize, Serialize};
+use airlock_protocol_derive::{command, wire};
 
 use crate::ids::{DeviceId, QuerySetId};
 
 /// `GPUDevice.createQuerySet`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Create, makes = query_set)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateQuerySet<'a> {
     /// The device.
     pub device: DeviceId,
@@ -20,14 +21,16 @@ pub struct CreateQuerySet<'a> {
 }
 
 /// `GPUQuerySet.destroy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Destroy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DestroyQuerySet {
     /// The set.
     pub query_set: QuerySetId,
 }
 
 /// `GPUQueryType`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum QueryType {
     Occlusion,

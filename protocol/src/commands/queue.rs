@@ -1,6 +1,6 @@
 //! `GPUQueue`. A queue goes by its device's id.
 
-use serde::{Deserialize, Serialize};
+use airlock_protocol_derive::command;
 
 use crate::{
     commands::texture::{Extent3d, TexelCopyBufferLayout, TexelCopyTextureInfo},
@@ -9,17 +9,18 @@ use crate::{
 };
 
 /// `GPUQueue.submit`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Submit, list = command_buffers)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submit {
     /// The queue's device.
     pub device: DeviceId,
     /// What is executed, in order. Each can be submitted once.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub command_buffers: Vec<CommandBufferId>,
 }
 
 /// `GPUQueue.onSubmittedWorkDone`. Answered by [`Event::WorkDone`](crate::Event::WorkDone).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Query, reply = WorkDone)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnSubmittedWorkDone {
     /// The answer's number.
     pub request: RequestId,
@@ -28,7 +29,8 @@ pub struct OnSubmittedWorkDone {
 }
 
 /// `GPUQueue.writeBuffer`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Write, writes(buffer))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteBuffer<'a> {
     /// The queue's device.
     pub device: DeviceId,
@@ -37,12 +39,12 @@ pub struct WriteBuffer<'a> {
     /// Where the data goes, in bytes.
     pub offset: u64,
     /// The data.
-    #[serde(borrow)]
     pub data: Payload<'a>,
 }
 
 /// `GPUQueue.writeTexture`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Write, writes(destination))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteTexture<'a> {
     /// The queue's device.
     pub device: DeviceId,
@@ -53,6 +55,5 @@ pub struct WriteTexture<'a> {
     /// How many texels are written.
     pub size: Extent3d,
     /// The data.
-    #[serde(borrow)]
     pub data: Payload<'a>,
 }

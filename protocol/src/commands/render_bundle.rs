@@ -1,6 +1,6 @@
 //! `GPURenderBundleEncoder` and `GPURenderBundle`.
 
-use serde::{Deserialize, Serialize};
+use airlock_protocol_derive::command;
 
 use crate::{
     commands::{pipeline::IndexFormat, texture::TextureFormat},
@@ -8,7 +8,8 @@ use crate::{
 };
 
 /// `GPUDevice.createRenderBundleEncoder`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Create, makes = encoder)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateRenderBundleEncoder<'a> {
     /// The device.
     pub device: DeviceId,
@@ -17,7 +18,6 @@ pub struct CreateRenderBundleEncoder<'a> {
     /// Its label.
     pub label: &'a str,
     /// Formats of the color attachments; absent for an unused slot.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub color_formats: Vec<Option<TextureFormat>>,
     /// Format of the depth-stencil attachment.
     pub depth_stencil_format: Option<TextureFormat>,
@@ -30,7 +30,8 @@ pub struct CreateRenderBundleEncoder<'a> {
 }
 
 /// `GPURenderBundleEncoder.setPipeline`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleSetPipeline {
     /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
@@ -39,7 +40,8 @@ pub struct BundleSetPipeline {
 }
 
 /// `GPURenderBundleEncoder.setIndexBuffer`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(buffer))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleSetIndexBuffer {
     /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
@@ -54,7 +56,8 @@ pub struct BundleSetIndexBuffer {
 }
 
 /// `GPURenderBundleEncoder.setVertexBuffer`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(buffer))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleSetVertexBuffer {
     /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
@@ -69,7 +72,8 @@ pub struct BundleSetVertexBuffer {
 }
 
 /// `GPURenderBundleEncoder.draw`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleDraw {
     /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
@@ -84,7 +88,8 @@ pub struct BundleDraw {
 }
 
 /// `GPURenderBundleEncoder.drawIndexed`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleDrawIndexed {
     /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
@@ -101,7 +106,8 @@ pub struct BundleDrawIndexed {
 }
 
 /// `GPURenderBundleEncoder.drawIndirect`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(buffer))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleDrawIndirect {
     /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
@@ -112,7 +118,8 @@ pub struct BundleDrawIndirect {
 }
 
 /// `GPURenderBundleEncoder.drawIndexedIndirect`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(buffer))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleDrawIndexedIndirect {
     /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
@@ -123,7 +130,8 @@ pub struct BundleDrawIndexedIndirect {
 }
 
 /// `GPURenderBundleEncoder.setBindGroup`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(bind_group), writes(bind_group))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundleSetBindGroup {
     /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
@@ -132,24 +140,24 @@ pub struct BundleSetBindGroup {
     /// The group; absent to unset.
     pub bind_group: Option<BindGroupId>,
     /// One offset in bytes per dynamic binding.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub dynamic_offsets: Vec<u32>,
 }
 
 /// `GPURenderBundleEncoder.setImmediates`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleSetImmediates<'a> {
     /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
     /// Where the data goes, in bytes.
     pub offset: u32,
     /// The data.
-    #[serde(serialize_with = "crate::bytes::whole")]
     pub data: &'a [u8],
 }
 
 /// `GPURenderBundleEncoder.finish`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Finish, makes = bundle)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FinishRenderBundle<'a> {
     /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
@@ -160,7 +168,8 @@ pub struct FinishRenderBundle<'a> {
 }
 
 /// `GPURenderBundleEncoder.pushDebugGroup`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, opens = DebugGroup)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundlePushDebugGroup<'a> {
     /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
@@ -169,14 +178,16 @@ pub struct BundlePushDebugGroup<'a> {
 }
 
 /// `GPURenderBundleEncoder.popDebugGroup`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, closes = DebugGroup)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundlePopDebugGroup {
     /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
 }
 
 /// `GPURenderBundleEncoder.insertDebugMarker`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleInsertDebugMarker<'a> {
     /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,

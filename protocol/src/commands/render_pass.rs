@@ -1,6 +1,6 @@
 //! `GPURenderPassEncoder`.
 
-use serde::{Deserialize, Serialize};
+use airlock_protocol_derive::{command, wire};
 
 use crate::{
     commands::pipeline::IndexFormat,
@@ -11,7 +11,13 @@ use crate::{
 };
 
 /// `GPUCommandEncoder.beginRenderPass`. `maxDrawCount` is a hint and not sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[command(
+    effect = Begin,
+    makes = pass,
+    writes(color_attachments, depth_stencil_attachment, occlusion_query_set, timestamp_writes),
+    opens = Pass
+)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BeginRenderPass<'a> {
     /// The encoder, locked until the pass ends.
     pub encoder: CommandEncoderId,
@@ -20,7 +26,6 @@ pub struct BeginRenderPass<'a> {
     /// Its label.
     pub label: &'a str,
     /// What fragments are written to; absent for an unused slot.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub color_attachments: Vec<Option<ColorAttachment>>,
     /// What depth and stencil tests use.
     pub depth_stencil_attachment: Option<DepthStencilAttachment>,
@@ -31,7 +36,8 @@ pub struct BeginRenderPass<'a> {
 }
 
 /// `GPURenderPassColorAttachment`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ColorAttachment {
     /// The attachment.
     pub view: TextureViewId,
@@ -48,7 +54,8 @@ pub struct ColorAttachment {
 }
 
 /// `GPURenderPassDepthStencilAttachment`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DepthStencilAttachment {
     /// The attachment.
     pub view: TextureViewId,
@@ -71,7 +78,8 @@ pub struct DepthStencilAttachment {
 }
 
 /// `GPURenderPassTimestampWrites` and `GPUComputePassTimestampWrites`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimestampWrites {
     /// The set.
     pub query_set: QuerySetId,
@@ -82,7 +90,8 @@ pub struct TimestampWrites {
 }
 
 /// `GPURenderPassEncoder.setPipeline`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassSetPipeline {
     /// The pass.
     pub pass: RenderPassId,
@@ -91,7 +100,8 @@ pub struct RenderPassSetPipeline {
 }
 
 /// `GPURenderPassEncoder.setIndexBuffer`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(buffer))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassSetIndexBuffer {
     /// The pass.
     pub pass: RenderPassId,
@@ -106,7 +116,8 @@ pub struct RenderPassSetIndexBuffer {
 }
 
 /// `GPURenderPassEncoder.setVertexBuffer`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(buffer))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassSetVertexBuffer {
     /// The pass.
     pub pass: RenderPassId,
@@ -121,7 +132,8 @@ pub struct RenderPassSetVertexBuffer {
 }
 
 /// `GPURenderPassEncoder.draw`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassDraw {
     /// The pass.
     pub pass: RenderPassId,
@@ -136,7 +148,8 @@ pub struct RenderPassDraw {
 }
 
 /// `GPURenderPassEncoder.drawIndexed`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassDrawIndexed {
     /// The pass.
     pub pass: RenderPassId,
@@ -153,7 +166,8 @@ pub struct RenderPassDrawIndexed {
 }
 
 /// `GPURenderPassEncoder.drawIndirect`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(buffer))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassDrawIndirect {
     /// The pass.
     pub pass: RenderPassId,
@@ -164,7 +178,8 @@ pub struct RenderPassDrawIndirect {
 }
 
 /// `GPURenderPassEncoder.drawIndexedIndirect`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(buffer))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassDrawIndexedIndirect {
     /// The pass.
     pub pass: RenderPassId,
@@ -175,7 +190,8 @@ pub struct RenderPassDrawIndexedIndirect {
 }
 
 /// `GPURenderPassEncoder.setBindGroup`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, reads(bind_group), writes(bind_group))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderPassSetBindGroup {
     /// The pass.
     pub pass: RenderPassId,
@@ -184,24 +200,24 @@ pub struct RenderPassSetBindGroup {
     /// The group; absent to unset.
     pub bind_group: Option<BindGroupId>,
     /// One offset in bytes per dynamic binding.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub dynamic_offsets: Vec<u32>,
 }
 
 /// `GPURenderPassEncoder.setImmediates`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassSetImmediates<'a> {
     /// The pass.
     pub pass: RenderPassId,
     /// Where the data goes, in bytes.
     pub offset: u32,
     /// The data.
-    #[serde(serialize_with = "crate::bytes::whole")]
     pub data: &'a [u8],
 }
 
 /// `GPURenderPassEncoder.setViewport`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SetViewport {
     /// The pass.
     pub pass: RenderPassId,
@@ -220,7 +236,8 @@ pub struct SetViewport {
 }
 
 /// `GPURenderPassEncoder.setScissorRect`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetScissorRect {
     /// The pass.
     pub pass: RenderPassId,
@@ -235,7 +252,8 @@ pub struct SetScissorRect {
 }
 
 /// `GPURenderPassEncoder.setBlendConstant`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SetBlendConstant {
     /// The pass.
     pub pass: RenderPassId,
@@ -244,7 +262,8 @@ pub struct SetBlendConstant {
 }
 
 /// `GPURenderPassEncoder.setStencilReference`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetStencilReference {
     /// The pass.
     pub pass: RenderPassId,
@@ -253,7 +272,8 @@ pub struct SetStencilReference {
 }
 
 /// `GPURenderPassEncoder.beginOcclusionQuery`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, opens = OcclusionQuery)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BeginOcclusionQuery {
     /// The pass.
     pub pass: RenderPassId,
@@ -262,31 +282,34 @@ pub struct BeginOcclusionQuery {
 }
 
 /// `GPURenderPassEncoder.endOcclusionQuery`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, closes = OcclusionQuery)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndOcclusionQuery {
     /// The pass.
     pub pass: RenderPassId,
 }
 
 /// `GPURenderPassEncoder.executeBundles`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, list = bundles)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecuteBundles {
     /// The pass.
     pub pass: RenderPassId,
     /// The bundles, in order.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub bundles: Vec<RenderBundleId>,
 }
 
 /// `GPURenderPassEncoder.end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, closes = Pass)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndRenderPass {
     /// The pass.
     pub pass: RenderPassId,
 }
 
 /// `GPURenderPassEncoder.pushDebugGroup`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, opens = DebugGroup)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassPushDebugGroup<'a> {
     /// The pass.
     pub pass: RenderPassId,
@@ -295,14 +318,16 @@ pub struct RenderPassPushDebugGroup<'a> {
 }
 
 /// `GPURenderPassEncoder.popDebugGroup`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record, closes = DebugGroup)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassPopDebugGroup {
     /// The pass.
     pub pass: RenderPassId,
 }
 
 /// `GPURenderPassEncoder.insertDebugMarker`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Record)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassInsertDebugMarker<'a> {
     /// The pass.
     pub pass: RenderPassId,
@@ -311,7 +336,8 @@ pub struct RenderPassInsertDebugMarker<'a> {
 }
 
 /// `GPULoadOp`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum LoadOp {
     Load,
@@ -319,7 +345,8 @@ pub enum LoadOp {
 }
 
 /// `GPUStoreOp`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum StoreOp {
     Store,

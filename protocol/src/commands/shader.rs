@@ -1,11 +1,12 @@
 //! `GPUShaderModule`.
 
-use serde::{Deserialize, Serialize};
+use airlock_protocol_derive::{command, wire};
 
 use crate::ids::{DeviceId, RequestId, ShaderModuleId};
 
 /// `GPUDevice.createShaderModule`. Compilation hints are not sent: WebGPU lets an implementation ignore them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Create, makes = module)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateShaderModule<'a> {
     /// The device.
     pub device: DeviceId,
@@ -18,7 +19,8 @@ pub struct CreateShaderModule<'a> {
 }
 
 /// `GPUShaderModule.getCompilationInfo`. Answered by [`Event::CompilationInfo`](crate::Event::CompilationInfo).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Query, reply = CompilationInfo)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GetCompilationInfo {
     /// The answer's number.
     pub request: RequestId,
@@ -27,7 +29,8 @@ pub struct GetCompilationInfo {
 }
 
 /// `GPUCompilationMessage`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompilationMessage {
     /// What the compiler says.
     pub message: String,
@@ -44,7 +47,8 @@ pub struct CompilationMessage {
 }
 
 /// `GPUCompilationMessageType`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum CompilationMessageType {
     Error,

@@ -1,5 +1,6 @@
 //! `GPUTexture`, `GPUTextureView`, `GPUSampler`, and how texels are addressed in copies.
 
+use airlock_protocol_derive::{command, wire};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,7 +9,8 @@ use crate::{
 };
 
 /// `GPUDevice.createTexture`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Create, makes = texture)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateTexture<'a> {
     /// The device.
     pub device: DeviceId,
@@ -29,13 +31,13 @@ pub struct CreateTexture<'a> {
     /// How it may be used.
     pub usage: TextureUsage,
     /// Other formats that its views may have.
-    #[serde(deserialize_with = "crate::list::bounded")]
     pub view_formats: Vec<TextureFormat>,
 }
 
 /// `GPUTexture.createView`. Absent fields take the defaults of WebGPU, "resolving GPUTextureViewDescriptor defaults",
 /// which depend on the texture and are resolved where it lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Create, makes = view)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateTextureView<'a> {
     /// The texture.
     pub texture: TextureId,
@@ -62,14 +64,16 @@ pub struct CreateTextureView<'a> {
 }
 
 /// `GPUTexture.destroy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[command(effect = Destroy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DestroyTexture {
     /// The texture.
     pub texture: TextureId,
 }
 
 /// `GPUDevice.createSampler`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[command(effect = Create, makes = sampler)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CreateSampler<'a> {
     /// The device.
     pub device: DeviceId,
@@ -96,7 +100,8 @@ pub struct CreateSampler<'a> {
 }
 
 /// `GPUExtent3D`, in texels and array layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Extent3d {
     /// Texels along x.
     pub width: u32,
@@ -107,7 +112,8 @@ pub struct Extent3d {
 }
 
 /// `GPUOrigin3D`, in texels and array layers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Origin3d {
     /// Texels along x.
     pub x: u32,
@@ -118,7 +124,8 @@ pub struct Origin3d {
 }
 
 /// `GPUTexelCopyTextureInfo`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TexelCopyTextureInfo {
     /// The texture.
     pub texture: TextureId,
@@ -131,7 +138,8 @@ pub struct TexelCopyTextureInfo {
 }
 
 /// `GPUTexelCopyBufferLayout`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TexelCopyBufferLayout {
     /// Where the first texel block starts, in bytes.
     pub offset: u64,
@@ -142,7 +150,8 @@ pub struct TexelCopyBufferLayout {
 }
 
 /// `GPUTexelCopyBufferInfo`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TexelCopyBufferInfo {
     /// The buffer.
     pub buffer: BufferId,
@@ -169,8 +178,11 @@ bitflags::bitflags! {
     }
 }
 
+crate::wire::flags!(TextureUsage);
+
 /// `GPUTextureDimension`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum TextureDimension {
     D1,
@@ -179,7 +191,8 @@ pub enum TextureDimension {
 }
 
 /// `GPUTextureViewDimension`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum TextureViewDimension {
     D1,
@@ -191,7 +204,8 @@ pub enum TextureViewDimension {
 }
 
 /// `GPUTextureAspect`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum TextureAspect {
     All,
@@ -200,7 +214,8 @@ pub enum TextureAspect {
 }
 
 /// `GPUAddressMode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum AddressMode {
     ClampToEdge,
@@ -209,7 +224,8 @@ pub enum AddressMode {
 }
 
 /// `GPUFilterMode`, and `GPUMipmapFilterMode`, which has the same cases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum FilterMode {
     Nearest,
@@ -217,7 +233,8 @@ pub enum FilterMode {
 }
 
 /// `GPUTextureFormat`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum TextureFormat {
     R8unorm,

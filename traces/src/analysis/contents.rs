@@ -4,15 +4,22 @@
 use std::{collections::HashMap, sync::Arc};
 
 use airlock_protocol::{
-    Command,
+    Command, Payload,
     commands::{
         binding::{BindGroupLayoutEntry, BindingResource, CreateBindGroup},
         buffer::BufferUsage,
-        command_encoder::CopyTextureToBuffer,
+        command_encoder::{
+            ClearBuffer, CopyBufferToBuffer, CopyBufferToTexture, CopyTextureToBuffer, CopyTextureToTexture,
+            ResolveQuerySet,
+        },
         pipeline::CreateRenderPipeline,
-        render_pass::{BeginRenderPass, TimestampWrites},
+        render_bundle::{BundleDraw, BundleDrawIndexed, BundleDrawIndexedIndirect, BundleDrawIndirect},
+        render_pass::{
+            BeginRenderPass, RenderPassDraw, RenderPassDrawIndexed, RenderPassDrawIndexedIndirect,
+            RenderPassDrawIndirect, TimestampWrites,
+        },
     },
-    ids::{Id, Object},
+    ids::{BufferId, CommandBufferId, Id, Object},
     limits::MAX_OBJECTS,
 };
 
@@ -47,6 +54,26 @@ pub(crate) enum Made {
 }
 
 impl Operation {
+    /// What it depends on: what it reads, and what it leaves of what it writes to.
+    pub fn reads(&self) -> Vec<Span> {
+        let (reads, writes) = match self {
+            Operation::Copy { from, to } | Operation::Resolve { from, to, .. } => {
+                (std::slice::from_ref(from), std::slice::from_ref(to))
+            }
+            Operation::Work { reads, writes, .. } => (reads.as_slice(), writes.as_slice()),
+        };
+        let left = writes.iter().filter(|write| !write.whole).map(|write| &write.span);
+        reads.iter().chain(left).cloned().collect()
+    }
+
+    /// What it writes.
+    pub fn writes(&self) -> &[Write] {
+        match self {
+            Operation::Copy { to, .. } | Operation::Resolve { to, .. } => std::slice::from_ref(to),
+            Operation::Work { writes, .. } => writes,
+        }
+    }
+
     fn write(write: Write) -> Self {
         Operation::Work { reads: Vec::new(), writes: vec![write], made: Made::Moved }
     }
@@ -144,19 +171,13 @@ impl Contents {
         (self.serial, made)
     }
 
-    /// A command goes by; `number` is its number as the caller counts. Gives what the queue executes now.
+    /// A command of the stream; `number` is its number as the caller counts. Returns the operations that the queue executes
+    /// now. Every command has an arm, so that a new one does not compile before its effect on contents is known here.
     pub fn command(&mut self, number: u64, command: &Command<'_>) -> Vec<Operation> {
         match command {
-            Command::WriteBuffer(c) => {
-                let write = self.buffers.get(c.buffer);
-                let write = write.map(|buffer| write_part(buffer, c.offset, c.data.len(), BufferUsage::COPY_DST));
-                return write.map(Operation::write).into_iter().collect();
-            }
-            Command::WriteMapped(c) => {
-                let write = self.buffers.get(c.buffer);
-                let write = write.map(|buffer| write_part(buffer, c.offset, c.data.len(), BufferUsage::empty()));
-                return write.map(Operation::write).into_iter().collect();
-            }
+            // Writes of the queue, and of maps.
+            Command::WriteBuffer(c) => return self.write_buffer(c.buffer, c.offset, &c.data, BufferUsage::COPY_DST),
+            Command::WriteMapped(c) => return self.write_buffer(c.buffer, c.offset, &c.data, BufferUsage::empty()),
             Command::WriteTexture(c) => {
                 let write = self.textures.get(c.destination.texture);
                 let write = write.map(|texture| copy_target(texture, &c.destination, c.size));
@@ -166,14 +187,8 @@ impl Contents {
                 let buffers = c.command_buffers.iter().filter_map(|&id| self.command_buffers.take(id));
                 return buffers.flatten().collect();
             }
-            Command::DropObject(c) => self.drop_object(c.object),
-            _ => self.create(number, command),
-        }
-        Vec::new()
-    }
 
-    fn create(&mut self, number: u64, command: &Command<'_>) {
-        match command {
+            // Objects.
             Command::CreateBuffer(c) => {
                 let resource = Resource::buffer(c, self.number(number));
                 self.buffers.put(c.buffer, resource);
@@ -211,137 +226,17 @@ impl Contents {
                 let operations = self.encoders.take(c.encoder).and_then(|serial| self.recorded.remove(&serial));
                 self.command_buffers.put(c.command_buffer, operations.unwrap_or_default());
             }
-            _ => self.encode(number, command),
-        }
-    }
+            Command::DropObject(c) => self.drop_object(c.object),
 
-    fn bind_group(&mut self, c: &CreateBindGroup<'_>) {
-        let layout = self.layouts.get(c.layout);
-        let mut accesses = Vec::new();
-        for entry in &c.entries {
-            let slot = layout.and_then(|layout| layout.iter().find(|slot| slot.binding == entry.binding));
-            let spans = match entry.resource {
-                BindingResource::Buffer { buffer, offset, size } => {
-                    let buffer = self.buffers.get(buffer);
-                    buffer.map(|buffer| binding_range(buffer, offset, size, slot)).into_iter().collect()
-                }
-                BindingResource::Texture(texture) => self.textures.get(texture).map(all).into_iter().collect(),
-                BindingResource::TextureView(view) => self.views.get(view).cloned().unwrap_or_default(),
-                BindingResource::Sampler(_) => Vec::new(),
-            };
-            accesses.extend(spans.into_iter().map(|span| Access::bound(span, entry, slot)));
-        }
-        self.groups.put(c.bind_group, accesses.into());
-    }
+            // Copies of encoders.
+            Command::CopyBufferToBuffer(c) => self.copy_buffer_to_buffer(c),
+            Command::CopyBufferToTexture(c) => self.copy_buffer_to_texture(c),
+            Command::CopyTextureToBuffer(c) => self.copy_texture_to_buffer(c),
+            Command::CopyTextureToTexture(c) => self.copy_texture_to_texture(c),
+            Command::ClearBuffer(c) => self.clear_buffer(c),
+            Command::ResolveQuerySet(c) => self.resolve_query_set(number, c),
 
-    fn render_pipeline(&mut self, c: &CreateRenderPipeline<'_>) {
-        let mut types = self.modules.get(c.vertex.module).cloned().unwrap_or_default();
-        if let Some(fragment) = c.fragment.as_ref().and_then(|state| self.modules.get(state.stage.module))
-            && !Arc::ptr_eq(fragment, &types)
-        {
-            Arc::make_mut(&mut types).extend(fragment);
-        }
-        self.render_pipelines.put(c.pipeline, types);
-    }
-
-    /// What an encoder records.
-    fn encode(&mut self, number: u64, command: &Command<'_>) {
-        match command {
-            Command::CopyBufferToBuffer(c) => {
-                let (from, to) = (self.buffers.get(c.source), self.buffers.get(c.destination));
-                let Some((from, to)) = from.zip(to) else { return };
-                let size = c.size.unwrap_or(from.len.saturating_sub(c.source_offset));
-                let to = write_part(to, c.destination_offset, size, BufferUsage::COPY_DST);
-                let from = part(from, c.source_offset, size);
-                self.record(c.encoder, Operation::Copy { from, to });
-            }
-            Command::CopyBufferToTexture(c) => {
-                let (from, to) = (self.buffers.get(c.source.buffer), self.textures.get(c.destination.texture));
-                let Some((from, to)) = from.zip(to) else { return };
-                let rows = copy_rows(from, &c.source.layout, to, c.size);
-                let reads = rows.into_iter().map(|row| row.span).collect();
-                let writes = vec![copy_target(to, &c.destination, c.size)];
-                self.record(c.encoder, Operation::Work { reads, writes, made: Made::Moved });
-            }
-            Command::CopyTextureToBuffer(c) => {
-                let (from, to) = (self.textures.get(c.source.texture), self.buffers.get(c.destination.buffer));
-                let Some((from, to)) = from.zip(to) else { return };
-                let reads = vec![copy_target(from, &c.source, c.size).span];
-                let writes = copy_rows(to, &c.destination.layout, from, c.size);
-                let made = Made::Texels(texels(from, c));
-                self.record(c.encoder, Operation::Work { reads, writes, made });
-            }
-            Command::CopyTextureToTexture(c) => {
-                let (from, to) = (self.textures.get(c.source.texture), self.textures.get(c.destination.texture));
-                let Some((from, to)) = from.zip(to) else { return };
-                let reads = vec![copy_target(from, &c.source, c.size).span];
-                let writes = vec![copy_target(to, &c.destination, c.size)];
-                self.record(c.encoder, Operation::Work { reads, writes, made: Made::Moved });
-            }
-            Command::ClearBuffer(c) => {
-                let Some(buffer) = self.buffers.get(c.buffer) else { return };
-                let size = c.size.unwrap_or(buffer.len.saturating_sub(c.offset));
-                let write = write_part(buffer, c.offset, size, BufferUsage::COPY_DST);
-                self.record(c.encoder, Operation::write(write));
-            }
-            Command::ResolveQuerySet(c) => {
-                let (from, to) = (self.query_sets.get(c.query_set), self.buffers.get(c.destination));
-                let Some((from, to)) = from.zip(to) else { return };
-                let from = part(from, c.first_query.into(), c.query_count.into());
-                let size = u64::from(c.query_count).saturating_mul(8);
-                let to = write_part(to, c.destination_offset, size, BufferUsage::QUERY_RESOLVE);
-                self.record(c.encoder, Operation::Resolve { number, from, to });
-            }
-            _ => self.pass(command),
-        }
-    }
-
-    fn record(&mut self, encoder: impl Id, operation: Operation) {
-        if let Some(&serial) = self.encoders.get(encoder) {
-            self.recorded.entry(serial).or_default().push(operation);
-        }
-    }
-
-    fn end(&mut self, recording: Option<Recording>) {
-        let Some(recording) = recording else { return };
-        let encoder = recording.encoder;
-        let (reads, writes, stored) = recording.finish();
-        if encoder > 0 {
-            let operation = Operation::Work { reads, writes, made: Made::Pass(stored) };
-            self.recorded.entry(encoder).or_default().push(operation);
-        }
-    }
-
-    fn timestamps(&self, recording: &mut Recording, writes: Option<&TimestampWrites>) {
-        if let Some(writes) = writes
-            && let Some(queries) = self.query_sets.get(writes.query_set)
-        {
-            recording.timestamps(queries, writes);
-        }
-    }
-
-    fn begin_render_pass(&mut self, c: &BeginRenderPass<'_>) {
-        let encoder = self.encoders.get(c.encoder).copied().unwrap_or_default();
-        let mut recording = Recording::of(encoder);
-        for attachment in c.color_attachments.iter().flatten() {
-            let resolve = attachment.resolve_target.and_then(|view| self.views.get(view));
-            if let Some(view) = self.views.get(attachment.view) {
-                recording.color(attachment, view, resolve.map(Vec::as_slice));
-            }
-        }
-        if let Some(attachment) = &c.depth_stencil_attachment
-            && let Some(view) = self.views.get(attachment.view)
-        {
-            recording.depth_stencil(attachment, view);
-        }
-        recording.queries = c.occlusion_query_set.and_then(|set| self.query_sets.get(set).cloned());
-        self.timestamps(&mut recording, c.timestamp_writes.as_ref());
-        self.render_passes.put(c.pass, recording);
-    }
-
-    /// What happens in passes and bundles. Everything that does not bind or end anything is of no interest here.
-    fn pass(&mut self, command: &Command<'_>) {
-        match command {
+            // Passes and bundles: where they begin and end, and what is bound.
             Command::BeginRenderPass(c) => self.begin_render_pass(c),
             Command::BeginComputePass(c) => {
                 let encoder = self.encoders.get(c.encoder).copied().unwrap_or_default();
@@ -390,48 +285,225 @@ impl Contents {
             Command::BundleSetPipeline(c) => {
                 set_pipeline(self.bundle_encoders.get_mut(c.encoder), self.render_pipelines.get(c.pipeline));
             }
-            _ => self.pass_buffers(command),
+            Command::RenderPassSetIndexBuffer(c) => {
+                read(self.render_passes.get_mut(c.pass), self.buffers.get(c.buffer));
+            }
+            Command::RenderPassSetVertexBuffer(c) => {
+                read(self.render_passes.get_mut(c.pass), c.buffer.and_then(|id| self.buffers.get(id)));
+            }
+            Command::BundleSetIndexBuffer(c) => {
+                read(self.bundle_encoders.get_mut(c.encoder), self.buffers.get(c.buffer));
+            }
+            Command::BundleSetVertexBuffer(c) => {
+                read(self.bundle_encoders.get_mut(c.encoder), c.buffer.and_then(|id| self.buffers.get(id)));
+            }
+
+            // Draws and dispatches: shaders run with what is bound.
+            Command::RenderPassDraw(RenderPassDraw { pass, .. })
+            | Command::RenderPassDrawIndexed(RenderPassDrawIndexed { pass, .. }) => {
+                work(self.render_passes.get_mut(*pass), None);
+            }
+            Command::RenderPassDrawIndirect(RenderPassDrawIndirect { pass, buffer, .. })
+            | Command::RenderPassDrawIndexedIndirect(RenderPassDrawIndexedIndirect { pass, buffer, .. }) => {
+                work(self.render_passes.get_mut(*pass), self.buffers.get(*buffer));
+            }
+            Command::DispatchWorkgroups(c) => work(self.compute_passes.get_mut(c.pass), None),
+            Command::DispatchWorkgroupsIndirect(c) => {
+                work(self.compute_passes.get_mut(c.pass), self.buffers.get(c.buffer));
+            }
+            Command::BundleDraw(BundleDraw { encoder, .. })
+            | Command::BundleDrawIndexed(BundleDrawIndexed { encoder, .. }) => {
+                work(self.bundle_encoders.get_mut(*encoder), None);
+            }
+            Command::BundleDrawIndirect(BundleDrawIndirect { encoder, buffer, .. })
+            | Command::BundleDrawIndexedIndirect(BundleDrawIndexedIndirect { encoder, buffer, .. }) => {
+                work(self.bundle_encoders.get_mut(*encoder), self.buffers.get(*buffer));
+            }
+
+            // State of passes and bundles that decides what shaders compute, not where they write.
+            Command::RenderPassSetImmediates(_)
+            | Command::ComputePassSetImmediates(_)
+            | Command::BundleSetImmediates(_)
+            | Command::SetViewport(_)
+            | Command::SetScissorRect(_)
+            | Command::SetBlendConstant(_)
+            | Command::SetStencilReference(_)
+            | Command::EndOcclusionQuery(_) => {}
+
+            // No contents: adapters and devices, objects without any, state of maps, labels, errors, requests.
+            Command::RequestAdapter(_)
+            | Command::ListAdapters(_)
+            | Command::RequestDevice(_)
+            | Command::DestroyDevice(_)
+            | Command::OnSubmittedWorkDone(_)
+            | Command::MapBuffer(_)
+            | Command::UnmapBuffer(_)
+            | Command::DestroyBuffer(_)
+            | Command::DestroyTexture(_)
+            | Command::DestroyQuerySet(_)
+            | Command::CreateSampler(_)
+            | Command::CreatePipelineLayout(_)
+            | Command::GetBindGroupLayout(_)
+            | Command::GetCompilationInfo(_)
+            | Command::EncoderPushDebugGroup(_)
+            | Command::EncoderPopDebugGroup(_)
+            | Command::EncoderInsertDebugMarker(_)
+            | Command::RenderPassPushDebugGroup(_)
+            | Command::RenderPassPopDebugGroup(_)
+            | Command::RenderPassInsertDebugMarker(_)
+            | Command::ComputePassPushDebugGroup(_)
+            | Command::ComputePassPopDebugGroup(_)
+            | Command::ComputePassInsertDebugMarker(_)
+            | Command::BundlePushDebugGroup(_)
+            | Command::BundlePopDebugGroup(_)
+            | Command::BundleInsertDebugMarker(_)
+            | Command::PushErrorScope(_)
+            | Command::PopErrorScope(_)
+            | Command::RaiseError(_)
+            | Command::SetLabel(_)
+            | Command::Stage(_)
+            | Command::ReportStats(_) => {}
+        }
+        Vec::new()
+    }
+
+    /// The operations that a command buffer will execute.
+    pub fn recorded(&self, command_buffer: CommandBufferId) -> &[Operation] {
+        self.command_buffers.get(command_buffer).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn write_buffer(
+        &self,
+        buffer: BufferId,
+        offset: u64,
+        data: &Payload<'_>,
+        usage: BufferUsage,
+    ) -> Vec<Operation> {
+        let write = self.buffers.get(buffer).map(|buffer| write_part(buffer, offset, data.len(), usage));
+        write.map(Operation::write).into_iter().collect()
+    }
+
+    fn bind_group(&mut self, c: &CreateBindGroup<'_>) {
+        let layout = self.layouts.get(c.layout);
+        let mut accesses = Vec::new();
+        for entry in &c.entries {
+            let slot = layout.and_then(|layout| layout.iter().find(|slot| slot.binding == entry.binding));
+            let spans = match entry.resource {
+                BindingResource::Buffer { buffer, offset, size } => {
+                    let buffer = self.buffers.get(buffer);
+                    buffer.map(|buffer| binding_range(buffer, offset, size, slot)).into_iter().collect()
+                }
+                BindingResource::Texture(texture) => self.textures.get(texture).map(all).into_iter().collect(),
+                BindingResource::TextureView(view) => self.views.get(view).cloned().unwrap_or_default(),
+                BindingResource::Sampler(_) => Vec::new(),
+            };
+            accesses.extend(spans.into_iter().map(|span| Access::bound(span, entry, slot)));
+        }
+        self.groups.put(c.bind_group, accesses.into());
+    }
+
+    fn render_pipeline(&mut self, c: &CreateRenderPipeline<'_>) {
+        let mut types = self.modules.get(c.vertex.module).cloned().unwrap_or_default();
+        if let Some(fragment) = c.fragment.as_ref().and_then(|state| self.modules.get(state.stage.module))
+            && !Arc::ptr_eq(fragment, &types)
+        {
+            Arc::make_mut(&mut types).extend(fragment);
+        }
+        self.render_pipelines.put(c.pipeline, types);
+    }
+
+    fn copy_buffer_to_buffer(&mut self, c: &CopyBufferToBuffer) {
+        let (from, to) = (self.buffers.get(c.source), self.buffers.get(c.destination));
+        let Some((from, to)) = from.zip(to) else { return };
+        let size = c.size.unwrap_or(from.len.saturating_sub(c.source_offset));
+        let to = write_part(to, c.destination_offset, size, BufferUsage::COPY_DST);
+        let from = part(from, c.source_offset, size);
+        self.record(c.encoder, Operation::Copy { from, to });
+    }
+
+    fn copy_buffer_to_texture(&mut self, c: &CopyBufferToTexture) {
+        let (from, to) = (self.buffers.get(c.source.buffer), self.textures.get(c.destination.texture));
+        let Some((from, to)) = from.zip(to) else { return };
+        let rows = copy_rows(from, &c.source.layout, to, c.size);
+        let reads = rows.into_iter().map(|row| row.span).collect();
+        let writes = vec![copy_target(to, &c.destination, c.size)];
+        self.record(c.encoder, Operation::Work { reads, writes, made: Made::Moved });
+    }
+
+    fn copy_texture_to_buffer(&mut self, c: &CopyTextureToBuffer) {
+        let (from, to) = (self.textures.get(c.source.texture), self.buffers.get(c.destination.buffer));
+        let Some((from, to)) = from.zip(to) else { return };
+        let reads = vec![copy_target(from, &c.source, c.size).span];
+        let writes = copy_rows(to, &c.destination.layout, from, c.size);
+        let made = Made::Texels(texels(from, c));
+        self.record(c.encoder, Operation::Work { reads, writes, made });
+    }
+
+    fn copy_texture_to_texture(&mut self, c: &CopyTextureToTexture) {
+        let (from, to) = (self.textures.get(c.source.texture), self.textures.get(c.destination.texture));
+        let Some((from, to)) = from.zip(to) else { return };
+        let reads = vec![copy_target(from, &c.source, c.size).span];
+        let writes = vec![copy_target(to, &c.destination, c.size)];
+        self.record(c.encoder, Operation::Work { reads, writes, made: Made::Moved });
+    }
+
+    fn clear_buffer(&mut self, c: &ClearBuffer) {
+        let Some(buffer) = self.buffers.get(c.buffer) else { return };
+        let size = c.size.unwrap_or(buffer.len.saturating_sub(c.offset));
+        let write = write_part(buffer, c.offset, size, BufferUsage::COPY_DST);
+        self.record(c.encoder, Operation::write(write));
+    }
+
+    fn resolve_query_set(&mut self, number: u64, c: &ResolveQuerySet) {
+        let (from, to) = (self.query_sets.get(c.query_set), self.buffers.get(c.destination));
+        let Some((from, to)) = from.zip(to) else { return };
+        let from = part(from, c.first_query.into(), c.query_count.into());
+        let size = u64::from(c.query_count).saturating_mul(8);
+        let to = write_part(to, c.destination_offset, size, BufferUsage::QUERY_RESOLVE);
+        self.record(c.encoder, Operation::Resolve { number, from, to });
+    }
+
+    fn record(&mut self, encoder: impl Id, operation: Operation) {
+        if let Some(&serial) = self.encoders.get(encoder) {
+            self.recorded.entry(serial).or_default().push(operation);
         }
     }
 
-    /// Vertex, index and indirect buffers.
-    fn pass_buffers(&mut self, command: &Command<'_>) {
-        let (pass, buffer) = match command {
-            Command::RenderPassSetIndexBuffer(c) => (self.render_passes.get_mut(c.pass), Some(c.buffer)),
-            Command::RenderPassSetVertexBuffer(c) => (self.render_passes.get_mut(c.pass), c.buffer),
-            Command::RenderPassDrawIndirect(c) => (self.render_passes.get_mut(c.pass), Some(c.buffer)),
-            Command::RenderPassDrawIndexedIndirect(c) => (self.render_passes.get_mut(c.pass), Some(c.buffer)),
-            Command::DispatchWorkgroupsIndirect(c) => (self.compute_passes.get_mut(c.pass), Some(c.buffer)),
-            Command::BundleSetIndexBuffer(c) => (self.bundle_encoders.get_mut(c.encoder), Some(c.buffer)),
-            Command::BundleSetVertexBuffer(c) => (self.bundle_encoders.get_mut(c.encoder), c.buffer),
-            Command::BundleDrawIndirect(c) => (self.bundle_encoders.get_mut(c.encoder), Some(c.buffer)),
-            Command::BundleDrawIndexedIndirect(c) => (self.bundle_encoders.get_mut(c.encoder), Some(c.buffer)),
-            _ => return self.work(command),
-        };
-        if let (Some(pass), Some(buffer)) = (pass, buffer.and_then(|id| self.buffers.get(id))) {
-            pass.buffer(buffer);
+    fn end(&mut self, recording: Option<Recording>) {
+        let Some(recording) = recording else { return };
+        let encoder = recording.encoder;
+        let (reads, writes, stored) = recording.finish();
+        if encoder > 0 {
+            let operation = Operation::Work { reads, writes, made: Made::Pass(stored) };
+            self.recorded.entry(encoder).or_default().push(operation);
         }
-        self.work(command);
     }
 
-    /// Draws and dispatches: shaders run with what is bound.
-    fn work(&mut self, command: &Command<'_>) {
-        let recording = match command {
-            Command::RenderPassDraw(c) => self.render_passes.get_mut(c.pass),
-            Command::RenderPassDrawIndexed(c) => self.render_passes.get_mut(c.pass),
-            Command::RenderPassDrawIndirect(c) => self.render_passes.get_mut(c.pass),
-            Command::RenderPassDrawIndexedIndirect(c) => self.render_passes.get_mut(c.pass),
-            Command::DispatchWorkgroups(c) => self.compute_passes.get_mut(c.pass),
-            Command::DispatchWorkgroupsIndirect(c) => self.compute_passes.get_mut(c.pass),
-            Command::BundleDraw(c) => self.bundle_encoders.get_mut(c.encoder),
-            Command::BundleDrawIndexed(c) => self.bundle_encoders.get_mut(c.encoder),
-            Command::BundleDrawIndirect(c) => self.bundle_encoders.get_mut(c.encoder),
-            Command::BundleDrawIndexedIndirect(c) => self.bundle_encoders.get_mut(c.encoder),
-            _ => return,
-        };
-        if let Some(recording) = recording {
-            recording.work();
+    fn timestamps(&self, recording: &mut Recording, writes: Option<&TimestampWrites>) {
+        if let Some(writes) = writes
+            && let Some(queries) = self.query_sets.get(writes.query_set)
+        {
+            recording.timestamps(queries, writes);
         }
+    }
+
+    fn begin_render_pass(&mut self, c: &BeginRenderPass<'_>) {
+        let encoder = self.encoders.get(c.encoder).copied().unwrap_or_default();
+        let mut recording = Recording::of(encoder);
+        for attachment in c.color_attachments.iter().flatten() {
+            let resolve = attachment.resolve_target.and_then(|view| self.views.get(view));
+            if let Some(view) = self.views.get(attachment.view) {
+                recording.color(attachment, view, resolve.map(Vec::as_slice));
+            }
+        }
+        if let Some(attachment) = &c.depth_stencil_attachment
+            && let Some(view) = self.views.get(attachment.view)
+        {
+            recording.depth_stencil(attachment, view);
+        }
+        recording.queries = c.occlusion_query_set.and_then(|set| self.query_sets.get(set).cloned());
+        self.timestamps(&mut recording, c.timestamp_writes.as_ref());
+        self.render_passes.put(c.pass, recording);
     }
 
     fn drop_object(&mut self, object: Object) {
@@ -455,7 +527,8 @@ impl Contents {
                     self.recorded.remove(&serial);
                 }
             }
-            _ => {}
+            // They have no contents.
+            Object::Adapter(_) | Object::Device(_) | Object::Sampler(_) | Object::PipelineLayout(_) => {}
         }
     }
 }
@@ -469,6 +542,21 @@ fn bind(pass: Option<&mut Recording>, index: u32, group: Option<&Group>) {
 fn set_pipeline(pass: Option<&mut Recording>, types: Option<&Arc<StorageTypes>>) {
     if let (Some(pass), Some(types)) = (pass, types) {
         pass.pipeline(types);
+    }
+}
+
+/// A vertex or index buffer is set.
+fn read(pass: Option<&mut Recording>, buffer: Option<&Arc<Resource>>) {
+    if let (Some(pass), Some(buffer)) = (pass, buffer) {
+        pass.buffer(buffer);
+    }
+}
+
+/// A draw or a dispatch, with the buffer of its arguments where it is indirect.
+fn work(pass: Option<&mut Recording>, arguments: Option<&Arc<Resource>>) {
+    if let Some(pass) = pass {
+        arguments.into_iter().for_each(|buffer| pass.buffer(buffer));
+        pass.work();
     }
 }
 

@@ -1,5 +1,7 @@
-//! Which commands need which: a graph whose nodes are commands that are kept together.
+//! Dependences between commands: a graph whose nodes are commands that are kept together. Trim and the flight recorder cut
+//! parts of a trace with it, minimize leaves out commands with it.
 //!
+//! With [`Grain::Commands`] each command is a node. With [`Grain::Units`]:
 //! - All that is recorded with an encoder, its passes included, is one node.
 //! - What drops, destroys or labels an object belongs to the node that made it; an unmap to that of the map.
 //! - A node needs those that made the objects it names, and those that made the contents it reads: the last that wrote
@@ -9,16 +11,16 @@ use std::{collections::HashSet, sync::Arc};
 
 use airlock_protocol::{
     Command, Event, Payload,
-    commands::buffer::MapMode,
+    commands::{Effect, buffer::MapMode},
     ids::{Kind, Object, RequestId},
 };
 
 use super::{
     contents::Operation,
-    names::Names,
     resources::{Name, Span},
     session::Session,
 };
+use crate::facts::Facts;
 
 /// A node's number.
 pub(crate) type NodeId = u32;
@@ -30,10 +32,23 @@ pub(crate) const NO_NODE: NodeId = NodeId::MAX;
 /// buffer that was filled bit by bit does not cost so many edges each time.
 const MAX_WRITERS: usize = 64;
 
+/// How commands become nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Grain {
+    /// Commands that are only useful together are one node.
+    #[default]
+    Units,
+    /// Each command is a node.
+    Commands,
+}
+
 /// See the module's header.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
+    /// Nodes without which it cannot be kept. With [`Grain::Units`] also those that made the contents that it reads.
     pub needs: Vec<NodeId>,
+    /// With [`Grain::Commands`], the nodes that made the contents that it reads.
+    pub causes: Vec<NodeId>,
     /// What it wrote: such a node does nothing but make contents.
     pub wrote: Vec<Arc<Name>>,
     /// It is a submit.
@@ -64,7 +79,8 @@ pub(crate) enum Part {
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     pub nodes: Vec<Node>,
-    names: Names,
+    grain: Grain,
+    facts: Facts,
 }
 
 /// An event, as a graph sees it.
@@ -78,11 +94,35 @@ pub(crate) enum Heard {
     Session,
 }
 
-fn is_recorder(kind: Kind) -> bool {
+/// See [`Graph::unit`].
+struct Unit {
+    node: Option<NodeId>,
+    part: Part,
+}
+
+/// Adds to a list in which a node matters once. Repetitions are sorted out when the list has doubled.
+fn add(nodes: &mut Vec<NodeId>, on: NodeId) {
+    if nodes.last() == Some(&on) {
+        return;
+    }
+    nodes.push(on);
+    if nodes.len() >= 32 && nodes.len().is_power_of_two() {
+        nodes.sort_unstable();
+        nodes.dedup();
+    }
+}
+
+/// True for objects that record commands.
+pub(crate) fn is_recorder(kind: Kind) -> bool {
     matches!(kind, Kind::CommandEncoder | Kind::RenderPass | Kind::ComputePass | Kind::RenderBundleEncoder)
 }
 
 impl Graph {
+    /// An empty graph.
+    pub fn new(grain: Grain) -> Self {
+        Self { grain, ..Self::default() }
+    }
+
     /// Makes a node.
     pub fn node(&mut self) -> NodeId {
         let id = NodeId::try_from(self.nodes.len()).unwrap_or(NO_NODE);
@@ -101,83 +141,115 @@ impl Graph {
             return;
         }
         let Some(node) = self.get(node) else { return };
-        if node.needs.last() == Some(&on) {
-            return;
-        }
-        node.needs.push(on);
-        if node.needs.len() >= 32 && node.needs.len().is_power_of_two() {
-            node.needs.sort_unstable();
-            node.needs.dedup();
+        add(&mut node.needs, on);
+    }
+
+    /// A node reads contents that another made.
+    fn cause(&mut self, node: NodeId, on: NodeId) {
+        match self.grain {
+            Grain::Units => self.need(node, on),
+            Grain::Commands if node == on || on == NO_NODE => {}
+            Grain::Commands => {
+                if let Some(node) = self.get(node) {
+                    add(&mut node.causes, on);
+                }
+            }
         }
     }
 
     /// A command goes by, at a place in the stream.
     pub fn command(&mut self, session: &mut Session, place: u64, command: &Command<'_>) -> Role {
-        let mut names = std::mem::take(&mut self.names);
-        names.read(command);
-        let role = self.role(session, place, command, &names);
-        if role.part != Part::Follows {
-            for object in names.needs() {
+        let mut facts = std::mem::take(&mut self.facts);
+        facts.read(command);
+        let role = self.role(session, place, command, &facts);
+        if role.part != Part::Follows || self.grain == Grain::Commands {
+            for object in facts.needs() {
                 self.need(role.node, session.node_of(object));
             }
         }
-        if let Some(made) = names.makes {
+        if let Some(made) = facts.makes {
             session.put(made, role.node);
         }
-        if let Some(request) = names.request {
+        if let Some(request) = facts.request {
             session.questions.entry(request.0).or_insert((role.node, place, None));
         }
         self.contents(session, place, role.node, command);
-        if let Command::DropObject(c) = command {
-            session.put(c.object, NO_NODE);
+        if let Some(dropped) = facts.drops {
+            session.put(dropped, NO_NODE);
         }
-        self.names = names;
+        self.facts = facts;
         role
     }
 
     /// Which node a command belongs to.
-    fn role(&mut self, session: &mut Session, place: u64, command: &Command<'_>, names: &Names) -> Role {
-        let active = |node| Role { node, part: Part::Active };
-        let first = names.objects.first().copied();
-        match command {
-            Command::DropObject(_)
-            | Command::SetLabel(_)
-            | Command::DestroyBuffer(_)
-            | Command::DestroyTexture(_)
-            | Command::DestroyQuerySet(_) => {
-                Role { node: first.map_or(NO_NODE, |object| session.node_of(object)), part: Part::Follows }
+    fn role(&mut self, session: &mut Session, place: u64, command: &Command<'_>, facts: &Facts) -> Role {
+        let first = facts.objects.first().copied();
+        let role = self.unit(session, place, command, facts, first);
+        match self.grain {
+            Grain::Units => Role { node: role.node.unwrap_or_else(|| self.node()), part: role.part },
+            Grain::Commands => Role { node: self.node(), part: role.part },
+        }
+    }
+
+    /// The unit that a command belongs to; without a node it begins one.
+    fn unit(
+        &mut self,
+        session: &mut Session,
+        place: u64,
+        command: &Command<'_>,
+        facts: &Facts,
+        first: Option<Object>,
+    ) -> Unit {
+        let of_first = |session: &Session| first.map_or(NO_NODE, |object| session.node_of(object));
+        let active = |node: Option<NodeId>| Unit { node, part: Part::Active };
+        match command.description().effect {
+            // The loss of a device is seen by what uses it.
+            Effect::Destroy if matches!(first, Some(Object::Device(_))) => active(Some(of_first(session))),
+            Effect::Destroy | Effect::Drop | Effect::Label => {
+                Unit { node: Some(of_first(session)), part: Part::Follows }
             }
-            Command::DestroyDevice(c) => active(session.node_of(Object::Device(c.device))),
-            Command::PushErrorScope(c) => {
+            Effect::PushScope => {
                 let node = self.node();
-                session.scopes.entry(c.device).or_default().push((node, place));
-                Role { node, part: Part::Push }
+                if let Some(Object::Device(device)) = first {
+                    session.scopes.entry(device).or_default().push((node, place));
+                }
+                Unit { node: Some(node), part: Part::Push }
             }
-            Command::PopErrorScope(c) => {
-                let scope = session.scopes.get_mut(&c.device).and_then(Vec::pop);
+            Effect::PopScope => {
+                let scope = match first {
+                    Some(Object::Device(device)) => session.scopes.get_mut(&device).and_then(Vec::pop),
+                    _ => None,
+                };
                 let (node, from) = scope.unwrap_or_else(|| (self.node(), place));
-                session.questions.insert(c.request.0, (node, place, Some(from)));
-                Role { node, part: Part::Pop }
+                if let Some(request) = facts.request {
+                    session.questions.insert(request.0, (node, place, Some(from)));
+                }
+                Unit { node: Some(node), part: Part::Pop }
             }
-            Command::UnmapBuffer(c) => {
-                let serial = session.contents.resource(Object::Buffer(c.buffer)).map(|buffer| buffer.name.serial);
-                let map = serial.and_then(|serial| session.maps.remove(&serial));
-                active(map.map_or_else(|| self.node(), |(_, node)| node))
+            Effect::Unmap => {
+                let buffer = first.and_then(|buffer| session.contents.resource(buffer));
+                let map = buffer.map(|buffer| buffer.name.serial).and_then(|serial| session.maps.remove(&serial));
+                active(map.map(|(_, node)| node))
             }
-            Command::Stage(_) => {
+            Effect::Stage => {
                 let node = session.staged.unwrap_or_else(|| self.node());
                 session.staged = Some(node);
-                active(node)
+                active(Some(node))
             }
-            _ => match first {
-                Some(recorder) if is_recorder(recorder.kind()) && session.node_of(recorder) != NO_NODE => {
-                    active(session.node_of(recorder))
-                }
-                _ => {
-                    let staged = matches!(command.payload(), Some(Payload::Staged { .. }));
-                    let waiting = if staged { session.staged.take() } else { None };
-                    active(waiting.unwrap_or_else(|| self.node()))
-                }
+            Effect::Record | Effect::Begin | Effect::Finish if of_first(session) != NO_NODE => {
+                active(Some(of_first(session)))
+            }
+            Effect::Record
+            | Effect::Begin
+            | Effect::Finish
+            | Effect::Create
+            | Effect::Submit
+            | Effect::Write
+            | Effect::Map
+            | Effect::Raise
+            | Effect::Query => match command.payload() {
+                Some(Payload::Staged { .. }) => active(session.staged.take()),
+                Some(Payload::Inline(_) | Payload::Shared { .. }) | None => active(None),
             },
         }
     }
@@ -185,46 +257,67 @@ impl Graph {
     /// What a command does to contents and maps.
     fn contents(&mut self, session: &mut Session, place: u64, node: NodeId, command: &Command<'_>) {
         let operations = session.contents.command(place, command);
-        match command {
-            Command::CreateBuffer(c) if c.mapped_at_creation => session.map(Object::Buffer(c.buffer), node),
-            Command::MapBuffer(c) => {
-                if let Some(buffer) = session.contents.resource(Object::Buffer(c.buffer)).cloned() {
-                    if c.mode == MapMode::Read {
-                        let range = c.offset.min(buffer.len)..c.offset.saturating_add(c.size).min(buffer.len);
-                        self.read(session, node, &Span { resource: buffer, range });
-                    }
-                    session.map(Object::Buffer(c.buffer), node);
-                }
-            }
-            Command::WriteMapped(c) => {
-                let buffer = session.contents.resource(Object::Buffer(c.buffer));
-                let map = buffer.and_then(|buffer| session.maps.get(&buffer.name.serial)).map(|(_, map)| *map);
-                self.need(node, map.unwrap_or(NO_NODE));
-            }
-            Command::Submit(_) => {
+        self.maps(session, node, command);
+        match command.description().effect {
+            Effect::Submit => {
                 if let Some(node) = self.get(node) {
                     node.is_submit = true;
                 }
             }
-            _ => {}
+            // A command that is recorded depends on contents too, long before the queue executes it.
+            Effect::Finish if self.grain == Grain::Commands => {
+                if let Command::FinishCommandEncoder(c) = command {
+                    let recorded = session.contents.recorded(c.command_buffer).iter();
+                    let reads: Vec<_> = recorded.flat_map(Operation::reads).collect();
+                    reads.iter().for_each(|span| self.read(session, node, span));
+                }
+            }
+            Effect::Create
+            | Effect::Record
+            | Effect::Begin
+            | Effect::Finish
+            | Effect::Write
+            | Effect::Stage
+            | Effect::Map
+            | Effect::Unmap
+            | Effect::Destroy
+            | Effect::Label
+            | Effect::Drop
+            | Effect::PushScope
+            | Effect::PopScope
+            | Effect::Raise
+            | Effect::Query => {}
         }
-        for operation in operations {
+        for operation in &operations {
             self.execute(session, node, operation);
         }
     }
 
-    fn execute(&mut self, session: &mut Session, node: NodeId, operation: Operation) {
-        let (reads, writes) = match operation {
-            Operation::Copy { from, to } | Operation::Resolve { from, to, .. } => (vec![from], vec![to]),
-            Operation::Work { reads, writes, .. } => (reads, writes),
-        };
-        for span in &reads {
-            self.read(session, node, span);
+    /// What a command does to maps.
+    fn maps(&mut self, session: &mut Session, node: NodeId, command: &Command<'_>) {
+        if let Command::CreateBuffer(c) = command
+            && c.mapped_at_creation
+        {
+            session.map(Object::Buffer(c.buffer), node);
+        } else if let Command::MapBuffer(c) = command {
+            let Some(buffer) = session.contents.resource(Object::Buffer(c.buffer)).cloned() else { return };
+            if c.mode == MapMode::Read {
+                let range = c.offset.min(buffer.len)..c.offset.saturating_add(c.size).min(buffer.len);
+                self.read(session, node, &Span { resource: buffer, range });
+            }
+            session.map(Object::Buffer(c.buffer), node);
+        } else if let Command::WriteMapped(c) = command {
+            let buffer = session.contents.resource(Object::Buffer(c.buffer));
+            let map = buffer.and_then(|buffer| session.maps.get(&buffer.name.serial)).map(|(_, map)| *map);
+            self.need(node, map.unwrap_or(NO_NODE));
         }
-        for write in writes.iter().filter(|write| !write.whole) {
-            self.read(session, node, &write.span);
+    }
+
+    fn execute(&mut self, session: &mut Session, node: NodeId, operation: &Operation) {
+        for span in operation.reads() {
+            self.read(session, node, &span);
         }
-        for write in writes {
+        for write in operation.writes() {
             session.wrote(node, &write.span);
             let name = &write.span.resource.name;
             if let Some(node) = self.get(node)
@@ -245,13 +338,13 @@ impl Graph {
         if writers.len() > MAX_WRITERS {
             let all = self.node();
             for &writer in &writers {
-                self.need(all, writer);
+                self.cause(all, writer);
             }
             map.change(span.range.clone(), |_| Some(all));
             writers = vec![all];
         }
         for writer in writers {
-            self.need(node, writer);
+            self.cause(node, writer);
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use airlock_protocol::{
     Command, Event, Payload,
     codec::{self, BatchReader, DecodeError},
-    commands::buffer::MapMode,
+    commands::{Effect, buffer::MapMode},
 };
 
 use crate::{
@@ -88,20 +88,18 @@ pub(crate) struct Log {
 
 /// True for a command that only reads the results of what was submitted, or tidies up: it belongs to the submit before it.
 fn is_epilogue(command: &Command<'_>) -> bool {
-    match command {
-        Command::MapBuffer(c) => c.mode == MapMode::Read,
-        Command::DropObject(_)
-        | Command::SetLabel(_)
-        | Command::DestroyBuffer(_)
-        | Command::DestroyTexture(_)
-        | Command::DestroyQuerySet(_)
-        | Command::DestroyDevice(_)
-        | Command::UnmapBuffer(_)
-        | Command::OnSubmittedWorkDone(_)
-        | Command::PopErrorScope(_)
-        | Command::GetCompilationInfo(_)
-        | Command::ReportStats(_) => true,
-        _ => false,
+    match command.description().effect {
+        Effect::Map => matches!(command, Command::MapBuffer(c) if c.mode == MapMode::Read),
+        Effect::Drop | Effect::Label | Effect::Destroy | Effect::Unmap | Effect::PopScope | Effect::Query => true,
+        Effect::Create
+        | Effect::Record
+        | Effect::Begin
+        | Effect::Finish
+        | Effect::Submit
+        | Effect::Write
+        | Effect::Stage
+        | Effect::PushScope
+        | Effect::Raise => false,
     }
 }
 
@@ -154,7 +152,7 @@ impl Log {
         // The piece of a command comes right before it, and so gets the place before it.
         let piece = match command.payload() {
             Some(&Payload::Shared { start, .. }) => self.pieces.remove(&(session, start)),
-            _ => None,
+            Some(Payload::Inline(_) | Payload::Staged { .. }) | None => None,
         };
         let place = self.place + if piece.is_some() { 2 } else { 0 };
         let role = self.graph.command(self.sessions.entry(session).or_default(), place, command);
@@ -163,7 +161,7 @@ impl Log {
         }
         let stored = self.store(bytes);
         self.push(from, role.node, Kind::Command(role.part), stored);
-        if let Command::Submit(_) = command {
+        if command.description().effect == Effect::Submit {
             self.submits += 1;
             self.after_submit = true;
         }

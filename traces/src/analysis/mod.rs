@@ -6,7 +6,6 @@ mod contents;
 mod forms;
 mod graph;
 pub(crate) mod log;
-mod names;
 mod passes;
 mod ranges;
 mod resources;
@@ -16,5 +15,7 @@ mod uncertainty;
 
 pub use forms::Formed;
 pub(crate) use forms::{Form, Texels};
+pub(crate) use graph::{Grain, Graph, NodeId, is_recorder};
+pub(crate) use session::Session;
 pub use slice::FromBefore;
 pub use uncertainty::{Latitude, Uncertain, Uncertainty};

@@ -7,12 +7,14 @@ use std::{
 
 use airlock_protocol::codec;
 
-use crate::trace::{Entry, What};
+use crate::{
+    facts::Facts,
+    trace::{Entry, What},
+};
 
 use super::{
     graph::{NO_NODE, NodeId, Part},
     log::{Group, Item, Kind, Log},
-    names::Names,
 };
 
 /// What of a log is kept.
@@ -113,7 +115,7 @@ impl Log {
     fn answers(&self, window: &Range<u64>, nodes: &[bool]) -> HashSet<u64> {
         let mut asked = HashSet::new();
         let mut answers = HashSet::new();
-        let mut names = Names::default();
+        let mut facts = Facts::default();
         if self.items.last().is_none_or(|last| last.place < window.end) {
             return answers;
         }
@@ -121,8 +123,8 @@ impl Log {
             let request = match item.kind {
                 Kind::Command(_) if item.place < window.end => {
                     if let Ok(command) = codec::decode_command(self.bytes_of(item)) {
-                        names.read(&command);
-                        asked.extend(names.request.map(|request| (item.session, request.0)));
+                        facts.read(&command);
+                        asked.extend(facts.request.map(|request| (item.session, request.0)));
                     }
                     None
                 }

@@ -42,7 +42,7 @@ pub(super) fn text(name: &str, file: &TraceFile, reports: &[Report], unchecked: 
             Ok(())
         }
         Outcome::Crashed { after, command, what, reason } => {
-            let _ = writeln!(text, "{} {}: {}", paint.bad("crashed"), harmless(name), one_line(reason));
+            let _ = writeln!(text, "{} {}: {}", paint.bad("crashed"), harmless(name), one_line(&reason.to_string()));
             let done = after.map_or_else(|| "none".to_owned(), |after| format!("up to {after}"));
             let _ = writeln!(text, "  commands known to be done: {done}");
             match command {
@@ -75,7 +75,7 @@ fn diverged(text: &mut String, divergence: &Divergence, paint: Paint) {
     for object in &divergence.objects {
         let _ = writeln!(text, "    {}", one_line(object));
     }
-    let _ = writeln!(text, "  differs: {}", one_line(&divergence.what));
+    let _ = writeln!(text, "  differs: {}", one_line(&divergence.what.to_string()));
     side(text, &paint.bold("expected"), &divergence.expected);
     side(text, &paint.bold("found   "), &divergence.found);
 }

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     reader::TraceFile,
-    replay::{self, Input, Likeness, NotCompared, Outcome, Report, Rounded, Tolerance, replay},
+    replay::{self, Input, Likeness, NotCompared, Outcome, Report, Rounded, Subject, Tolerance, replay},
     tools::{
         dump::{self, Filter},
         input,
@@ -229,7 +229,7 @@ impl Harness {
             Likeness::Incomparable => Status::NotComparable,
         };
         let Some((beside, reference)) = Reference::read(path, found)? else {
-            let differing = report.differing.iter().filter(|differing| differing.what.contains("readback")).count();
+            let differing = report.differing.iter().filter(|differing| differing.subject == Subject::Readback).count();
             if differing == 0 {
                 return Ok(likeness);
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use airlock_protocol::{Command, codec, ids::Object};
+use airlock_protocol::{codec, ids::Object};
 
 use crate::{
     format::Readback,
@@ -90,11 +90,7 @@ impl Graph {
             return bytes.into();
         }
         let Ok(mut command) = codec::decode_command(bytes) else { return bytes.into() };
-        match &mut command {
-            Command::Submit(c) => c.command_buffers.retain(|&id| !gone.contains(&Object::CommandBuffer(id))),
-            Command::ExecuteBundles(c) => c.bundles.retain(|&id| !gone.contains(&Object::RenderBundle(id))),
-            _ => {}
-        }
+        command.retain_members(|member| !gone.contains(&member));
         let mut shortened = Vec::new();
         match codec::encode_command(&command, &mut shortened) {
             Ok(()) => shortened.into(),

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::{
     facts::Facts,
-    replay::{Divergence, Input, Options, Outcome, ReplayError, replay},
+    replay::{Divergence, FoundKind, Input, Options, Outcome, ReplayError, Subject, replay},
     trace::{Trace, What},
 };
 
@@ -77,7 +77,7 @@ impl Fault {
                     let text = format!("the GPU's process ends ({reason}), at {what}");
                     let answers = Answers { forget_readbacks: true, except: None };
                     let goal = Goal { suspect: command.or(after), answers, ..Goal::default() };
-                    Ok(Some(Self { goal, text, sign: Sign::Crashed(reason) }))
+                    Ok(Some(Self { goal, text, sign: Sign::Crashed(reason.how) }))
                 }
                 _ => Ok(None),
             },
@@ -91,16 +91,11 @@ impl Fault {
         Ok(match (&self.sign, &outcome) {
             (Sign::Same | Sign::Lost, Outcome::Same) => true,
             (Sign::Diverged(divergence), Outcome::Diverged(found)) => same_divergence(divergence, found, candidate),
-            (Sign::Crashed(expected), Outcome::Crashed { reason, .. }) => cause(expected) == cause(reason),
+            (Sign::Crashed(expected), Outcome::Crashed { reason, .. }) => *expected == reason.how,
             (Sign::Lost, Outcome::Diverged(found)) => loses_device(found),
             _ => false,
         })
     }
-}
-
-/// How the worker ended. What follows is about the recorded session.
-fn cause(reason: &str) -> &str {
-    reason.split(';').next().unwrap_or_default()
 }
 
 fn outcome(trace: &Trace, options: &Options, locate: bool) -> Result<Outcome, ReplayError> {
@@ -163,7 +158,7 @@ fn diverged(trace: &Trace, divergence: Box<Divergence>) -> Fault {
 fn asks(trace: &Trace, number: u64) -> bool {
     let command = trace.commands().find(|(found, ..)| *found == number);
     let command = command.and_then(|(_, _, bytes)| codec::decode_command(bytes).ok());
-    command.and_then(|command| Facts::of(&command).ok()).is_some_and(|facts| facts.request.is_some())
+    command.is_some_and(|command| Facts::of(&command).request.is_some())
 }
 
 /// The same event at the same command, with the same value: then what made the value is still there.
@@ -176,17 +171,10 @@ fn same_divergence(expected: &Divergence, found: &Divergence, candidate: &Candid
     let value = match (&expected.digest, &found.digest) {
         (Some(expected), Some(found)) => expected == found,
         // Of an event that is missing, the text says how far the worker got, which is another command in each candidate.
-        _ if ["nothing", "no command"].iter().any(|start| expected.found.starts_with(start)) => {
-            without_numbers(&expected.found) == without_numbers(&found.found)
-        }
+        _ if matches!(expected.kind, FoundKind::Nothing | FoundKind::NotRequested) => expected.kind == found.kind,
         _ => expected.found == found.found,
     };
     place && value && expected.what == found.what
-}
-
-/// A text with every number left out.
-fn without_numbers(text: &str) -> String {
-    text.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
 fn device_lost(trace: &Trace, options: &Options) -> Result<Option<Fault>, FaultError> {
@@ -210,6 +198,6 @@ fn device_lost(trace: &Trace, options: &Options) -> Result<Option<Fault>, FaultE
 }
 
 fn loses_device(found: &Divergence) -> bool {
-    // A loss that is missing is a divergence too, and none of these.
-    found.what == "DeviceLost" && found.found.contains(" is lost (") && !found.found.contains("(Destroyed)")
+    // A recorded loss that is missing is a divergence too, of another kind.
+    found.what == Subject::Event("DeviceLost") && found.kind == FoundKind::LostDevice
 }

@@ -7,17 +7,18 @@ use std::collections::{HashMap, HashSet};
 use airlock_protocol::{
     Command, Event, Payload,
     codec::{self, DecodeError},
+    commands::{Description, Effect, End, Pair},
     ids::{Kind, Object},
 };
 use thiserror::Error;
 
 use crate::{
+    analysis::{self, Grain, is_recorder},
     facts::Facts,
-    node::NodeError,
     trace::{Trace, What},
 };
 
-use super::{contents::Contents, set::Set};
+use super::set::Set;
 
 /// A trace that cannot be taken apart.
 #[derive(Debug, Error)]
@@ -29,14 +30,6 @@ pub enum GraphError {
         number: u64,
         /// What is wrong with it.
         cause: DecodeError,
-    },
-    /// A command has no tree.
-    #[error("command {number} of the trace: {cause}")]
-    Tree {
-        /// Its number.
-        number: u64,
-        /// Why not.
-        cause: NodeError,
     },
     /// An event makes no sense.
     #[error("an event after command {number} of the trace: {cause}")]
@@ -57,8 +50,8 @@ pub(super) struct Item {
     pub number: Option<u64>,
     /// The session.
     pub session: u32,
-    /// The command's or event's name.
-    pub name: &'static str,
+    /// What the command is; `None` for an event.
+    pub description: Option<&'static Description>,
     /// Items without which it cannot be there: makers, the other end of a pair, staged data and who takes it.
     pub needs: Vec<usize>,
     /// Objects in a list that may be shortened, with their makers. Nothing is left of the item when nothing is left of
@@ -68,6 +61,28 @@ pub(super) struct Item {
     pub answers: Vec<usize>,
     /// The kind of the object that it makes.
     pub makes: Option<Kind>,
+    /// Commands that were recorded into it, of an encoder, a pass or a bundle encoder.
+    pub recorded: Vec<usize>,
+    /// Commands that change its state: maps, unmaps, destroys.
+    pub states: Vec<usize>,
+    /// Commands that made the contents that it reads.
+    pub causes: Vec<usize>,
+}
+
+impl Item {
+    /// What the command's execution does.
+    pub fn effect(&self) -> Option<Effect> {
+        self.description.map(|description| description.effect)
+    }
+}
+
+/// How much of what came before belongs to a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Objects and their state: enough for an error that does not depend on contents.
+    State,
+    /// Also the commands that made the contents that are read.
+    Contents,
 }
 
 /// Something that begins again on the same thing (an object with an id, a map of a buffer), with what ends it. Of two
@@ -83,8 +98,6 @@ struct Link {
 pub(super) struct Graph {
     /// Commands and unasked events in the trace's order.
     pub items: Vec<Item>,
-    /// Who reads and writes what.
-    pub contents: Contents,
     /// For each place in the trace with an `Unknown` record, the makers of its objects.
     pub unknown: HashMap<usize, Vec<(Object, usize)>>,
     /// For each item, who cannot be without it.
@@ -95,17 +108,20 @@ pub(super) struct Graph {
 impl Graph {
     /// Takes a trace apart.
     pub fn of(trace: &Trace) -> Result<Self, GraphError> {
-        let mut builder = Builder { refused: refused(trace), ..Builder::default() };
+        let (refused, analysis) = (refused(trace), analysis::Graph::new(Grain::Commands));
+        let mut builder = Builder { refused, analysis, ..Builder::default() };
         let mut number = 0;
         for (place, entry) in trace.entries.iter().enumerate() {
             let session = entry.session;
             match &entry.what {
-                What::Session => drop(builder.live.insert(session, Live::default())),
+                What::Session => {
+                    builder.live.insert(session, Live::default());
+                    builder.sessions.insert(session, analysis::Session::default());
+                }
                 What::Command(bytes) => {
                     let command =
                         codec::decode_command(bytes).map_err(|cause| GraphError::Command { number, cause })?;
-                    let facts = Facts::of(&command).map_err(|cause| GraphError::Tree { number, cause })?;
-                    builder.command((place, number, session), &command, &facts);
+                    builder.command((place, number, session), &command, &Facts::of(&command));
                     number += 1;
                 }
                 What::Event(bytes) => {
@@ -121,6 +137,7 @@ impl Graph {
                 What::Flush | What::Piece(_) | What::End(_) | What::Stopped(_) => {}
             }
         }
+        builder.causes();
         let mut graph = builder.graph;
         graph.dependents = vec![Vec::new(); graph.items.len()];
         for (index, item) in graph.items.iter().enumerate() {
@@ -175,6 +192,23 @@ impl Graph {
         self.end_what_begins_again(keep);
     }
 
+    /// The roots and what their effect may depend on. Of what came after the last root, only what belongs to a pair.
+    pub fn slice(&self, roots: &[usize], depth: Depth) -> Set {
+        let mut keep = Set::none(self.items.len());
+        let last = roots.iter().copied().max().unwrap_or(0);
+        let mut look = roots.to_vec();
+        while let Some(index) = look.pop() {
+            let Some(item) = self.items.get(index).filter(|_| keep.insert(index)) else { continue };
+            look.extend(item.needs.iter().chain(item.list.iter().map(|(_, maker)| maker)).chain(&item.recorded));
+            look.extend(item.states.iter().filter(|&&state| state <= last));
+            if depth == Depth::Contents {
+                look.extend(item.causes.iter().filter(|&&cause| cause <= last));
+            }
+        }
+        self.grow(&mut keep);
+        keep
+    }
+
     /// The item of a command.
     pub fn command(&self, number: u64) -> Option<usize> {
         self.items.iter().position(|item| item.number == Some(number))
@@ -222,7 +256,7 @@ struct Live {
     /// Pieces that wait for the command that takes them.
     staged: Vec<usize>,
     /// What waits for its other end.
-    open: HashMap<(&'static str, usize), Vec<usize>>,
+    open: HashMap<(Pair, usize), Vec<usize>>,
 }
 
 #[derive(Debug, Default)]
@@ -230,13 +264,20 @@ struct Builder {
     graph: Graph,
     refused: HashSet<(u32, u64)>,
     live: HashMap<u32, Live>,
+    /// Who made the contents that are read.
+    analysis: analysis::Graph,
+    sessions: HashMap<u32, analysis::Session>,
+    /// The items of the analysis' nodes.
+    nodes: HashMap<analysis::NodeId, usize>,
 }
 
 impl Builder {
     fn command(&mut self, (entry, number, session): (usize, u64, u32), command: &Command<'_>, facts: &Facts) {
         let index = self.graph.items.len();
         let live = self.live.entry(session).or_default();
-        let mut item = Item { entry, number: Some(number), session, name: command.name(), ..Item::default() };
+        let description = command.description();
+        let mut item =
+            Item { entry, number: Some(number), session, description: Some(description), ..Item::default() };
         let refused = facts.request.is_some_and(|request| self.refused.contains(&(session, request.0)));
         let makes = facts.makes.filter(|_| !refused);
         let named: Vec<_> = facts
@@ -246,26 +287,27 @@ impl Builder {
             .filter_map(|&object| Some((object, *live.makers.get(&object)?)))
             .collect();
         for &(object, maker) in &named {
-            if is_member(item.name, object.kind()) { item.list.push((object, maker)) } else { item.needs.push(maker) }
+            let is_member = description.list == Some(object.kind());
+            if is_member { item.list.push((object, maker)) } else { item.needs.push(maker) }
         }
         if let Some(request) = facts.request {
             live.questions.insert(request.0, index);
         }
         match command.payload() {
-            _ if item.name == "Stage" => live.staged.push(index),
+            Some(_) if description.effect == Effect::Stage => live.staged.push(index),
             Some(Payload::Staged { .. }) => {
                 for piece in live.staged.drain(..) {
                     item.needs.push(piece);
                     self.graph.items.get_mut(piece).into_iter().for_each(|piece| piece.needs.push(index));
                 }
             }
-            _ => {}
+            Some(Payload::Inline(_) | Payload::Shared { .. }) | None => {}
         }
-        if let Some((open, what)) = pair(item.name)
+        if let Some((end, what)) = description.pair
             && let Some(on) = if facts.makes.is_some() { Some(index) } else { named.first().map(|&(_, maker)| maker) }
         {
             let waiting = live.open.entry((what, on)).or_default();
-            if open {
+            if end == End::Opens {
                 waiting.push(index);
             } else if let Some(begin) = waiting.pop() {
                 item.needs.push(begin);
@@ -285,8 +327,55 @@ impl Builder {
             let chain = live.ids.get(&object).and_then(|&chain| self.graph.chains.get_mut(chain));
             chain.and_then(|chain| chain.last_mut()).into_iter().for_each(|link| link.end = Some(index));
         }
-        self.graph.contents.command(index, &item, command, &named);
+        self.belongs(index, description.effect, &named);
+        let role = self.analysis.command(self.sessions.entry(session).or_default(), number, command);
+        self.nodes.insert(role.node, index);
         self.graph.items.push(item);
+    }
+
+    /// Tells the makers of what a command names that it is recorded into them, or changes their state.
+    fn belongs(&mut self, index: usize, effect: Effect, named: &[(Object, usize)]) {
+        match effect {
+            Effect::Record | Effect::Begin | Effect::Finish => {
+                for (_, recorder) in named.iter().filter(|(object, _)| is_recorder(object.kind())) {
+                    self.graph.items.get_mut(*recorder).into_iter().for_each(|item| item.recorded.push(index));
+                }
+            }
+            Effect::Map | Effect::Unmap | Effect::Destroy => {
+                let of = named.first().and_then(|(_, maker)| self.graph.items.get_mut(*maker));
+                of.into_iter().for_each(|item| item.states.push(index));
+            }
+            Effect::Create
+            | Effect::Submit
+            | Effect::Write
+            | Effect::Stage
+            | Effect::Label
+            | Effect::Drop
+            | Effect::PushScope
+            | Effect::PopScope
+            | Effect::Raise
+            | Effect::Query => {}
+        }
+    }
+
+    /// Takes over from the analysis who made the contents that each command reads.
+    fn causes(&mut self) {
+        for (&node, &index) in &self.nodes {
+            let mut seen = HashSet::new();
+            let mut look = vec![node];
+            while let Some(node) = look.pop() {
+                for &cause in self.analysis.nodes.get(node as usize).into_iter().flat_map(|node| &node.causes) {
+                    // A node without a command stands for many.
+                    match self.nodes.get(&cause) {
+                        Some(&cause) => {
+                            self.graph.items.get_mut(index).into_iter().for_each(|item| item.causes.push(cause));
+                        }
+                        None if seen.insert(cause) => look.push(cause),
+                        None => {}
+                    }
+                }
+            }
+        }
     }
 
     fn event(&mut self, entry: usize, session: u32, event: &Event<'_>) {
@@ -300,7 +389,7 @@ impl Builder {
             }
             _ => Vec::new(),
         };
-        self.graph.items.push(Item { entry, session, name: event.name(), needs, ..Item::default() });
+        self.graph.items.push(Item { entry, session, needs, ..Item::default() });
     }
 
     fn answer(&mut self, entry: usize, session: u32, request: u64) {
@@ -315,6 +404,14 @@ fn new_chain(chains: &mut Vec<Vec<Link>>) -> usize {
     chains.len().saturating_sub(1)
 }
 
+/// What a command does to the maps of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MapStep {
+    Begins,
+    Writes,
+    Ends,
+}
+
 /// Contents that are written into a mapped range need the map, and a map needs the end of the one before it.
 fn link_maps(
     live: &mut Live,
@@ -323,47 +420,38 @@ fn link_maps(
     (index, command): (usize, &Command<'_>),
     named: &[(Object, usize)],
 ) {
-    let buffer = match command {
-        Command::CreateBuffer(c) if c.mapped_at_creation => Some(index),
-        _ => named.first().map(|&(_, maker)| maker),
+    let first = named.first().copied();
+    let of_buffer = first.filter(|(object, _)| object.kind() == Kind::Buffer).map(|(_, maker)| maker);
+    let (buffer, step) = match command.description().effect {
+        Effect::Create => {
+            let is_mapped = matches!(command, Command::CreateBuffer(c) if c.mapped_at_creation);
+            (is_mapped.then_some(index), MapStep::Begins)
+        }
+        Effect::Map => (of_buffer, MapStep::Begins),
+        Effect::Write => (of_buffer.filter(|_| matches!(command, Command::WriteMapped(_))), MapStep::Writes),
+        Effect::Unmap | Effect::Destroy => (of_buffer, MapStep::Ends),
+        Effect::Record
+        | Effect::Begin
+        | Effect::Finish
+        | Effect::Submit
+        | Effect::Stage
+        | Effect::Label
+        | Effect::Drop
+        | Effect::PushScope
+        | Effect::PopScope
+        | Effect::Raise
+        | Effect::Query => return,
     };
     let Some(buffer) = buffer else { return };
-    let begins = match command {
-        Command::CreateBuffer(c) => c.mapped_at_creation,
-        Command::MapBuffer(_) => true,
-        Command::WriteMapped(_) | Command::UnmapBuffer(_) | Command::DestroyBuffer(_) => false,
-        _ => return,
-    };
     let chain = *live.maps.entry(buffer).or_insert_with(|| new_chain(chains));
     let Some(chain) = chains.get_mut(chain) else { return };
-    if begins {
-        chain.push(Link { begin: index, end: None });
-    } else if let Some(link) = chain.last_mut() {
-        if matches!(command, Command::WriteMapped(_)) {
-            item.needs.push(link.begin);
-        } else if link.end.is_none() {
-            link.end = Some(index);
+    match step {
+        MapStep::Begins => chain.push(Link { begin: index, end: None }),
+        MapStep::Writes => item.needs.extend(chain.last().map(|link| link.begin)),
+        MapStep::Ends => {
+            if let Some(link) = chain.last_mut().filter(|link| link.end.is_none()) {
+                link.end = Some(index);
+            }
         }
     }
-}
-
-/// True for an object in a list that makes sense without it.
-fn is_member(name: &str, kind: Kind) -> bool {
-    matches!((name, kind), ("Submit", Kind::CommandBuffer) | ("ExecuteBundles", Kind::RenderBundle))
-}
-
-/// For a command that has another end: whether it is the first, and what both are about.
-fn pair(name: &str) -> Option<(bool, &'static str)> {
-    if name.ends_with("PushDebugGroup") || name.ends_with("PopDebugGroup") {
-        return Some((name.ends_with("PushDebugGroup"), "debug group"));
-    }
-    Some(match name {
-        "PushErrorScope" => (true, "error scope"),
-        "PopErrorScope" => (false, "error scope"),
-        "BeginOcclusionQuery" => (true, "occlusion query"),
-        "EndOcclusionQuery" => (false, "occlusion query"),
-        "BeginRenderPass" | "BeginComputePass" => (true, "pass"),
-        "EndRenderPass" | "EndComputePass" => (false, "pass"),
-        _ => return None,
-    })
 }

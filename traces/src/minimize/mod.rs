@@ -10,7 +10,6 @@
 //! be left out (delta debugging, after Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
 
 mod candidate;
-mod contents;
 pub mod fault;
 mod graph;
 mod search;

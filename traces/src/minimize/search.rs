@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use crate::trace::Trace;
+use airlock_protocol::{commands::Effect, ids::Kind};
+
+use crate::{analysis::is_recorder, trace::Trace};
 
 use super::{
     Goal, Ground, Stats, Watch,
     candidate::Candidate,
-    contents::Depth,
-    graph::{Graph, Item},
+    graph::{Depth, Graph, Item},
     set::Set,
 };
 
@@ -161,7 +162,7 @@ impl<W: Watch> Search<'_, W> {
 
     /// All drops at once: those that are needed come back by themselves.
     fn drop_drops(&mut self) -> Result<(), Stop<W::Error>> {
-        let drops = |item: &usize| self.graph.items.get(*item).is_some_and(|item| item.name == "DropObject");
+        let drops = |item: &usize| self.graph.items.get(*item).is_some_and(|item| item.effect() == Some(Effect::Drop));
         let drops: Vec<_> = self.best.iter().filter(drops).collect();
         if drops.len() > 1 { self.attempt(self.without(&drops)).map(|_| ()) } else { Ok(()) }
     }
@@ -189,14 +190,14 @@ impl<W: Watch> Search<'_, W> {
     fn units(&self) -> Vec<Vec<usize>> {
         let recorded = |item: &Item| {
             let of_recorder = item.needs.iter().filter_map(|&need| self.graph.items.get(need)?.makes);
-            item.makes.is_none() && item.list.is_empty() && of_recorder.into_iter().any(super::contents::is_recorder)
+            item.makes.is_none() && item.list.is_empty() && of_recorder.into_iter().any(is_recorder)
         };
         let unit = |index: usize| -> Option<Vec<usize>> {
             let item = self.graph.items.get(index)?;
             let encoders = item.list.iter().filter_map(|&(_, maker)| self.graph.items.get(maker));
             let encoders = encoders.flat_map(|finish| finish.needs.iter().copied());
             let encoders = encoders
-                .filter(|&maker| self.graph.items.get(maker).is_some_and(|item| item.name == "CreateCommandEncoder"));
+                .filter(|&maker| self.graph.items.get(maker).is_some_and(|item| item.makes == Some(Kind::CommandEncoder)));
             (!recorded(item)).then(|| encoders.chain([index]).collect())
         };
         self.best.iter().rev().filter_map(unit).collect()

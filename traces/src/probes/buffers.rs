@@ -47,15 +47,9 @@ impl SaveBuffers {
 
 impl Probe for SaveBuffers {
     fn before(&mut self, session: u32, _: u64, command: &mut Command<'_>, _: &mut dyn Inject) {
-        let (buffer, label) = match command {
-            Command::CreateBuffer(c) => (c.buffer, c.label),
-            Command::SetLabel(c) => match c.object {
-                Object::Buffer(buffer) => (buffer, c.label),
-                _ => return,
-            },
-            _ => return,
-        };
-        self.labels.insert((session, buffer), label.to_owned());
+        if let Some((Object::Buffer(buffer), label)) = command.label() {
+            self.labels.insert((session, buffer), label.to_owned());
+        }
     }
 
     fn readback(&mut self, session: u32, number: u64, buffer: BufferId, bytes: &[u8]) {

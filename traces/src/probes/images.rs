@@ -11,11 +11,14 @@ use std::{
 
 use airlock_protocol::{
     Command, Event,
-    commands::session::SetLabel,
+    commands::{Effect, session::SetLabel},
     ids::{DeviceId, Id, Object, TextureId},
 };
 
-use crate::replay::{Inject, Probe};
+use crate::{
+    facts::Facts,
+    replay::{Inject, Probe},
+};
 
 use super::{
     Budget, FreeIds, MAX_SAVED, Saved, drop_object, file_name,
@@ -146,30 +149,48 @@ impl SaveImages {
 
 impl Probe for SaveImages {
     fn before(&mut self, session: u32, number: u64, command: &mut Command<'_>, to: &mut dyn Inject) {
-        match command {
-            Command::CreateTexture(c) => {
-                self.leave(session, c.texture, to);
-                let texture = Texture::new(number, c);
-                c.usage |= texture.usage;
-                self.sessions.entry(session).or_default().textures.insert(c.texture, texture);
-            }
-            Command::DestroyTexture(c) => {
-                let texture = self.sessions.entry(session).or_default().textures.get_mut(&c.texture);
-                let copy = texture.map(|texture| (texture.clone(), texture.written = false));
-                if let Some((texture, ())) = copy {
-                    self.take(c.texture, &texture, to);
+        let first = Facts::of(command).objects.first().copied();
+        match command.description().effect {
+            Effect::Create => {
+                if let Command::CreateTexture(c) = command {
+                    self.leave(session, c.texture, to);
+                    let texture = Texture::new(number, c);
+                    c.usage |= texture.usage;
+                    self.sessions.entry(session).or_default().textures.insert(c.texture, texture);
                 }
             }
-            Command::DropObject(c) => match c.object {
-                Object::Texture(id) if self.dropped(session, id, to) => {
+            Effect::Destroy => match first {
+                Some(Object::Texture(id)) => {
+                    let texture = self.sessions.entry(session).or_default().textures.get_mut(&id);
+                    let copy = texture.map(|texture| (texture.clone(), texture.written = false));
+                    if let Some((texture, ())) = copy {
+                        self.take(id, &texture, to);
+                    }
+                }
+                Some(Object::Device(device)) => self.leave_all(session, Some(device), to),
+                _ => {}
+            },
+            Effect::Drop => match first {
+                Some(Object::Texture(id)) if self.dropped(session, id, to) => {
                     // A command that does nothing; the label is not seen by anyone after the drop.
                     *command = SetLabel { object: Object::Texture(id), label: "" }.into();
                 }
-                Object::Device(device) => self.leave_all(session, Some(device), to),
+                Some(Object::Device(device)) => self.leave_all(session, Some(device), to),
                 _ => {}
             },
-            Command::DestroyDevice(c) => self.leave_all(session, Some(c.device), to),
-            _ => {}
+            Effect::Record
+            | Effect::Begin
+            | Effect::Finish
+            | Effect::Submit
+            | Effect::Write
+            | Effect::Stage
+            | Effect::Map
+            | Effect::Unmap
+            | Effect::Label
+            | Effect::PushScope
+            | Effect::PopScope
+            | Effect::Raise
+            | Effect::Query => {}
         }
     }
 

@@ -63,10 +63,8 @@ impl FreeIds {
     /// What makes no sense names no objects; the replay says so.
     fn look(&mut self, entry: &Entry) {
         let What::Command(bytes) = &entry.what else { return };
-        let Some(facts) = codec::decode_command(bytes).ok().and_then(|command| Facts::of(&command).ok()) else {
-            return;
-        };
-        for object in facts.objects {
+        let Ok(command) = codec::decode_command(bytes) else { return };
+        for object in Facts::of(&command).objects {
             if let Some(free) = self.0.get_mut(object.kind() as usize) {
                 *free = (*free).max(object.describe().1.saturating_add(1));
             }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use airlock_protocol::{
     Command,
     commands::{
+        Effect,
         binding::BindingResource,
         render_pass::{BeginRenderPass, StoreOp},
         texture::{CreateTexture, Extent3d, TextureDimension, TextureFormat, TextureUsage},
@@ -16,7 +17,10 @@ use airlock_protocol::{
 };
 
 use super::picture::Subject;
-use crate::texels::{layouts, resolves};
+use crate::{
+    facts::Facts,
+    texels::{layouts, resolves},
+};
 
 /// Layers of an array, or slices of a volume, that are saved of one mip level.
 const MAX_LAYERS: u32 = 16;
@@ -114,48 +118,78 @@ impl Texture {
 }
 
 impl Session {
-    /// Commands that were sent.
+    /// A command that was sent.
     pub fn command(&mut self, command: &Command<'_>) {
-        match command {
-            Command::SetLabel(c) => {
-                if let Object::Texture(id) = c.object
+        match command.description().effect {
+            Effect::Label => {
+                if let Some((Object::Texture(id), label)) = command.label()
                     && let Some(texture) = self.textures.get_mut(&id).filter(|texture| !texture.held)
                 {
-                    texture.label = c.label.to_owned();
+                    texture.label = label.to_owned();
                 }
             }
-            Command::CreateTextureView(c) => drop(self.views.insert(c.view, c.texture)),
-            Command::CreateBindGroup(c) => {
-                let textures = c.entries.iter().filter_map(|entry| match entry.resource {
-                    BindingResource::Texture(texture) => Some(texture),
-                    BindingResource::TextureView(view) => self.views.get(&view).copied(),
-                    BindingResource::Buffer { .. } | BindingResource::Sampler(_) => None,
-                });
-                let textures: Vec<_> = textures.filter(|texture| self.is_storage(*texture)).collect();
-                self.groups.insert(c.bind_group, textures);
+            Effect::Create => self.creates(command),
+            Effect::Begin => self.begins(command),
+            Effect::Record => self.records(command),
+            Effect::Finish => {
+                if let Command::FinishCommandEncoder(c) = command {
+                    let written = self.encoders.remove(&c.encoder).unwrap_or_default();
+                    self.finished.insert(c.command_buffer, written);
+                }
             }
-            Command::BeginRenderPass(c) => {
-                self.render.insert(c.pass, c.encoder);
-                let textures = self.attachments(c);
-                self.encoders.entry(c.encoder).or_default().extend(textures);
-            }
-            Command::BeginComputePass(c) => drop(self.compute.insert(c.pass, c.encoder)),
-            Command::RenderPassSetBindGroup(c) => self.bind(self.render.get(&c.pass).copied(), c.bind_group),
-            Command::ComputePassSetBindGroup(c) => self.bind(self.compute.get(&c.pass).copied(), c.bind_group),
-            Command::CopyTextureToBuffer(c) => self.encoders.entry(c.encoder).or_default().extend([c.source.texture]),
-            Command::FinishCommandEncoder(c) => {
-                let written = self.encoders.remove(&c.encoder).unwrap_or_default();
-                self.finished.insert(c.command_buffer, written);
-            }
-            Command::Submit(c) => {
-                for written in c.command_buffers.iter().filter_map(|buffer| self.finished.remove(buffer)) {
-                    for texture in written {
+            Effect::Submit => {
+                for object in Facts::of(command).objects {
+                    let Object::CommandBuffer(buffer) = object else { continue };
+                    for texture in self.finished.remove(&buffer).into_iter().flatten() {
                         self.textures.get_mut(&texture).into_iter().for_each(|texture| texture.written = true);
                     }
                 }
             }
-            Command::DropObject(c) => self.dropped(c.object),
-            _ => {}
+            Effect::Drop => Facts::of(command).drops.into_iter().for_each(|object| self.dropped(object)),
+            // What the guest wrote itself need not be seen; the rest has no texels.
+            Effect::Write
+            | Effect::Stage
+            | Effect::Map
+            | Effect::Unmap
+            | Effect::Destroy
+            | Effect::PushScope
+            | Effect::PopScope
+            | Effect::Raise
+            | Effect::Query => {}
+        }
+    }
+
+    fn creates(&mut self, command: &Command<'_>) {
+        if let Command::CreateTextureView(c) = command {
+            self.views.insert(c.view, c.texture);
+        } else if let Command::CreateBindGroup(c) = command {
+            let textures = c.entries.iter().filter_map(|entry| match entry.resource {
+                BindingResource::Texture(texture) => Some(texture),
+                BindingResource::TextureView(view) => self.views.get(&view).copied(),
+                BindingResource::Buffer { .. } | BindingResource::Sampler(_) => None,
+            });
+            let textures: Vec<_> = textures.filter(|texture| self.is_storage(*texture)).collect();
+            self.groups.insert(c.bind_group, textures);
+        }
+    }
+
+    fn begins(&mut self, command: &Command<'_>) {
+        if let Command::BeginRenderPass(c) = command {
+            self.render.insert(c.pass, c.encoder);
+            let textures = self.attachments(c);
+            self.encoders.entry(c.encoder).or_default().extend(textures);
+        } else if let Command::BeginComputePass(c) = command {
+            self.compute.insert(c.pass, c.encoder);
+        }
+    }
+
+    fn records(&mut self, command: &Command<'_>) {
+        if let Command::RenderPassSetBindGroup(c) = command {
+            self.bind(self.render.get(&c.pass).copied(), c.bind_group);
+        } else if let Command::ComputePassSetBindGroup(c) = command {
+            self.bind(self.compute.get(&c.pass).copied(), c.bind_group);
+        } else if let Command::CopyTextureToBuffer(c) = command {
+            self.encoders.entry(c.encoder).or_default().extend([c.source.texture]);
         }
     }
 

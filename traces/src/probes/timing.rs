@@ -11,6 +11,7 @@ use std::{
 use airlock_protocol::{
     Command, Event,
     commands::{
+        Effect,
         adapter::FeatureName,
         buffer::{BufferUsage, CreateBuffer, MapBuffer, MapMode},
         command_encoder::{CopyBufferToBuffer, ResolveQuerySet},
@@ -381,36 +382,58 @@ fn wait(device: DeviceId, to: &mut dyn Inject) {
 
 impl Probe for Timing {
     fn before(&mut self, session: u32, number: u64, command: &mut Command<'_>, to: &mut dyn Inject) {
-        match command {
-            Command::RequestDevice(c)
-                if self.timestamps && !c.required_features.contains(&FeatureName::TimestampQuery) =>
-            {
-                c.required_features.push(FeatureName::TimestampQuery);
+        match command.description().effect {
+            Effect::Create => {
+                if let Command::RequestDevice(c) = command
+                    && self.timestamps
+                    && !c.required_features.contains(&FeatureName::TimestampQuery)
+                {
+                    c.required_features.push(FeatureName::TimestampQuery);
+                }
             }
-            Command::BeginRenderPass(c) => {
-                self.begin((session, number, "render"), (c.encoder, c.label), &mut c.timestamp_writes, to);
+            Effect::Begin => {
+                if let Command::BeginRenderPass(c) = command {
+                    self.begin((session, number, "render"), (c.encoder, c.label), &mut c.timestamp_writes, to);
+                } else if let Command::BeginComputePass(c) = command {
+                    self.begin((session, number, "compute"), (c.encoder, c.label), &mut c.timestamp_writes, to);
+                }
             }
-            Command::BeginComputePass(c) => {
-                self.begin((session, number, "compute"), (c.encoder, c.label), &mut c.timestamp_writes, to);
+            Effect::Finish => {
+                if let Command::FinishCommandEncoder(c) = command {
+                    self.finishes(session, c.encoder, (c.command_buffer, c.label), to);
+                }
             }
-            Command::FinishCommandEncoder(c) => self.finishes(session, c.encoder, (c.command_buffer, c.label), to),
-            Command::Submit(c) => {
-                wait(c.device, to);
-                self.started = Some(Instant::now());
+            Effect::Submit => {
+                if let Command::Submit(c) = command {
+                    wait(c.device, to);
+                    self.started = Some(Instant::now());
+                }
             }
-            Command::DropObject(c) => self.dropped(session, c.object, to),
-            _ => {}
+            Effect::Drop => {
+                if let Command::DropObject(c) = command {
+                    self.dropped(session, c.object, to);
+                }
+            }
+            Effect::Record
+            | Effect::Write
+            | Effect::Stage
+            | Effect::Map
+            | Effect::Unmap
+            | Effect::Destroy
+            | Effect::Label
+            | Effect::PushScope
+            | Effect::PopScope
+            | Effect::Raise
+            | Effect::Query => {}
         }
     }
 
     fn after(&mut self, session: u32, number: u64, command: &Command<'_>, to: &mut dyn Inject) {
-        match command {
-            Command::CreateCommandEncoder(c) => {
-                let encoder = Encoder { device: Some(c.device), slot: None, passes: Vec::new(), queries: 0 };
-                self.sessions.entry(session).or_default().encoders.insert(c.encoder, encoder);
-            }
-            Command::Submit(c) => self.submitted(session, number, c, to),
-            _ => {}
+        if let Command::CreateCommandEncoder(c) = command {
+            let encoder = Encoder { device: Some(c.device), slot: None, passes: Vec::new(), queries: 0 };
+            self.sessions.entry(session).or_default().encoders.insert(c.encoder, encoder);
+        } else if let Command::Submit(c) = command {
+            self.submitted(session, number, c, to);
         }
     }
 

@@ -2,12 +2,9 @@
 
 use std::collections::HashMap;
 
-use airlock_protocol::{Command, ids::Object, limits::cut};
+use airlock_protocol::{Command, commands::Effect, ids::Object, limits::cut};
 
-use crate::{
-    facts::{Facts, makes_object},
-    node::Node,
-};
+use crate::facts::Facts;
 
 /// Bytes of a label that are kept.
 const MAX_TEXT: usize = 256;
@@ -21,15 +18,15 @@ pub(super) struct Labels(HashMap<Object, String>);
 
 impl Labels {
     /// A command that makes or labels an object goes by.
-    pub fn note(&mut self, facts: &Facts) {
-        match &facts.label {
-            Some((Some(object), text)) if !text.is_empty() => {
-                self.0.insert(*object, cut(text, MAX_TEXT).to_owned());
+    pub fn note(&mut self, command: &Command<'_>, facts: &Facts) {
+        match command.label() {
+            Some((object, text)) if !text.is_empty() => {
+                self.0.insert(object, cut(text, MAX_TEXT).to_owned());
             }
-            Some((Some(object), _)) => {
-                self.0.remove(object);
+            Some((object, _)) => {
+                self.0.remove(&object);
             }
-            _ => {
+            None => {
                 if let Some(object) = facts.makes {
                     self.0.remove(&object);
                 }
@@ -49,7 +46,7 @@ impl Labels {
     /// The objects that a command names, each once.
     pub fn objects(&self, command: &Command<'_>) -> Vec<String> {
         let mut names = Vec::new();
-        for object in Facts::of(command).map(|facts| facts.objects).unwrap_or_default() {
+        for object in Facts::of(command).objects {
             let name = self.name(object);
             if names.len() == MAX_OBJECTS {
                 names.push("...".to_owned());
@@ -63,34 +60,11 @@ impl Labels {
     }
 }
 
-/// Finds the few commands whose facts matter to a replay, those that ask, make or label something, without looking into
-/// each of the others.
-#[derive(Debug, Default)]
-pub(super) struct Lookout(Vec<Option<bool>>);
-
-impl Lookout {
-    /// The facts of such a command.
-    pub fn facts(&mut self, command: &Command<'_>) -> Option<Facts> {
-        let number = command.number();
-        if self.0.len() <= number {
-            self.0.resize(number.saturating_add(1), None);
-        }
-        let known = self.0.get_mut(number)?;
-        let matters = *known.get_or_insert_with(|| {
-            let name = command.name();
-            makes_object(name) || name == "SetLabel" || asks(command)
-        });
-        if matters { Facts::of(command).ok() } else { None }
-    }
-}
-
-/// True for a kind of command that can ask a question.
-fn asks(command: &Command<'_>) -> bool {
-    let mut found = false;
-    if let Ok(node) = Node::of(command) {
-        node.walk("", &mut |field, _| found |= field == "request");
-    }
-    found
+/// The facts of a command that requests, makes or labels something: the others do not matter to a replay.
+pub(super) fn facts(command: &Command<'_>) -> Option<Facts> {
+    let description = command.description();
+    let matters = description.makes.is_some() || description.reply.is_some() || description.effect == Effect::Label;
+    matters.then(|| Facts::of(command))
 }
 
 #[cfg(test)]
@@ -113,21 +87,21 @@ mod tests {
 
     #[test]
     fn objects_are_named_with_their_labels() {
-        let (mut labels, mut lookout) = (Labels::default(), Lookout::default());
+        let mut labels = Labels::default();
+        let note = |labels: &mut Labels, command: Command<'_>| labels.note(&command, &facts(&command).unwrap());
         let buffer = Object::Buffer(BufferId(3));
-        labels.note(&lookout.facts(&create("a \"b\"")).unwrap());
+        note(&mut labels, create("a \"b\""));
         assert_eq!(labels.objects(&create("")), ["Device 0", "Buffer 3 \"a \\\"b\\\"\""]);
-        labels.note(&lookout.facts(&SetLabel { object: buffer, label: "c" }.into()).unwrap());
+        note(&mut labels, SetLabel { object: buffer, label: "c" }.into());
         assert_eq!(labels.name(buffer), "Buffer 3 \"c\"");
-        labels.note(&lookout.facts(&create("")).unwrap());
+        note(&mut labels, create(""));
         assert_eq!(labels.name(buffer), "Buffer 3");
     }
 
     #[test]
-    fn questions_are_found() {
-        let mut lookout = Lookout::default();
+    fn requests_are_found() {
         let pop = PopErrorScope { request: RequestId(7), device: DeviceId(0) }.into();
-        assert_eq!(lookout.facts(&pop).unwrap().request, Some(RequestId(7)));
-        assert_eq!(lookout.facts(&UnmapBuffer { buffer: BufferId(0) }.into()), None);
+        assert_eq!(facts(&pop).unwrap().request, Some(RequestId(7)));
+        assert_eq!(facts(&UnmapBuffer { buffer: BufferId(0) }.into()), None);
     }
 }

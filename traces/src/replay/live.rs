@@ -16,10 +16,10 @@ use airlock_protocol::{
 };
 
 use super::{
-    INJECTED, Inject, ReplayError,
+    FoundKind, INJECTED, Inject, ReplayError, Subject,
     contents::Contents,
     fences::{Fences, Window},
-    labels::Lookout,
+    labels::facts,
     worker::{Heard, Worker},
 };
 use crate::reader::ReadError;
@@ -70,12 +70,14 @@ pub(super) enum Stop {
 pub(super) struct Finding {
     /// The commands that it can be due to.
     pub place: Option<Window>,
-    /// The event's name, or `readback`.
-    pub what: String,
+    /// What is compared.
+    pub what: Subject,
     /// What was recorded.
     pub expected: String,
     /// What there is now.
     pub found: String,
+    /// Its kind.
+    pub kind: FoundKind,
     /// The digest of a readback.
     pub digest: Option<String>,
 }
@@ -129,7 +131,6 @@ pub(super) struct Live {
     said_why: bool,
     /// Questions of probes without an answer.
     injected: HashSet<u64>,
-    lookout: Lookout,
 }
 
 impl Live {
@@ -150,7 +151,6 @@ impl Live {
             unasked: VecDeque::new(),
             said_why: false,
             injected: HashSet::new(),
-            lookout: Lookout::default(),
         })
     }
 
@@ -419,7 +419,7 @@ impl Live {
         let mut bytes = Vec::new();
         codec::encode_command(command, &mut bytes).map_err(|error| nonsense(error.to_string()))?;
         self.push(command, bytes.len())?;
-        if let Some(request) = self.lookout.facts(command).and_then(|facts| facts.request) {
+        if let Some(request) = facts(command).and_then(|facts| facts.request) {
             self.injected.insert(request.0);
         }
         Ok(())
@@ -466,13 +466,14 @@ impl Unasked {
 
     /// The divergence that this event is where nothing was recorded.
     pub fn not_recorded(&self) -> Stop {
-        let found =
-            codec::decode_event(&self.bytes).map_or_else(|_| String::new(), |event| super::events::describe(&event));
+        let (found, kind) = codec::decode_event(&self.bytes)
+            .map_or((String::new(), FoundKind::Value), |event| (super::events::describe(&event), FoundKind::of(&event)));
         Stop::Diverged(Box::new(Finding {
             place: self.cause,
-            what: self.name.to_owned(),
+            what: Subject::Event(self.name),
             expected: "nothing: it was not recorded".to_owned(),
             found,
+            kind,
             digest: None,
         }))
     }

@@ -36,7 +36,9 @@ use crate::{
 
 pub use alike::Measure;
 pub use pictures::Picture;
-pub use report::{Differing, Divergence, Likeness, NotCompared, Outcome, Report, Rounded, Tolerance};
+pub use report::{
+    Differing, Divergence, FoundKind, Likeness, NotCompared, Outcome, Report, Rounded, Subject, Tolerance, WorkerEnd,
+};
 
 /// Questions from this number on are not the trace's: probes and the replayer itself ask them.
 pub const INJECTED: u64 = 1 << 62;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use airlock_protocol::commands::adapter::AdapterInfo;
 
-use super::{Differing, NotCompared, Tolerance, pictures::Elsewhere};
+use super::{Differing, NotCompared, Subject, Tolerance, pictures::Elsewhere};
 use crate::header::Adapter;
 
 /// Notes of one kind that a report has. A run of a million frames with timestamps must not fill the memory.
@@ -57,9 +57,9 @@ impl Notes {
     }
 
     /// Something differs as it may.
-    pub fn differing(&mut self, command: Option<u64>, what: String, why: &'static str) {
+    pub fn differing(&mut self, command: Option<u64>, subject: Subject, what: String, why: &'static str) {
         if self.differing.len() < MAX_NOTES && self.said.insert((what.clone(), why)) {
-            self.differing.push(Differing { command, what, why: why.to_owned() });
+            self.differing.push(Differing { command, subject, what, why: why.to_owned() });
         }
     }
 

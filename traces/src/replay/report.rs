@@ -2,7 +2,8 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use serde::Serialize;
+use airlock_protocol::{Event, events::DeviceLostReason};
+use serde::{Serialize, Serializer};
 
 use super::{Measure, Picture};
 use crate::header::Adapter;
@@ -89,7 +90,7 @@ pub enum Outcome {
         /// That command's name and objects.
         what: String,
         /// How the worker ended.
-        reason: String,
+        reason: WorkerEnd,
     },
     /// The adapter of this replay lacks what a device of the recorded run had: there is nothing to compare.
     Unsupported {
@@ -141,6 +142,88 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// How a worker ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerEnd {
+    /// Its exit code or signal, in words.
+    pub how: String,
+    /// How the recorded session ended, where a worker's end ended that, too.
+    pub recorded: Option<String>,
+}
+
+impl fmt::Display for WorkerEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.how)?;
+        match &self.recorded {
+            Some(recorded) => write!(f, "; the recorded session ended so, too: {recorded}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Serialize for WorkerEnd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A thing that is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The contents of a buffer that was mapped.
+    Readback,
+    /// An event, by its name.
+    Event(&'static str),
+    /// The end of a session.
+    End,
+}
+
+impl Subject {
+    /// `readback`, or the event's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Subject::Readback => "readback",
+            Subject::Event(name) => name,
+            Subject::End => "end",
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Subject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The kind of a replay's side of a divergence. Its text is for a person, and differs between builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundKind {
+    /// Another value, or an event that was not recorded.
+    Value,
+    /// The loss of a device that the guest did not destroy.
+    LostDevice,
+    /// No event arrived.
+    Nothing,
+    /// No command requests the recorded reply.
+    NotRequested,
+}
+
+impl FoundKind {
+    /// The kind of an event of a replay.
+    pub(super) fn of(event: &Event<'_>) -> Self {
+        match event {
+            Event::DeviceLost { reason: DeviceLostReason::Unknown, .. } => FoundKind::LostDevice,
+            _ => FoundKind::Value,
+        }
+    }
+}
+
 /// The first event that is not as recorded.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Divergence {
@@ -150,12 +233,15 @@ pub struct Divergence {
     pub name: String,
     /// The objects that it names, with their labels: `Buffer 3 "positions"`.
     pub objects: Vec<String>,
-    /// What differs, in a few words: `readback`, `Uncaptured`.
-    pub what: String,
+    /// What differs.
+    pub what: Subject,
     /// The recorded value.
     pub expected: String,
     /// The value in this replay.
     pub found: String,
+    /// The kind of the value in this replay.
+    #[serde(skip)]
+    pub kind: FoundKind,
     /// Digest of what was read back in this replay, for a readback.
     pub digest: Option<String>,
 }
@@ -176,6 +262,9 @@ pub struct NotCompared {
 pub struct Differing {
     /// The command.
     pub command: Option<u64>,
+    /// What is compared.
+    #[serde(skip)]
+    pub subject: Subject,
     /// What.
     pub what: String,
     /// Why it may.

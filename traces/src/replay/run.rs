@@ -14,10 +14,10 @@ use airlock_protocol::{
 };
 
 use super::{
-    Divergence, Input, Options, Outcome, ReplayError, Report, adapter,
+    Divergence, Input, Options, Outcome, ReplayError, Report, Subject, WorkerEnd, adapter,
     events::Rules,
     fences::Window,
-    live::{Live, Step, Stop, nonsense},
+    live::{Finding, Live, Step, Stop, nonsense},
     notes::Notes,
     place::Place,
     session::{Probes, Session},
@@ -237,7 +237,7 @@ impl<'r> Run<'r> {
         let by_client = reason == Some(CLOSED);
         if let Some(reason) = reason.filter(|_| !by_client && !session.live.over) {
             let what = format!("the recorded session ended here ({reason}), this one did not");
-            self.notes.differing(Some(self.number), what, "what ended it did not happen again");
+            self.notes.differing(Some(self.number), Subject::End, what, "what ended it did not happen again");
         }
         if by_client && self.options.check {
             session.live.left_over().map_or(Ok(()), |unasked| Err(unasked.not_recorded()))?;
@@ -287,11 +287,12 @@ impl<'r> Run<'r> {
         let session = self.sessions.get(&self.current).and_then(Option::as_ref);
         match stop {
             Stop::Diverged(finding) => {
-                let command = finding.place.and_then(Window::exact);
+                let place = finding.place;
+                let command = place.and_then(Window::exact);
                 let (name, objects) = self.describe(command);
-                let (what, expected, found, digest) = (finding.what, finding.expected, finding.found, finding.digest);
-                let divergence = Divergence { command, name, objects, what, expected, found, digest };
-                (Outcome::Diverged(Box::new(divergence)), finding.place.filter(|_| command.is_none()))
+                let Finding { what, expected, found, kind, digest, .. } = *finding;
+                let divergence = Divergence { command, name, objects, what, expected, found, kind, digest };
+                (Outcome::Diverged(Box::new(divergence)), place.filter(|_| command.is_none()))
             }
             Stop::Gone { reason } => {
                 let fences = session.map(|session| &session.live.fences);
@@ -300,8 +301,7 @@ impl<'r> Run<'r> {
                 let (name, objects) = self.describe(command);
                 let what = with_objects(&name, &objects);
                 let recorded = source::broken_end(self.input, self.current, self.number);
-                let so_too = |recorded: String| format!("; the recorded session ended so, too: {recorded}");
-                let reason = reason + &recorded.map(so_too).unwrap_or_default();
+                let reason = WorkerEnd { how: reason, recorded };
                 let window = running.filter(|window| window.exact().is_none());
                 (Outcome::Crashed { after, command, what, reason }, window)
             }

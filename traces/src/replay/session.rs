@@ -4,24 +4,25 @@ use std::collections::HashMap;
 
 use airlock_protocol::{
     Command, Event, Payload, codec,
-    commands::{adapter::AdapterInfo, instance::AdapterSelector},
+    commands::{Effect, adapter::AdapterInfo, instance::AdapterSelector},
     events::{MapErrorKind, RequestDeviceErrorKind},
     ids::{BufferId, Object, RequestId},
     limits::MAX_PIECE,
 };
 
 use super::{
-    INJECTED, Probe,
+    FoundKind, INJECTED, Probe, Subject,
     contents::Expected,
     events::{Rules, Verdict, describe, judge},
     fences::Window,
-    labels::{Labels, Lookout},
+    labels::{Labels, facts},
     live::{Finding, Live, Step, Stop, nonsense},
     notes::Notes,
     place::Place,
 };
 use crate::{
     analysis::Uncertainty,
+    facts::Facts,
     format::{Piece, Readback},
     processor::Processor,
     reader::ReadError,
@@ -50,7 +51,6 @@ pub(super) struct Session {
     pub pieces: HashMap<u64, Piece>,
     number: u32,
     asked: HashMap<u64, Asked>,
-    lookout: Lookout,
     rules: Rules,
     /// The processor of the recorded run, where its adapter is a software one.
     processor: Option<Processor>,
@@ -72,7 +72,6 @@ impl Session {
             pieces: HashMap::new(),
             number,
             asked: HashMap::new(),
-            lookout: Lookout::default(),
             rules,
             processor,
             last: 0,
@@ -104,28 +103,38 @@ impl Session {
     pub fn note(&mut self, number: u64, command: &Command<'_>) -> Step {
         self.last = number;
         self.uncertainty.command(number, command);
-        if let Some(facts) = self.lookout.facts(command) {
-            self.labels.note(&facts);
+        if let Some(facts) = facts(command) {
+            self.labels.note(command, &facts);
             if let Some(request) = facts.request {
                 if request.0 >= INJECTED {
                     return Err(nonsense(format!("command {number} asks a question whose number no run uses")));
                 }
-                let buffer = if let Command::MapBuffer(map) = command { Some(map.buffer) } else { None };
+                let is_map = command.description().effect == Effect::Map;
+                let buffer = match facts.touches {
+                    Some(Object::Buffer(buffer)) if is_map => Some(buffer),
+                    _ => None,
+                };
                 let asked = Asked { command: number, buffer, ended: false };
                 self.asked.insert(request.0, asked);
             }
         }
-        let ends: &dyn Fn(BufferId) -> bool = match command {
-            Command::UnmapBuffer(c) => &|buffer| buffer == c.buffer,
-            Command::DestroyBuffer(c) => &|buffer| buffer == c.buffer,
-            Command::DropObject(c) => &|buffer| c.object == Object::Buffer(buffer),
-            Command::DestroyDevice(_) => &|_| true,
-            _ => return Ok(()),
-        };
-        for asked in self.asked.values_mut() {
-            asked.ended |= asked.buffer.is_some_and(ends);
+        if matches!(command.description().effect, Effect::Unmap | Effect::Destroy | Effect::Drop) {
+            for object in Facts::of(command).objects {
+                self.ends(object, command.description().effect);
+            }
         }
         Ok(())
+    }
+
+    /// Maps on their way of a buffer that is unmapped, destroyed or dropped, and all of a device that is destroyed.
+    fn ends(&mut self, object: Object, effect: Effect) {
+        for asked in self.asked.values_mut() {
+            asked.ended |= match object {
+                Object::Buffer(buffer) => asked.buffer == Some(buffer),
+                Object::Device(_) => effect == Effect::Destroy && asked.buffer.is_some(),
+                _ => false,
+            };
+        }
     }
 
     /// Puts a command's bulk data into the ring and says there where it is.
@@ -183,7 +192,7 @@ impl Session {
             }
             let verdict = judge(recorded, &found, self.rules);
             notes.events += 1;
-            self.take(verdict, Some(asked.command), recorded.name(), None, notes)?;
+            self.take(verdict, Some(asked.command), (Subject::Event(recorded.name()), FoundKind::of(&found)), None, notes)?;
         } else {
             self.learn_adapter(recorded, &found, notes);
         }
@@ -239,9 +248,11 @@ impl Session {
         }
         match self.live.unasked(recorded.name(), device)? {
             Some(found) => {
-                let verdict = judge(recorded, &decode(&found.bytes)?, self.rules);
+                let event = decode(&found.bytes)?;
+                let verdict = judge(recorded, &event, self.rules);
                 notes.events += 1;
-                self.take_at(verdict, found.cause, recorded.name(), None, notes)
+                let what = (Subject::Event(recorded.name()), FoundKind::of(&event));
+                self.take_at(verdict, found.cause, what, None, notes)
             }
             None => Err(self.missing(None, recorded, self.nothing())),
         }
@@ -256,9 +267,11 @@ impl Session {
                 let device = Some(device.0);
                 match self.live.take_unasked(recorded.name(), device) {
                     Some(found) if notes.check => {
-                        let verdict = judge(recorded, &decode(&found.bytes)?, self.rules);
+                        let event = decode(&found.bytes)?;
+                        let verdict = judge(recorded, &event, self.rules);
                         notes.events += 1;
-                        self.take_at(verdict, found.cause, recorded.name(), None, notes)
+                        let what = (Subject::Event(recorded.name()), FoundKind::of(&event));
+                        self.take_at(verdict, found.cause, what, None, notes)
                     }
                     _ => Ok(()),
                 }
@@ -309,14 +322,14 @@ impl Session {
         if let Some(why) = compared.incomparable {
             notes.elsewhere.incomparable(command, buffer, why);
         }
-        self.take(compared.verdict, Some(command), "readback", Some(digest), notes)
+        self.take(compared.verdict, Some(command), (Subject::Readback, FoundKind::Value), Some(digest), notes)
     }
 
     fn take(
         &self,
         verdict: Verdict,
         command: Option<u64>,
-        what: &str,
+        what: (Subject, FoundKind),
         digest: Option<String>,
         notes: &mut Notes,
     ) -> Step {
@@ -328,18 +341,19 @@ impl Session {
         &self,
         verdict: Verdict,
         place: Option<Window>,
-        what: &str,
+        what: (Subject, FoundKind),
         digest: Option<String>,
         notes: &mut Notes,
     ) -> Step {
+        let (subject, kind) = what;
         match verdict {
             Verdict::Same => Ok(()),
             Verdict::May { what, why } => {
-                notes.differing(place.map(|place| place.last), what, why);
+                notes.differing(place.map(|place| place.last), subject, what, why);
                 Ok(())
             }
             Verdict::Differs { expected, found } => {
-                Err(Stop::Diverged(Box::new(Finding { place, what: what.to_owned(), expected, found, digest })))
+                Err(Stop::Diverged(Box::new(Finding { place, what: subject, expected, found, kind, digest })))
             }
         }
     }
@@ -347,7 +361,8 @@ impl Session {
     // What is missing or too much.
 
     fn nobody_asks(&self, recorded: &Event<'_>) -> Stop {
-        self.missing(None, recorded, format!("no command up to {} asks for it", self.last))
+        let found = format!("no command up to {} asks for it", self.last);
+        self.missing(None, recorded, (found, FoundKind::NotRequested))
     }
 
     fn ended_before(&self, asked: &Asked, recorded: &Event<'_>) -> Stop {
@@ -355,21 +370,24 @@ impl Session {
     }
 
     /// What there is where an event is missing.
-    fn nothing(&self) -> String {
-        let closed = self.live.closed().and_then(|closed| codec::decode_event(&closed.bytes).ok());
-        closed.map_or_else(|| format!("nothing, with commands up to {} done", self.last), |closed| describe(&closed))
+    fn nothing(&self) -> (String, FoundKind) {
+        match self.live.closed().and_then(|closed| codec::decode_event(&closed.bytes).ok()) {
+            Some(closed) => (describe(&closed), FoundKind::Value),
+            None => (format!("nothing, with commands up to {} done", self.last), FoundKind::Nothing),
+        }
     }
 
-    fn missing(&self, place: Option<Window>, recorded: &Event<'_>, found: String) -> Stop {
+    fn missing(&self, place: Option<Window>, recorded: &Event<'_>, found: (String, FoundKind)) -> Stop {
         // A worker that has ended the session says more by that than by what is missing since.
         let closed = self.live.closed();
         let place = closed.map_or(place, |closed| closed.cause);
-        let what = if closed.is_some() { "Closed" } else { recorded.name() }.to_owned();
+        let what = Subject::Event(if closed.is_some() { "Closed" } else { recorded.name() });
+        let (found, kind) = found;
         let mut expected = describe(recorded);
         if expected != recorded.name() {
             expected = format!("{}: {expected}", recorded.name());
         }
-        Stop::Diverged(Box::new(Finding { place, what, expected, found, digest: None }))
+        Stop::Diverged(Box::new(Finding { place, what, expected, found, kind, digest: None }))
     }
 
     /// All commands are sent: probes have their last word, and everything is done.

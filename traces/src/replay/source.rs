@@ -6,7 +6,7 @@ use airlock_protocol::{Event, codec, connect::CLOSED, ids::RequestId};
 
 use super::{
     Input,
-    labels::{Labels, Lookout},
+    labels::{Labels, facts},
 };
 use crate::{
     reader::ReadError,
@@ -49,12 +49,12 @@ pub(super) fn command(input: &Input<'_>, wanted: u64) -> Option<(u32, Box<[u8]>)
 
 /// What a session's objects are called when a command comes.
 pub(super) fn labels(input: &Input<'_>, session: u32, until: u64) -> Labels {
-    let (mut labels, mut lookout) = (Labels::default(), Lookout::default());
+    let mut labels = Labels::default();
     for (_, entry) in entries(input, 0).map_while(Result::ok).take_while(|&(number, _)| number <= until) {
         if let Some(Ok(command)) = entry.command().filter(|_| entry.session == session)
-            && let Some(facts) = lookout.facts(&command)
+            && let Some(facts) = facts(&command)
         {
-            labels.note(&facts);
+            labels.note(&command, &facts);
         }
     }
     labels

@@ -9,6 +9,7 @@ use std::{
 
 use airlock_protocol::{
     Command, Event, Payload, codec,
+    commands::Effect,
     ids::{Object, RequestId},
     limits::MAX_MAPPED,
 };
@@ -261,7 +262,7 @@ impl Walk<'_> {
     }
 
     fn command(&mut self, number: u32, at: u64, command: &Command<'_>) -> Result<(), Error> {
-        let facts = Facts::of(command)?;
+        let facts = Facts::of(command);
         let session = self.sessions.entry(number).or_default();
         let mut wrong: Vec<String> = Vec::new();
         for object in facts.needs() {
@@ -282,21 +283,23 @@ impl Walk<'_> {
         {
             wrong.push(format!("asks question {}, which waits for its answer", request.0));
         }
-        match (command.payload(), command) {
-            (Some(&Payload::Shared { start, len }), _) => match session.pieces.remove(&start) {
+        match command.payload() {
+            Some(&Payload::Shared { start, len }) => match session.pieces.remove(&start) {
                 Some(found) if found == len => {}
                 Some(found) => wrong.push(format!("names {len} bytes of data, and {found} are recorded")),
                 None => wrong.push(format!("names data at {start}, which is not recorded")),
             },
-            (Some(&Payload::Staged { len }), _) if session.staged != len => {
+            Some(&Payload::Staged { len }) if session.staged != len => {
                 wrong.push(format!("takes {len} staged bytes, and {} were staged", session.staged));
             }
-            _ => {}
+            Some(Payload::Staged { .. } | Payload::Inline(_)) | None => {}
         }
-        match (command.payload(), command) {
-            (Some(payload), Command::Stage(_)) => session.staged = session.staged.saturating_add(payload.len()),
-            (Some(Payload::Staged { .. }), _) => session.staged = 0,
-            _ => {}
+        match command.payload() {
+            Some(payload) if command.description().effect == Effect::Stage => {
+                session.staged = session.staged.saturating_add(payload.len());
+            }
+            Some(Payload::Staged { .. }) => session.staged = 0,
+            Some(Payload::Shared { .. } | Payload::Inline(_)) | None => {}
         }
         for what in wrong {
             self.say(format!("command {at} ({}) {what}", command.name()));

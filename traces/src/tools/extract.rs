@@ -9,6 +9,7 @@ use std::{
 
 use airlock_protocol::{
     Command, Payload, codec,
+    commands::Effect,
     ids::{Object, RequestId},
 };
 use serde::Serialize;
@@ -129,19 +130,18 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn command(&mut self, session: u32, number: u64, command: &Command<'_>) -> Result<(), Error> {
-        let facts = Facts::of(command)?;
-        self.labels.command(session, command.name(), &facts);
+        let facts = Facts::of(command);
+        self.labels.command(session, command, &facts);
         if let Command::CreateShaderModule(shader) = command
             && self.wanted.shaders
         {
             let label = (!shader.label.is_empty()).then(|| shader.label.to_owned());
             self.add("shader", shader.code.as_bytes(), number, facts.makes, label)?;
         }
-        // What a command writes to stands last among its ids: the device comes first.
-        let object = facts.objects.last().copied();
+        let object = facts.touches;
         let label = object.and_then(|object| self.labels.get(session, object)).map(str::to_owned);
-        if let (Command::MapBuffer(map), Some(object)) = (command, object) {
-            self.maps.insert((session, map.request), (number, object, label.clone()));
+        if let (Effect::Map, Some(request), Some(object)) = (command.description().effect, facts.request, object) {
+            self.maps.insert((session, request), (number, object, label.clone()));
         }
         match command.payload() {
             Some(Payload::Inline(bytes)) if self.wanted.payloads && !bytes.is_empty() => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use airlock_protocol::{ids::Object, limits::cut};
+use airlock_protocol::{Command, commands::Effect, ids::Object, limits::cut};
 
 use crate::{
     facts::Facts,
@@ -38,17 +38,17 @@ impl Labels {
     }
 
     /// A command has gone by.
-    pub fn command(&mut self, session: u32, name: &str, facts: &Facts) {
+    pub fn command(&mut self, session: u32, command: &Command<'_>, facts: &Facts) {
         for object in facts.makes.into_iter().chain(facts.drops) {
             self.0.remove(&(session, object));
         }
         // A debug group has a label too, and its encoder is not called so.
-        if let Some((Some(object), label)) = &facts.label
-            && (facts.makes == Some(*object) || name == "SetLabel")
+        if let Some((object, label)) = command.label()
+            && (facts.makes == Some(object) || command.description().effect == Effect::Label)
         {
-            match label.as_str() {
-                "" => self.0.remove(&(session, *object)),
-                label => self.0.insert((session, *object), cut(label, MAX_MARKER_TEXT).to_owned()),
+            match label {
+                "" => self.0.remove(&(session, object)),
+                label => self.0.insert((session, object), cut(label, MAX_MARKER_TEXT).to_owned()),
             };
         }
     }

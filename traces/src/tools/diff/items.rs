@@ -235,7 +235,7 @@ impl<'f> Items<'f> {
         let command = codec::decode_command(&bytes).map_err(fail)?;
         let name = command.name();
         let mut node = Node::of(&command)?;
-        let facts = Facts::of_node(name, &node);
+        let facts = Facts::of(&command);
         let data = match command.payload() {
             Some(Payload::Inline(bytes)) => Some((bytes.len() as u64, Some(Digest::of(bytes)))),
             Some(&Payload::Shared { start, len }) => Some((u64::from(len), self.pieces.remove(&(session, start)))),

@@ -121,7 +121,7 @@ impl Lines<'_> {
 
     fn command(&mut self, at: (u32, u64), number: u64, command: &Command<'_>) -> Result<(), Error> {
         let (session, name) = (at.0, command.name());
-        let facts = Facts::of(command)?;
+        let facts = Facts::of(command);
         if self.filter.command(session, number, name) {
             self.begin(at)?;
             // Writing to a string cannot fail.
@@ -132,7 +132,7 @@ impl Lines<'_> {
         } else if let Some(&Payload::Shared { start, .. }) = command.payload() {
             self.pieces.remove(&(session, start));
         }
-        self.labels.command(session, name, &facts);
+        self.labels.command(session, command, &facts);
         Ok(())
     }
 
