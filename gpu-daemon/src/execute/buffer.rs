@@ -84,7 +84,7 @@ impl Session {
         let (id, device) = (buffer.id, &buffer.device);
         self.completions.check_room()?;
         let refuse = |kind, message: &str| {
-            self.completions.answer_map(c.request, MapError { kind, message: message.to_owned() });
+            self.completions.reject_map(c.request, MapError { kind, message: message.to_owned() });
             Ok(())
         };
         if device.is_lost() {
