@@ -1,8 +1,8 @@
 //! In-process session for the fuzzer and for tests: the executor as in a worker, without the jail, the watchdog and the
 //! poll thread. Panics reach the caller; an error that would end a worker's session is returned as text.
 //!
-//! Devices are polled after a command and not beside it, so that the same commands always have the same results. Use only
-//! the noop backend: real drivers do not belong in a process without a jail.
+//! Devices are polled after a command and not beside it, so that the same commands always have the same results. Use
+//! only the noop backend: real drivers do not belong in a process without a jail.
 
 use std::{
     collections::HashSet,
@@ -98,7 +98,7 @@ impl LocalSession {
         Ok(Self { session, completions, ring: client.ring, reader })
     }
 
-    /// Executes one command; the error is one that ends a session.
+    /// Executes one command; the error would end a session.
     pub fn execute(&mut self, command: Command<'_>) -> Result<(), String> {
         self.session.batch_start = Instant::now();
         let outcome = execute(&mut self.session, command);
@@ -151,8 +151,8 @@ impl LocalSession {
     }
 }
 
-/// Executes a session's batches on a thread of its own, as a worker does, until the client disconnects. The thread returns
-/// the error that would end a worker's session.
+/// Executes a session's batches on a thread of its own, as a worker does, until the client disconnects. The thread
+/// returns the error that would end a worker's session.
 pub fn serve(channels: DaemonChannels) -> Result<JoinHandle<Result<(), String>>, io::Error> {
     /// Shader compilers recurse.
     const STACK: usize = 64 << 20;

@@ -21,16 +21,16 @@
 //! # The life of one command
 //!
 //! `worker::intake` receives a batch and decodes it; `execute` matches the command and calls its arm (`draw`:
-//! `execute/render_pass.rs`), which looks the objects up in `session`, checks what wgpu-core does not, and calls wgpu-core.
-//! Errors go to the device's innermost error scope (`gpu::errors`) or to the client as an event (`worker::events`). Work
-//! that takes GPU time opens a ticket in `pending`; the poll thread sends its event.
+//! `execute/render_pass.rs`), which looks the objects up in `session`, checks what wgpu-core does not, and calls
+//! wgpu-core. Errors go to the device's innermost error scope (`gpu::errors`) or to the client as an event
+//! (`worker::events`). Work that takes GPU time opens a ticket in `pending`; the poll thread sends its event.
 //!
 //! # Invariants
 //!
 //! - `supervisor` never reads a byte that a client sends and never opens a GPU.
 //! - No arm panics on a command: ids, lists, ranges and sizes are checked before wgpu-core sees them.
-//! - wgpu-core is called by the executor and the poll thread only; the lock over `pending`'s tables is never held across a
-//!   call that ends a mapping or waits.
+//! - wgpu-core is called by the executor and the poll thread only; the lock over `pending`'s tables is never held
+//!   across a call that ends a mapping or waits.
 //! - The jail is up before the first byte of the client is read.
 //!
 //! Exit codes: 0 when the client disconnected, 1 when the session was ended for cause, 2 for a usage or set-up error.

@@ -36,8 +36,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Session {
     pub instances: Instances,
-    /// The instance of all devices, from the first device on. Ids of two instances look alike and must never meet in one
-    /// call.
+    /// The instance of all devices, from the first device on. Ids of two instances look alike and must never meet in
+    /// one call.
     pub global: Option<Arc<Global>>,
     /// Asynchronous work: maps, work-done requests, losses.
     pub completions: Arc<Completions>,

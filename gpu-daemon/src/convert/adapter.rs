@@ -91,8 +91,8 @@ pub fn limits(of: &wgt::Limits, features: wgt::Features) -> Limits {
     }
 }
 
-/// wgpu's limits for a device with the `granted` ones. Limits that WebGPU has no name for stay at wgpu's defaults, as far
-/// as the adapter supports them.
+/// wgpu's limits for a device with the `granted` ones. Limits that WebGPU has no name for stay at wgpu's defaults, as
+/// far as the adapter supports them.
 pub fn device_limits(granted: &Limits, adapter: &wgt::Limits) -> wgt::Limits {
     wgt::Limits {
         max_texture_dimension_1d: granted.max_texture_dimension_1d,

@@ -83,8 +83,8 @@ const VARIABLES: &[&str] = &[
     "__EGL_VENDOR_LIBRARY_FILENAMES",
 ];
 
-/// GPU nodes: DRM's render nodes, not its primary ones, which also set up displays; NVIDIA's nodes have numbers in their
-/// names and lie in /dev itself.
+/// GPU nodes: DRM's render nodes, not its primary ones, which also set up displays; NVIDIA's nodes have numbers in
+/// their names and lie in /dev itself.
 const DEVICES: &[(&str, &str)] = &[("/dev/dri", "renderD"), ("/dev", "nvidia")];
 /// Folders in which the drivers list them.
 const DEVICE_FOLDERS: &[&str] = &["/dev/dri"];

@@ -38,8 +38,8 @@ pub fn set(gpu: u64) -> Held {
     Err(format!("the self-test could open more than {MAX_DESCRIPTORS} descriptors"))
 }
 
-/// Bounds the memory of a process that renders on the CPU, so that it cannot exhaust the machine's. Drivers of real GPUs
-/// reserve address space without using it, which the kernel counts the same.
+/// Bounds the memory of a process that renders on the CPU, so that it cannot exhaust the machine's. Drivers of real
+/// GPUs reserve address space without using it, which the kernel counts the same.
 pub fn set_memory(gpu: u64) -> Held {
     lower(Resource::Data, gpu.saturating_add(OWN_MEMORY))
 }

@@ -1,8 +1,8 @@
 //! Sandbox of a worker, applied before the first byte of a client is read, and narrowed when the drivers have started.
 //!
-//! A GPU driver is millions of lines that parse untrusted input. The jail assumes that it is taken over one day, and leaves in
-//! reach the files that drivers read, the GPU, and the worker's own client. Each layer is independent of the others, and
-//! is tested after it is applied, by an operation that it forbids.
+//! A GPU driver is millions of lines that parse untrusted input. The jail assumes that it is taken over one day, and
+//! leaves in reach the files that drivers read, the GPU, and the worker's own client. Each layer is independent of the
+//! others, and is tested after it is applied, by an operation that it forbids.
 //!
 //! | layer | removes |
 //! |---|---|
@@ -19,10 +19,10 @@
 //! | `landlock-scope` | signals to other processes, and their abstract sockets |
 //! | `seccomp` | system calls that neither drivers nor the worker need; later those that only the start needed |
 //!
-//! Nearly all layers are applied before the drivers start, which is earlier than necessary: layers other than seccomp bind
-//! the calling thread and its later children, and drivers create threads while they start. So files that they read at
-//! their start stay readable; none of them is secret. seccomp binds all threads at once; its second, narrower filter is
-//! applied when the drivers run, by their families.
+//! Nearly all layers are applied before the drivers start, which is earlier than necessary: layers other than seccomp
+//! bind the calling thread and its later children, and drivers create threads while they start. So files that they read
+//! at their start stay readable; none of them is secret. seccomp binds all threads at once; its second, narrower filter
+//! is applied when the drivers run, by their families.
 
 #[cfg(target_os = "linux")]
 mod capabilities;
@@ -85,8 +85,8 @@ pub struct Plan {
 #[derive(Clone, Debug, Default)]
 pub struct Prepared(Vec<(Layer, Result<(), String>)>);
 
-/// Closes inherited descriptors, except the standard streams and `keep`, because they could not be told from the worker's
-/// own later; and enters the namespaces, so that the listening socket is listed nowhere else.
+/// Closes inherited descriptors, except the standard streams and `keep`, because they could not be told from the
+/// worker's own later; and enters the namespaces, so that the listening socket is listed nowhere else.
 pub fn prepare(mode: JailMode, keep: &[i32]) -> Prepared {
     Prepared(if mode == JailMode::Off { Vec::new() } else { system::prepare(keep) })
 }
@@ -121,8 +121,8 @@ impl Jail {
         Ok(Self { mode, memory, layers, families: None })
     }
 
-    /// Narrows the jail to the system calls that running drivers of these families need. Further calls have no effect: a
-    /// filter cannot be widened.
+    /// Narrows the jail to the system calls that running drivers of these families need. Further calls have no effect:
+    /// a filter cannot be widened.
     pub fn drivers_started(&mut self, families: BTreeSet<Family>) -> Result<(), JailError> {
         if self.mode == JailMode::Off || families.is_empty() || self.families.is_some() {
             return Ok(());

@@ -36,8 +36,8 @@ pub fn leave() -> (Held, Held) {
 
 #[allow(unsafe_code)]
 fn enter(flags: UnshareFlags) -> Held {
-    // SAFETY: the call is unsafe because a thread may stop sharing descriptors or memory with the others; these flags change
-    // neither.
+    // SAFETY: the call is unsafe because a thread may stop sharing descriptors or memory with the others; these flags
+    // change neither.
     unsafe { unshare_unsafe(flags) }.map_err(|error| because("the kernel does not allow it", error))
 }
 

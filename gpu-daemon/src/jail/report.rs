@@ -53,8 +53,8 @@ pub enum ReportError {
     Start(#[from] io::Error),
 }
 
-/// Starts a process that enters the jail, starts the drivers in it, and reports. It is a separate process because a worker's
-/// streams are part of the jail, and the caller's may be a terminal.
+/// Starts a process that enters the jail, starts the drivers in it, and reports. It is a separate process because a
+/// worker's streams are part of the jail, and the caller's may be a terminal.
 pub fn run(arguments: &JailArguments) -> Result<ExitCode, ReportError> {
     if arguments.inner {
         return Ok(enter(arguments)?);

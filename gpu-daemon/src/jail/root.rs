@@ -1,5 +1,5 @@
-//! Minimal root: a root folder with only the files that a driver reads. Landlock restricts opening files, but does not hide
-//! whether one exists, its length and its owner.
+//! Minimal root: a root folder with only the files that a driver reads. Landlock restricts opening files, but does not
+//! hide whether one exists, its length and its owner.
 //!
 //! The new root is a tmpfs in a mount namespace of the worker's own, with the folders and files of
 //! [`files`](super::files) bind-mounted to their paths. The old root is unmounted.
@@ -20,8 +20,8 @@ use rustix::{
 
 use super::trial::{Held, because};
 
-/// Candidates for the mount point of the new root, which hides the folder's contents: the first that exists and contains
-/// none of the needed paths.
+/// Candidates for the mount point of the new root, which hides the folder's contents: the first that exists and
+/// contains none of the needed paths.
 const PLACES: [&str; 4] = ["/mnt", "/media", "/srv", "/var/tmp"];
 
 /// A file in the new root without a rule, for Landlock's self-test.
@@ -30,8 +30,8 @@ pub const TRIAL: &str = "/airlock-self-test";
 /// Paths that must not exist afterwards.
 const HIDDEN: [&str; 4] = ["/etc/passwd", "/home", "/root", "/var"];
 
-/// Creates the new root with these paths, as far as they exist, and enters it. Needs the rights of the first process in a
-/// user namespace, and one thread.
+/// Creates the new root with these paths, as far as they exist, and enters it. Needs the rights of the first process in
+/// a user namespace, and one thread.
 pub fn enter(paths: &[PathBuf]) -> Held {
     let failed = |what: &str, error: io::Error| because(what, error);
     let existing: Vec<_> = paths.iter().filter(|path| fs::symlink_metadata(path).is_ok()).collect();
@@ -39,8 +39,8 @@ pub fn enter(paths: &[PathBuf]) -> Held {
         place.is_dir() && !existing.iter().any(|path| path.starts_with(place) || place.starts_with(path))
     });
     let place = place.ok_or("there is no folder to make it in")?;
-    // SAFETY: the call is unsafe because a thread may stop sharing descriptors or memory with the others; this flag changes
-    // neither.
+    // SAFETY: the call is unsafe because a thread may stop sharing descriptors or memory with the others; this flag
+    // changes neither.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.map_err(|error| because("the kernel does not allow it", error))?;
     // Mounts from here on do not propagate outside.
     mount(None, Path::new("/"), None, libc::MS_REC | libc::MS_PRIVATE).map_err(|error| failed("/", error))?;
@@ -72,8 +72,8 @@ pub fn enter(paths: &[PathBuf]) -> Held {
     }
 }
 
-/// Bind-mounts a file or folder into the new root, at its own path. A relative link stays a link: its target is in the list,
-/// or out of reach as before.
+/// Bind-mounts a file or folder into the new root, at its own path. A relative link stays a link: its target is in the
+/// list, or out of reach as before.
 fn bind(path: &Path, root: &Path) -> io::Result<()> {
     let to = root.join(path.strip_prefix("/").map_err(io::Error::other)?);
     // It may exist already, as a part of another mount.
@@ -115,8 +115,8 @@ fn mount(what: Option<&Path>, to: &Path, kind: Option<&str>, flags: libc::c_ulon
     let kind = kind.map(|kind| text(kind.as_bytes())).transpose()?;
     let to = text(to.as_os_str().as_bytes())?;
     let pointer = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
-    // SAFETY: each pointer is null or points to a string that ends in a NUL; all live until the call returns. The kernel
-    // accepts null for an absent argument, as here for the data.
+    // SAFETY: each pointer is null or points to a string that ends in a NUL; all live until the call returns. The
+    // kernel accepts null for an absent argument, as here for the data.
     let done = unsafe { libc::mount(pointer(&what), to.as_ptr(), pointer(&kind), flags, ptr::null()) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -1,8 +1,9 @@
-//! seccomp: filters of system calls. The filters are data, in `gpu-daemon/jail/`, one file per processor architecture and
-//! driver family, in the form of seccompiler's rules with a comment on each.
+//! seccomp: filters of system calls. The filters are data, in `gpu-daemon/jail/`, one file per processor architecture
+//! and driver family, in the form of seccompiler's rules with a comment on each.
 //!
-//! A call that no rule allows fails with EPERM: a driver that makes an optional call continues without it. A few calls are
-//! made by no driver and only by exploits (`*-exploits.json`): those kill the process with SIGSYS, which `serve` counts.
+//! A call that no rule allows fails with EPERM: a driver that makes an optional call continues without it. A few calls
+//! are made by no driver and only by exploits (`*-exploits.json`): those kill the process with SIGSYS, which `serve`
+//! counts.
 
 use std::{
     collections::BTreeSet,
@@ -128,8 +129,8 @@ fn clone3_rules() -> Vec<Value> {
     vec![json!({ "syscall": "clone3" })]
 }
 
-/// Refused ioctl requests: those that type or paste into the terminal, whose input the user's shell executes; and those that
-/// make the kernel send signals to other processes, which Landlock covers from Linux 6.12 on.
+/// Refused ioctl requests: those that type or paste into the terminal, whose input the user's shell executes; and those
+/// that make the kernel send signals to other processes, which Landlock covers from Linux 6.12 on.
 fn request_rules() -> Vec<Value> {
     const TIOCSTI: u32 = 0x5412;
     const TIOCLINUX: u32 = 0x541c;

@@ -1,11 +1,11 @@
 //! Asynchronous completions: maps, work-done requests and device losses. Shared by the executor and the poll thread.
 //!
 //! wgpu calls the callbacks on either thread: on the poll thread when the GPU is done, on the executor during its own
-//! polls after a batch, in a submit that finds work done, or in an unmap that ends a map. A buffer's mapping has one entry
-//! in `maps`, and every access to mapped memory holds that table's lock, so an unmap on one thread cannot release the
-//! memory under a copy on the other. The entry is removed before wgpu is told to end the mapping; a callback without an
-//! entry does nothing. The lock is never held across a call that ends a mapping or waits, so it cannot be taken in the
-//! opposite order to wgpu's own locks.
+//! polls after a batch, in a submit that finds work done, or in an unmap that ends a map. A buffer's mapping has one
+//! entry in `maps`, and every access to mapped memory holds that table's lock, so an unmap on one thread cannot release
+//! the memory under a copy on the other. The entry is removed before wgpu is told to end the mapping; a callback
+//! without an entry does nothing. The lock is never held across a call that ends a mapping or waits, so it cannot be
+//! taken in the opposite order to wgpu's own locks.
 //!
 //! A loss is only recorded where wgpu reports it, deep inside its calls and locks, and handled by
 //! [`Completions::settle_losses`] between the calls.
@@ -256,7 +256,8 @@ impl Completions {
         }
     }
 
-    /// Removes a buffer's mapping; a pending map is rejected with an abort. Call it before wgpu's unmap, destroy or drop.
+    /// Removes a buffer's mapping; a pending map is rejected with an abort. Call it before wgpu's unmap, destroy or
+    /// drop.
     pub fn end_mapping(&self, buffer: BufferId) {
         let mapping = lock(&self.maps).remove(&buffer.0);
         if let Some(mapping) = mapping {

@@ -1,8 +1,8 @@
 //! Poll thread: polls wgpu's devices while GPU work is pending, and blocks otherwise.
 //!
 //! wgpu calls its callbacks only from inside calls, and a client that waits makes none. So this thread calls
-//! `device_poll` while a map, a work-done request or a loss is pending. It is woken only for work that takes longer than
-//! the executor's own polls between two batches: a short readback costs no wake-up.
+//! `device_poll` while a map, a work-done request or a loss is pending. It is woken only for work that takes longer
+//! than the executor's own polls between two batches: a short readback costs no wake-up.
 //!
 //! It polls repeatedly instead of waiting inside wgpu, because wgpu-core 30 supports neither form of waiting beside
 //! another thread that submits:
@@ -10,13 +10,14 @@
 //! - A poll that waits holds the device's snatch lock for reading (`Device::poll_and_return_closures` takes it before
 //!   `maintain` waits), and `destroy` of a buffer, texture or query set takes it for writing: with an unbounded wait,
 //!   the executor would block until the GPU is done.
-//! - A wait with a timeout reads the GPU's progress and then asserts that an empty queue means that all is done. A submit
-//!   on another thread can retire the rest and empty the queue just between the two
+//! - A wait with a timeout reads the GPU's progress and then asserts that an empty queue means that all is done. A
+//!   submit on another thread can retire the rest and empty the queue just between the two
 //!   (`assert!(current_finished_submission >= wait_submission_index)`): a panic in a session that did nothing wrong.
 //!   `tests/arbitrary` finds it within minutes.
 //!
-//! A poll that does not wait has neither problem and costs one or two microseconds. The pauses between polls start short,
-//! for a readback that is nearly done, and grow with the time already waited, so that they add a small part to it.
+//! A poll that does not wait has neither problem and costs one or two microseconds. The pauses between polls start
+//! short, for a readback that is nearly done, and grow with the time already waited, so that they add a small part to
+//! it.
 //!
 //! While submits are unfinished but no ticket is open, the watchdog has the devices polled at intervals
 //! ([`Watch::nudge`](crate::pending::watch::Watch::nudge)), which keeps the list of submits current.

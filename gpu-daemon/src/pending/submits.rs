@@ -1,10 +1,10 @@
 //! Unfinished submits per device, with the bytes of data in flight with them.
 //!
-//! The clock of a submit starts when it becomes the first in its queue: when it is made, or when its predecessor is done.
-//! So a long queue of short submits does not count as a hang, and the deadline applies to each submit's own work.
+//! The clock of a submit starts when it becomes the first in its queue: when it is made, or when its predecessor is
+//! done. So a long queue of short submits does not count as a hang, and the deadline applies to each submit's own work.
 //!
-//! The lock is a leaf: no call that waits or leaves this module is made with it held. A write takes no lock: it adds to two
-//! counters.
+//! The lock is a leaf: no call that waits or leaves this module is made with it held. A write takes no lock: it adds to
+//! two counters.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -73,13 +73,14 @@ pub fn peer(connection: &UnixStream) -> io::Result<Peer> {
     Ok(Peer { pid, uid, gid, groups, cgroup: cgroup(connection, pid) })
 }
 
-/// The peer's cgroups. The process id may be reused by the time that it is looked up, so the descriptor of the process that
-/// connected (`SO_PEERPIDFD`, Linux 6.5) must show afterwards that it still runs.
+/// The peer's cgroups. The process id may be reused by the time that it is looked up, so the descriptor of the process
+/// that connected (`SO_PEERPIDFD`, Linux 6.5) must show afterwards that it still runs.
 fn cgroup(connection: &UnixStream, pid: u32) -> Option<String> {
     const SO_PEERPIDFD: c_int = 77;
     let mut number = [0];
     socket_option(connection.as_fd(), SO_PEERPIDFD, &mut number).ok()?;
-    // SAFETY: the call has succeeded, and its one number is a descriptor that the kernel has just made for this process.
+    // SAFETY: the call has succeeded, and its one number is a descriptor that the kernel has just made for this
+    // process.
     let process = unsafe { OwnedFd::from_raw_fd(c_int::try_from(number[0]).ok()?) };
     let mut text = String::new();
     fs::File::open(format!("/proc/{pid}/cgroup")).ok()?.take(MAX_CGROUP).read_to_string(&mut text).ok()?;
@@ -99,10 +100,10 @@ fn socket_option(socket: BorrowedFd<'_>, option: c_int, numbers: &mut [u32]) -> 
     if result == 0 { Ok(bytes as usize / size_of::<u32>()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Sets close-on-exec on all descriptors above the standard ones, whoever opened them: an inherited one may lack the flag.
+/// Sets close-on-exec on all descriptors above the standard ones: an inherited one may lack the flag.
 pub fn close_on_exec() -> io::Result<()> {
     let (first, last) = (libc::STDERR_FILENO + 1, libc::c_uint::MAX);
-    // SAFETY: with this flag the call marks descriptors and closes none, so whoever owns one still does.
+    // SAFETY: with this flag the call marks descriptors and closes none, so every owner keeps its descriptor.
     match unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),

@@ -17,8 +17,8 @@ unsafe extern "C" {
     safe fn _exit(status: c_int) -> !;
 }
 
-/// Exits the process at once, without the exit handlers that `std::process::exit` runs: a GPU driver's handlers wait for
-/// its threads, and would never return when the GPU hangs.
+/// Exits the process at once, without the exit handlers that `std::process::exit` runs: a GPU driver's handlers wait
+/// for its threads, and would never return when the GPU hangs.
 pub fn quit(code: u8) -> ! {
     _exit(c_int::from(code))
 }

@@ -1,11 +1,11 @@
 //! `gpu-daemon broker`: starts workers for one host that cannot start processes itself.
 //!
 //! `airlock run` confines itself before the guest's code runs, but a guest whose worker has died may request an adapter
-//! again. So the host starts a broker before it confines itself. Standard input is one end of a socket pair; each message
-//! on it is one byte with one descriptor, a connection that becomes the standard input and output of a new worker, as a
-//! connection does that `serve` accepts. The broker reads nothing else from the host and writes only refusals and end
-//! lines, so that all a host can do is start a bounded number of workers with the options of the command line. The broker
-//! exits with its workers when its input ends.
+//! again. So the host starts a broker before it confines itself. Standard input is one end of a socket pair; each
+//! message on it is one byte with one descriptor, a connection that becomes the standard input and output of a new
+//! worker, as a connection does that `serve` accepts. The broker reads nothing else from the host and writes only
+//! refusals and end lines, so that all a host can do is start a bounded number of workers with the options of the
+//! command line. The broker exits with its workers when its input ends.
 
 use std::{
     collections::HashMap,
@@ -58,8 +58,8 @@ pub enum BrokerError {
     Start(#[from] io::Error),
 }
 
-/// Running workers by number. The lock must be held to signal one: a worker is reaped only with the lock held and its entry
-/// removed, so no process id in here has been reused.
+/// Running workers by number. The lock must be held to signal one: a worker is reaped only with the lock held and its
+/// entry removed, so no process id in here has been reused.
 type Workers = Arc<Mutex<HashMap<u64, Worker>>>;
 
 /// A running worker and the relay of its output.
@@ -102,7 +102,8 @@ pub fn run(options: &WorkerOptions) -> Result<ExitCode, BrokerError> {
     end(&workers)
 }
 
-/// Kills workers above the memory bound, which a worker that works as intended never reaches: it ends its own session first.
+/// Kills workers above the memory bound, which a worker that works as intended never reaches: it ends its own session
+/// first.
 fn bound_memory(workers: &Workers, max_memory: u64) {
     loop {
         thread::sleep(process_memory::TICK);

@@ -1,5 +1,5 @@
-//! A cgroup for each worker, where the server may create one: the only bound that counts all of a worker's memory, of any
-//! kind, and its threads.
+//! A cgroup for each worker, where the server may create one: the only bound that counts all of a worker's memory, of
+//! any kind, and its threads.
 //!
 //! | | version 2 | version 1 |
 //! |---|---|---|

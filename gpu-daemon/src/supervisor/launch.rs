@@ -56,8 +56,9 @@ pub struct Started {
     watch: Option<FolderWatch>,
 }
 
-/// Starts a worker on a connection, with the program, arguments and inherited descriptors of `command`. The error returns
-/// the connection. The command is consumed because it holds clones of the connection, whose end the client must see.
+/// Starts a worker on a connection, with the program, arguments and inherited descriptors of `command`. The error
+/// returns the connection. The command is consumed because it holds clones of the connection, whose end the client must
+/// see.
 ///
 /// A `foreign` client is another user, to whom the worker's socket must be accessible: see [`Folder::for_others`].
 pub fn launch(command: Command, connection: UnixStream, foreign: bool) -> Result<Launched, (UnixStream, io::Error)> {
@@ -92,7 +93,8 @@ impl Started {
         lock(&FOLDERS).get(&self.folder).map_or(Ok(()), Folder::open_to_others)
     }
 
-    /// False where the worker's socket was removed, for example by a clean-up of old files. Valid before a client connects.
+    /// False where the worker's socket was removed, for example by a clean-up of old files. Valid before a client
+    /// connects.
     #[cfg(target_os = "linux")]
     pub fn can_be_reached(&self) -> bool {
         !self.watch.as_ref().is_some_and(|watch| watch.emptied(&self.folder) == Ok(true))
@@ -123,8 +125,8 @@ pub fn refuse(connection: UnixStream, reason: String) {
 }
 
 impl Rest {
-    /// Blocks until the worker's client is connected or the worker has exited, then removes the folder. Where that cannot be
-    /// determined, the folder stays until the worker's end. Does not reap the worker.
+    /// Blocks until the worker's client is connected or the worker has exited, then removes the folder. Where that
+    /// cannot be determined, the folder stays until the worker's end. Does not reap the worker.
     pub fn tidy(&mut self, child: &Child) {
         if self.watch.take().is_some_and(|watch| watch.wait(&self.folder, child)) {
             lock(&FOLDERS).remove(&self.folder);
@@ -143,8 +145,8 @@ impl Rest {
         self.watch.as_ref().map(AsFd::as_fd)
     }
 
-    /// Removes the folder if the worker's client is connected; does not block. Where that cannot be determined, the folder
-    /// stays until the worker's end.
+    /// Removes the folder if the worker's client is connected; does not block. Where that cannot be determined, the
+    /// folder stays until the worker's end.
     #[cfg(target_os = "linux")]
     pub fn tidy_now(&mut self) {
         if self.watch.take_if(|watch| watch.emptied(&self.folder) != Ok(false)).is_some() {

@@ -1,13 +1,13 @@
 //! Memory accounting of another process, including memory files that are not mapped.
 //!
-//! `/proc/PID/status` counts mapped memory. A memory file (`memfd_create`) that is filled with `fallocate` or `write` and
-//! never mapped is in none of its figures; it is found through the process's descriptors. A file whose only descriptor is
-//! in flight through a socket is missed; a cgroup counts that too ([`crate::supervisor::cgroups`]).
+//! `/proc/PID/status` counts mapped memory. A memory file (`memfd_create`) that is filled with `fallocate` or `write`
+//! and never mapped is in none of its figures; it is found through the process's descriptors. A file whose only
+//! descriptor is in flight through a socket is missed; a cgroup counts that too ([`crate::supervisor::cgroups`]).
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, time::Duration};
 
-/// Slack in bytes above `--max-memory` before the parent kills a worker. The worker ends its own session at `--max-memory`;
-/// one that was taken over does not.
+/// Slack in bytes above `--max-memory` before the parent kills a worker. The worker ends its own session at
+/// `--max-memory`; one that was taken over does not.
 pub const BEYOND_QUOTA: u64 = 512 << 20;
 /// Sampling interval.
 pub const TICK: Duration = Duration::from_millis(500);

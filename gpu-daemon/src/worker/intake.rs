@@ -18,8 +18,8 @@ use crate::{
     worker::vitals::Phase,
 };
 
-/// Credit batching: bytes read from the ring before a credit event is sent, while there are more batches. Each event wakes
-/// a client thread, and the client needs the room only when the ring is full.
+/// Credit batching: bytes read from the ring before a credit event is sent, while there are more batches. Each event
+/// wakes a client thread, and the client needs the room only when the ring is full.
 const CREDIT_STEP: u64 = RING_SIZE as u64 / 4;
 
 /// See the module's header.
@@ -37,8 +37,8 @@ impl Intake {
         Self { commands, eagerness: Eagerness::default(), credited: 0 }
     }
 
-    /// Receives a batch: spins for a moment, then blocks. The spin phase polls pending GPU work itself; before blocking,
-    /// that is left to the poll thread.
+    /// Receives a batch: spins for a moment, then blocks. The spin phase polls pending GPU work itself; before
+    /// blocking, that is left to the poll thread.
     pub fn next(&mut self, session: &mut Session) -> Result<Vec<u8>, ReceiveError> {
         let (completions, vitals) = (&*session.completions, &*session.vitals);
         let begun = || vitals.enter(Phase::Receiving);

@@ -1,8 +1,8 @@
 //! `gpu-daemon worker`: one session, from the hello line to the client's disconnect.
 //!
-//! Threads: the executor runs commands in order; the poll thread ([`crate::pending::poll`]) drives asynchronous GPU work; the
-//! watchdog ([`crate::worker::watchdog`]) enforces deadlines; the stdin thread waits for the end of standard input, which the
-//! client holds open while it lives, and then exits the process at once, whatever the GPU is doing.
+//! Threads: the executor runs commands in order; the poll thread ([`crate::pending::poll`]) drives asynchronous GPU
+//! work; the watchdog ([`crate::worker::watchdog`]) enforces deadlines; the stdin thread waits for the end of standard
+//! input, which the client holds open while it lives, and then exits the process at once, whatever the GPU is doing.
 
 pub mod events;
 mod intake;
@@ -54,8 +54,8 @@ use crate::{
     },
 };
 
-/// Stack size of the executor in bytes. Shader compilers recurse with the nesting of a source, which the guest chooses. Pages
-/// are committed only as far as the stack grows.
+/// Stack size of the executor in bytes. Shader compilers recurse with the nesting of a source, which the guest chooses.
+/// Pages are committed only as far as the stack grows.
 const EXECUTOR_STACK: usize = 256 << 20;
 
 /// A worker cannot start.
@@ -177,7 +177,8 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
 /// The jail's plan for this worker.
 fn plan(arguments: &WorkerArguments, prepared: Prepared, socket: &str) -> Plan {
     let own = Path::new(socket).parent();
-    // The parent sets TMPDIR to a folder for this worker. Without one, only the folder of this socket is known to be ours.
+    // The parent sets TMPDIR to a folder for this worker. Without one, only the folder of this socket is known to be
+    // ours.
     let given = env::var_os("TMPDIR").map(PathBuf::from);
     let given = given.filter(|folder| own.and_then(Path::parent) == Some(folder) && is_private(folder));
     Plan {
@@ -192,8 +193,8 @@ fn is_private(folder: &Path) -> bool {
     folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(FOLDER_PREFIX))
 }
 
-/// The folder of the listening socket, until a client connects. ipc-channel removes it then; a process that exits before
-/// removes it here, and the private folder around it, in case the process that made that is gone.
+/// The folder of the listening socket, until a client connects. ipc-channel removes it then; a process that exits
+/// before removes it here, and the private folder around it, in case the process that made that is gone.
 #[derive(Debug)]
 struct Waiting(Mutex<Option<PathBuf>>);
 
@@ -327,8 +328,8 @@ fn run_batch(session: &mut Session, batch: &[u8]) -> Result<(), SessionError> {
     }
 }
 
-/// Ends the connection after the client has closed the session and all that it sent is executed. The client learns of it
-/// before the kernel has torn down this process, which takes longer than many a session.
+/// Ends the connection after the client has closed the session and all that it sent is executed. The client learns of
+/// it before the kernel has torn down this process, which takes longer than many a session.
 fn done(completions: &Completions) {
     platform::say_last(&Ended::Code(0).to_line());
     completions.events.close();

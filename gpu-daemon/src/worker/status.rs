@@ -1,5 +1,5 @@
-//! Status file: a worker's counters, in a memory file of fixed length that the worker inherits and writes and `serve` reads.
-//! Neither waits for the other, and a worker that writes nonsense spoils only its own numbers.
+//! Status file: a worker's counters, in a memory file of fixed length that the worker inherits and writes and `serve`
+//! reads. Neither waits for the other, and a worker that writes nonsense spoils only its own numbers.
 
 use std::{io, os::fd::AsFd};
 

@@ -10,13 +10,13 @@
 //! | client that does not read | sending an event does not return | `--client-timeout` |
 //! | client that stops within a batch | the executor stays in [`Phase::Receiving`] | `--client-timeout` |
 //!
-//! It samples the counters every [`TICK`] and measures how long each value has stood still. So the other threads keep no
-//! clocks, and a deadline is precise to a few ticks. While the client does not read, only that deadline runs: the other
-//! threads may be waiting for nothing else. Time during which the process was stopped is not counted.
+//! It samples the counters every [`TICK`] and measures how long each value has stood still. So the other threads keep
+//! no clocks, and a deadline is precise to a few ticks. While the client does not read, only that deadline runs: the
+//! other threads may be waiting for nothing else. Time during which the process was stopped is not counted.
 //!
-//! To end the session, the farewell thread tells the client; if that takes longer than [`FAREWELL`], because the socket is
-//! full or a lock is never released, the process exits without. An idle session costs nothing: the watchdog sleeps until
-//! the executor wakes it.
+//! To end the session, the farewell thread tells the client; if that takes longer than [`FAREWELL`], because the socket
+//! is full or a lock is never released, the process exits without. An idle session costs nothing: the watchdog sleeps
+//! until the executor wakes it.
 
 use std::{
     fs::File,

@@ -49,8 +49,8 @@ impl Bounds {
         }
     }
 
-    /// Returns the total use, and the sessions to end: idle ones, those above the bound of one worker, and, while the total
-    /// of the rest exceeds a bound, the largest.
+    /// Returns the total use, and the sessions to end: idle ones, those above the bound of one worker, and, while the
+    /// total of the rest exceeds a bound, the largest.
     pub fn judge(&self, uses: &[Use]) -> (Used, Vec<(u64, Ending)>) {
         let sum = |uses: &[Use]| Used {
             memory: uses.iter().fold(0, |sum: u64, one| sum.saturating_add(one.memory)),

@@ -1,8 +1,8 @@
 //! Sanitized counters of a worker.
 //!
-//! A worker that was taken over writes arbitrary numbers into its status file. So a counter never falls, never grows faster
-//! than any machine could count, and memory never exceeds the quota: one worker cannot make the totals fall, overflow, or
-//! lose their meaning for ever.
+//! A worker that was taken over writes arbitrary numbers into its status file. So a counter never falls, never grows
+//! faster than any machine could count, and memory never exceeds the quota: one worker cannot make the totals fall,
+//! overflow, or lose their meaning for ever.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Reads the counters of a worker of this age; returns the increase of each. GPU memory and end are not sums and are
-    /// only in `seen`.
+    /// Reads the counters of a worker of this age; returns the increase of each. GPU memory and end are not sums and
+    /// are only in `seen`.
     pub fn advance(&mut self, reported: &Status, age: Duration, max_memory: u64) -> Status {
         let seconds = age.as_secs().saturating_add(1);
         let grow = |seen: &mut u64, reported: u64, rate: u64| {

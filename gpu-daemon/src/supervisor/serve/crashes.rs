@@ -1,10 +1,10 @@
 //! Crash back-off: pauses for clients whose workers crash with a GPU.
 //!
-//! A driver that crashes is started anew for each session, and each crash may reset the GPU under all other sessions. So
-//! after a few crashes their origin is refused for a pause, which doubles with each further crash; other clients are not.
-//! The origin is known from the kernel: a user, and the cgroup of the process that connected, which keeps a container, a
-//! service or a login apart from the others of the same user. A user who may create cgroups can use a new one for each
-//! crash; that user has the right to run programs here, and harms its own sessions like those of others.
+//! A driver that crashes is started anew for each session, and each crash may reset the GPU under all other sessions.
+//! So after a few crashes their origin is refused for a pause, which doubles with each further crash; other clients are
+//! not. The origin is known from the kernel: a user, and the cgroup of the process that connected, which keeps a
+//! container, a service or a login apart from the others of the same user. A user who may create cgroups can use a new
+//! one for each crash; that user has the right to run programs here, and harms its own sessions like those of others.
 
 use std::{
     collections::{HashMap, VecDeque},

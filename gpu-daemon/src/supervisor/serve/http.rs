@@ -21,8 +21,8 @@ use super::{
 };
 use crate::lock::lock;
 
-/// Concurrent clients. A further one evicts the oldest: a scraper has had its response long before, so the oldest is most
-/// likely an idle connection.
+/// Concurrent clients. A further one evicts the oldest: a scraper has had its response long before, so the oldest is
+/// most likely an idle connection.
 const MAX_CLIENTS: usize = 8;
 /// Time limit for receiving a request, and again for sending the response.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -183,8 +183,8 @@ impl Launch {
     /// Starts a worker's process.
     ///
     /// It inherits the connection, its standard error and its status file, and no other descriptor: all others are
-    /// close-on-exec, as the standard library creates them, and the flag of the status file is cleared in the child between
-    /// fork and exec, where a worker that starts at the same time does not inherit it.
+    /// close-on-exec, as the standard library creates them, and the flag of the status file is cleared in the child
+    /// between fork and exec, where a worker that starts at the same time does not inherit it.
     fn start_process(
         &self,
         connection: &UnixStream,
@@ -239,8 +239,8 @@ impl Standby {
         descriptors::send(&self.handover, connection.as_fd())
     }
 
-    /// Kills and reaps the worker; returns its exit status and the last line of its output. A worker that is stuck in the
-    /// kernel is left behind.
+    /// Kills and reaps the worker; returns its exit status and the last line of its output. A worker that is stuck in
+    /// the kernel is left behind.
     fn end(mut self) -> (String, String) {
         let _ = self.started.child.kill();
         let ended =
@@ -264,8 +264,8 @@ impl Worker {
     }
 }
 
-/// True when a process that is not reaped has exited. Its descriptors may stay open for a while, until the kernel has torn
-/// down its namespaces, so that a connection can still be sent to it.
+/// True when a process that is not reaped has exited. Its descriptors may stay open for a while, until the kernel has
+/// torn down its namespaces, so that a connection can still be sent to it.
 fn has_ended(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     // The name in parentheses may contain any characters.

@@ -40,8 +40,8 @@ pub struct Listening {
     pub file: Option<PathBuf>,
 }
 
-/// Sets the group and the mode of the socket at a path, through a descriptor that is a socket and no link: a process that
-/// may write to the folder could have put another file in its place by now, and have its group and mode changed.
+/// Sets the group and the mode of the socket at a path, through a descriptor that is a socket and no link: a process
+/// that may write to the folder could have put another file in its place by now, and have its group and mode changed.
 fn open_to(path: &Path, access: Access) -> io::Result<()> {
     let file = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let stat = fstat(&file)?;
@@ -70,8 +70,8 @@ impl Listening {
 
     /// Creates a socket. Replaces one that a dead process left behind, but not one that answers.
     ///
-    /// Call it before other threads start, because it changes the process's umask for a moment: the file must be open to no
-    /// other user before its group and mode are set.
+    /// Call it before other threads start, because it changes the process's umask for a moment: the file must be open
+    /// to no other user before its group and mode are set.
     pub fn make(path: &Path, access: Access) -> Result<Self, ServeError> {
         let failed = |cause| ServeError::Socket { path: path.to_owned(), cause };
         match fs::symlink_metadata(path) {
@@ -99,7 +99,8 @@ impl Listening {
         }
     }
 
-    /// Closes the socket. The file goes first: a successor that finds none creates its own, which must not be removed here.
+    /// Closes the socket. The file goes first: a successor that finds none creates its own, which must not be removed
+    /// here.
     pub fn close(self) {
         if let Some(file) = self.file
             && let Err(error) = fs::remove_file(&file)

@@ -2,11 +2,11 @@
 //!
 //! It reads nothing from a client. A connection becomes the standard input and output of a worker, which may have been
 //! started before ([`launch`]): the worker sends its hello line on it, and the client's disconnect is the end of the
-//! worker's input. `serve` relies on the kernel for the peer's identity ([`admission`]) and for the exit status of a worker
-//! ([`sessions`]), and sanitizes the numbers that workers report ([`counters`]).
+//! worker's input. `serve` relies on the kernel for the peer's identity ([`admission`]) and for the exit status of a
+//! worker ([`sessions`]), and sanitizes the numbers that workers report ([`counters`]).
 //!
-//! Threads: the main thread accepts clients, starts workers and stops the server; each session has one ([`sessions`]); the
-//! metrics have one, and one for each of a few scrapes at a time ([`http`]).
+//! Threads: the main thread accepts clients, starts workers and stops the server; each session has one ([`sessions`]);
+//! the metrics have one, and one for each of a few scrapes at a time ([`http`]).
 
 mod admission;
 mod bounds;
@@ -125,8 +125,8 @@ fn tell_manager(state: NotifyState<'_>) {
 
 /// Accepts clients until a signal arrives.
 ///
-/// Only this thread starts workers: the kernel kills them when the thread that started them exits, and this one exits with
-/// the process ([`platform::end_with_parent`]).
+/// Only this thread starts workers: the kernel kills them when the thread that started them exits, and this one exits
+/// with the process ([`platform::end_with_parent`]).
 fn accept(listening: &Listening, signals: &mut Signals, sessions: &Arc<Sessions>) -> io::Result<()> {
     // A client may have disconnected before it is accepted.
     listening.socket.set_nonblocking(true)?;

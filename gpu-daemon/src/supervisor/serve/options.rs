@@ -26,8 +26,8 @@ pub struct ServeArguments {
     /// Group of the created sockets
     #[arg(help_heading = "Access", long, value_name = "GROUP")]
     pub socket_group: Option<GroupId>,
-    /// User who may have sessions, by number or name; repeatable. Without this and --allow-gid: the server's own user, and
-    /// root
+    /// User who may have sessions, by number or name; repeatable. Without this and --allow-gid: the server's own user,
+    /// and root
     #[arg(help_heading = "Access", long, value_name = "USER")]
     pub allow_uid: Vec<UserId>,
     /// Group whose members may have sessions, by number or name; repeatable. The groups of the client's process when it
@@ -40,8 +40,8 @@ pub struct ServeArguments {
     /// Concurrent sessions of one user
     #[arg(help_heading = "Load", long, value_name = "N", default_value_t = 32)]
     pub max_sessions_per_user: usize,
-    /// Memory of all workers together. Above it, the largest worker is ended, and clients are refused until memory is free
-    /// again. Default: three quarters of the machine's
+    /// Memory of all workers together. Above it, the largest worker is ended, and clients are refused until memory is
+    /// free again. Default: three quarters of the machine's
     #[arg(help_heading = "Load", long, value_name = "SIZE")]
     pub max_total_memory: Option<Size>,
     /// GPU memory of all sessions' buffers and textures together, with the same effect. Default: unbounded
@@ -54,8 +54,8 @@ pub struct ServeArguments {
     /// GPU's device open
     #[arg(long, alias = "spare-workers", value_name = "N", default_value_t = 0, value_parser = standby)]
     pub standby_workers: usize,
-    /// Crashes within --crash-window that may have reset a GPU, of the workers of one user's cgroup, before clients from
-    /// there are refused for a pause, which doubles with each further crash; 0 for never
+    /// Crashes within --crash-window that may have reset a GPU, of the workers of one user's cgroup, before clients
+    /// from there are refused for a pause, which doubles with each further crash; 0 for never
     #[arg(help_heading = "Load", long, value_name = "N", default_value_t = 5)]
     pub crash_limit: usize,
     /// Seconds within which crashes count together, and after which they are forgotten
@@ -67,8 +67,8 @@ pub struct ServeArguments {
     /// Format of the log
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// Serve metrics at /metrics, in Prometheus's text format, on HOST:PORT or unix:PATH. They are not access-controlled
-    /// beyond that, so use a loopback address
+    /// Serve metrics at /metrics, in Prometheus's text format, on HOST:PORT or unix:PATH. They are not
+    /// access-controlled beyond that, so use a loopback address
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<MetricsAddress>,
     /// Options of each worker.

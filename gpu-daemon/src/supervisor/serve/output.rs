@@ -23,11 +23,11 @@ const AFTER_CLIENT: Duration = Duration::from_secs(5);
 /// Interval of checks of that limit.
 const TICK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// Logs a worker's output until its process exits, and removes its folder as soon as its client is connected. Returns the
-/// number of lines that were not logged.
+/// Logs a worker's output until its process exits, and removes its folder as soon as its client is connected. Returns
+/// the number of lines that were not logged.
 ///
-/// It waits for the end of the process and not of its output, which another process might keep open. A worker that continues
-/// for longer than [`AFTER_CLIENT`] after its client's disconnect has been taken over: `kill` ends it.
+/// It waits for the end of the process and not of its output, which another process might keep open. A worker that
+/// continues for longer than [`AFTER_CLIENT`] after its client's disconnect has been taken over: `kill` ends it.
 pub fn follow(session: u64, mut output: ChildStderr, exit: BorrowedFd<'_>, rest: &mut Rest, kill: impl Fn()) -> u64 {
     let mut gone: Option<Instant> = None;
     let mut lines = Lines::new(LOGGED, Instant::now());

@@ -1,8 +1,8 @@
 //! Sessions: from an accepted connection to the exit of its worker.
 //!
-//! Each session has a thread, which logs its worker's output and handles its end. The lock must be held to signal a worker in
-//! the list: a worker is reaped only with the lock held and its entry removed, so no process id in there has been reused.
-//! Counters change with the lock held too, so that the metrics are consistent at any moment.
+//! Each session has a thread, which logs its worker's output and handles its end. The lock must be held to signal a
+//! worker in the list: a worker is reaped only with the lock held and its entry removed, so no process id in there has
+//! been reused. Counters change with the lock held too, so that the metrics are consistent at any moment.
 
 use std::{
     borrow::Cow,
@@ -121,8 +121,8 @@ impl Sessions {
         Ok(Self { launch, metrics, max_memory, bounds, state: Mutex::new(state), open: AtomicUsize::new(0) })
     }
 
-    /// Starts a standby worker if the pool is not full. Returns whether it still is not. A failure is logged, and not retried
-    /// until the next client connects.
+    /// Starts a standby worker if the pool is not full. Returns whether it still is not. A failure is logged, and not
+    /// retried until the next client connects.
     pub fn add_standby(&self) -> bool {
         self.launch.add_standby().unwrap_or_else(|error| {
             tracing::warn!("cannot start a standby worker: {error}");
@@ -452,9 +452,10 @@ impl Cause {
         }
     }
 
-    /// True when this end may have reset a GPU under all other sessions, where the worker had opened one (`gpu`): a driver
-    /// that crashed, or a submit that did not end. A panic is a failed check of this program or of wgpu on the CPU, and
-    /// SIGKILL comes from another process; both leave the GPU as any client's disconnect does. SIGSYS is an attack in any case.
+    /// True when this end may have reset a GPU under all other sessions, where the worker had opened one (`gpu`): a
+    /// driver that crashed, or a submit that did not end. A panic is a failed check of this program or of wgpu on the
+    /// CPU, and SIGKILL comes from another process; both leave the GPU as any client's disconnect does. SIGSYS is an
+    /// attack in any case.
     fn may_reset_a_gpu(self, gpu: bool) -> bool {
         match self {
             Cause::Signal(signal) if signal == Signal::SYS.as_raw() => true,
