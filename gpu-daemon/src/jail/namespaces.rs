@@ -45,7 +45,7 @@ fn enter(flags: UnshareFlags) -> Held {
 fn other_user_namespace() -> Held {
     let map = fs::read_to_string("/proc/self/uid_map").map_err(|error| because("/proc/self/uid_map", error))?;
     let whole = map.split_whitespace().nth(2) == Some("4294967295");
-    if whole { Err("the process is in the first user namespace".to_owned()) } else { Ok(()) }
+    if whole { Err("the process is in the initial user namespace".to_owned()) } else { Ok(()) }
 }
 
 /// Checks the network namespace: without an interface no address is reachable, not even the loopback address.

@@ -108,7 +108,7 @@ fn this_architecture() -> Result<TargetArch, String> {
 }
 
 fn apply(filter: &BpfProgram) -> Held {
-    apply_filter_all_threads(filter).map_err(|error| because("the kernel does not take the filter", error))
+    apply_filter_all_threads(filter).map_err(|error| because("the kernel rejects the filter", error))
 }
 
 /// Merges the rules of several files. A call that one file allows without conditions is allowed without conditions.
@@ -183,8 +183,8 @@ fn compile(rules: &[Value], filter: Filter, architecture: TargetArch) -> Result<
     };
     let filter = json!({ "worker": { "mismatch_action": on_mismatch, "match_action": on_match, "filter": rules } });
     let mut compiled = compile_from_json(filter.to_string().as_bytes(), architecture)
-        .map_err(|error| because("the rules make no filter", error))?;
-    compiled.remove("worker").ok_or_else(|| "the rules make no filter".to_owned())
+        .map_err(|error| because("the rules do not compile to a filter", error))?;
+    compiled.remove("worker").ok_or_else(|| "the rules do not compile to a filter".to_owned())
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ fn start(program: &Path, arguments: &[String], workers: &Workers, number: u64, c
             let wait = move || wait(launched, &worker, number, &workers);
             if let Err(error) = thread::Builder::new().name(format!("worker {number}")).spawn(wait) {
                 // The worker runs and its place stays taken, which is the lesser evil.
-                tracing::error!("worker {number} is not waited for: {error}");
+                tracing::error!("worker {number} has no thread to wait for it: {error}");
             }
         }
         Err((connection, error)) => {

@@ -74,7 +74,7 @@ impl Cgroups {
         let inside = read(own, "cgroup.procs")?;
         let me = std::process::id().to_string();
         if inside.lines().any(|process| process != me) {
-            return Err("this process's group has others in it (systemd: Delegate=memory pids)".to_owned());
+            return Err("this process's cgroup has other processes (systemd: Delegate=memory pids)".to_owned());
         }
         let server = own.join(SERVER);
         make(&server)?;

@@ -83,10 +83,10 @@ pub enum WorkerError {
     #[error(transparent)]
     Jail(#[from] JailError),
     /// The parent-death signal cannot be set.
-    #[error("cannot ask to end with the server: {0}")]
+    #[error("cannot set the parent-death signal: {0}")]
     Server(#[source] std::io::Error),
     /// A standby worker received no connection.
-    #[error("cannot take a connection: {0}")]
+    #[error("cannot receive a connection: {0}")]
     Handover(#[source] std::io::Error),
     /// The client did not connect in time.
     #[error("no client connected within {} seconds", HELLO_TIMEOUT.as_secs())]

@@ -15,7 +15,7 @@ use crate::platform::Peer;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The peer credentials cannot be read.
-    #[error("it is not known who you are")]
+    #[error("the credentials of the client cannot be read")]
     Unknown,
     /// The user is not allowed.
     #[error("user {uid} may not use this GPU daemon")]

@@ -77,7 +77,7 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
     let mut signals = Signals::new()?;
     let groups = Cgroups::new(Bounds::of(&arguments).memory)
         .inspect_err(|why| {
-            tracing::info!("cgroups are not available; workers' memory is sampled twice a second instead: {why}")
+            tracing::info!("no cgroups for workers; their memory is sampled twice a second instead: {why}")
         })
         .ok();
     let launch = Launch::new(&arguments.worker, arguments.standby_workers, groups)?;

@@ -114,11 +114,11 @@ impl FromStr for MetricsAddress {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.strip_prefix("unix:") {
-            Some("") => Err("unix: is followed by a path".to_owned()),
+            Some("") => Err("`unix:` must be followed by a path".to_owned()),
             Some(path) => Ok(Self::Unix(path.into())),
             None => match text.rsplit_once(':') {
                 Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(Self::Tcp(text.to_owned())),
-                _ => Err("an address is HOST:PORT, for example 127.0.0.1:9464, or unix:PATH".to_owned()),
+                _ => Err("not an address: expected HOST:PORT, for example 127.0.0.1:9464, or unix:PATH".to_owned()),
             },
         }
     }
@@ -140,7 +140,7 @@ fn id(text: &str, named: impl FnOnce(&str) -> nix::Result<Option<u32>>) -> Resul
 fn mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode <= 0o777 => Ok(mode),
-        _ => Err("a mode is an octal number up to 0777, for example 0660".to_owned()),
+        _ => Err("not a mode: expected an octal number up to 0777, for example 0660".to_owned()),
     }
 }
 

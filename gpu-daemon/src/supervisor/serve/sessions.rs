@@ -145,12 +145,12 @@ impl Sessions {
         self.launch.remove_groups();
     }
 
-    /// How many have not ended, with all that follows from it.
+    /// Number of sessions that are running or whose end is being handled.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Acquire)
     }
 
-    /// Starts a session for a client, or tells the client why there is none.
+    /// Starts a session for a client, or refuses it with the reason.
     pub fn start(self: &Arc<Self>, connection: UnixStream) {
         match platform::peer(&connection) {
             Ok(peer) => {
@@ -159,13 +159,13 @@ impl Sessions {
                 }
             }
             Err(error) => {
-                tracing::debug!("nothing is known about a client: {error}");
+                tracing::debug!("cannot read a client's credentials: {error}");
                 self.refuse(connection, None, &Refusal::Unknown);
             }
         }
     }
 
-    /// Starts a session for a client that may have one.
+    /// Starts a session for a client, after the admission check.
     fn admit(self: &Arc<Self>, peer: &Peer, connection: &UnixStream) -> Result<(), Refusal> {
         let failed = |error: io::Error| Refusal::Start { cause: error.to_string() };
         let mut state = lock(&self.state);
@@ -174,7 +174,7 @@ impl Sessions {
         let lacking = state.used.exceeds(&self.bounds);
         let load = Load { running: state.running.len(), of_user, lacking };
         state.admission.check(peer, load, since)?;
-        // All that can fail comes before the worker, which would otherwise have to be ended again.
+        // Fallible steps come before the start of the worker, which would otherwise have to be killed again.
         let number = state.next;
         let connection = connection.try_clone().map_err(failed)?;
         let follower = self.follower(number).map_err(failed)?;
@@ -199,7 +199,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Makes the thread for a session that is about to start; it ends when nothing is sent.
+    /// Starts the thread of a session, before the worker; it exits when the sender is dropped.
     fn follower(self: &Arc<Self>, number: u64) -> io::Result<SyncSender<Session>> {
         let (sender, receiver) = mpsc::sync_channel::<Session>(1);
         let sessions = Arc::clone(self);
@@ -226,7 +226,7 @@ impl Sessions {
         launch::refuse(connection, refusal.to_string());
     }
 
-    /// A session's thread: its worker runs, and ends.
+    /// Main function of a session's thread.
     fn follow(&self, session: Session) {
         let Session { number, peer, child, output, exit, mut rest, group } = session;
         let lines_dropped = output::follow(number, output, exit.as_fd(), &mut rest, || self.kill_one(number));
@@ -378,10 +378,10 @@ impl Running {
             match why {
                 Ending::Stopped => {}
                 Ending::Orphan => {
-                    tracing::warn!(session = number, "the worker goes on without its client and is ended");
+                    tracing::warn!(session = number, "the worker outlives its client and is killed");
                 }
-                Ending::Idle => tracing::info!(session = number, "the session is idle for too long and is ended"),
-                Ending::Memory => tracing::warn!(session = number, "memory is short, and the worker is ended"),
+                Ending::Idle => tracing::info!(session = number, "the session exceeds the idle timeout and is ended"),
+                Ending::Memory => tracing::warn!(session = number, "memory is short: the worker is killed"),
             }
         }
         // Fails if the worker has just exited by itself.
