@@ -41,7 +41,7 @@ fn constant_flaw(module: &Module, key: &str, value: f64) -> Option<String> {
         return Some(format!("the shader has no pipeline constant `{key}`"));
     };
     let TypeInner::Scalar(scalar) = module.types.get_handle(constant.ty).ok()?.inner else { return None };
-    let max = match (scalar.kind, scalar.width) {
+    let in_range = match (scalar.kind, scalar.width) {
         _ if !value.is_finite() => return Some(format!("the pipeline constant `{key}` is {value}")),
         (ScalarKind::Bool, _) => return None,
         (ScalarKind::Sint, _) => {
@@ -57,7 +57,9 @@ fn constant_flaw(module: &Module, key: &str, value: f64) -> Option<String> {
         (ScalarKind::Float, _) => (value as f32).is_finite().then_some(()),
         (ScalarKind::AbstractInt | ScalarKind::AbstractFloat, _) => return None,
     };
-    max.is_none().then(|| format!("the pipeline constant `{key}` cannot be {value}: it is out of its type's range"))
+    in_range
+        .is_none()
+        .then(|| format!("the pipeline constant `{key}` cannot be {value}: it is out of its type's range"))
 }
 
 /// Substitutes the constants and generates SPIR-V, as wgpu will.

@@ -64,7 +64,7 @@ pub enum WorkerError {
     /// Standard input is not a connection.
     #[error(
         "worker is started by `airlock run` or `gpu-daemon serve`, which hold its standard input open for as long as \
-          the session lasts; it cannot be started by hand"
+         the session lasts; it cannot be started by hand"
     )]
     ByHand,
     /// The socket for the client cannot be created or accepted on.

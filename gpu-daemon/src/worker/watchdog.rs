@@ -221,8 +221,8 @@ impl Watchdog {
             return Some(verdict(End::GpuDeadline, what, max_gpu, "--gpu-timeout and --client-timeout"));
         }
         let executor = self.executor();
-        let max_command = deadlines.compile_timeout.max(deadlines.command_timeout);
-        let max_command = deadlines.client_timeout.saturating_add(max_command);
+        let max_command =
+            deadlines.client_timeout.saturating_add(deadlines.compile_timeout.max(deadlines.command_timeout));
         if clocks.work.see(executor, now) > max_command && matches!(executor.0, Phase::Compile | Phase::Command) {
             let what = "a command was not done, and the client did not read its events, for";
             return Some(verdict(End::CommandDeadline, what, max_command, "--command-timeout and --client-timeout"));

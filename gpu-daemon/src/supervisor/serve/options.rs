@@ -35,20 +35,20 @@ pub struct ServeArguments {
     #[arg(help_heading = "Access", long, value_name = "GROUP")]
     pub allow_gid: Vec<GroupId>,
     /// Concurrent sessions; further clients are refused
-    #[arg(help_heading = "Load", long, value_name = "N", default_value_t = 64)]
+    #[arg(help_heading = "Server limits", long, value_name = "N", default_value_t = 64)]
     pub max_sessions: usize,
     /// Concurrent sessions of one user
-    #[arg(help_heading = "Load", long, value_name = "N", default_value_t = 32)]
+    #[arg(help_heading = "Server limits", long, value_name = "N", default_value_t = 32)]
     pub max_sessions_per_user: usize,
     /// Memory of all workers together. Above it, the largest worker is ended, and clients are refused until memory is
     /// free again. Default: three quarters of the machine's
-    #[arg(help_heading = "Load", long, value_name = "SIZE")]
+    #[arg(help_heading = "Server limits", long, value_name = "SIZE")]
     pub max_total_memory: Option<Size>,
     /// GPU memory of all sessions' buffers and textures together, with the same effect. Default: unbounded
-    #[arg(help_heading = "Load", long, value_name = "SIZE")]
+    #[arg(help_heading = "Server limits", long, value_name = "SIZE")]
     pub max_total_gpu_memory: Option<Size>,
     /// End a session whose client sends no commands for this many seconds. Default: never
-    #[arg(help_heading = "Load", long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(help_heading = "Server limits", long, value_name = "SECONDS", value_parser = seconds)]
     pub idle_timeout: Option<Duration>,
     /// Standby workers, whose drivers are started before a client connects; each takes a process's memory and holds the
     /// GPU's device open
@@ -56,10 +56,10 @@ pub struct ServeArguments {
     pub standby_workers: usize,
     /// Crashes within --crash-window that may have reset a GPU, of the workers of one user's cgroup, before clients
     /// from there are refused for a pause, which doubles with each further crash; 0 for never
-    #[arg(help_heading = "Load", long, value_name = "N", default_value_t = 5)]
+    #[arg(help_heading = "Server limits", long, value_name = "N", default_value_t = 5)]
     pub crash_limit: usize,
     /// Seconds within which crashes count together, and after which they are forgotten
-    #[arg(help_heading = "Load", long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(help_heading = "Server limits", long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub crash_window: Duration,
     /// Seconds that sessions have to end by themselves when the server stops
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds_or_none)]
