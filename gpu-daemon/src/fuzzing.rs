@@ -1,8 +1,8 @@
-//! A session in the caller's own process, for the fuzzer and for tests: the executor as in a worker, without the jail,
-//! the watchdog and the poll thread. A panic is the caller's; what would end a worker's session comes back as a text.
+//! In-process session for the fuzzer and for tests: the executor as in a worker, without the jail, the watchdog and the
+//! poll thread. Panics reach the caller; an error that would end a worker's session is returned as text.
 //!
-//! Devices are polled after a command and not beside it, so that the same commands always do the same. Only the noop
-//! backend is meant to be used: real drivers do not belong into a process without a jail.
+//! Devices are polled after a command and not beside it, so that the same commands always have the same results. Use
+//! only the noop backend: real drivers do not belong in a process without a jail.
 
 use std::{
     collections::HashSet,
@@ -37,16 +37,16 @@ use crate::{
     worker::{events::Events, vitals::Vitals},
 };
 
-/// Why there is no session.
+/// A session cannot be created.
 #[derive(Debug, Error)]
 pub enum FuzzingError {
-    /// The operating system gives no sockets.
+    /// No socket pair.
     #[error("cannot make a pair of sockets: {0}")]
     Sockets(#[source] io::Error),
-    /// There are no channels.
+    /// No channels.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// A jail that is off does not refuse anything.
+    /// Unreachable in practice: a jail that is off refuses nothing.
     #[error(transparent)]
     Jail(#[from] JailError),
 }
@@ -60,27 +60,27 @@ pub struct LocalSession {
     reader: JoinHandle<Answers>,
 }
 
-/// What the session has said.
+/// Summary of the session's events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
-    /// The questions that were answered.
+    /// Requests with a reply.
     pub requests: HashSet<RequestId>,
-    /// Events of any kind.
+    /// Count of all events.
     pub events: u64,
-    /// Errors that no scope caught.
+    /// Count of uncaptured errors.
     pub uncaptured: u64,
-    /// Devices that were lost.
+    /// Count of lost devices.
     pub losses: u64,
-    /// What is wrong with an event that cannot be decoded.
+    /// Decoding error of the last malformed event.
     pub malformed: Option<String>,
 }
 
 impl LocalSession {
-    /// A session without objects, whose events are read and checked by a thread of its own.
+    /// Creates a session without objects. A thread of its own reads and checks the events.
     pub fn new() -> Result<Self, FuzzingError> {
         let (ours, theirs) = UnixStream::pair().map_err(FuzzingError::Sockets)?;
         let listener = Listener::new()?;
-        // All that crosses fits into the sockets, so that one thread can be both sides.
+        // All messages fit the socket buffers, so that one thread can be both sides.
         let client = connect(listener.name().to_owned(), &Link::from(ours))?;
         let DaemonChannels { ring, events, .. } = listener.accept(HandedOver::receive(&theirs)?)?;
         let receiver = client.events;
@@ -98,7 +98,7 @@ impl LocalSession {
         Ok(Self { session, completions, ring: client.ring, reader })
     }
 
-    /// Executes one command; the error is what ends a session.
+    /// Executes one command; the error would end a session.
     pub fn execute(&mut self, command: Command<'_>) -> Result<(), String> {
         self.session.batch_start = Instant::now();
         let outcome = execute(&mut self.session, command);
@@ -107,39 +107,39 @@ impl LocalSession {
         outcome.map_err(|violation| violation.to_string())
     }
 
-    /// Lets wgpu finish what it can.
+    /// Polls wgpu once.
     pub fn poll(&self) {
         poll::poll_now(&self.completions);
     }
 
-    /// True when the object is there.
+    /// True when the object exists.
     pub fn is_alive(&mut self, object: Object) -> bool {
         execute(&mut self.session, SetLabel { object, label: "" }.into()).is_ok()
     }
 
-    /// True when the buffer is mapped and not only about to be.
+    /// True when the buffer is mapped, not pending.
     pub fn is_mapped(&self, buffer: BufferId) -> bool {
         self.completions.current(buffer) == Current::Mapped
     }
 
-    /// True when the buffer is neither mapped nor about to be.
+    /// True when the buffer is neither mapped nor pending.
     pub fn is_unmapped(&self, buffer: BufferId) -> bool {
         self.completions.current(buffer) == Current::None
     }
 
-    /// How far the ring has been read.
+    /// Read position of the ring.
     pub fn consumed(&self) -> u64 {
         self.session.payloads.consumed()
     }
 
-    /// Puts data into the ring, while it has room.
+    /// Writes data to the ring; `None` when it is full.
     pub fn share(&mut self, data: &[u8]) -> Option<Payload<'static>> {
         let start = self.ring.write(data)?;
         Some(Payload::Shared { start, len: u32::try_from(data.len()).ok()? })
     }
 
-    /// Ends the session and gives what it has said. It waits until nothing is left that could say more, so a handle that
-    /// is never dropped shows.
+    /// Ends the session and returns the summary of its events. Blocks until all senders are dropped, so a leaked handle
+    /// shows as a hang.
     pub fn end(self) -> Answers {
         let Self { session, completions, ring, reader } = self;
         poll::poll_now(&completions);
@@ -151,8 +151,8 @@ impl LocalSession {
     }
 }
 
-/// Executes a session's batches on a thread of its own, as a worker does, until its client is gone. What would end a worker's
-/// session is the thread's result.
+/// Executes a session's batches on a thread of its own, as a worker does, until the client disconnects. The thread
+/// returns the error that would end a worker's session.
 pub fn serve(channels: DaemonChannels) -> Result<JoinHandle<Result<(), String>>, io::Error> {
     /// Shader compilers recurse.
     const STACK: usize = 64 << 20;
@@ -209,7 +209,7 @@ impl Answers {
     }
 }
 
-/// Small ones, because the noop backend has real memory behind its buffers.
+/// Small quotas, because the noop backend allocates real memory for its buffers.
 fn quotas() -> Quotas {
     Quotas {
         max_gpu_memory: Size(32 << 20),

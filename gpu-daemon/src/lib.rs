@@ -1,39 +1,39 @@
-//! The GPU daemon: executes command streams on wgpu, in processes of its own, so that a GPU driver and the code that
-//! drives it never share memory with an untrusted guest or its host.
+//! The GPU daemon executes command streams on wgpu in separate processes, so that a GPU driver and the code that calls
+//! it never share memory with an untrusted guest or its host.
 //!
-//! `gpu-daemon worker` serves one client and ends with it. `serve` accepts clients on a socket and starts a worker for each;
-//! `broker` starts workers for one host. `jail` reports which layers of a worker's jail hold on this machine.
+//! `gpu-daemon worker` serves one client and exits with it. `serve` accepts clients on a socket and starts a worker for
+//! each; `broker` starts workers for one host. `jail` reports which layers of a worker's jail hold on this machine.
 //!
 //! # Where a line of code belongs
 //!
 //! | module | contents | depends on |
 //! |---|---|---|
-//! | `supervisor` | `serve`, `broker`, the start and the end of worker processes; no GPU, no client's bytes | `platform`, `worker::status` |
+//! | `supervisor` | `serve`, `broker`, start and end of worker processes; no GPU, no bytes of a client | `platform`, `worker::status` |
 //! | `worker` | the process of one session: intake of batches, events, watchdog, the status that `serve` reads | all below |
 //! | `execute` | the arm of each command, one file per WebGPU object; quotas and back-pressure | all below |
 //! | `session` | the state that commands work on: a slab per kind of object | `gpu`, `pending` |
-//! | `pending` | work of the GPU that is not done: maps, submits, losses, the poll thread | `gpu` |
+//! | `pending` | unfinished GPU work: maps, submits, losses, the poll thread | `gpu` |
 //! | `gpu` | wgpu's objects with their owners, devices, error scopes, memory, bulk data | `convert`, `shaders` |
 //! | `shaders` | rules of WGSL and WebGPU that naga and wgpu-core do not check | |
-//! | `convert` | the protocol's enums and descriptors as wgpu's, same file names as `execute` | |
+//! | `convert` | conversion of the protocol's enums and descriptors to wgpu's, same file names as `execute` | |
 //! | `jail`, `platform`, `lock` | the sandbox, the operating system, mutexes | |
 //!
 //! # The life of one command
 //!
 //! `worker::intake` receives a batch and decodes it; `execute` matches the command and calls its arm (`draw`:
-//! `execute/render_pass.rs`), which looks the objects up in `session`, checks what wgpu-core does not, and calls wgpu-core.
-//! Errors go to the device's innermost scope (`gpu::errors`) or out as an event (`worker::events`). What takes the GPU's time
-//! leaves a ticket in `pending`, and its event follows from the poll thread.
+//! `execute/render_pass.rs`), which looks the objects up in `session`, checks what wgpu-core does not, and calls
+//! wgpu-core. Errors go to the device's innermost error scope (`gpu::errors`) or to the client as an event
+//! (`worker::events`). Work that takes GPU time opens a ticket in `pending`; the poll thread sends its event.
 //!
 //! # Invariants
 //!
-//! - `supervisor` never reads a byte of a client's and never opens a GPU.
+//! - `supervisor` never reads a byte that a client sends and never opens a GPU.
 //! - No arm panics on a command: ids, lists, ranges and sizes are checked before wgpu-core sees them.
-//! - wgpu-core is called by the executor and the poll thread only; the lock over `pending`'s tables is never held across a
-//!   call that ends a mapping or waits.
+//! - wgpu-core is called by the executor and the poll thread only; the lock over `pending`'s tables is never held
+//!   across a call that ends a mapping or waits.
 //! - The jail is up before the first byte of the client is read.
 //!
-//! Exit codes: 0 when the client went away, 1 when the session was ended for cause, 2 for a wrong use or set-up.
+//! Exit codes: 0 when the client disconnected, 1 when the session was ended for cause, 2 for a usage or set-up error.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod convert;
@@ -66,7 +66,7 @@ use options::{WorkerArguments, WorkerOptions};
 
 /// Executes Airlock command streams on the GPU.
 ///
-/// Messages go to standard error; RUST_LOG filters them (default: info in `serve`, warn in a worker).
+/// Log messages go to standard error; RUST_LOG filters them (default: info in `serve`, warn in a worker).
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -76,24 +76,24 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve one client and end with it. Started by `airlock run` or by `serve`, not by hand.
+    /// Serve one client and exit with it. Started by `airlock run` or by `serve`, not by hand.
     Worker(WorkerArguments),
-    /// Enter the jail of a worker, try what each of its layers forbids, and say which of them hold.
+    /// Enter the jail of a worker, test each of its layers, and report which of them hold.
     ///
-    /// The exit code is 0 when all do, 1 when one is missing, 2 when strict mode refuses to go on.
+    /// The exit code is 0 when all hold, 1 when one is missing, 2 when strict mode refuses to continue.
     Jail(JailArguments),
-    /// Start workers for one host that may start none itself. Started by `airlock run`, not by hand.
+    /// Start workers for one host that may not start processes itself. Started by `airlock run`, not by hand.
     #[cfg(target_os = "linux")]
     Broker(WorkerOptions),
     /// Accept clients on a Unix socket and start a worker for each.
     ///
-    /// SIGTERM and SIGINT stop it: no further clients, then the end of the sessions that --drain leaves. A second signal
-    /// does not wait.
+    /// SIGTERM and SIGINT stop it: it accepts no further clients and ends the sessions that are left after --drain. A
+    /// second signal ends them at once.
     #[cfg(target_os = "linux")]
     Serve(Box<supervisor::serve::ServeArguments>),
 }
 
-/// The program: reads its command line and does what it says.
+/// Parses the command line and runs the subcommand. Usage and set-up errors print one line to stderr and exit with 2.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {

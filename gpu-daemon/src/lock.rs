@@ -6,12 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Locks, whether or not another thread panicked with it: the state is whole between any two statements.
+/// Locks a mutex and ignores poisoning: the state is consistent between any two statements.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As [`lock`], but gives up after a time: for what is better done without than not at all.
+/// As [`lock`] with a timeout, for work that is better skipped than waited for. Returns `None` on timeout.
 pub fn lock_within<T>(mutex: &Mutex<T>, limit: Duration) -> Option<MutexGuard<'_, T>> {
     let start = Instant::now();
     loop {

@@ -1,20 +1,20 @@
-//! Messages of the process, on standard error.
+//! Log output on standard error.
 
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-/// How messages look.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// A line for a person
+    /// One line of text per event
     Text,
-    /// A JSON object per line
+    /// One JSON object per line
     Json,
 }
 
-/// Starts logging. `RUST_LOG` filters messages; without it, `default` does.
+/// Initializes logging with the filter in `RUST_LOG`, or `default` where that is not set.
 pub fn start(format: LogFormat, default: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let lines = tracing_subscriber::fmt()

@@ -1,4 +1,4 @@
-//! The `gpu-daemon` program; all of it is in the library beside it, where tests and fuzzers reach it.
+//! The `gpu-daemon` program. Its code is in the library beside it, where tests and fuzzers reach it.
 
 use std::process::ExitCode;
 

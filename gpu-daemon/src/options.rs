@@ -1,6 +1,6 @@
-//! What an operator sets for a worker: how it is jailed, what its client may use, and how long anything may take.
+//! Worker options: jail mode, quotas of the session, deadlines.
 //!
-//! `serve` has the same options and hands them on to each worker.
+//! `serve` and `broker` take the same options and pass them on to each worker.
 
 use std::{fmt::Display, time::Duration};
 
@@ -10,30 +10,30 @@ use clap::{Args, ValueEnum};
 /// The command line of `worker`.
 #[derive(Clone, Debug, Args)]
 pub struct WorkerArguments {
-    /// What the operator sets.
+    /// See [`WorkerOptions`].
     #[command(flatten)]
     pub options: WorkerOptions,
-    /// An inherited descriptor that the counters are written to, for `serve`'s metrics.
+    /// Inherited descriptor of the status file, for the metrics of `serve`.
     #[arg(long, value_name = "N", hide = true)]
     pub status_fd: Option<i32>,
-    /// The client is another user: its way in must be open to it.
+    /// The client is another user: the socket must be accessible to it.
     #[arg(long, hide = true)]
     pub foreign_client: bool,
-    /// The client's connection comes later, on standard input: until then this is a worker to spare. Its drivers start at once.
+    /// Standby worker: starts its drivers at once and receives the client's connection later, on standard input.
     #[arg(long, hide = true)]
-    pub spare: bool,
-    /// The process that started it and without which it ends, where its client would outlive that.
+    pub standby: bool,
+    /// Parent process to exit with, where the client would outlive it.
     #[arg(long, value_name = "PID", hide = true)]
     pub server: Option<u32>,
 }
 
-/// What the operator sets.
+/// The operator's settings.
 #[derive(Clone, Debug, Args)]
 pub struct WorkerOptions {
-    /// What to do when the kernel lacks a layer of the jail: refuse to start, go on without it, or use no jail at all
+    /// If the kernel lacks a layer of the jail: refuse to start, continue without the layer, or use no jail at all
     #[arg(long, value_name = "MODE", default_value_t = JailMode::BestEffort)]
     pub jail: JailMode,
-    /// Start the drivers at once, and not when the client first asks for an adapter
+    /// Start the drivers at once instead of at the client's first adapter request
     #[arg(long)]
     pub start_drivers: bool,
     /// See [`Quotas`].
@@ -44,18 +44,18 @@ pub struct WorkerOptions {
     pub deadlines: Deadlines,
 }
 
-/// How strictly a worker is jailed.
+/// Strictness of a worker's jail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum JailMode {
-    /// Every layer holds, or the worker does not start
+    /// Start only if every layer holds
     Strict,
-    /// As many layers as the kernel has; the log says which
+    /// Use the layers that the kernel supports; the log names the others
     BestEffort,
-    /// None: for debuggers and profilers
+    /// No jail, for debuggers and profilers
     Off,
 }
 
-/// What one session may use. What happens above each is in the README's table.
+/// Quotas of one session. The README's table says what happens above each.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Quotas of a session")]
 pub struct Quotas {
@@ -68,13 +68,13 @@ pub struct Quotas {
     /// Live objects of each kind
     #[arg(long, value_name = "N", default_value_t = 256 << 10)]
     pub max_objects: u32,
-    /// Data on its way to the GPU: staged for a command, or written and not yet there
+    /// Data in flight to the GPU: staged for a command, or written and not yet copied
     #[arg(long, value_name = "SIZE", default_value_t = Size(MAX_STAGED))]
     pub max_in_flight: Size,
     /// Bytes of a shader's source
     #[arg(long, value_name = "SIZE", default_value = "4M")]
     pub max_shader_source: Size,
-    /// Submits that the GPU has not finished; a further one waits
+    /// Unfinished submits per device; a further one waits
     #[arg(long, value_name = "N", default_value_t = 1024)]
     pub max_queue_depth: u32,
     /// Memory of the GPU process, which is a software adapter's GPU memory too
@@ -82,7 +82,7 @@ pub struct Quotas {
     pub max_memory: Size,
 }
 
-/// How long anything may take, before the session is ended.
+/// Deadlines; the session ends when one passes.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Deadlines, in seconds")]
 pub struct Deadlines {
@@ -95,13 +95,13 @@ pub struct Deadlines {
     /// Any other command in the worker
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub command_timeout: Duration,
-    /// A client that does not read its events, or does not finish a batch
+    /// A client that does not read its events or does not finish a batch
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub client_timeout: Duration,
 }
 
 impl WorkerOptions {
-    /// The same as arguments, for a worker that is started with them.
+    /// Formats the options as command-line arguments for a worker.
     pub fn to_arguments(&self) -> Vec<String> {
         let Self { jail, start_drivers, quotas, deadlines } = self;
         let seconds = |duration: Duration| duration.as_secs_f64();
@@ -135,12 +135,12 @@ impl Display for JailMode {
     }
 }
 
-/// Seconds, also in parts; at most a day, so that no sum of times overflows.
+/// Parses seconds, with fractions; at most a day, so that no sum of durations overflows.
 pub fn seconds(text: &str) -> Result<Duration, String> {
-    const MOST: f64 = 86_400.0;
+    const MAX_SECONDS: f64 = 86_400.0;
     match text.parse::<f64>() {
-        Ok(value) if value > 0.0 && value <= MOST => Ok(Duration::from_secs_f64(value)),
-        _ => Err(format!("a number of seconds above 0 and up to {MOST}, for example 2.5")),
+        Ok(value) if value > 0.0 && value <= MAX_SECONDS => Ok(Duration::from_secs_f64(value)),
+        _ => Err(format!("a number of seconds above 0 and up to {MAX_SECONDS}, for example 2.5")),
     }
 }
 
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_handed_on_as_they_are() {
+    fn options_are_passed_on_unchanged() {
         let given = [
             "gpu-daemon",
             "--jail=strict",
@@ -175,9 +175,9 @@ mod tests {
             "--start-drivers",
         ];
         let options = Line::try_parse_from(given).unwrap().options;
-        let handed_on = [vec!["gpu-daemon".to_owned()], options.to_arguments()].concat();
-        assert_eq!(handed_on.len(), given.len());
-        let again = Line::try_parse_from(handed_on).unwrap().options;
+        let passed_on = [vec!["gpu-daemon".to_owned()], options.to_arguments()].concat();
+        assert_eq!(passed_on.len(), given.len());
+        let again = Line::try_parse_from(passed_on).unwrap().options;
         assert_eq!(format!("{again:?}"), format!("{options:?}"));
         assert_eq!(options.deadlines.gpu_timeout, Duration::from_millis(500));
         assert_eq!(options.quotas.max_gpu_memory, Size(1 << 20));

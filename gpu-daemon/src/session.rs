@@ -1,4 +1,4 @@
-//! One session: the objects that its client made, and the means to execute its commands.
+//! State of one session: the client's objects and the handles that executing its commands needs.
 
 use std::{rc::Rc, sync::Arc, time::Instant};
 
@@ -32,76 +32,56 @@ use crate::{
     worker::vitals::Vitals,
 };
 
-/// The state of a session, owned by the executor's thread. What the poll thread shares is in [`Completions`].
+/// The state of a session, owned by the executor thread. State that the poll thread shares is in [`Completions`].
 #[derive(Debug)]
 pub struct Session {
-    /// wgpu's instances.
     pub instances: Instances,
-    /// The instance that all devices belong to, from the first device on. Ids of two instances look alike and must
-    /// never meet in one call.
+    /// The instance of all devices, from the first device on. Ids of two instances look alike and must never meet in
+    /// one call.
     pub global: Option<Arc<Global>>,
-    /// What ends on its own time.
+    /// Asynchronous work: maps, work-done requests, losses.
     pub completions: Arc<Completions>,
-    /// What it may use.
     pub quotas: Quotas,
-    /// The GPU memory of its objects.
+    /// GPU memory of the session's objects.
     pub memory: Rc<Memory>,
-    /// The devices whose counters are read.
+    /// Devices whose memory counters are read.
     pub counted: Vec<Counted>,
-    /// What the watchdog reads.
+    /// Progress counters for the watchdog.
     pub vitals: Arc<Vitals>,
-    /// Something new is waited for on the GPU, and the poll thread does not know it yet.
+    /// A ticket was opened that the poll thread was not woken for yet.
     pub waiting: bool,
     /// Bulk data.
     pub payloads: Payloads<RingReader>,
-    /// What has been done, for `ReportStats`.
+    /// Totals for `ReportStats`.
     pub report: Report,
-    /// When the batch came that is being executed.
+    /// Arrival of the batch that is being executed.
     pub batch_start: Instant,
-    /// How many devices there were.
+    /// Devices created so far: the serial number of the next one.
     pub serial: u64,
-    /// The objects, by kind.
+    /// One slab per kind of object.
     pub adapters: Slab<AdapterId, Adapter>,
-    /// See [`Session::adapters`].
     pub devices: Slab<DeviceId, Rc<Device>>,
-    /// See [`Session::adapters`].
     pub buffers: Slab<BufferId, Buffer>,
-    /// See [`Session::adapters`].
     pub textures: Slab<TextureId, Texture>,
-    /// See [`Session::adapters`].
     pub texture_views: Slab<TextureViewId, TextureView>,
-    /// See [`Session::adapters`].
     pub samplers: Slab<SamplerId, Object<id::SamplerId>>,
-    /// See [`Session::adapters`].
     pub bind_group_layouts: Slab<BindGroupLayoutId, Object<id::BindGroupLayoutId>>,
-    /// See [`Session::adapters`].
     pub pipeline_layouts: Slab<PipelineLayoutId, PipelineLayout>,
-    /// See [`Session::adapters`].
     pub bind_groups: Slab<BindGroupId, Object<id::BindGroupId>>,
-    /// See [`Session::adapters`].
     pub shader_modules: Slab<ShaderModuleId, ShaderModule>,
-    /// See [`Session::adapters`].
     pub compute_pipelines: Slab<ComputePipelineId, Pipeline<id::ComputePipelineId>>,
-    /// See [`Session::adapters`].
     pub render_pipelines: Slab<RenderPipelineId, Pipeline<id::RenderPipelineId>>,
-    /// See [`Session::adapters`].
     pub command_encoders: Slab<CommandEncoderId, Rc<CommandEncoder>>,
-    /// See [`Session::adapters`].
     pub command_buffers: Slab<CommandBufferId, CommandBuffer>,
-    /// See [`Session::adapters`].
     pub render_passes: Slab<RenderPassId, RenderPass>,
-    /// See [`Session::adapters`].
     pub compute_passes: Slab<ComputePassId, ComputePass>,
-    /// See [`Session::adapters`].
     pub render_bundle_encoders: Slab<RenderBundleEncoderId, RenderBundleEncoder>,
-    /// See [`Session::adapters`].
     pub render_bundles: Slab<RenderBundleId, RenderBundle>,
-    /// See [`Session::adapters`].
     pub query_sets: Slab<QuerySetId, QuerySet>,
 }
 
 impl Session {
-    /// A session without objects.
+    /// Creates a session without objects.
     pub fn new(
         completions: Arc<Completions>,
         vitals: Arc<Vitals>,
@@ -109,7 +89,7 @@ impl Session {
         quotas: &Quotas,
         instances: Instances,
     ) -> Self {
-        let most = quotas.max_objects.min(MAX_OBJECTS);
+        let max_objects = quotas.max_objects.min(MAX_OBJECTS);
         Self {
             instances,
             global: None,
@@ -123,29 +103,29 @@ impl Session {
             report: Report::default(),
             batch_start: Instant::now(),
             serial: 0,
-            adapters: Slab::new(most.min(MAX_ADAPTERS)),
-            devices: Slab::new(most.min(MAX_DEVICES)),
-            buffers: Slab::new(most),
-            textures: Slab::new(most),
-            texture_views: Slab::new(most),
-            samplers: Slab::new(most),
-            bind_group_layouts: Slab::new(most),
-            pipeline_layouts: Slab::new(most),
-            bind_groups: Slab::new(most),
-            shader_modules: Slab::new(most),
-            compute_pipelines: Slab::new(most),
-            render_pipelines: Slab::new(most),
-            command_encoders: Slab::new(most),
-            command_buffers: Slab::new(most),
-            render_passes: Slab::new(most),
-            compute_passes: Slab::new(most),
-            render_bundle_encoders: Slab::new(most),
-            render_bundles: Slab::new(most),
-            query_sets: Slab::new(most),
+            adapters: Slab::new(max_objects.min(MAX_ADAPTERS)),
+            devices: Slab::new(max_objects.min(MAX_DEVICES)),
+            buffers: Slab::new(max_objects),
+            textures: Slab::new(max_objects),
+            texture_views: Slab::new(max_objects),
+            samplers: Slab::new(max_objects),
+            bind_group_layouts: Slab::new(max_objects),
+            pipeline_layouts: Slab::new(max_objects),
+            bind_groups: Slab::new(max_objects),
+            shader_modules: Slab::new(max_objects),
+            compute_pipelines: Slab::new(max_objects),
+            render_pipelines: Slab::new(max_objects),
+            command_encoders: Slab::new(max_objects),
+            command_buffers: Slab::new(max_objects),
+            render_passes: Slab::new(max_objects),
+            compute_passes: Slab::new(max_objects),
+            render_bundle_encoders: Slab::new(max_objects),
+            render_bundles: Slab::new(max_objects),
+            query_sets: Slab::new(max_objects),
         }
     }
 
-    /// Nanoseconds spent on batches, this one so far included.
+    /// Nanoseconds spent on batches, including the current one so far.
     pub fn busy_ns(&self) -> u64 {
         let batch = u64::try_from(self.batch_start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.report.busy_ns.saturating_add(batch)

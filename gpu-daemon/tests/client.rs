@@ -1,4 +1,4 @@
-//! A client and a session of this daemon in one process, over the transport in memory: no worker, no socket, no driver.
+//! Client and session in one process, over the in-memory transport: no worker, no socket, no driver.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -23,7 +23,7 @@ use airlock_protocol::{
 };
 use gpu_daemon::fuzzing;
 
-/// What a Unix socket holds.
+/// Size of a Unix socket's buffer.
 const ROOM: usize = 208 << 10;
 
 fn session() -> (Client, JoinHandle<Result<(), String>>) {
@@ -59,7 +59,7 @@ fn a_program_runs_from_its_adapter_to_its_readback() {
         buffer(&mut client, &device, 4 << 20, BufferUsage::STORAGE | BufferUsage::COPY_SRC | BufferUsage::COPY_DST);
     let mut readback = buffer(&mut client, &device, 4 << 20, BufferUsage::MAP_READ | BufferUsage::COPY_DST);
     let queue = device.queue();
-    // More than the ring holds, three times over: its credit comes back.
+    // Three times the size of the ring, so that its credit must be returned.
     for _ in 0..6 {
         queue.write_buffer(&mut client, &storage, 0, &vec![7; 4 << 20], None, None).unwrap();
     }
@@ -82,7 +82,7 @@ fn a_program_runs_from_its_adapter_to_its_readback() {
     queue.on_submitted_work_done(&mut client).wait().unwrap();
     let (reply, map) = readback.map_async(&mut client, Some(MapMode::Read), None, None).unwrap();
     map.finish(&mut client, Some(&mut readback), reply.wait()).unwrap();
-    // What is in it is no one's doing: this adapter executes nothing.
+    // The contents are unspecified: this adapter executes nothing.
     assert_eq!(readback.mapped_range(None, None).unwrap().len(), 4 << 20);
     readback.unmap(&mut client);
     let caught = device.pop_error_scope(&mut client).unwrap();
@@ -118,7 +118,7 @@ fn errors_come_back_where_webgpu_puts_them() {
     device.destroy(&mut client);
     let lost = device.lost(&mut client).wait().unwrap();
     assert_eq!(lost.reason, DeviceLostReason::Destroyed);
-    // Of the shader and the map; then there are no more.
+    // The errors of the shader and the map, and no more.
     let mut errors = 0;
     while let Poll::Ready(Some(_)) = uncaptured.try_next() {
         errors += 1;

@@ -1,4 +1,4 @@
-//! The connection between client and worker, with peers that break it at every step.
+//! Connection of client and worker, with peers that fail at every step.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -38,7 +38,7 @@ use rustix::{
 
 const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
-/// A worker whose hello line was read and which waits for the ring.
+/// Starts a worker and reads its hello line; it waits for the ring.
 struct Waiting {
     process: Child,
     connection: UnixStream,
@@ -114,9 +114,9 @@ fn a_ring_that_is_not_sealed_memory_of_the_right_size_is_refused_with_one_line()
     }
 }
 
-/// More descriptors than the worker may have open, and noise: it takes the ring, and the rest never reaches it.
+/// Excess descriptors and data after the ring: the worker takes the ring, and the rest never reaches it.
 #[test]
-fn what_comes_after_the_ring_is_passed_over() {
+fn data_after_the_ring_is_ignored() {
     let mut worker = waiting();
     let good = memory(u64::from(SHARED_SIZE), SEALS);
     send(&worker.connection, &[good.as_fd()]);
@@ -133,14 +133,14 @@ fn what_comes_after_the_ring_is_passed_over() {
     assert_eq!(exit(&mut worker.process).code(), Some(0));
 }
 
-/// ipc-channel trusts its peer, so that a message that no sender of its own would send ends the worker. That is all it
-/// does: the worker is gone at once, and nothing is left.
+/// Malformed bootstrap message: ipc-channel trusts its peer, so that the message ends the worker, at once and without
+/// leaving anything behind.
 #[test]
-fn a_bootstrap_message_that_is_none_ends_the_worker() {
+fn a_malformed_bootstrap_message_ends_the_worker() {
     let packet = |length: u64, message: &[u8]| {
         [&(16 + message.len() as u64).to_ne_bytes()[..], &length.to_ne_bytes(), message].concat()
     };
-    // Channels that did not come with it, nothing, noise, and a length that nobody has.
+    // Missing channels, an empty message, noise, and an impossible length.
     for bytes in [packet(2, &[9, 9]), packet(0, &[]), packet(5, &[0xff; 5]), packet(1 << 60, &[0, 1])] {
         let mut worker = waiting();
         send(&worker.connection, &[memory(u64::from(SHARED_SIZE), SEALS).as_fd()]);
@@ -182,12 +182,12 @@ fn a_client_that_goes_at_any_step_leaves_nothing() {
     drop(connection);
     assert_eq!(exit(&mut process).code(), Some(0));
     let left: Vec<_> = fs::read_dir(base.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    // In its jail a worker can remove what it has made, and not the folder that its parent has made for it.
+    // In its jail a worker can remove its own files, and not the folder that its parent created for it.
     let full = left.iter().filter(|folder| fs::read_dir(folder).unwrap().next().is_some()).collect::<Vec<_>>();
     assert!(full.is_empty(), "{full:?}");
 }
 
-/// A program that starts workers, in a folder of its own.
+/// A supervisor process, in a folder of its own.
 struct Parent {
     process: Child,
     folder: tempfile::TempDir,
@@ -216,7 +216,7 @@ impl Parent {
         Daemon::Socket(self.folder.path().join("socket"))
     }
 
-    /// What its workers' folders are in.
+    /// Parent of its workers' folders.
     fn left(&self) -> usize {
         fs::read_dir(self.folder.path().join("run")).unwrap().count()
     }
@@ -229,7 +229,7 @@ impl Drop for Parent {
     }
 }
 
-/// The processes that a process has started.
+/// Child processes of a process.
 fn children(parent: u32) -> Vec<Pid> {
     let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
     children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().unwrap())).collect()
@@ -258,7 +258,7 @@ fn a_client_behind_a_socket_is_told_how_its_worker_ended() {
         assert!(explained.contains(said), "{explained}");
         until("the worker is reaped", || children(serve.process.id()).is_empty());
     }
-    // A batch that is none: the worker says so itself, and ends with 1.
+    // A malformed batch: the worker reports it and exits with 1.
     let mut connection = welcomed(&serve.daemon());
     connection.channels.commands.send(&[1, 2, 3]).unwrap();
     wait_for_the_end(&connection);
@@ -266,7 +266,7 @@ fn a_client_behind_a_socket_is_told_how_its_worker_ended() {
     assert_eq!(connection.life.explain_close(), "the session is closed", "it is told once");
 }
 
-/// Nobody else is there to say it: the worker's parent is the test.
+/// The worker itself reports its end: its parent is the test.
 #[test]
 fn a_worker_whose_client_has_left_says_that_it_is_done() {
     let folder = Folder::new().unwrap();
@@ -287,7 +287,7 @@ fn folders_are_gone_once_a_client_is_connected_or_its_worker_killed() {
     let serve = Parent::serve();
     let connection = welcomed(&serve.daemon());
     until("the folder stays while the session runs", || serve.left() == 0);
-    // One that waits for its client.
+    // A worker that waits for its client.
     let silent = UnixStream::connect(serve.folder.path().join("socket")).unwrap();
     BufReader::new(&silent).read_line(&mut String::new()).unwrap();
     assert_eq!(serve.left(), 1);
@@ -296,7 +296,7 @@ fn folders_are_gone_once_a_client_is_connected_or_its_worker_killed() {
     }
     until("the folder of a killed worker stays", || serve.left() == 0);
     wait_for_the_end(&connection);
-    // One whose parent is ended as an operator ends it.
+    // A worker whose parent receives SIGTERM.
     let mut ended = Parent::serve();
     let silent = UnixStream::connect(ended.folder.path().join("socket")).unwrap();
     BufReader::new(&silent).read_line(&mut String::new()).unwrap();
@@ -305,7 +305,7 @@ fn folders_are_gone_once_a_client_is_connected_or_its_worker_killed() {
     assert_eq!(ended.left(), 0);
 }
 
-/// A broker with its requests in the test's hands.
+/// A broker that the test sends requests to.
 fn broker() -> (Parent, UnixStream) {
     let folder = tempfile::tempdir().unwrap();
     let (ours, theirs) = UnixStream::pair().unwrap();
@@ -332,10 +332,10 @@ fn a_broker_starts_one_worker_after_the_other() {
     let daemon = Daemon::Spawn { program: PROGRAM.into(), arguments: vec!["--max-objects=77".to_owned()] };
     let daemon = daemon.brokered().unwrap();
     let Daemon::Broker(broker) = &daemon else { panic!("{daemon:?}") };
-    // The kernel says what a process is called a moment after it has started.
+    // A process has its new name only after exec.
     until("there is no broker", || !children_named("broker").is_empty());
     let [broker_pid] = children_named("broker")[..] else { panic!("one broker") };
-    // The first worker is on its way before it is asked for, and it is the first session's.
+    // The first worker starts ahead of the first session, and serves it.
     until("there is no first worker", || !children(broker_pid).is_empty());
     let first = children(broker_pid);
     assert_eq!(daemon.to_string(), PROGRAM);
@@ -350,7 +350,7 @@ fn a_broker_starts_one_worker_after_the_other() {
         let said = if round == 0 { "it was killed (signal 9, SIGKILL)" } else { "it aborted (signal 6, SIGABRT)" };
         assert_eq!(connection.life.explain(), format!("the GPU worker is gone: {said}"));
     }
-    // A session outlives the value that it came from, and ends with its lifeline.
+    // A session outlives the value that it came from, and ends with its worker handle.
     let mut connection = welcomed(&daemon);
     assert_eq!(std::sync::Arc::strong_count(broker), 2);
     drop(daemon);
@@ -372,7 +372,7 @@ fn drivers_start_before_a_client_asks_where_that_is_wanted() {
         if !options.is_empty() {
             until("no driver starts", loaded);
         }
-        // And a client comes all the same.
+        // A client can still connect.
         let link = connection.into();
         let channels = open(&link, "of the test").unwrap();
         assert_eq!(decode_event(&channels.events.recv().unwrap()).unwrap(), Event::Welcome);
@@ -380,7 +380,7 @@ fn drivers_start_before_a_client_asks_where_that_is_wanted() {
     }
 }
 
-/// The processes that this one has started with such an argument.
+/// Child processes of this one with the given argument.
 fn children_named(argument: &str) -> Vec<u32> {
     let has = |pid: &u32| {
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -396,7 +396,7 @@ fn children_named(argument: &str) -> Vec<u32> {
 #[test]
 fn a_broker_has_a_bound_and_takes_nothing_but_connections() {
     let (mut broker, requests) = broker();
-    // None of these ends it or starts anything.
+    // None of these ends the broker or starts a worker.
     (&requests).write_all(b"abc").unwrap();
     let file = File::open("/dev/null").unwrap();
     let (datagram, _) = std::os::unix::net::UnixDatagram::pair().unwrap();
@@ -413,7 +413,7 @@ fn a_broker_has_a_bound_and_takes_nothing_but_connections() {
     assert!(refused.contains("4 workers"), "{refused}");
     drop(workers.pop());
     until("the place is not free again", || Hello::check(&first_line(&ask(&requests))).is_ok());
-    // Their folders are there, because nobody has come to them.
+    // Their folders exist, because no client has connected.
     assert!(broker.left() >= MAX_BROKER_WORKERS - 1);
     let started = children(broker.process.id());
     drop(requests);
@@ -435,7 +435,7 @@ fn a_brokers_folders_go_when_clients_are_connected() {
     assert_eq!(decode_event(&channels.events.recv().unwrap()).unwrap(), Event::Welcome);
     until("the folder stays while the session runs", || broker.left() == 0);
     assert_eq!(children(broker.process.id()).len(), 1);
-    // A terminal's Ctrl-C is the host's to act on.
+    // A terminal's Ctrl-C is for the host to handle.
     kill_process(Pid::from_child(&broker.process), Signal::INT).unwrap();
     assert!(Hello::check(&first_line(&ask(&requests))).is_ok());
 }
@@ -452,7 +452,7 @@ fn a_broker_that_is_gone_is_a_clear_error() {
     assert!(String::from_utf8(output.stderr).unwrap().contains("airlock run"));
 }
 
-/// What a process has open, by name, its own threads' files left out.
+/// Open files of a process by name, without those of its own threads.
 fn open_files(pid: Pid) -> Vec<PathBuf> {
     let table = PathBuf::from(format!("/proc/{}/fd", pid.as_raw_nonzero()));
     let entries = fs::read_dir(table).into_iter().flatten();

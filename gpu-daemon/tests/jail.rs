@@ -1,5 +1,5 @@
-//! The jail from outside: what the kernel says of a live worker, what `gpu-daemon jail` says of each layer, and what a
-//! worker does where a layer is missing.
+//! The jail from outside: the kernel's view of a live worker, the report of `gpu-daemon jail`, and the worker's
+//! behavior where a layer is missing.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -46,7 +46,7 @@ fn layers(output: &Output) -> Vec<(String, bool, String)> {
         .collect()
 }
 
-/// A worker that waits for its client, and that client's connection.
+/// Starts a worker that waits for its client; returns it with the connection.
 struct Worker {
     process: Child,
     connection: Option<UnixStream>,
@@ -73,7 +73,7 @@ impl Worker {
 
     fn status(&self, key: &str) -> Vec<String> {
         let mut values = Vec::new();
-        // Every thread: a layer that misses one is none.
+        // All threads: a layer must cover each.
         for thread in fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap() {
             let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
             let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
@@ -94,8 +94,8 @@ impl Drop for Worker {
     }
 }
 
-/// Each layer is tried by doing what it forbids, before the next goes up; a kernel that lacks one fails this test, which
-/// says which.
+/// Each layer is tested by an operation that it forbids, before the next is applied; on a kernel that lacks a layer
+/// this test fails and names it.
 #[test]
 fn every_layer_holds() {
     let output = jail(&["--json"]);
@@ -124,8 +124,8 @@ fn the_kernel_says_that_a_worker_is_jailed_before_it_has_a_client() {
 }
 
 #[test]
-fn what_a_parent_left_open_is_closed() {
-    // A shell hands every descriptor on.
+fn inherited_descriptors_are_closed() {
+    // A shell passes on every descriptor.
     let script = r#"exec 7</etc/hostname 9>/dev/null; exec "$0" worker --jail=strict"#;
     let mut command = Command::new("sh");
     command.args(["-c", script, env!("CARGO_BIN_EXE_gpu-daemon")]);
@@ -136,7 +136,7 @@ fn what_a_parent_left_open_is_closed() {
     }
 }
 
-/// A kernel without user namespaces, made with one in which there may be no further.
+/// Runs in a user namespace that allows no further ones, as on a kernel without them.
 fn without_user_namespaces(arguments: &str) -> Output {
     let script = format!(r#"echo 0 >/proc/sys/user/max_user_namespaces && exec "$0" {arguments}"#);
     let mut command = Command::new("unshare");

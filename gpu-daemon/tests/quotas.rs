@@ -1,7 +1,7 @@
-//! What exceeds a quota is an error in the guest, or the end of its session, and frees what it had when it goes.
+//! Quotas: exceeding one is an error in the guest or the end of its session, and freed objects return their share.
 //!
-//! Most sessions are on the noop backend, which needs no driver; what only a driver counts needs an adapter. A machine
-//! without a GPU has one with lavapipe (Debian and Ubuntu: mesa-vulkan-drivers).
+//! Most sessions use the noop backend, which needs no driver; the tests of a driver's counters need an adapter. On a
+//! machine without a GPU, lavapipe provides one (Debian and Ubuntu: mesa-vulkan-drivers).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
 
 mod limited;
@@ -34,7 +34,7 @@ use limited::{Client, DEVICE};
 const KIB: u64 = 1 << 10;
 
 impl Client {
-    /// The error of a buffer of so many bytes.
+    /// The error of creating a buffer of this size.
     fn buffer(&mut self, id: u32, size: u64) -> Option<String> {
         self.out_of_memory(|client| {
             client.create_buffer(id, size, BufferUsage::COPY_DST | BufferUsage::STORAGE);
@@ -79,7 +79,7 @@ fn gpu_memory_is_bounded_and_comes_back() {
     let mut client = Client::noop(&["--max-gpu-memory=100K", "--max-texture-memory=50K"]);
     assert_eq!(client.buffer(0, 60 * KIB), None);
     says(client.buffer(1, 60 * KIB), &["createBuffer", "60.0 KiB", "100.0 KiB", "--max-gpu-memory"]);
-    // The buffer is invalid: its use is an error, and its end gives nothing back.
+    // The buffer is invalid: its use is an error, and its end returns no quota.
     let data = Payload::Inline(&[0; 4]);
     let write = |client: &mut Client, id| {
         client.validation(|client| client.push(WriteBuffer { device: DEVICE, buffer: BufferId(id), offset: 0, data }))
@@ -88,7 +88,7 @@ fn gpu_memory_is_bounded_and_comes_back() {
     assert_eq!(write(&mut client, 0), None);
     client.drop_object(Object::Buffer(BufferId(1)));
     assert!(client.buffer(1, 60 * KIB).is_some());
-    // Destroyed and then dropped, it is given back once.
+    // Destroyed and then dropped, it returns its quota once.
     client.push(DestroyBuffer { buffer: BufferId(0) });
     assert_eq!(client.buffer(2, 60 * KIB), None);
     client.push(DestroyBuffer { buffer: BufferId(0) });
@@ -96,7 +96,7 @@ fn gpu_memory_is_bounded_and_comes_back() {
     assert!(client.buffer(3, 60 * KIB).is_some());
     assert_eq!(client.buffer(4, 40 * KIB), None);
     client.status_when(|status| status.quota_hits == 3 && status.gpu_memory == 100 * KIB);
-    // What no device could have is a validation error.
+    // A size beyond any device's limit is a validation error.
     says(
         client.validation(|client| {
             client.create_buffer(5, 1 << 50, BufferUsage::COPY_DST);
@@ -139,7 +139,7 @@ fn query_sets_are_gpu_memory() {
 }
 
 #[test]
-fn what_is_mapped_at_creation_counts_twice_until_it_is_unmapped() {
+fn a_buffer_mapped_at_creation_counts_twice_until_its_unmap() {
     let mut client = Client::noop(&["--max-gpu-memory=100K"]);
     let mapped = |client: &mut Client, id, usage| {
         let (buffer, mapped_at_creation, size) = (BufferId(id), true, 60 * KIB);
@@ -148,7 +148,7 @@ fn what_is_mapped_at_creation_counts_twice_until_it_is_unmapped() {
         })
     };
     says(mapped(&mut client, 0, BufferUsage::STORAGE), &["--max-gpu-memory"]);
-    // It is mapped all the same, and written to.
+    // It is mapped and writable all the same.
     client.push(WriteMapped { buffer: BufferId(0), offset: 4, data: Payload::Inline(&[1; 8]) });
     client.push(UnmapBuffer { buffer: BufferId(0) });
     assert_eq!(mapped(&mut client, 1, BufferUsage::MAP_WRITE | BufferUsage::COPY_SRC), None);
@@ -163,8 +163,8 @@ fn what_is_mapped_at_creation_counts_twice_until_it_is_unmapped() {
 }
 
 #[test]
-fn what_wgpu_keeps_alive_still_counts() {
-    // Only a driver's counters show it.
+fn memory_kept_alive_by_wgpu_counts() {
+    // Only a driver's counters include it.
     let mut client = Client::real(&["--max-gpu-memory=64M"]);
     let (layout, size) = (BindGroupLayoutId(0), 24 << 20);
     let entries = vec![storage_entry()];
@@ -187,7 +187,7 @@ fn what_wgpu_keeps_alive_still_counts() {
 fn memory_that_is_in_use_is_waited_for() {
     let mut client = Client::real(&["--max-gpu-memory=64M"]);
     let data = [7; 4];
-    // Each is still used by the GPU, and staged for, when the next is made.
+    // Each is still in use by the GPU, with staging memory, when the next is created.
     for id in 0..20 {
         assert_eq!(client.buffer(id, 40 << 20), None, "buffer {id}");
         client.push(WriteBuffer { device: DEVICE, buffer: BufferId(id), offset: 0, data: Payload::Inline(&data) });
@@ -223,13 +223,13 @@ fn objects_of_a_kind_are_bounded() {
         assert_eq!(module(&mut client, id), None);
     }
     says(module(&mut client, 3), &["3 ShaderModule objects"]);
-    // Four handles are three buffers and one that stands for an error.
+    // Four handles: three buffers and an invalid one.
     client.drop_object(Object::Buffer(BufferId(0)));
     assert!(client.buffer(4, 4).is_some());
     client.drop_object(Object::Buffer(BufferId(3)));
     client.drop_object(Object::Buffer(BufferId(4)));
     assert_eq!(client.buffer(0, 4), None);
-    // Devices are answered, not raised.
+    // The error of a device is in the reply, not raised.
     assert!(client.request_device(DeviceId(1)).is_ok() && client.request_device(DeviceId(2)).is_ok());
     let error = client.request_device(DeviceId(3)).unwrap_err();
     assert!(error.message.contains("3 Device objects"), "{error:?}");
@@ -281,7 +281,7 @@ fn a_source_that_would_overflow_a_stack_is_refused() {
     };
     for (id, chain) in ["a+", "~", "a*"].into_iter().enumerate() {
         let id = id as u32 * 2;
-        // What is just within the bound, the compiler bears.
+        // The compiler handles a source just within the bound.
         assert_eq!(create(&mut client, id, chain, 2_000), None, "{chain}");
         says(create(&mut client, id + 1, chain, 1_000_000), &["createShaderModule", "within one another"]);
     }
@@ -299,12 +299,12 @@ fn a_write_above_what_may_be_in_flight_writes_nothing() {
     };
     client.push(Stage { data: Payload::Inline(&piece) });
     assert_eq!(write(&mut client, 40 << 10), None);
-    // From both ways that pieces come; their credit comes back.
+    // Pieces of both kinds; their credit is returned.
     client.push(Stage { data: Payload::Inline(&piece) });
     let start = client.ring.write(&piece).unwrap();
     client.push(Stage { data: Payload::Shared { start, len: 40 << 10 } });
     says(write(&mut client, 80 << 10), &["writeBuffer", "80.0 KiB", "64.0 KiB", "--max-in-flight"]);
-    // The session goes on as if nothing had been staged.
+    // The session continues as if nothing had been staged.
     client.push(Stage { data: Payload::Inline(&piece) });
     assert_eq!(write(&mut client, 40 << 10), None);
     let start = client.ring.write(&vec![1; 80 << 10]).unwrap();
@@ -341,7 +341,7 @@ fn writes_wait_for_earlier_ones() {
     let usage = BufferUsage::MAP_READ | BufferUsage::COPY_DST;
     let buffer = client.create_buffer(0, 64 * KIB, usage);
     let mut contents = vec![0; 64 << 10];
-    // Never submitted: the worker does it for the client.
+    // The client never submits: the worker does.
     for n in 0..100 {
         contents.fill(n);
         let start = loop {
@@ -374,7 +374,7 @@ fn submits_wait_for_earlier_ones() {
 #[test]
 fn the_memory_of_the_process_is_bounded() {
     let mut client = Client::noop(&["--max-memory=200M"]);
-    // A bundle that never ends; nothing but the process's memory bounds it.
+    // An endless bundle; only the bound on the process's memory applies.
     let encoder = RenderBundleEncoderId(0);
     client.push(CreateRenderBundleEncoder {
         device: DEVICE,
@@ -394,7 +394,7 @@ fn the_memory_of_the_process_is_bounded() {
         first_instance: 0,
     };
     while client.process.try_wait().unwrap().is_none() {
-        // Short batches: ipc-channel's sender would wait for ever in the middle of a long one.
+        // Short batches: ipc-channel's sender would block for ever in the middle of a long one.
         for _ in 0..2000 {
             client.push(draw);
         }

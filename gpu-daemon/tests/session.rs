@@ -1,6 +1,7 @@
-//! A worker as a client sees it: the process is started, spoken to over the real transport, and ended.
+//! A worker from its client's side: the tests start the process, talk to it over the real transport, and end it.
 //!
-//! The tests need an adapter. A machine without a GPU has one with lavapipe (Debian and Ubuntu: mesa-vulkan-drivers).
+//! The tests need an adapter. On a machine without a GPU, lavapipe provides one (Debian and Ubuntu:
+//! mesa-vulkan-drivers).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod common;
@@ -72,7 +73,7 @@ fn adapters_are_listed_and_chosen() {
 }
 
 #[test]
-fn the_noop_backend_is_there_on_request_only() {
+fn the_noop_backend_is_available_on_request_only() {
     let mut client = Client::start();
     assert_eq!(client.request_adapter(AdapterSelector::Noop).unwrap().info.backend, "noop");
     client.request_device();
@@ -148,24 +149,24 @@ fn a_compute_shader_doubles_numbers() {
 }
 
 #[test]
-fn bulk_data_comes_by_the_ring_and_staged() {
+fn bulk_data_arrives_by_the_ring_and_staged() {
     let mut client = Client::with_device();
     let data: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
     let size = data.len() as u64;
     let buffer = client.create_buffer(0, size, BufferUsage::MAP_READ | BufferUsage::COPY_DST);
-    // One piece, straight.
+    // One unstaged piece.
     let first = &data[..1_000_000];
     let start = client.worker.ring.write(first).unwrap();
     let payload = Payload::Shared { start, len: first.len() as u32 };
     client.push(WriteBuffer { device: DEVICE, buffer, offset: 0, data: payload });
-    // The rest in several.
+    // The rest in several pieces.
     for piece in data[1_000_000..].chunks(700_000) {
         let start = client.worker.ring.write(piece).unwrap();
         client.push(Stage { data: Payload::Shared { start, len: piece.len() as u32 } });
     }
     let payload = Payload::Staged { len: 2_000_000 };
     client.push(WriteBuffer { device: DEVICE, buffer, offset: 1_000_000, data: payload });
-    // A write that is refused takes its piece all the same.
+    // A refused write consumes its piece all the same.
     let start = client.worker.ring.write(&[1; 8]).unwrap();
     let refused = client.caught(|client| {
         let payload = Payload::Shared { start, len: 8 };
@@ -201,7 +202,7 @@ fn mapped_contents_reach_the_buffer() {
     copy(&mut client);
     assert_eq!(client.map(read, MapMode::Read, 16), Ok(vec![0, 0, 0, 7, 7, 7, 7, 7, 0, 0, 0, 0, 0, 0, 0, 0]));
     client.push(UnmapBuffer { buffer: read });
-    // A map for writing brings the contents over too.
+    // A map for writing transfers the contents too.
     assert_eq!(client.map(upload, MapMode::Write, 8), Ok(vec![0, 0, 0, 7, 7, 7, 7, 7]));
     client.push(WriteMapped { buffer: upload, offset: 0, data: Payload::Inline(&[1; 8]) });
     client.push(UnmapBuffer { buffer: upload });
@@ -211,10 +212,10 @@ fn mapped_contents_reach_the_buffer() {
 }
 
 #[test]
-fn maps_fail_as_webgpu_says() {
+fn maps_fail_as_specified() {
     let mut client = Client::with_device();
     let buffer = client.create_buffer(0, 16, BufferUsage::MAP_READ | BufferUsage::COPY_DST);
-    // Of the wrong kind: an error in the scope and a failed map.
+    // Wrong mode: an error in the scope and a failed map.
     let mut failed = None;
     let error = client.caught(|client| failed = Some(client.map(buffer, MapMode::Write, 16)));
     assert_eq!(failed, Some(Err(MapErrorKind::Operation)));
@@ -222,7 +223,7 @@ fn maps_fail_as_webgpu_says() {
     // Out of range.
     let error = client.caught(|client| assert!(client.map(buffer, MapMode::Read, 32).is_err()));
     assert!(error.is_some());
-    // Ended by an unmap, a destroy, a drop: whatever the GPU has done meanwhile, there is exactly one answer.
+    // Ended by an unmap, a destroy, a drop: whatever the GPU has done meanwhile, there is exactly one reply.
     let ends: [fn(BufferId) -> Command<'static>; 3] = [
         |buffer| UnmapBuffer { buffer }.into(),
         |buffer| DestroyBuffer { buffer }.into(),
@@ -258,7 +259,7 @@ fn maps_fail_as_webgpu_says() {
 }
 
 #[test]
-fn many_maps_and_unmaps_each_have_one_answer() {
+fn many_maps_and_unmaps_each_have_one_reply() {
     let mut client = Client::with_device();
     let buffer = client.create_buffer(0, 1 << 20, BufferUsage::MAP_READ | BufferUsage::COPY_DST);
     let rounds = 200;
@@ -272,7 +273,7 @@ fn many_maps_and_unmaps_each_have_one_answer() {
         if round % 3 == 0 {
             client.flush();
         }
-        // Some are answered before the unmap comes.
+        // Some have their reply before the unmap.
         if round % 7 == 0 {
             client.wait(|event| {
                 let Event::Mapped { request: of, .. } = event else { return None };
@@ -308,7 +309,7 @@ fn errors_go_to_the_innermost_matching_scope() {
     assert_eq!(error.kind, ErrorFilter::Validation);
     assert!(error.message.contains("createBuffer") && error.message.contains("mine"), "{}", error.message);
     assert_eq!(client.pop(), Err(()));
-    // Without a scope it is uncaptured. The invalid buffer makes invalid what uses it.
+    // Without a scope it is uncaptured. The invalid buffer makes its users invalid.
     client.submit(|client, encoder| {
         client.push(CopyBufferToBuffer {
             encoder,
@@ -381,7 +382,7 @@ fn shader_errors_have_lines_and_columns() {
     assert!(error.is_some());
     assert_eq!(messages.first().map(|message| message.line_num), Some(1), "{messages:?}");
     assert_eq!(info(&mut client, 2, "fn f() {}"), (None, vec![]));
-    // As deep as a guest may try: an answer, not the end of the process.
+    // Arbitrary depth: an error, not the end of the process.
     let deep = format!("const x = {}1{};", "(".repeat(100_000), ")".repeat(100_000));
     let (error, _) = info(&mut client, 3, &deep);
     assert!(error.is_some());
@@ -459,7 +460,7 @@ fn a_triangle_is_drawn_by_a_pass_and_by_a_bundle() {
     client.push(BundleSetPipeline { encoder: bundle_encoder, pipeline });
     let encoder = bundle_encoder;
     client.push(BundleDraw { encoder, vertex_count: 3, instance_count: 1, first_vertex: 0, first_instance: 0 });
-    // A guest may drop what it has bound; the numbers then name other objects.
+    // A guest may drop bound objects; the ids then refer to other objects.
     let bound = client.create_buffer(9, 64, BufferUsage::VERTEX);
     client.push(BundleSetVertexBuffer { encoder, slot: 0, buffer: Some(bound), offset: 0, size: None });
     client.push(DropObject { object: Object::Buffer(bound) });
@@ -500,7 +501,7 @@ fn a_triangle_is_drawn_by_a_pass_and_by_a_bundle() {
     };
     assert_eq!(draw(&mut client, vec![]), [255, 0, 0, 255].repeat(128));
     assert_eq!(draw(&mut client, vec![bundle]), [0, 255, 0, 255].repeat(128));
-    // And texels that are written.
+    // Written texels.
     let texels: Vec<u8> = (0..512).map(|n| n as u8).collect();
     client.push(WriteTexture { device: DEVICE, destination: whole, layout, size, data: Payload::Inline(&texels) });
     client.submit(|client, encoder| {
@@ -536,10 +537,10 @@ fn a_destroyed_device_is_lost_and_silent() {
         }
         _ => None,
     });
-    // Unless it was done before the destroy came.
+    // Unless it was done before the destroy.
     assert!(matches!(mapped, Some(Ok(()) | Err(MapErrorKind::Abort))), "{mapped:?}");
     assert!(done);
-    // Whatever comes later has no errors and gets its answers.
+    // Later requests raise no errors and have replies.
     client.push(PushErrorScope { device: DEVICE, filter: ErrorFilter::Validation });
     client.create_buffer(1, 16, BufferUsage::MAP_READ | BufferUsage::MAP_WRITE);
     client.submit(|_, _| {});
@@ -554,7 +555,7 @@ fn a_destroyed_device_is_lost_and_silent() {
     });
 }
 
-/// wgpu looks a buffer up among those of the queue's device before it asks whose it is, beyond the end of its table.
+/// wgpu looks a buffer up among those of the queue's device before it checks the owner, beyond the end of its table.
 #[test]
 fn a_queue_writes_to_no_buffer_of_another_device() {
     for selector in [AdapterSelector::Noop, AdapterSelector::Any] {
@@ -564,7 +565,7 @@ fn a_queue_writes_to_no_buffer_of_another_device() {
         let (request, adapter, device) = (client.request(), AdapterId(0), DeviceId(1));
         let (required_features, required_limits) = (vec![], vec![]);
         client.push(RequestDevice { request, adapter, device, label: "", required_features, required_limits });
-        // One of the other device's, so far down its table that nothing of this one's can be there.
+        // A buffer of the other device, with an index beyond this device's table.
         let buffers = (0..5000).map(|id| client.create_buffer(id, 64, BufferUsage::COPY_DST));
         let buffer = buffers.last().unwrap();
         for len in [64, 4, 0] {
@@ -580,7 +581,7 @@ fn a_queue_writes_to_no_buffer_of_another_device() {
             let message = caught.unwrap().expect("an error").message;
             assert!(message.contains("doesn't match"), "{message}");
         }
-        // Its own device's queue still does.
+        // Its own device's queue still accepts it.
         let own = client.caught(|client| {
             client.push(WriteBuffer { device: DEVICE, buffer, offset: 0, data: Payload::Inline(&[0; 64]) });
         });
@@ -662,14 +663,14 @@ fn a_hung_gpu_does_not_keep_the_worker_alive() {
     client.push(BeginComputePass { encoder, pass, label: "", timestamp_writes: None });
     client.push(ComputePassSetPipeline { pass, pipeline });
     client.push(ComputePassSetBindGroup { pass, index: 0, bind_group: Some(bind_group), dynamic_offsets: vec![] });
-    // llvmpipe gives up a loop after 65535 rounds, hence the many workgroups.
+    // llvmpipe aborts a loop after 65535 iterations, hence the many workgroups.
     client.push(DispatchWorkgroups { pass, x: 65535, y: 65535, z: 1 });
     client.push(EndComputePass { pass });
     client.push(FinishCommandEncoder { encoder, command_buffer: CommandBufferId(0), label: "" });
     client.push(Submit { device: DEVICE, command_buffers: vec![CommandBufferId(0)] });
     let request = client.request();
     client.push(OnSubmittedWorkDone { request, device: DEVICE });
-    // A destroy is not held up by the thread that waits for the GPU, and what follows it is answered before that.
+    // A destroy does not block on the thread that waits for the GPU, and later requests have their replies before that.
     client.push(DestroyBuffer { buffer });
     client.push(PushErrorScope { device: DEVICE, filter: ErrorFilter::Validation });
     let popped = client.request();
@@ -685,7 +686,7 @@ fn a_hung_gpu_does_not_keep_the_worker_alive() {
 }
 
 #[test]
-fn a_worker_started_by_hand_explains_itself() {
+fn a_worker_started_by_hand_exits_with_a_message() {
     let output = Process::new(PROGRAM).arg("worker").stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());

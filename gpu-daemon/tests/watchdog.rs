@@ -1,6 +1,7 @@
-//! What takes too long ends its own session, and the client hears which deadline was exceeded.
+//! Deadlines: an operation that takes too long ends its own session, and the client receives which deadline passed.
 //!
-//! The tests need an adapter. A machine without a GPU has one with lavapipe (Debian and Ubuntu: mesa-vulkan-drivers).
+//! The tests need an adapter. On a machine without a GPU, lavapipe provides one (Debian and Ubuntu:
+//! mesa-vulkan-drivers).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
 
 mod limited;
@@ -41,16 +42,16 @@ use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg, socketpair,
 };
 
-/// Waits for a word that nobody writes. llvmpipe gives up a loop after 65535 rounds, hence the many workgroups.
+/// Waits for a word that is never written. llvmpipe aborts a loop after 65535 iterations, hence the many workgroups.
 const ENDLESS: &str = "
     @group(0) @binding(0) var<storage, read_write> words: array<atomic<u32>>;
     @compute @workgroup_size(1) fn main() {
         loop { if (atomicLoad(&words[0]) == 1u) { break; } }
         atomicStore(&words[1], 1u);
     }";
-/// Workgroups for it.
+/// Workgroups of that shader.
 const ENDLESSLY: u32 = 65535;
-/// The same for one word, and no wait.
+/// The same for one word, without a wait.
 const SHORT: &str = "
     @group(0) @binding(0) var<storage, read_write> words: array<atomic<u32>>;
     @compute @workgroup_size(1) fn main() { atomicStore(&words[1], 7u); }";
@@ -87,7 +88,7 @@ impl Client {
     }
 }
 
-/// A session that goes on meanwhile, and notices nothing.
+/// A concurrent session that must not be affected.
 struct Bystander(Client);
 
 impl Bystander {
@@ -138,14 +139,14 @@ fn an_endless_dispatch_that_is_waited_for_loses_the_device() {
     client.push(OnSubmittedWorkDone { request, device: DEVICE });
     let start = Instant::now();
     client.flush();
-    // What waited is answered before the loss is told.
+    // Pending requests have their replies before the loss is reported.
     client.expect(|event| matches!(event, Event::WorkDone { request: of } if of == request).then_some(()));
     check(&mut client, start, Duration::from_millis(500), End::GpuDeadline, &["0.5 s (--gpu-timeout)"]);
 }
 
 #[test]
 fn a_flood_behind_an_endless_dispatch_is_the_gpus_fault() {
-    // The queue fills up, in the driver or by the quota, and the executor waits for it.
+    // The queue fills up, in the driver or by the quota, and the executor blocks on it.
     for options in [["--gpu-timeout=0.5", "--max-queue-depth=1024"], ["--gpu-timeout=0.5", "--max-queue-depth=3"]] {
         let mut client = Client::real(&options);
         client.prepare(ENDLESS);
@@ -163,7 +164,7 @@ fn dropping_all_with_an_endless_dispatch_ends_by_the_deadline() {
     let mut client = Client::real(&["--gpu-timeout=0.5"]);
     client.prepare(ENDLESS);
     client.dispatch(ENDLESSLY);
-    // wgpu waits for the queue when the last of its device goes.
+    // wgpu waits for the queue when the device's last handle is dropped.
     client.push(DropObject { object: Object::ShaderModule(ShaderModuleId(0)) });
     client.push(DropObject { object: Object::ComputePipeline(ComputePipelineId(0)) });
     client.push(DropObject { object: Object::BindGroupLayout(BindGroupLayoutId(0)) });
@@ -172,7 +173,7 @@ fn dropping_all_with_an_endless_dispatch_ends_by_the_deadline() {
     client.push(DropObject { object: Object::Device(DEVICE) });
     client.flush();
     let loss = client.loss();
-    // The client has given the device back, so no loss is told.
+    // The client has dropped the device, so no loss is reported.
     assert!(loss.lost.is_empty() && loss.closed.contains("0.5 s (--gpu-timeout)"), "{loss:?}");
     assert_eq!((client.exit(), client.end()), (Some(1), Some(End::GpuDeadline)));
 }
@@ -188,7 +189,7 @@ fn many_short_submits_are_no_hang() {
         }
         client.work_done();
     }
-    // And an idle client is no stuck one: it is the time itself that has to pass here.
+    // An idle client is not stuck: here the time itself must pass.
     thread::sleep(Duration::from_millis(1800));
     client.dispatch(1);
     client.work_done();
@@ -209,7 +210,7 @@ fn a_compilation_that_takes_too_long_loses_the_device() {
 fn a_pipeline_that_the_driver_compiles_for_too_long_loses_the_device() {
     let mut bystander = Bystander::new();
     let mut client = Client::real(&["--compile-timeout=0.5"]);
-    // llvmpipe takes minutes for it.
+    // llvmpipe takes minutes to compile it.
     let code = format!(
         "@group(0) @binding(0) var<storage, read_write> words: array<u32>;
         @compute @workgroup_size(1) fn main() {{
@@ -227,7 +228,7 @@ fn a_pipeline_that_the_driver_compiles_for_too_long_loses_the_device() {
     bystander.works();
 }
 
-/// WGSL that the compiler takes long for.
+/// WGSL that takes long to compile.
 fn slow_to_compile() -> String {
     let mut code = String::new();
     for n in 0..400 {
@@ -243,7 +244,7 @@ fn slow_to_compile() -> String {
 #[test]
 fn a_command_that_takes_too_long_loses_the_device() {
     let mut client = Client::start(&["--command-timeout=0.1"]);
-    // Nothing waits for an answer: on a busy machine it may be the first command that has no processor for so long.
+    // No command waits for a reply: on a busy machine it may be the first command that has no processor for so long.
     let (selector, power_preference, adapter) = (AdapterSelector::Noop, None, AdapterId(0));
     let request = client.request();
     client.push(RequestAdapter { request, adapter, power_preference, force_fallback_adapter: false, selector });
@@ -263,7 +264,7 @@ fn a_command_that_takes_too_long_loses_the_device() {
         client.flush();
     }
     client.push(EndComputePass { pass });
-    // wgpu does all of it here.
+    // wgpu does all of the work within the command.
     client.push(FinishCommandEncoder { encoder, command_buffer, label: "" });
     client.flush();
     let loss = client.loss();
@@ -284,9 +285,9 @@ fn a_client_that_does_not_read_its_events_is_ended() {
     client.flush();
     assert_eq!(client.exit(), Some(1));
     assert!(start.elapsed() >= Duration::from_secs(2), "{:?}", start.elapsed());
-    // And not the command's, which is shorter.
+    // Not the command's deadline, which is shorter.
     assert_eq!(client.end(), Some(End::ClientDeadline));
-    // What fitted the socket is there.
+    // The events that fitted the socket arrive.
     client.listen();
     client.expect(|event| matches!(event, Event::Welcome).then_some(()));
 }
@@ -300,7 +301,7 @@ fn a_client_that_reads_slowly_is_not_ended() {
     }
     client.flush();
     client.status_when(|status| status.commands > 0);
-    // It is the time itself that has to pass: more than a command may take, and less than a client may.
+    // The time itself must pass: more than a command may take, and less than a client may.
     thread::sleep(Duration::from_millis(2500));
     client.listen();
     let request = client.request();
@@ -311,15 +312,15 @@ fn a_client_that_reads_slowly_is_not_ended() {
 #[test]
 fn a_client_that_stops_in_a_batch_is_ended() {
     let mut client = Client::noop(&["--client-timeout=1"]);
-    // Idle time does not count: it has to pass for that.
+    // Idle time does not count, so some must pass.
     thread::sleep(Duration::from_millis(1500));
     let start = Instant::now();
     let _rest = send_start_of_message(&client);
     check(&mut client, start, Duration::from_secs(1), End::ClientDeadline, &["batch", "1 s (--client-timeout)"]);
 }
 
-/// Sends the start of a message as ipc-channel does: the length of this piece with its header, the length of the whole,
-/// data, and the socket on which the rest would come. Gives the other end of that.
+/// Sends the start of a message as ipc-channel does: the length of this piece with its header, the total length, data,
+/// and the socket for the rest. Returns the other end of that socket.
 #[allow(unsafe_code)]
 fn send_start_of_message(client: &Client) -> OwnedFd {
     let text = format!("{:?}", client.batches);
@@ -342,7 +343,7 @@ fn the_counters_are_written() {
     client.prepare(SHORT);
     client.dispatch(1);
     client.work_done();
-    // Counters are copied one by one, so that a copy may have some of an earlier moment.
+    // Counters are copied one by one, so that a copy may mix two moments.
     let status = client.status_when(|status| {
         let bytes = status.bytes_in > 100 && status.bytes_out > 100;
         (status.submits, status.gpu_memory) == (1, 16) && status.commands > 10 && status.batches > 1 && bytes

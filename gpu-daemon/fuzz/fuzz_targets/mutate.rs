@@ -1,12 +1,12 @@
-//! Mutations that leave chunks whole: a libFuzzer that does not know them would mostly shift one into the next.
+//! Mutations that preserve chunks: without them, libFuzzer would mostly shift one chunk into the next.
 
 use libfuzzer_sys::fuzzer_mutate;
 
 use crate::exercise::chunks::{Chunk, parse, write};
 
-/// Bytes that a chunk may grow by at once.
+/// Upper bound of a chunk's growth per mutation, in bytes.
 const GROWTH: usize = 64;
-/// Bytes of a new chunk: most commands have no more numbers.
+/// Length of a new chunk in bytes: enough numbers for most commands.
 const NEW: usize = 24;
 
 struct Random(u64);
@@ -24,7 +24,7 @@ impl Random {
     }
 }
 
-/// Changes the input in the first `size` bytes, and gives its new size.
+/// Mutates the input in the first `size` bytes, and returns its new size.
 pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
     let mut random = Random::new(seed);
     let input = data.get(..size).unwrap_or_default().to_vec();
@@ -66,7 +66,7 @@ pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize
     put(first, &chunks, data, max_size)
 }
 
-/// The first chunks of one input and the last of another.
+/// Crossover: the first chunks of one input and the last of another.
 pub fn cross(first: &[u8], second: &[u8], out: &mut [u8], seed: u32) -> usize {
     let mut random = Random::new(seed);
     let ((flags, mut chunks), (_, others)) = (parse(first), parse(second));
@@ -77,7 +77,7 @@ pub fn cross(first: &[u8], second: &[u8], out: &mut [u8], seed: u32) -> usize {
     put(flags, &chunks, out, max_size)
 }
 
-/// Writes as many chunks as there is room for.
+/// Writes as many chunks as fit.
 fn put(first: u8, chunks: &[Chunk<'_>], to: &mut [u8], max_size: usize) -> usize {
     let mut input = vec![first];
     for chunk in chunks {

@@ -1,9 +1,9 @@
-//! Features, limits and adapter info.
+//! Conversion of features, limits and adapter info.
 
 use airlock_protocol::commands::adapter::{AdapterInfo, Capabilities, FeatureName, LimitName, Limits};
 use wgpu_types as wgt;
 
-/// The wgpu feature behind one of WebGPU's; `None` where wgpu has none, so that it is never offered.
+/// The wgpu feature of a WebGPU feature; `None` where wgpu has none, so that it is never offered.
 pub fn feature(name: FeatureName) -> Option<wgt::Features> {
     Some(match name {
         // Every adapter has it: wgpu knows no compatibility mode.
@@ -25,7 +25,7 @@ pub fn feature(name: FeatureName) -> Option<wgt::Features> {
         FeatureName::ClipDistances => wgt::Features::CLIP_DISTANCES,
         FeatureName::DualSourceBlending => wgt::Features::DUAL_SOURCE_BLENDING,
         FeatureName::PrimitiveIndex => wgt::Features::PRIMITIVE_INDEX,
-        // wgpu has `Features::SUBGROUP`, but naga 30 refuses the `enable subgroups;` that WGSL asks for.
+        // wgpu has `Features::SUBGROUP`, but naga 30 rejects the `enable subgroups;` that WGSL requires.
         FeatureName::Subgroups
         | FeatureName::TextureFormatsTier1
         | FeatureName::TextureFormatsTier2
@@ -33,7 +33,7 @@ pub fn feature(name: FeatureName) -> Option<wgt::Features> {
     })
 }
 
-/// What a device gets when a feature is asked for: WebGPU has features that bring another one with them.
+/// The wgpu features of a required WebGPU feature, with those that it implies.
 pub fn with_implied(name: FeatureName) -> Option<wgt::Features> {
     let implied = match name {
         FeatureName::TextureCompressionBcSliced3d => wgt::Features::TEXTURE_COMPRESSION_BC,
@@ -43,12 +43,12 @@ pub fn with_implied(name: FeatureName) -> Option<wgt::Features> {
     feature(name).map(|features| features | implied)
 }
 
-/// WebGPU's features among wgpu's.
+/// The WebGPU features contained in wgpu's.
 pub fn features(of: wgt::Features) -> Vec<FeatureName> {
     FeatureName::ALL.iter().copied().filter(|&name| feature(name).is_some_and(|bits| of.contains(bits))).collect()
 }
 
-/// WebGPU's limits among wgpu's. Where WebGPU tells stages apart and wgpu does not, the stages share wgpu's limit.
+/// WebGPU's limits from wgpu's. Where WebGPU distinguishes stages and wgpu does not, the stages share wgpu's limit.
 pub fn limits(of: &wgt::Limits, features: wgt::Features) -> Limits {
     let immediates = features.contains(wgt::Features::IMMEDIATES);
     Limits {
@@ -91,8 +91,8 @@ pub fn limits(of: &wgt::Limits, features: wgt::Features) -> Limits {
     }
 }
 
-/// wgpu's limits for a device that is granted `granted`. What WebGPU has no name for stays at wgpu's defaults, as far as
-/// the adapter has them.
+/// wgpu's limits for a device with the `granted` ones. Limits that WebGPU has no name for stay at wgpu's defaults, as
+/// far as the adapter supports them.
 pub fn device_limits(granted: &Limits, adapter: &wgt::Limits) -> wgt::Limits {
     wgt::Limits {
         max_texture_dimension_1d: granted.max_texture_dimension_1d,
@@ -127,15 +127,15 @@ pub fn device_limits(granted: &Limits, adapter: &wgt::Limits) -> wgt::Limits {
         max_compute_workgroup_size_y: granted.max_compute_workgroup_size_y,
         max_compute_workgroup_size_z: granted.max_compute_workgroup_size_z,
         max_compute_workgroups_per_dimension: granted.max_compute_workgroups_per_dimension,
-        // wgpu's alone: its default would forbid what the limits above allow together.
+        // wgpu only: its default would forbid combinations that the limits above allow.
         max_buffers_and_acceleration_structures_per_shader_stage: adapter
             .max_buffers_and_acceleration_structures_per_shader_stage,
         ..wgt::Limits::defaults().or_worse_values_from(adapter)
     }
 }
 
-/// The limits of a device: WebGPU's defaults where the adapter has them, and better ones where they are asked for.
-/// The error says which limit cannot be had.
+/// The limits of a device: WebGPU's defaults as far as the adapter supports them, and the required ones where those are
+/// better. The error names a limit that the adapter does not support.
 pub fn grant(required: &[(LimitName, u64)], adapter: &Limits) -> Result<Limits, String> {
     let mut granted = Limits::default();
     for &name in LimitName::ALL {
@@ -173,7 +173,7 @@ fn better(name: LimitName, value: u64, than: u64) -> bool {
     if name.smaller_is_better() { value < than } else { value > than }
 }
 
-/// What an adapter or a device offers.
+/// Capabilities of an adapter or a device.
 pub fn capabilities(info: &wgt::AdapterInfo, features: wgt::Features, limits: &wgt::Limits) -> Capabilities {
     Capabilities { info: self::info(info), features: self::features(features), limits: self::limits(limits, features) }
 }
@@ -181,7 +181,7 @@ pub fn capabilities(info: &wgt::AdapterInfo, features: wgt::Features, limits: &w
 fn info(of: &wgt::AdapterInfo) -> AdapterInfo {
     AdapterInfo {
         vendor: vendor(of.vendor).to_owned(),
-        // wgpu does not say.
+        // Not reported by wgpu.
         architecture: String::new(),
         device: if of.device == 0 { String::new() } else { format!("0x{:04x}", of.device) },
         description: of.name.clone(),
@@ -194,7 +194,7 @@ fn info(of: &wgt::AdapterInfo) -> AdapterInfo {
     }
 }
 
-/// The normalized identifier of a vendor by its PCI or Khronos number; empty for one that is not known.
+/// WebGPU's normalized identifier of a vendor from its PCI or Khronos number; empty for an unknown one.
 fn vendor(number: u32) -> &'static str {
     match number {
         0x1002 | 0x1022 => "amd",
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_gets_the_defaults_and_no_more() {
+    fn a_device_gets_the_default_limits() {
         let adapter =
             Limits { max_texture_dimension_2d: 16384, min_uniform_buffer_offset_alignment: 16, ..Limits::default() };
         assert_eq!(grant(&[], &adapter), Ok(Limits::default()));

@@ -1,4 +1,4 @@
-//! Bind group layouts.
+//! Conversion of bind group layouts.
 
 use std::num::NonZeroU64;
 
@@ -10,12 +10,12 @@ use wgpu_types as wgt;
 
 use super::texture::{texture_format, view_dimension};
 
-/// `GPUShaderStage`. `None` for a bit that WebGPU does not know: wgpu has stages of its own there.
+/// `GPUShaderStage`. `None` for an unknown bit: wgpu has stages of its own there.
 pub fn shader_stage(stage: ShaderStage) -> Option<wgt::ShaderStages> {
     ShaderStage::all().contains(stage).then(|| wgt::ShaderStages::from_bits_truncate(stage.bits()))
 }
 
-/// One entry of a layout; the error says why it is none.
+/// `GPUBindGroupLayoutEntry`; the error says why it is invalid.
 pub fn layout_entry(entry: &BindGroupLayoutEntry) -> Result<wgt::BindGroupLayoutEntry, String> {
     let ty = match entry.ty {
         BindingType::Buffer { ty, has_dynamic_offset, min_binding_size } => wgt::BindingType::Buffer {

@@ -1,7 +1,7 @@
-//! WebGPU's records and enums, as the protocol defines them, to the types of wgpu and back.
+//! Conversion of WebGPU's records and enums, as the protocol defines them, to wgpu's types and back.
 //!
-//! Every match is exhaustive, so that a value added to the protocol does not compile until it has a meaning here. The
-//! modules know nothing of sessions and ids.
+//! Every match is exhaustive, so that a value added to the protocol does not compile until it is converted here. The
+//! modules depend on neither sessions nor ids.
 
 pub mod adapter;
 pub mod binding;
@@ -16,14 +16,14 @@ use airlock_protocol::{
 };
 use wgpu_types as wgt;
 
-/// A label for wgpu's messages. It is cut here too, because the daemon trusts no length of the client's.
+/// A label for wgpu's messages. It is cut here too, because the daemon trusts no length that a client sends.
 pub fn label(label: &str) -> wgpu_core::Label<'_> {
     if label.is_empty() { None } else { Some(Cow::Borrowed(cut(label, MAX_LABEL))) }
 }
 
-/// `GPUBufferUsage`, whose bits wgpu shares. A bit that neither knows is kept, so that wgpu refuses it.
+/// `GPUBufferUsage`, whose bits wgpu shares. An unknown bit becomes one that wgpu rejects.
 pub fn buffer_usage(usage: BufferUsage) -> wgt::BufferUsages {
-    // wgpu's own bits for ray tracing lie above WebGPU's: they must not be reachable by number.
+    // wgpu's own bits for ray tracing lie above WebGPU's: they must not be reachable by their number.
     if BufferUsage::all().contains(usage) {
         wgt::BufferUsages::from_bits_retain(usage.bits())
     } else {

@@ -1,4 +1,4 @@
-//! Pipelines.
+//! Conversion of pipeline descriptors.
 
 use std::borrow::Cow;
 
@@ -97,7 +97,7 @@ pub fn multisample(state: &MultisampleState) -> wgt::MultisampleState {
     }
 }
 
-/// `GPUColorTargetState`. wgpu refuses write bits that it does not know; those are the ones that WebGPU does not know.
+/// `GPUColorTargetState`. wgpu rejects the same write bits that WebGPU does not define.
 pub fn color_target(state: &ColorTargetState) -> wgt::ColorTargetState {
     wgt::ColorTargetState {
         format: texture_format(state.format),
@@ -159,7 +159,7 @@ pub fn vertex_buffer(layout: &VertexBufferLayout) -> wgc::VertexBufferLayout<'st
 fn vertex_attribute(attribute: &VertexAttribute) -> wgt::VertexAttribute {
     wgt::VertexAttribute {
         format: vertex_format(attribute.format),
-        // wgpu adds the format's size before it compares; this far out the comparison fails without overflowing.
+        // wgpu adds the format's size before it compares; at this bound the comparison fails without overflowing.
         offset: attribute.offset.min(1 << 60),
         shader_location: attribute.shader_location,
     }

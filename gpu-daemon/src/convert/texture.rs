@@ -1,4 +1,4 @@
-//! Textures, views, samplers and copies.
+//! Conversion of textures, views, samplers and copies.
 
 use airlock_protocol::commands::{
     pipeline::CompareFunction,
@@ -9,7 +9,7 @@ use airlock_protocol::commands::{
 };
 use wgpu_types::{self as wgt, AstcBlock, AstcChannel};
 
-/// `GPUTextureUsage`, whose bits wgpu shares. A bit that WebGPU does not know becomes one that wgpu does not know.
+/// `GPUTextureUsage`, whose bits wgpu shares. An unknown bit becomes one that wgpu rejects.
 pub fn texture_usage(usage: TextureUsage) -> wgt::TextureUsages {
     if TextureUsage::all().contains(usage) {
         wgt::TextureUsages::from_bits_retain(usage.bits())

@@ -1,4 +1,4 @@
-//! `GPUAdapter`: the request for a device.
+//! `GPUAdapter`: device requests.
 
 use std::{rc::Rc, sync::Arc};
 

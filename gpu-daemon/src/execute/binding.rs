@@ -79,7 +79,7 @@ impl Session {
             let made = device.global.device_create_bind_group(device.id, &descriptor, None);
             device.created("GPUDevice.createBindGroup", c.label, made)
         });
-        // The group keeps its views alive itself.
+        // The bind group keeps its views alive.
         for view in views {
             device.global.texture_view_drop(view);
         }
@@ -109,7 +109,7 @@ impl Session {
                 };
                 let (view, error) = device.global.texture_create_view(texture, &descriptor, None);
                 if let Some(error) = error {
-                    // The view is invalid, and so is the group: that error says it once.
+                    // The invalid view makes the bind group invalid, whose error is reported once.
                     tracing::debug!("the default view of a bound texture is invalid: {error}");
                 }
                 views.push(view);
@@ -121,10 +121,10 @@ impl Session {
     }
 }
 
-/// An invalid layout: what is refused here leaves an object that makes invalid all that uses it.
+/// Creates an invalid layout, in place of a rejected one: objects that use it become invalid.
 pub(super) fn invalid_layout(device: &Device) -> wgpu_core::id::BindGroupLayoutId {
-    // wgpu has a function for this that takes ids from outside, which does not mix with ids of its own. A layout
-    // that it refuses does the same.
+    // wgpu's function for this takes external ids, which do not mix with its own. A layout that it refuses has the same
+    // effect.
     let twice = wgt::BindGroupLayoutEntry {
         binding: u32::MAX,
         visibility: wgt::ShaderStages::NONE,

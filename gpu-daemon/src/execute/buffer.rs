@@ -62,7 +62,7 @@ impl Session {
         self.buffers.insert(c.buffer, Buffer { object, size, destroyed: false, charge, staging })
     }
 
-    /// Takes the GPU memory of a buffer, and of what wgpu makes beside it.
+    /// Reserves the GPU memory of a buffer and of wgpu's staging buffer for it.
     fn charge_buffer(&mut self, device: &Device, c: &CreateBuffer<'_>) -> Result<Charges, Refusal> {
         if let Some(refusal) = self.buffers.refusal() {
             return Err(refusal);
@@ -73,7 +73,7 @@ impl Session {
             Ok((Some(charge), staging))
         });
         match charges {
-            // Above the limit it is wgpu that refuses it, with the error for that.
+            // Above the device's limit wgpu refuses it, with the error that WebGPU requires.
             Err(_) if c.size > device.global.device_limits(device.id).max_buffer_size => Ok((None, None)),
             charges => charges,
         }
@@ -84,7 +84,7 @@ impl Session {
         let (id, device) = (buffer.id, &buffer.device);
         self.completions.check_room()?;
         let refuse = |kind, message: &str| {
-            self.completions.answer_map(c.request, MapError { kind, message: message.to_owned() });
+            self.completions.reject_map(c.request, MapError { kind, message: message.to_owned() });
             Ok(())
         };
         if device.is_lost() {
@@ -92,7 +92,7 @@ impl Session {
         }
         match self.completions.current(c.buffer) {
             Current::None => {}
-            // WebGPU, "mapAsync": a buffer that is not unmapped fails with both errors.
+            // WebGPU, "mapAsync": a buffer that is not unmapped raises both errors.
             Current::Pending => {
                 device.invalid("GPUBuffer.mapAsync", "", "another map of the buffer is pending");
                 return refuse(MapErrorKind::Operation, "another map of the buffer is pending");
@@ -112,7 +112,7 @@ impl Session {
         let operation = BufferMapOperation { host, callback: Some(Box::new(callback)) };
         match device.global.buffer_map_async(id, c.offset, Some(c.size), operation) {
             Ok(_) => self.waiting = true,
-            // The callback has answered the request.
+            // The callback has replied to the request.
             Err(error) => device.report("GPUBuffer.mapAsync", "", &error),
         }
         Ok(())
@@ -129,19 +129,19 @@ impl Session {
             self.completions.write_mapped(c.buffer, &device, c.offset, data.len(), |to| payloads.copy_to(data, to))?;
         match written {
             Ok(outcome) => outcome,
-            // There is no memory for it. The piece counts as read all the same.
+            // No mapped memory. The piece must be read all the same.
             Err(_) => self.skip(data),
         }
     }
 
-    /// Reads a payload and throws it away.
+    /// Reads a payload and discards it.
     pub(super) fn skip(&mut self, data: Payload<'_>) -> Outcome {
         let bytes = self.payloads.take(data)?;
         self.payloads.give_back(bytes);
         Ok(())
     }
 
-    /// WebGPU's unmap has no errors: a buffer that is not mapped, or invalid, is left alone.
+    /// WebGPU's unmap raises no errors and ignores a buffer that is unmapped or invalid.
     pub(super) fn unmap_buffer(&mut self, c: UnmapBuffer) -> Outcome {
         let buffer = self.buffers.get_mut(c.buffer)?;
         self.completions.end_mapping(c.buffer);
@@ -149,7 +149,7 @@ impl Session {
             tracing::trace!("unmap of buffer {}: {error}", c.buffer.0);
         }
         if buffer.staging.take().is_some() {
-            // The contents now wait for the next submit, like those of a write.
+            // The contents are staged until the next submit, like those of a write.
             buffer.device.held.add(buffer.size);
         }
         Ok(())
@@ -164,15 +164,15 @@ impl Session {
     }
 }
 
-/// A buffer's own, and its staging memory's.
+/// Charges of a buffer and of its staging buffer.
 type Charges = (Option<Charge>, Option<Charge>);
 
-/// A length that wgpu takes only when it is not zero.
+/// A length for wgpu, which has `None` for zero.
 pub(super) fn non_zero(size: u64) -> Option<NonZeroU64> {
     NonZeroU64::new(size)
 }
 
-/// An invalid buffer, without an error: wgpu refuses one without a usage.
+/// Creates an invalid buffer without raising an error: wgpu refuses an empty usage.
 fn invalid_buffer(device: &Device, label: wgpu_core::Label<'_>) -> id::BufferId {
     let usage = wgt::BufferUsages::empty();
     let descriptor = BufferDescriptor { label, size: 0, usage, mapped_at_creation: false };

@@ -1,7 +1,7 @@
 //! `GPUCommandEncoder` and `GPUCommandBuffer`.
 //!
-//! wgpu keeps most errors of an encoder until its finish, as WebGPU has it; what a call returns at once is the use of an
-//! encoder that has ended.
+//! wgpu keeps most errors of an encoder until its finish, as WebGPU does; it returns at once only the use of an encoder
+//! that has ended.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -106,7 +106,7 @@ impl Session {
         Ok(())
     }
 
-    /// wgpu's encoder stays, ended, until the client drops it.
+    /// The ended encoder lives until the client drops it.
     pub(super) fn finish_command_encoder(&mut self, c: FinishCommandEncoder<'_>) -> Outcome {
         const CALL: &str = "GPUCommandEncoder.finish";
         let encoder = Rc::clone(self.command_encoders.get(c.encoder)?);
@@ -116,12 +116,12 @@ impl Session {
         let (mut id, error) = device.global.command_encoder_finish(encoder.id, &descriptor, None);
         let flaw = encoder.flaws.try_borrow_mut().ok().and_then(|mut flaws| flaws.finish());
         match (error, flaw) {
-            // WebGPU has what is destroyed fail at the submit, which finds this command buffer invalid.
+            // In WebGPU a destroyed resource fails at the submit, which finds this command buffer invalid.
             (Some((label, error)), None) if is_destroyed(&errors::describe(CALL, &label, &error)) => {}
             (Some((label, error)), _) => device.report(CALL, &label, &error),
             (None, Some(reason)) => {
                 device.invalid(CALL, c.label, &reason);
-                // wgpu found nothing wrong. An encoder that has ended gives an invalid command buffer.
+                // wgpu found no error. Finishing the ended encoder again returns an invalid command buffer.
                 device.global.command_buffer_drop(id);
                 (id, _) = device.global.command_encoder_finish(encoder.id, &descriptor, None);
             }
@@ -165,7 +165,7 @@ impl Session {
     }
 }
 
-/// True for an error of wgpu's that says that a resource was destroyed. It is the last of its causes.
+/// True for wgpu's error about a destroyed resource, which is the last of its causes.
 fn is_destroyed(description: &str) -> bool {
     description.ends_with(" has been destroyed")
 }

@@ -27,8 +27,7 @@ use crate::{
 };
 
 impl Session {
-    /// wgpu gives a pass in any case: a pass of a locked or invalid encoder is invalid, and the encoder's finish says
-    /// so.
+    /// wgpu always returns a pass: that of a locked or invalid encoder is invalid, which the encoder's finish reports.
     pub(super) fn begin_compute_pass(&mut self, c: BeginComputePass<'_>) -> Outcome {
         let encoder = Rc::clone(self.command_encoders.get(c.encoder)?);
         let device = Rc::clone(&encoder.device);
@@ -137,7 +136,7 @@ impl Session {
     }
 }
 
-/// Gives wgpu the immediate data that the next dispatch may read.
+/// Passes pending immediate data to wgpu, before a dispatch.
 fn hand_over(pass: &mut ComputePass) {
     let Recorder { raw, device, state, .. } = pass;
     state.hand_over(|offset, data| {

@@ -1,4 +1,4 @@
-//! Error scopes, and errors that the host found.
+//! Error scopes, and errors raised by the host's checks.
 
 use airlock_protocol::{
     Event,
@@ -15,7 +15,7 @@ impl Session {
     pub(super) fn pop_error_scope(&mut self, c: PopErrorScope) -> Outcome {
         let device = self.devices.get(c.device)?;
         let result = device.scopes.borrow_mut().pop();
-        // WebGPU, "popErrorScope": a lost device has no errors and always answers null.
+        // WebGPU, "popErrorScope": a lost device has no errors and always resolves to null.
         let result = if device.is_lost() { Ok(None) } else { result };
         self.completions.events.send(&Event::ScopePopped { request: c.request, result });
         Ok(())

@@ -1,4 +1,4 @@
-//! `GPU`: finding adapters.
+//! `GPU`: adapter requests.
 
 use airlock_protocol::{
     Event,

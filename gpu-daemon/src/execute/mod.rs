@@ -1,29 +1,30 @@
-//! Executes commands on wgpu-core: one file per WebGPU object, in the protocol's names.
+//! Command execution on wgpu-core: one file per WebGPU object, with the protocol's names.
 //!
-//! wgpu-core returns errors as values, but it trusts its caller in some places and panics there. What of that a client
-//! could reach is checked before the call, and raises the error that WebGPU asks for:
+//! wgpu-core returns errors as values, but trusts its caller in some places and panics there. Where a client could
+//! reach such a place, the arm checks before the call and raises the error that WebGPU requires:
 //!
-//! - ids that are not alive: slabs answer for every id before wgpu sees its own;
-//! - usage and stage bits that WebGPU does not know: `convert` turns them into bits that wgpu refuses, or into an error
-//!   (wgpu has bits of its own above WebGPU's);
-//! - vertex attributes so far out that adding their size overflows: `convert::pipeline` brings them within range of the
-//!   comparison that refuses them;
+//! - dead ids: every id is looked up in a slab before wgpu sees its own;
+//! - unknown usage and stage bits: `convert` turns them into bits that wgpu refuses, or into an error (wgpu has bits of
+//!   its own above WebGPU's);
+//! - vertex attributes whose offset overflows with their size added: `convert::pipeline` clamps the offset to the range
+//!   of the comparison that refuses it;
 //! - objects that are dropped between a bundle encoder's command and its finish: `objects::Named` keeps them;
-//! - indirect draws in bundles, which wgpu-core 30 does not check at all: `render_bundle`;
+//! - indirect draws in bundles, which wgpu-core 30 does not check: `render_bundle`;
 //! - 16-bit indices that start in the middle of a word that was never written: `render_pass` and `render_bundle`;
-//! - waits for the GPU on one thread beside submits on another: `watch` does not wait inside wgpu;
-//! - rows of texture writes, which wgpu pads in staging memory, and all other memory that the guest chooses: `quotas`;
+//! - waits for the GPU on one thread beside submits on another: `pending::poll` does not wait inside wgpu;
+//! - rows of texture writes, which wgpu pads in staging memory, and all other memory under the guest's control:
+//!   `quotas`;
 //! - calls that do not return, of which the drop of a queue is one (`Queue::drop` waits for it without a limit, and
 //!   panics on errors other than a loss): the `watchdog`;
-//! - limits below what wgpu's own validation shaders are made for: `instances` gives the noop backend WebGPU's limits,
+//! - limits below those that wgpu's own validation shaders need: `instances` sets WebGPU's limits on the noop backend;
 //!   the real backends raise theirs themselves;
-//! - shaders that overflow the compiler's stack, or whose errors take hours to write down: `shader_bounds`, and a large
-//!   stack for the executor;
-//! - depth biases that are no numbers: `pipeline`;
-//! - writes of a queue to another device's buffer, which reach beyond the queue's own: `queue`;
-//! - color attachments of formats that no color attachment has, and resolve targets that are not 2D: `render_pass`.
+//! - shaders that overflow the compiler's stack, or whose error messages take hours to format: `shader_bounds`, and a
+//!   large stack for the executor;
+//! - depth biases that are not finite: `pipeline`;
+//! - writes of a queue to another device's buffer, which index beyond the queue's own buffers: `queue`;
+//! - color attachments of formats that are not renderable as color, and resolve targets that are not 2D: `render_pass`.
 //!
-//! What remains is caught around the batch (`worker`): a panic ends the session, not the service.
+//! Any other panic is caught around the batch (`worker`) and ends the session, not the service.
 
 mod adapter;
 mod binding;

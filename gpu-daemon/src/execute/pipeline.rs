@@ -72,8 +72,9 @@ impl Session {
         let device = Rc::clone(self.devices.get(c.device)?);
         self.render_pipelines.vacant(c.pipeline)?;
         let mut buffers: Vec<_> = c.vertex_buffers.iter().map(|buffer| buffer.as_ref().map(vertex_buffer)).collect();
-        // Unused slots at the end do not count towards the limit that vertex buffers share with bind groups (WebGPU,
-        // "validating GPURenderPipelineDescriptor"), but wgpu counts them. A list that is too long in itself is left to it.
+        // Trailing unused slots do not count towards the limit that vertex buffers share with bind groups (WebGPU,
+        // "validating GPURenderPipelineDescriptor"), but wgpu counts them. A list that is too long is left for wgpu to
+        // refuse.
         let unused_at_the_end = matches!(buffers.last(), Some(None));
         if unused_at_the_end && buffers.len() <= device.global.device_limits(device.id).max_vertex_buffers as usize {
             buffers.truncate(buffers.iter().rposition(Option::is_some).map_or(0, |last| last.saturating_add(1)));
@@ -90,7 +91,7 @@ impl Session {
         };
         let mut multisample = multisample(&c.multisample);
         if c.depth_stencil.as_ref().is_some_and(|state| !has_finite_bias(state)) {
-            // wgpu hands the bias to the driver without a look. It refuses a count that is none.
+            // wgpu passes the bias to the driver unchecked, but refuses a sample count of zero.
             multisample.count = 0;
         }
         let descriptor = wgc::RenderPipelineDescriptor {
@@ -118,7 +119,7 @@ impl Session {
         self.render_pipelines.insert(c.pipeline, Pipeline { object: Object { id, device }, immediates })
     }
 
-    /// wgpu gives an invalid layout for an index that the pipeline does not have.
+    /// wgpu returns an invalid layout for an index out of range.
     pub(super) fn get_bind_group_layout(&mut self, c: GetBindGroupLayout) -> Outcome {
         const CALL: &str = "getBindGroupLayout";
         self.bind_group_layouts.vacant(c.layout)?;
@@ -149,12 +150,12 @@ impl Session {
             module: self.shader_modules.get(stage.module)?.object.id,
             entry_point: stage.entry_point.map(Cow::Borrowed),
             constants: stage.constants.iter().map(|&(name, value)| (name.to_owned(), value)).collect(),
-            // WGSL says that workgroup memory starts at zero; anything else would show what ran before.
+            // WGSL requires zeroed workgroup memory; otherwise a shader could read data of earlier work.
             zero_initialize_workgroup_memory: true,
         })
     }
 
-    /// Bytes of immediate data of a pipeline's layout, given or automatic.
+    /// Bytes of immediate data of a pipeline's layout, explicit or automatic.
     fn immediates(&self, layout: Option<PipelineLayoutId>, modules: &[ShaderModuleId]) -> u32 {
         if let Some(layout) = layout {
             return self.pipeline_layouts.get(layout).map_or(0, |layout| layout.immediates);
@@ -163,13 +164,13 @@ impl Session {
         codes.map(|code| ImmediateSlots::size_for_module(&code.module)).max().unwrap_or(0)
     }
 
-    /// What the checks of a stage look at; `None` where the module is invalid, which is wgpu's to report.
+    /// The stage for the daemon's checks; `None` where the module is invalid, which wgpu reports.
     fn checked<'a>(&'a self, of: &'a ProgrammableStage<'_>, stage: ShaderStage) -> Option<Stage<'a>> {
         let code = self.shader_modules.get(of.module).ok()?.code.as_deref()?;
         Some(Stage { code, stage, entry_point: of.entry_point, constants: &of.constants })
     }
 
-    /// Why a render pipeline is refused before wgpu sees it.
+    /// Checks a render pipeline before wgpu; returns the reason if it is invalid.
     fn render_flaw(
         &self,
         device: &Device,
@@ -186,7 +187,7 @@ impl Session {
             .or_else(|| output_flaw(&fragment, targets.unwrap_or_default()))
     }
 
-    /// Reports a reason that is found here and not by wgpu.
+    /// Reports an error of the daemon's own checks.
     fn pipeline_refused(&self, device: &Device, call: &str, label: &str, request: Option<RequestId>, reason: &str) {
         let Some(request) = request else { return device.invalid(call, label, reason) };
         let result = match device.is_lost() {
@@ -199,7 +200,7 @@ impl Session {
         self.completions.events.send(&Event::PipelineReply { request, result });
     }
 
-    /// The synchronous form raises its error, the asynchronous one answers with it.
+    /// Reports the result: the synchronous form raises an error, the asynchronous form replies with it.
     fn pipeline_made<E: WebGpuError>(
         &self,
         device: &Device,
@@ -216,7 +217,7 @@ impl Session {
         };
         let result = match error {
             None => Ok(()),
-            // WebGPU, "createRenderPipelineAsync": a lost device makes pipelines that do nothing.
+            // WebGPU, "createRenderPipelineAsync": on a lost device it resolves with a pipeline without effect.
             Some(error) => match errors::kind(error.webgpu_error_type()) {
                 None => Ok(()),
                 Some(kind) => Err(PipelineError {
@@ -232,7 +233,7 @@ impl Session {
     }
 }
 
-/// An invalid pipeline, in place of one that is refused: wgpu makes none of an invalid module.
+/// Creates an invalid pipeline, in place of a rejected one, from an invalid module.
 fn invalid_compute_pipeline(device: &Device) -> id::ComputePipelineId {
     let module = void_module(device, "");
     let descriptor =
@@ -270,7 +271,7 @@ fn void_stage(module: id::ShaderModuleId) -> wgc::ProgrammableStageDescriptor<'s
     }
 }
 
-/// True when both factors of a depth bias are numbers.
+/// True when both floating-point parts of a depth bias are finite.
 fn has_finite_bias(state: &DepthStencilState) -> bool {
     state.depth_bias_slope_scale.is_finite() && state.depth_bias_clamp.is_finite()
 }

@@ -19,10 +19,10 @@ impl Session {
         const CALL: &str = "GPUDevice.createQuerySet";
         let device = Rc::clone(self.devices.get(c.device)?);
         self.query_sets.free(c.query_set)?;
-        // A query has 8 bytes at least, which is what its result has.
+        // A query takes at least the 8 bytes of its result.
         let charge = match self.query_sets.refusal() {
             Some(refusal) => Err(refusal),
-            // Above the limit it is wgpu that refuses it, with the error for that.
+            // Above the limit wgpu refuses it, with the error that WebGPU requires.
             None if c.count > wgt::QUERY_SET_MAX_QUERIES => self.reserve(0, false),
             None => self.reserve(u64::from(c.count).saturating_mul(8), false),
         };
@@ -32,7 +32,7 @@ impl Session {
                 QueryType::Occlusion => wgt::QueryType::Occlusion,
                 QueryType::Timestamp => wgt::QueryType::Timestamp,
             },
-            // wgpu refuses none, which WebGPU takes. No query of such a set can be used, which is seen to here.
+            // wgpu refuses zero queries, which WebGPU allows. The set's own count keeps the extra query unusable.
             count: if charge.is_ok() { c.count.max(1) } else { 0 },
         };
         let made = device.global.device_create_query_set(device.id, &descriptor, None);

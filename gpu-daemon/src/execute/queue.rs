@@ -28,7 +28,7 @@ const WRITE_BUFFER: &str = "GPUQueue.writeBuffer";
 const WRITE_TEXTURE: &str = "GPUQueue.writeTexture";
 
 impl Session {
-    /// wgpu marks each command buffer as submitted, whatever the outcome, and refuses it the next time.
+    /// wgpu marks each command buffer as submitted, whatever the result, and refuses to submit it again.
     pub(super) fn submit(&mut self, c: Submit) -> Outcome {
         check_list(&c.command_buffers)?;
         let device = Rc::clone(self.devices.get(c.device)?);
@@ -56,7 +56,7 @@ impl Session {
         let completions = Arc::clone(&self.completions);
         let callback = move || completions.work_done(ticket);
         device.global.queue_on_submitted_work_done(device.queue, Box::new(callback));
-        // Lost since the look above: its requests were settled before this one came, and wgpu may never call back.
+        // Lost since the check above: its requests were settled before this one existed, and wgpu may never call back.
         if device.is_lost() && !device.is_destroyed() {
             self.completions.work_done(ticket);
         }
@@ -67,10 +67,10 @@ impl Session {
     pub(super) fn write_buffer(&mut self, c: WriteBuffer<'_>) -> Outcome {
         let device = Rc::clone(self.devices.get(c.device)?);
         let buffer = self.buffers.get(c.buffer)?;
-        // wgpu looks for the staged bytes' buffer among those of the queue's device, at a place beyond them, and only then
-        // whether it is one of them. It refuses a foreign buffer in time when there is nothing to write.
+        // wgpu indexes the buffers of the queue's device with the buffer's number, out of bounds for a foreign one,
+        // before it checks the owner. With an empty write it checks the owner in time.
         let ours = Rc::ptr_eq(&buffer.device, &device);
-        // wgpu looks at nothing of a buffer that nothing is written to.
+        // wgpu does not check the buffer's state for an empty write.
         let unavailable = buffer.destroyed || self.completions.current(c.buffer) != Current::None;
         if c.data.is_empty() && ours && unavailable {
             device.invalid(WRITE_BUFFER, "", "the buffer is destroyed or mapped");
@@ -85,11 +85,11 @@ impl Session {
             && ours
         {
             write(&device, device.global.queue_write_buffer(device.queue, buffer, c.offset, bytes));
-            // wgpu holds them even where it refuses the write.
+            // wgpu stages the bytes even if it refuses the write.
             self.hold(&device, c.data.len());
             return Ok(());
         }
-        // wgpu makes a staging buffer before it checks the call, so the checks come first here.
+        // wgpu allocates a staging buffer before it validates the call, so validate first.
         let valid = match non_zero(c.data.len()).filter(|_| ours) {
             Some(size) => {
                 let (global, queue) = (&device.global, device.queue);
@@ -138,7 +138,7 @@ impl Session {
         Ok(())
     }
 
-    /// Waits until a write, for which wgpu holds `bytes`, has room beside the data that is on its way to the GPU.
+    /// Back-pressure: waits until a write with `bytes` of staging memory fits the quota of data in flight.
     fn make_way(&self, device: &Device, data: Payload<'_>, bytes: u64) -> Result<(), Refusal> {
         match self.payloads.refusal(data) {
             Some(refusal) => Err(refusal),

@@ -1,25 +1,25 @@
 //! Quotas of a session.
 //!
-//! | quota | flag | default | what the guest sees above it |
+//! | quota | flag | default | effect above it |
 //! |---|---|---|---|
 //! | GPU memory | `--max-gpu-memory` | 4G | an out-of-memory error and an invalid buffer, texture or query set |
-//! | GPU memory of textures | `--max-texture-memory` | 2G | the same, of a texture |
+//! | GPU memory of textures | `--max-texture-memory` | 2G | the same, for textures |
 //! | live objects of each kind | `--max-objects` | 262144 | an out-of-memory error and an invalid object, for buffers, textures, samplers, bind group layouts, shader modules and query sets; an error in reply for adapters and devices; the loss of its devices for the others |
-//! | data on its way to the GPU | `--max-in-flight` | 1G | a write waits until earlier ones are done; one that is larger in itself is an out-of-memory error, and writes nothing |
-//! | a shader's source | `--max-shader-source` | 4M | a validation error and an invalid module |
-//! | submits that are not done | `--max-queue-depth` | 1024 | a further submit waits |
+//! | data in flight to the GPU | `--max-in-flight` | 1G | a write waits for earlier ones; a write that exceeds the quota by itself is an out-of-memory error, and writes nothing |
+//! | source of a shader | `--max-shader-source` | 4M | a validation error and an invalid module |
+//! | unfinished submits of a device | `--max-queue-depth` | 1024 | a further submit waits |
 //! | memory of the GPU process | `--max-memory` | 8G | the loss of its devices |
 //! | a submit on the GPU | `--gpu-timeout` | 30 s | the loss of its devices |
-//! | the compilation of a shader or pipeline | `--compile-timeout` | 30 s | the loss of its devices |
+//! | compilation of a shader or pipeline | `--compile-timeout` | 30 s | the loss of its devices |
 //! | any other command | `--command-timeout` | 30 s | the loss of its devices |
-//! | events that are not read, a batch that is not finished | `--client-timeout` | 30 s | the loss of its devices |
+//! | unread events, an unfinished batch | `--client-timeout` | 30 s | the loss of its devices |
 //!
-//! GPU memory is counted twice ([`crate::gpu::memory`]), and the larger sum holds. Where wgpu's counters exceed the quota,
-//! the session waits for the GPU first: memory that comes back by itself is no reason for an error.
+//! GPU memory is counted twice ([`crate::gpu::memory`]), and the larger sum applies. Where wgpu's counters exceed the
+//! quota, the session first waits for the GPU, which may release memory, before it raises an error.
 //!
-//! The deadlines are the [`watchdog`](crate::worker::watchdog)'s, as is the memory of the process, which is a software adapter's
-//! GPU memory too, and catches what has no quota of its own: commands that are recorded and never submitted, a compiler
-//! that grows. The bounds that are part of the protocol are in `limits`.
+//! The [`watchdog`](crate::worker::watchdog) enforces the deadlines and the memory of the process, which includes a
+//! software adapter's GPU memory and memory without a quota of its own: commands that are recorded and never submitted,
+//! a growing compiler. Bounds that are part of the protocol are in `limits`.
 
 use crate::{
     gpu::{
@@ -32,7 +32,7 @@ use crate::{
 };
 
 impl Session {
-    /// A creation, write or source that a quota refuses.
+    /// Counts a refusal by a quota.
     pub fn refused(&self) {
         Vitals::add(&self.vitals.quota_hits, 1);
     }
@@ -43,7 +43,7 @@ impl Session {
         device.out_of_memory(call, label, refusal);
     }
 
-    /// Takes GPU memory for an object that is about to be made.
+    /// Reserves GPU memory for an object, before its creation.
     pub fn reserve(&mut self, bytes: u64, texture: bool) -> Result<Charge, Refusal> {
         self.check(self.memory.used(), bytes, texture)?;
         if self.check(self.counted(), bytes, texture).is_err() {
@@ -53,20 +53,20 @@ impl Session {
         Ok(self.memory.charge(bytes, texture))
     }
 
-    fn check(&self, used: Used, more: u64, texture: bool) -> Result<(), Refusal> {
-        let has = used.buffers.saturating_add(used.textures);
-        let most = self.quotas.max_gpu_memory;
-        if has.saturating_add(more) > most.0 {
-            return Err(Refusal::Memory { more, has, most });
+    fn check(&self, current: Used, more: u64, texture: bool) -> Result<(), Refusal> {
+        let used = current.buffers.saturating_add(current.textures);
+        let max = self.quotas.max_gpu_memory;
+        if used.saturating_add(more) > max.0 {
+            return Err(Refusal::Memory { more, used, max });
         }
-        let (has, most) = (used.textures, self.quotas.max_texture_memory);
-        if texture && has.saturating_add(more) > most.0 {
-            return Err(Refusal::Textures { more, has, most });
+        let (used, max) = (current.textures, self.quotas.max_texture_memory);
+        if texture && used.saturating_add(more) > max.0 {
+            return Err(Refusal::Textures { more, used, max });
         }
         Ok(())
     }
 
-    /// What wgpu's counters say of all devices, beyond what wgpu had for itself.
+    /// Sum of wgpu's counters of all devices, above their baselines.
     fn counted(&self) -> Used {
         self.counted.iter().map(Counted::used).fold(Used::default(), |sum, used| Used {
             buffers: sum.buffers.saturating_add(used.buffers),

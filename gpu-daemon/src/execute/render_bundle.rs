@@ -1,8 +1,8 @@
 //! `GPURenderBundleEncoder` and `GPURenderBundle`.
 //!
-//! An invalid bundle encoder of wgpu's looks like one that has ended, and would report each command; WebGPU reports
-//! nothing before its finish. And wgpu looks neither at debug groups in bundles nor at the place of indirect arguments.
-//! All of these are seen to here.
+//! wgpu treats an invalid bundle encoder like an ended one and would report each command, where WebGPU reports nothing
+//! before the finish. It checks neither debug groups in bundles nor offsets of indirect arguments. This module does
+//! both.
 
 use std::{borrow::Cow, rc::Rc};
 
@@ -197,7 +197,7 @@ impl Session {
             && let Some(reason) = encoder.flaws.finish()
         {
             device.invalid(CALL, c.label, &reason);
-            // wgpu found nothing wrong, so its bundle is valid. An encoder that has ended gives an invalid one.
+            // wgpu found no error, so its bundle is valid. Finishing the ended encoder again returns an invalid one.
             device.global.render_bundle_drop(made.0);
             made = device.global.render_bundle_encoder_finish(&mut encoder.raw, &descriptor, None);
             made.1 = None;
@@ -234,7 +234,7 @@ impl Session {
 }
 
 impl RenderBundleEncoder {
-    /// Gives wgpu the immediate data that the next draw may read.
+    /// Passes pending immediate data to wgpu, before a draw.
     fn hand_over(&mut self) {
         let Self { raw, device, immediates, valid, .. } = self;
         immediates.hand_over(|offset, data| {
@@ -245,7 +245,7 @@ impl RenderBundleEncoder {
         });
     }
 
-    /// Raises the use of an encoder that has ended.
+    /// Raises an error for the use of an ended encoder.
     fn check(&self, call: &str, result: Result<(), PassStateError>) {
         if let Err(error) = result
             && self.valid
@@ -255,8 +255,8 @@ impl RenderBundleEncoder {
     }
 }
 
-/// wgpu-core checks indirect draws of passes, but not of bundles: it asserts on some, and reads out of bounds with
-/// others.
+/// Checks the arguments of an indirect draw. wgpu-core checks those of passes, but not of bundles: it asserts on some,
+/// and reads out of bounds with others.
 fn indirect_flaw(offset: u64, args: u64, size: u64) -> Option<String> {
     if !offset.is_multiple_of(4) {
         return Some(format!("the offset {offset} of indirect arguments is not a multiple of 4"));

@@ -35,7 +35,7 @@ use crate::{
 };
 
 impl Session {
-    /// As with compute passes, wgpu gives a pass in any case.
+    /// As for compute passes, wgpu always returns a pass.
     pub(super) fn begin_render_pass(&mut self, c: BeginRenderPass<'_>) -> Outcome {
         check_list(&c.color_attachments)?;
         let encoder = Rc::clone(self.command_encoders.get(c.encoder)?);
@@ -66,7 +66,7 @@ impl Session {
         };
         let begun = device.global.command_encoder_begin_render_pass(encoder.id, &descriptor);
         let mut raw = Box::new(device.created("GPUCommandEncoder.beginRenderPass", c.label, begun));
-        // WebGPU, "beginRenderPass": the blend constant is transparent black. wgpu wants to be told.
+        // WebGPU, "beginRenderPass": the initial blend constant is transparent black. wgpu requires it to be set.
         let constant = device.global.render_pass_set_blend_constant(&mut raw, wgt::Color::TRANSPARENT);
         tracing::trace!("the first blend constant: {constant:?}");
         let state =
@@ -74,7 +74,7 @@ impl Session {
         self.render_passes.insert(c.pass, Recorder { raw, device, encoder, ended: false, state })
     }
 
-    /// What a bundle must have in common with a pass of these attachments.
+    /// The layout of a pass with these attachments, which its bundles must match.
     fn pass_layout(
         &self,
         colors: &[Option<ColorAttachment>],
@@ -98,9 +98,9 @@ impl Session {
         })
     }
 
-    /// wgpu asks the formats of all color attachments for their size, and resolve targets for their layer, before it
-    /// looks whether they have one, and panics. A pass with such an attachment is begun with that one alone, as a color
-    /// attachment without a slice: wgpu then gets to the checks that refuse it.
+    /// Finds an attachment on which wgpu panics: it reads the size of all color attachments' formats, and the layer of
+    /// resolve targets, before it checks that they have one. A pass with such an attachment is begun with that one
+    /// alone, as a color attachment without a slice, so that wgpu reaches the checks that refuse it.
     fn attachment_to_be_refused(
         &self,
         attachments: &[Option<ColorAttachment>],
@@ -176,7 +176,7 @@ impl Session {
         let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
         let format = index_format(c.format);
         if let Some((offset, size)) = aligned_indices(c.offset, c.size) {
-            // What can be wrong with it is wrong with the next one too, which reports it.
+            // Any error occurs in the next call too, which reports it.
             let _ = device.global.render_pass_set_index_buffer(raw, buffer, format, offset, size);
         }
         let (offset, size) = range(c.offset, c.size, buffer_size);
@@ -257,7 +257,7 @@ impl Session {
 
     pub(super) fn set_viewport(&mut self, c: SetViewport) -> Outcome {
         let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
-        // WebGPU refuses what is not finite; wgpu compares, which lets NaN through. No viewport has this width.
+        // WebGPU requires finite values; wgpu's comparisons let NaN through. A negative width is always refused.
         let finite = [c.x, c.y, c.width, c.height, c.min_depth, c.max_depth].iter().all(|value| value.is_finite());
         let width = if finite { c.width } else { -1.0 };
         let global = &device.global;
@@ -310,7 +310,7 @@ impl Session {
         let Recorder { raw, device, encoder, state, .. } = self.render_passes.get_mut(c.pass)?;
         state.immediates = Immediates::default();
         let layout = &state.layout;
-        // wgpu compares the aspects that the format has only.
+        // wgpu compares only the aspects that the format has.
         if bundles.iter().any(|bundle| layout.is_written_by(bundle)) {
             encoder.flaw("a bundle that writes depth or stencil is executed in a pass that only reads it".to_owned());
         }
@@ -354,7 +354,7 @@ impl Session {
     }
 }
 
-/// Gives wgpu the immediate data that the next draw may read.
+/// Passes pending immediate data to wgpu, before a draw.
 fn ready_to_draw(pass: &mut RenderPass) -> &mut RenderPass {
     let Recorder { raw, device, state, .. } = pass;
     state.immediates.hand_over(|offset, data| {
@@ -363,8 +363,8 @@ fn ready_to_draw(pass: &mut RenderPass) -> &mut RenderPass {
     pass
 }
 
-/// Executes a bundle without commands. WebGPU resets a pass's pipeline, bind groups and buffers whatever the list holds;
-/// wgpu does it with the last bundle.
+/// Executes an empty bundle. `executeBundles` resets a pass's pipeline, bind groups and buffers even for an empty list;
+/// wgpu resets them with the last bundle.
 fn execute_nothing(device: &Device, raw: &mut command::RenderPass, layout: &PassLayout) -> Result<(), PassStateError> {
     let descriptor = RenderBundleEncoderDescriptor {
         label: None,
@@ -379,7 +379,7 @@ fn execute_nothing(device: &Device, raw: &mut command::RenderPass, layout: &Pass
     };
     let (mut encoder, error) = device.global.device_create_render_bundle_encoder(device.id, &descriptor);
     if error.is_some() {
-        // The pass is invalid as well, for the same reason, and says so at its encoder's finish.
+        // The pass is invalid for the same reason, which its encoder's finish reports.
         return device.global.render_pass_execute_bundles(raw, &[]);
     }
     let descriptor = RenderBundleDescriptor { label: None };
@@ -390,7 +390,7 @@ fn execute_nothing(device: &Device, raw: &mut command::RenderPass, layout: &Pass
 }
 
 impl PassLayout {
-    /// True for a bundle that may write what the pass only reads.
+    /// True for a bundle that may write an aspect that the pass only reads.
     fn is_written_by(&self, bundle: &RenderBundle) -> bool {
         (self.depth_read_only && !bundle.depth_read_only) || (self.stencil_read_only && !bundle.stencil_read_only)
     }
@@ -410,20 +410,20 @@ fn store_op(op: StoreOp) -> wgt::StoreOp {
     }
 }
 
-/// A range of an index or vertex buffer, as wgpu takes it. wgpu has no size of zero and reads its absence as the rest of
-/// the buffer, so an empty range becomes the rest at the buffer's end.
+/// A range of an index or vertex buffer in wgpu's form. wgpu has no size of zero and takes `None` as the rest of the
+/// buffer, so an empty range becomes the rest at the buffer's end.
 pub(super) fn range(offset: u64, size: Option<u64>, buffer_size: u64) -> (u64, Option<NonZeroU64>) {
     let end = buffer_size - buffer_size % 4;
-    // A wrong offset is left as it is, for wgpu to refuse.
+    // An invalid offset is passed on for wgpu to refuse.
     let empty = size == Some(0) && offset <= end && offset.is_multiple_of(4);
     (if empty { end } else { offset }, size.and_then(NonZeroU64::new))
 }
 
-/// A range to be bound before one of 16-bit indices that starts in the middle of a word.
+/// The range to bind before a range of 16-bit indices that starts in the middle of a word.
 ///
-/// wgpu-core 30 sets to zeros what of a bound range was never written, and panics at submit when that starts off a word
-/// (`initialize_buffer_memory`), which indices rightly may. The same range from the word's start, bound first, has it
-/// zeroed by then; the binding itself is replaced at once.
+/// wgpu-core 30 zeroes the unwritten parts of a bound range, and panics at submit when a part starts off a word
+/// (`initialize_buffer_memory`), which is valid for indices. Binding the same range from the word's start first zeroes
+/// it by then; the next binding replaces it at once.
 pub(super) fn aligned_indices(offset: u64, size: Option<u64>) -> Option<(u64, Option<NonZeroU64>)> {
     if offset % 4 != 2 {
         return None;

@@ -1,4 +1,4 @@
-//! What concerns a whole session: labels and drops of any object, bulk data, statistics.
+//! Commands for any object or the whole session: labels, drops, bulk data, statistics.
 
 use std::{any::Any, rc::Rc, sync::atomic::Ordering};
 
@@ -13,7 +13,7 @@ use airlock_protocol::{
 use crate::{gpu::violation::Outcome, session::Session};
 
 impl Session {
-    /// wgpu fixes labels at creation, and its messages use those; a later label is for the reader of the log.
+    /// wgpu's labels are fixed at creation; a later label is only logged.
     pub(super) fn set_label(&mut self, c: SetLabel<'_>) -> Outcome {
         let (kind, number) = c.object.describe();
         tracing::debug!("{kind} {number} is called {:?}", cut(c.label, MAX_LABEL));
@@ -44,14 +44,14 @@ impl Session {
         }
     }
 
-    /// Drops wgpu's object with ours. What it is made of, and work that was submitted, wgpu keeps alive itself.
+    /// Drops an object and wgpu's object. wgpu keeps the resources that it refers to, and submitted work, alive itself.
     pub(super) fn drop_object(&mut self, c: DropObject) -> Outcome {
         match c.object {
             Object::Adapter(id) => self.adapters.remove(id).map(drop),
             Object::Device(id) => {
                 let device = self.devices.remove(id)?;
                 device.set_dropped();
-                // Objects of the device may live on and keep it.
+                // Live objects of the device keep it alive.
                 tracing::trace!("{} handles of device {} remain", Rc::strong_count(&device) - 1, id.0);
                 Ok(())
             }
@@ -88,7 +88,7 @@ impl Session {
         }
     }
 
-    /// Drops an object, or leaves it to the unfinished bundle encoders that have named it.
+    /// Drops an object, or moves it to the unfinished bundle encoders that refer to it.
     fn drop_unless_named<T: 'static>(&mut self, object: Object, value: T) {
         if self.render_bundle_encoders.iter().any(|encoder| encoder.named.contains(object)) {
             let value: Rc<dyn Any> = Rc::new(value);

@@ -49,7 +49,7 @@ impl Session {
             (device.global.device_features(device.id), device.global.device_downlevel_properties(device.id).flags);
         let made = self.vitals.during(Phase::Compile, || {
             let code = shaders::read(c.code, c.label, features, downlevel)?;
-            // All checks: bounds, endless loops, division. They are what keeps a guest's shader inside its own memory.
+            // All checks: bounds, endless loops, division. They confine a guest's shader to its own memory.
             let runtime_checks = ShaderRuntimeChecks::checked();
             let descriptor = ShaderModuleDescriptor { label: convert::label(c.label), runtime_checks };
             let source = ShaderModuleSource::Naga(shaders::for_wgpu(&code));
@@ -74,15 +74,15 @@ impl Session {
     }
 
     fn refuse_source(&self, code: &str) -> Option<Refusal> {
-        let (bytes, most) = (code.len() as u64, self.quotas.max_shader_source);
-        if bytes > most.0 {
-            Some(Refusal::Shader { bytes, most })
+        let (bytes, max) = (code.len() as u64, self.quotas.max_shader_source);
+        if bytes > max.0 {
+            Some(Refusal::Shader { bytes, max })
         } else {
             shader_bounds::excess(code).map(Refusal::Source)
         }
     }
 
-    /// An invalid module in place of one that is refused.
+    /// Creates an invalid module in place of a rejected one.
     fn void_module(&mut self, device: Rc<Device>, c: &CreateShaderModule<'_>, refusal: &Refusal) -> Outcome {
         let id = void_module(&device, c.label);
         let messages = vec![message(&refusal.to_string(), c.code, None)];
@@ -96,16 +96,16 @@ impl Session {
     }
 }
 
-/// An invalid module of wgpu's.
+/// Creates an invalid module in wgpu.
 pub(super) fn void_module(device: &Device, label: &str) -> id::ShaderModuleId {
     let runtime_checks = ShaderRuntimeChecks::checked();
     let descriptor = ShaderModuleDescriptor { label: convert::label(label), runtime_checks };
-    // No source: wgpu refuses it, and that is not told.
+    // Invalid WGSL: wgpu refuses it, and the error is dropped.
     let source = ShaderModuleSource::Wgsl(Cow::Borrowed("?"));
     device.global.device_create_shader_module(device.id, &descriptor, source, None).0
 }
 
-/// What the compiler said, as the guest may show it: short, with the position apart.
+/// Compilation messages: short, with the position in separate fields.
 fn messages(error: &CreateShaderModuleError, code: &str) -> Vec<CompilationMessage> {
     match error {
         CreateShaderModuleError::Parsing(error) => {
@@ -130,9 +130,9 @@ fn messages(error: &CreateShaderModuleError, code: &str) -> Vec<CompilationMessa
             let span = inner.spans().find_map(|(span, _)| span.to_range());
             vec![message(&text, code, span)]
         }
-        // Not the compiler's words: these go to the error scopes only.
+        // Not compiler messages: these are raised in the error scopes only.
         CreateShaderModuleError::Device(_) | CreateShaderModuleError::Generation => Vec::new(),
-        // wgpu's enum is open.
+        // wgpu's enum is non-exhaustive.
         other => vec![message(&other.to_string(), code, None)],
     }
 }
@@ -149,7 +149,7 @@ fn message(text: &str, code: &str, span: Option<Range<usize>>) -> CompilationMes
     }
 }
 
-/// A place in a source as WebGPU counts: lines by WGSL's line breaks and columns from 1, all else in UTF-16 code units.
+/// Source position in WebGPU's units: lines by WGSL's line breaks and columns from 1, all else in UTF-16 code units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Place {
     line: u64,
@@ -159,7 +159,7 @@ struct Place {
 }
 
 impl Place {
-    /// `None` where the range, which is in bytes, is not a part of the source.
+    /// Finds the position of a byte range; `None` if it is not in the source.
     fn find(code: &str, span: Range<usize>) -> Option<Self> {
         let before = code.get(..span.start)?;
         let inside = code.get(span)?;
@@ -170,7 +170,7 @@ impl Place {
             // WGSL, "Blankspace and line breaks".
             let breaks = match character {
                 '\n' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => true,
-                // With a line feed after it, that one counts for both.
+                // A following line feed counts for both.
                 '\r' => characters.peek().is_none_or(|&(_, next)| next != '\n'),
                 _ => false,
             };
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn columns_count_utf16_units_and_not_bytes() {
-        // Two bytes and one unit, three bytes and one unit, four bytes and two units.
+        // Two bytes and one unit; three bytes and one unit; four bytes and two units.
         let expected = Place { line: 1, column: 8, offset: 7, length: 3 };
         assert_eq!(place("/*é€𝄞*/bad", "bad"), Some(Place { line: 1, column: 9, offset: 8, length: 3 }));
         assert_eq!(place("/*é€*/ bad", "bad"), Some(expected));

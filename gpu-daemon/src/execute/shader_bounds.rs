@@ -1,29 +1,29 @@
-//! Bounds on what a shader may make its compiler do, found in the text before the compiler sees it.
+//! Complexity bounds of shader sources, checked on the text before the compiler sees it.
 //!
-//! naga recurses over expressions, over chains of `else if` and over declarations that stand on one another, and bounds
-//! only brackets and statements: a few kilobytes of `-` or of `+1` overflow its stack, which ends the process. Its error
-//! messages move the whole source once per control character: a megabyte of NULs takes an hour. A count of tokens is
-//! enough to stop both, and lies far above what people and their tools write.
+//! naga recurses over expressions, over chains of `else if` and over declarations that depend on one another, and
+//! bounds only brackets and statements: a few kilobytes of `-` or of `+1` overflow its stack, which ends the process.
+//! Formatting its error messages moves the whole source once per control character: a megabyte of NULs takes an hour. A
+//! count of tokens stops both, with bounds far above those of shaders written by people or tools.
 
 use airlock_protocol::limits::{
     MAX_SHADER_CONTROLS, MAX_SHADER_DECLARATIONS, MAX_SHADER_DEPTH, MAX_SHADER_ITEMS, MAX_SHADER_SOURCE,
 };
 use unicode_ident::{is_xid_continue, is_xid_start};
 
-/// What is open at a place of the source.
+/// State of an open bracket.
 #[derive(Clone, Copy, Debug, Default)]
 struct Open {
-    /// Braces rather than brackets.
+    /// True for braces.
     braces: bool,
     /// Operators since the last separator: each may be a level of the expression's tree.
     depth: usize,
     /// Cases and elements of a list, between braces.
     items: usize,
-    /// A block has just ended here. Unless an `else` follows, a new statement begins.
+    /// A block has just ended. Unless an `else` follows, a new statement begins.
     block_ended: bool,
 }
 
-/// Why a source is not given to the compiler; `None` for one that is.
+/// Checks a source; returns the reason if it exceeds a bound.
 pub fn excess(code: &str) -> Option<String> {
     let controls = code.chars().filter(|c| c.is_control() && !c.is_whitespace()).take(MAX_SHADER_CONTROLS + 1).count();
     if controls > MAX_SHADER_CONTROLS {
@@ -31,7 +31,7 @@ pub fn excess(code: &str) -> Option<String> {
     }
     let mut open = Vec::new();
     let mut here = Open { braces: true, ..Open::default() };
-    // Of all that is open, `here` included: levels add up from the outside in.
+    // Sum over all open brackets and `here`.
     let mut depth = 0;
     let mut declarations = 0;
     let mut rest = code;
@@ -53,7 +53,7 @@ pub fn excess(code: &str) -> Option<String> {
             Token::Sign(')' | ']' | '}') => {
                 depth -= here.depth;
                 let ended = here.braces;
-                // A closing bracket too many is the compiler's to refuse.
+                // The compiler refuses an unmatched closing bracket.
                 here = open.pop().unwrap_or(Open { braces: true, ..Open::default() });
                 here.block_ended = ended;
                 declarations += usize::from(open.is_empty() && ended);
@@ -91,12 +91,12 @@ pub fn excess(code: &str) -> Option<String> {
 enum Token<'a> {
     /// A name, a keyword or a number.
     Word(&'a str),
-    /// A character of anything else.
+    /// Any other character.
     Sign(char),
 }
 
-/// The next token and what follows it, past white space and comments. Both end where they end for naga, or code could
-/// hide from the count; the tests below hold the two against each other.
+/// Returns the next token and the rest, past white space and comments. Both must end where they end for naga, or code
+/// could hide from the count; the tests below compare the two.
 fn next(mut code: &str) -> Option<(Token<'_>, &str)> {
     loop {
         code = code.trim_start_matches(is_blankspace);
@@ -123,12 +123,12 @@ fn is_line_break(c: char) -> bool {
     matches!(c, '\u{a}'..='\u{d}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// WGSL, "Blankspace and Line Breaks": Unicode's `Pattern_White_Space`, which is not what Rust calls white space.
+/// WGSL, "Blankspace and Line Breaks": Unicode's `Pattern_White_Space`, which differs from Rust's definition.
 fn is_blankspace(c: char) -> bool {
     is_line_break(c) || matches!(c, ' ' | '\t' | '\u{200e}' | '\u{200f}')
 }
 
-/// What follows a block comment; they nest.
+/// Skips a block comment; they nest.
 fn after_comment(code: &str) -> &str {
     let mut level: usize = 0;
     let mut at: usize = 0;
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_is_let_through() {
+    fn ordinary_sources_pass() {
         let long = |n: usize, part: &str| body(&part.repeat(n));
         assert_eq!(excess(""), None);
         assert_eq!(excess(&long(50_000, "x = a + b * c[2].y; ")), None);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_too_deep_is_not() {
+    fn deep_sources_are_rejected() {
         for (what, open, close) in [
             ("prefix", "-", ""),
             ("separated prefix", "- ", ""),
@@ -241,7 +241,7 @@ mod tests {
             let comment = format!("//{c}?");
             assert_eq!(of_ours(&comment), of_naga(&comment).map(|(start, _)| start), "{c:?} in a comment");
             let declares = |code: String| naga::front::wgsl::parse_str(&code).is_ok();
-            // A slash begins a comment, and an underscore alone is no name.
+            // A slash begins a comment, and a lone underscore is not an identifier.
             if matches!(c, '/' | '_') {
                 continue;
             }

@@ -65,11 +65,11 @@ impl Session {
             .insert(c.texture, Texture { object: Object { id, device }, charge, format, samples, volume, flat })
     }
 
-    /// Has wgpu clear a volume that passes may draw to.
+    /// Makes wgpu clear a volume that passes may draw to.
     ///
-    /// wgpu-core keeps count of what was never written by whole levels, and takes a pass that stores one slice for one
-    /// that writes all of them: the others would show what the memory held before. A pass that loads a slice of each level
-    /// has all of the level cleared before it.
+    /// wgpu-core tracks initialization per mip level, and treats a pass that stores one slice as a write of all of
+    /// them: the others would expose earlier contents of the memory. A pass that loads a slice of each level makes it
+    /// clear the whole level before.
     fn initialize_volume(&self, device: &Device, texture: id::TextureId, descriptor: &TextureDescriptor<'_>) {
         let is_target = descriptor.usage.contains(wgt::TextureUsages::RENDER_ATTACHMENT);
         if descriptor.dimension != wgt::TextureDimension::D3 || !is_target {
@@ -111,7 +111,7 @@ impl Session {
         let (commands, _) = global.command_encoder_finish(encoder, &label, None);
         self.wait_for_queue(device);
         if let Err(error) = self.hand_in(&device.core, &[commands]) {
-            // Only a device that is lost, which shows nothing any more.
+            // Occurs only on a lost device, whose contents cannot be read any more.
             tracing::debug!("a volume is not cleared: {error}");
         }
         global.command_buffer_drop(commands);
@@ -130,7 +130,7 @@ impl Session {
         bytes.map(|bytes| self.reserve(bytes, true)).transpose()
     }
 
-    /// wgpu resolves absent fields as WebGPU does: `texture` of wgpu's `create_texture_view`.
+    /// Absent fields are left to wgpu's `create_texture_view`, which resolves them as WebGPU does.
     pub(super) fn create_texture_view(&mut self, c: CreateTextureView<'_>) -> Outcome {
         let texture = self.textures.get(c.texture)?;
         let (format, flat, samples, volume) = (texture.format, texture.flat, texture.samples, texture.volume);
@@ -140,7 +140,7 @@ impl Session {
             label: convert::label(c.label),
             format: c.format.map(texture_format),
             dimension: c.dimension.map(view_dimension),
-            // An empty set is WebGPU's way to say "the texture's".
+            // In WebGPU an empty usage stands for the texture's.
             usage: c.usage.filter(|usage| !usage.is_empty()).map(texture_usage),
             range: wgt::ImageSubresourceRange {
                 aspect: aspect(c.aspect),
@@ -173,7 +173,7 @@ impl Session {
         let device = Rc::clone(self.devices.get(c.device)?);
         self.samplers.free(c.sampler)?;
         let refusal = self.samplers.refusal();
-        // wgpu compares the clamps, which lets NaN through to the driver. It refuses a negative one.
+        // wgpu's comparisons of the clamps let NaN through to the driver; it refuses a negative clamp.
         let finite = c.lod_min_clamp.is_finite() && c.lod_max_clamp.is_finite();
         let descriptor = SamplerDescriptor {
             label: convert::label(c.label),
@@ -184,7 +184,7 @@ impl Session {
             lod_min_clamp: if finite { c.lod_min_clamp } else { -1.0 },
             lod_max_clamp: c.lod_max_clamp,
             compare: c.compare.map(compare_function),
-            // wgpu refuses none.
+            // wgpu refuses zero.
             anisotropy_clamp: if refusal.is_some() { 0 } else { c.max_anisotropy },
             border_color: None,
         };

@@ -1,4 +1,4 @@
-//! Submits, and the waits that hold a session to its quotas of what is in flight.
+//! Back-pressure: submits, and the waits that enforce the quotas of queue depth and data in flight.
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -15,11 +15,11 @@ use crate::{
     worker::vitals::{Phase, Vitals},
 };
 
-/// The longest pause between two looks at whether the GPU is done.
-const LONGEST: Duration = Duration::from_millis(1);
+/// Upper bound of the pause between two polls.
+const MAX_PAUSE: Duration = Duration::from_millis(1);
 
 impl Session {
-    /// Waits until all devices are done, so that what only they still hold is free.
+    /// Waits until all devices are idle, so that memory that only unfinished work refers to is released.
     pub(super) fn settle_gpu(&self) {
         Vitals::add(&self.vitals.throttled, 1);
         let devices: Vec<_> = self.counted.iter().filter_map(Counted::device).collect();
@@ -29,7 +29,7 @@ impl Session {
         }
     }
 
-    /// Submits, and counts the submit until it is done.
+    /// Submits command buffers, and counts the submit until it is done.
     pub fn hand_in(&self, device: &Arc<CoreDevice>, ids: &[CommandBufferId]) -> Result<(), Box<QueueSubmitError>> {
         let submit = self.completions.submits.begin(device);
         match device.global.queue_submit(device.queue, ids) {
@@ -40,15 +40,15 @@ impl Session {
                 Ok(())
             }
             Err((_, error)) => {
-                // A device that is lost holds nothing any more, and is forgotten.
+                // The counters of a lost device are dropped when its loss is settled.
                 self.completions.submits.refused(device, submit);
                 Err(Box::new(error))
             }
         }
     }
 
-    /// Counts a write that wgpu holds for the device's next submit. Many are submitted at once: the GPU copies them while more
-    /// come, and their memory serves again.
+    /// Counts a staged write. Many writes are submitted at once: the GPU copies them while more arrive, and their
+    /// memory is reused.
     pub fn hold(&self, device: &Device, bytes: u64) {
         if device.is_lost() {
             return;
@@ -59,14 +59,14 @@ impl Session {
         }
     }
 
-    /// Submits the writes that wgpu holds for the next submit: they are next in the queue either way.
+    /// Submits the staged writes, which come first in the queue either way.
     fn flush(&self, device: &Arc<CoreDevice>) {
         if let Err(error) = self.hand_in(device, &[]) {
             tracing::debug!("a submit of what was written: {error}");
         }
     }
 
-    /// Waits for the GPU until `done`; a lost device never is. The GPU's deadline holds meanwhile.
+    /// Polls until `done`, or until the device is lost. The GPU's deadline applies meanwhile.
     fn wait_for_gpu(&self, device: &CoreDevice, done: impl Fn() -> bool) {
         self.vitals.during(Phase::Waiting, || {
             let mut pause = Duration::from_micros(20);
@@ -79,28 +79,28 @@ impl Session {
                     return;
                 }
                 thread::sleep(pause);
-                pause = pause.saturating_mul(2).min(LONGEST);
+                pause = pause.saturating_mul(2).min(MAX_PAUSE);
             }
         });
     }
 
     /// Waits for room in a device's queue.
     pub fn wait_for_queue(&self, device: &Device) {
-        let most = self.quotas.max_queue_depth as usize;
-        if self.completions.submits.len(device) >= most && !device.is_lost() {
+        let max = self.quotas.max_queue_depth as usize;
+        if self.completions.submits.len(device) >= max && !device.is_lost() {
             Vitals::add(&self.vitals.throttled, 1);
-            self.wait_for_gpu(device, || self.completions.submits.len(device) < most);
+            self.wait_for_gpu(device, || self.completions.submits.len(device) < max);
         }
     }
 
-    /// Waits until `bytes` more may be on their way to the GPU.
+    /// Waits until `bytes` more may be in flight to the GPU.
     pub fn wait_for_flight(&self, device: &Device, bytes: u64) -> Result<(), Refusal> {
-        let most = self.quotas.max_in_flight;
-        if bytes > most.0 {
-            return Err(Refusal::InFlight { bytes, most });
+        let max = self.quotas.max_in_flight;
+        if bytes > max.0 {
+            return Err(Refusal::InFlight { bytes, max });
         }
         let submits = &self.completions.submits;
-        let room = || submits.bytes().saturating_add(bytes) <= most.0;
+        let room = || submits.bytes().saturating_add(bytes) <= max.0;
         if !room() && !device.is_lost() {
             Vitals::add(&self.vitals.throttled, 1);
             self.flush(&device.core);

@@ -1,4 +1,4 @@
-//! A device as the session sees it: wgpu's ids, the error scopes, and whether it is lost.
+//! Device: wgpu's ids, the error scopes, and the loss.
 
 use std::{
     cell::RefCell,
@@ -26,20 +26,18 @@ use crate::{
     worker::events::Events,
 };
 
-/// What both threads know of a device. wgpu's device is dropped with the last handle.
+/// State of a device shared by the executor and the poll thread. The last handle drops wgpu's device.
 #[derive(Debug)]
 pub struct CoreDevice {
     /// The wgpu instance that all of the ids below belong to.
     pub global: Arc<Global>,
-    /// wgpu's device.
     pub id: id::DeviceId,
-    /// wgpu's queue.
     pub queue: id::QueueId,
-    /// A number that no other device of the process had or will have: the client uses its ids again.
+    /// Serial number, unique in the process: the client reuses its ids.
     pub serial: u64,
     /// The client's id.
     pub client: DeviceId,
-    /// What was written and not submitted.
+    /// Staged writes that no submit has taken yet.
     pub held: Held,
     lost: AtomicBool,
     destroyed: AtomicBool,
@@ -48,7 +46,7 @@ pub struct CoreDevice {
 }
 
 impl CoreDevice {
-    /// Wraps what wgpu gave.
+    /// Wraps wgpu's device and queue.
     pub fn new(
         global: Arc<Global>,
         id: id::DeviceId,
@@ -61,17 +59,17 @@ impl CoreDevice {
         Self { global, id, queue, serial, client, held, lost: no(), destroyed: no(), announced: no(), dropped: no() }
     }
 
-    /// The device is lost, or destroyed, which is the same to all that comes after.
+    /// True when the device is lost or destroyed, which makes no difference to later calls.
     pub fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire)
     }
 
-    /// wgpu has lost it.
+    /// Marks the device as lost by wgpu.
     pub fn set_lost(&self) {
         self.lost.store(true, Ordering::Release);
     }
 
-    /// The client has destroyed it.
+    /// Marks the device as destroyed by the client.
     pub fn set_destroyed(&self) {
         self.destroyed.store(true, Ordering::Release);
         self.set_lost();
@@ -82,7 +80,7 @@ impl CoreDevice {
         self.destroyed.load(Ordering::Acquire)
     }
 
-    /// The client has dropped its handle, and may use the id for another device.
+    /// Marks the client's handle as dropped: the client may reuse the id for another device.
     pub fn set_dropped(&self) {
         self.dropped.store(true, Ordering::Release);
     }
@@ -92,7 +90,7 @@ impl CoreDevice {
         self.dropped.load(Ordering::Acquire)
     }
 
-    /// True the first time only: a loss is told once.
+    /// True on the first call only, so that a loss is reported once.
     pub fn announce(&self) -> bool {
         !self.announced.swap(true, Ordering::AcqRel)
     }
@@ -105,12 +103,11 @@ impl Drop for CoreDevice {
     }
 }
 
-/// What the executor knows of a device beside that. Each object of the device keeps it alive, as WebGPU has it.
+/// The executor's state of a device. Each object of the device keeps it alive, as WebGPU requires.
 #[derive(Debug)]
 pub struct Device {
-    /// wgpu's ids and the loss.
+    /// Shared with the poll thread.
     pub core: Arc<CoreDevice>,
-    /// The error scopes.
     pub scopes: RefCell<Scopes>,
     events: Events,
 }
@@ -124,12 +121,12 @@ impl Deref for Device {
 }
 
 impl Device {
-    /// A device without scopes.
+    /// Creates a device without scopes.
     pub fn new(core: Arc<CoreDevice>, events: Events) -> Self {
         Self { core, scopes: RefCell::default(), events }
     }
 
-    /// Raises an error: into the innermost matching scope, or uncaptured. A lost device has no errors any more.
+    /// Raises an error in the innermost matching scope, or as uncaptured. A lost device raises no errors.
     pub fn raise(&self, kind: ErrorFilter, message: &str) {
         if self.is_lost() {
             return;
@@ -148,17 +145,17 @@ impl Device {
         }
     }
 
-    /// Raises a validation error that is found here and not by wgpu.
+    /// Raises a validation error of the daemon's own checks.
     pub fn invalid(&self, call: &str, label: &str, reason: &str) {
         self.raise(ErrorFilter::Validation, &errors::describe(call, label, &Reason(reason.to_owned())));
     }
 
-    /// Raises an out-of-memory error that is found here and not by wgpu.
+    /// Raises an out-of-memory error of the daemon's own quotas.
     pub fn out_of_memory(&self, call: &str, label: &str, error: &(dyn std::error::Error + 'static)) {
         self.raise(ErrorFilter::OutOfMemory, &errors::describe(call, label, error));
     }
 
-    /// Raises an error of wgpu's.
+    /// Raises an error that wgpu returned.
     #[cold]
     pub fn report(&self, call: &str, label: &str, error: &impl WebGpuError) {
         if let Some(kind) = errors::kind(error.webgpu_error_type()) {
@@ -174,7 +171,8 @@ impl Device {
         }
     }
 
-    /// Raises the error of a creation, if there is one: wgpu gives an id either way, of an invalid object if need be.
+    /// Raises the error of a creation, if there is one, and returns the id: wgpu returns that of an invalid object on
+    /// error.
     #[inline]
     pub fn created<I, E: WebGpuError>(&self, call: &str, label: &str, (id, error): (I, Option<E>)) -> I {
         if let Some(error) = error {
@@ -184,7 +182,7 @@ impl Device {
     }
 }
 
-/// A reason that is found here and not by wgpu.
+/// An error of the daemon's own checks.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Reason(pub String);

@@ -1,11 +1,11 @@
-//! What a render pass discards, and wgpu-core does not clear.
+//! Discarded attachments that wgpu-core does not clear.
 //!
-//! WebGPU lets a discarded attachment read as zeros. wgpu-core keeps count of it and clears before the next use, but
+//! In WebGPU a discarded attachment reads as zeros. wgpu-core tracks that and clears before the next use, but
 //!
-//! - by whole levels, of which a volume has one for all its slices: a slice that is discarded takes the others with it;
+//! - per mip level, which all slices of a volume share: discarding a slice discards the others with it;
 //! - not at all, where a pass loads one of depth and stencil, clears the other, and discards both.
 //!
-//! These are stored instead, and cleared by a pass of their own right after.
+//! These attachments are stored instead, and cleared by an extra pass right after.
 
 use std::{borrow::Cow, rc::Rc};
 
@@ -20,7 +20,7 @@ use crate::gpu::objects::{CommandEncoder, Object, TextureView};
 
 type View = Rc<Object<id::TextureViewId>>;
 
-/// The attachments to be cleared.
+/// Attachments to clear after a pass.
 #[derive(Debug, Default)]
 pub struct Discards {
     slices: Vec<(View, Option<u32>)>,
@@ -28,7 +28,7 @@ pub struct Discards {
 }
 
 impl Discards {
-    /// What the attachment of a color does at the end of its pass.
+    /// The store operation for a color attachment; adds it if it needs clearing.
     pub fn color(&mut self, attachment: &ColorAttachment, view: &TextureView) -> StoreOp {
         if attachment.store_op == StoreOp::Discard && view.volume {
             self.slices.push((Rc::clone(&view.object), attachment.depth_slice));
@@ -37,7 +37,7 @@ impl Discards {
         attachment.store_op
     }
 
-    /// What depth and stencil do at the end of their pass.
+    /// The store operations for depth and stencil; adds them if they need clearing.
     pub fn depth_stencil(&mut self, attachment: &DepthStencilAttachment, view: &TextureView) -> [Option<StoreOp>; 2] {
         let stores = [attachment.depth_store_op, attachment.stencil_store_op];
         let both = view.format.has_depth_aspect() && view.format.has_stencil_aspect();
@@ -48,12 +48,12 @@ impl Discards {
         stores
     }
 
-    /// `None` when there is nothing to clear.
+    /// `None` when no attachment needs clearing.
     pub fn some(self) -> Option<Self> {
         (!self.slices.is_empty() || self.depth_stencil.is_some()).then_some(self)
     }
 
-    /// Clears it all, after the pass. They were attachments of one pass, so they can be of another.
+    /// Clears the attachments after the pass. They were attachments of one pass, so they can be of another.
     pub fn clear(&self, encoder: &CommandEncoder) {
         let clear = |(view, depth_slice): &(View, Option<u32>)| {
             Some(RenderPassColorAttachment {
@@ -79,7 +79,7 @@ impl Discards {
         let global = &encoder.device.global;
         let (mut pass, error) = global.command_encoder_begin_render_pass(encoder.id, &descriptor);
         let ended = global.render_pass_end(&mut pass);
-        // An encoder that has ended, or is invalid, says so itself.
+        // An ended or invalid encoder reports its own errors.
         tracing::trace!("discards cleared: {error:?}, {ended:?}");
     }
 }

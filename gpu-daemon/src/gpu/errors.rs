@@ -1,6 +1,6 @@
-//! WebGPU's error scopes, and the text of wgpu's errors.
+//! Error scopes, and the text of wgpu's errors.
 //!
-//! wgpu-core returns every error as a value and has no scopes; they are kept here, one stack per device.
+//! wgpu-core returns every error as a value and has no scopes; this module keeps them, one stack per device.
 
 use std::{error::Error, fmt::Write};
 
@@ -32,13 +32,13 @@ impl Scopes {
         Ok(())
     }
 
-    /// Closes the innermost scope and gives its first error; `Err` when none is open.
+    /// Closes the innermost scope and returns its first error; `Err` when none is open.
     #[allow(clippy::result_unit_err)]
     pub fn pop(&mut self) -> Result<Option<GpuError>, ()> {
         self.0.pop().map(|scope| scope.error).ok_or(())
     }
 
-    /// Gives an error to the innermost scope that catches its kind; hands it back when there is none.
+    /// Adds an error to the innermost scope with its filter; returns the error when there is none.
     pub fn catch(&mut self, error: GpuError) -> Option<GpuError> {
         match self.0.iter_mut().rev().find(|scope| scope.filter == error.kind) {
             Some(scope) => {
@@ -50,7 +50,7 @@ impl Scopes {
     }
 }
 
-/// The kind of a `GPUError`; `None` for the errors of a lost device, of which only the loss itself is told.
+/// The kind of a `GPUError`; `None` for the errors of a lost device, which only reports the loss itself.
 pub fn kind(of: ErrorType) -> Option<ErrorFilter> {
     match of {
         ErrorType::Validation => Some(ErrorFilter::Validation),
@@ -60,7 +60,7 @@ pub fn kind(of: ErrorType) -> Option<ErrorFilter> {
     }
 }
 
-/// The call, the label and all causes, one per line.
+/// Formats the call, the label and all causes, one per line.
 pub fn describe(call: &str, label: &str, error: &(dyn Error + 'static)) -> String {
     let mut text = format!("In {call}");
     if !label.is_empty() {

@@ -1,47 +1,47 @@
-//! Writes that wgpu holds until a submit.
+//! Staged writes: writes that wgpu keeps in staging memory until the next submit.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-/// Bytes of writes, and how many writes, that wait for a submit at most. Then they have one of their own.
+/// Upper bounds of the bytes and the number of staged writes. At either, they are submitted.
 const MAX_HELD: (u64, u32) = (2 << 20, 512);
 
-/// Writes that wgpu holds for a device's next submit. They are gone with the device.
+/// Staged writes of a device. They are dropped with the device.
 #[derive(Debug)]
 pub struct Held {
     bytes: AtomicU64,
     writes: AtomicU32,
-    /// The sum that the bytes are part of.
+    /// Total of all devices, which includes `bytes`.
     all: Arc<AtomicU64>,
 }
 
 impl Held {
-    /// Nothing is held yet; `all` is the sum that it is part of.
+    /// Creates a counter at zero; `all` is the total of all devices.
     pub fn new(all: &Arc<AtomicU64>) -> Self {
         Self { bytes: AtomicU64::new(0), writes: AtomicU32::new(0), all: Arc::clone(all) }
     }
 
-    /// Holds the bytes of a refused submit again, which the sum still counts.
+    /// Restores the bytes of a refused submit, which the total still includes.
     pub fn put_back(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// wgpu holds a write of this many bytes more.
+    /// Adds a write of this many bytes.
     pub fn add(&self, bytes: u64) {
         self.writes.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.all.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// It holds as much as is good.
+    /// True when the staged writes should be submitted.
     pub fn is_much(&self) -> bool {
         let (bytes, writes) = MAX_HELD;
         self.bytes.load(Ordering::Relaxed) >= bytes || self.writes.load(Ordering::Relaxed) >= writes
     }
 
-    /// wgpu holds none any more; they still count.
+    /// Resets the counter, because a submit takes the writes; the total still includes them.
     pub fn take(&self) -> u64 {
         self.writes.store(0, Ordering::Relaxed);
         self.bytes.swap(0, Ordering::Relaxed)

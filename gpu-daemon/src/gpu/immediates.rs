@@ -1,26 +1,26 @@
 //! Immediate data of an encoder (WebGPU, "GPUBindingCommandsMixin", `setImmediates`).
 //!
-//! In WebGPU it belongs to the encoder: it is set before or after a pipeline, up to the device's limit, and stays. In
-//! wgpu-core it belongs to the pipeline's layout: none without a pipeline, none beyond the layout, and zeros after another
-//! layout. So it is kept here, and handed over before the next draw or dispatch.
+//! In WebGPU it belongs to the encoder: it may be set before or after a pipeline, up to the device's limit, and stays.
+//! In wgpu-core it belongs to the pipeline's layout: it cannot be set without a pipeline or beyond the layout, and
+//! another layout resets it to zeros. So this module keeps it and passes it to wgpu before the next draw or dispatch.
 
 use std::ops::Range;
 
-/// Bytes of a word, which offsets and lengths are multiples of.
+/// Alignment of offsets and lengths in bytes.
 const WORD: usize = 4;
 
-/// Words that there may be: no adapter's limit is higher, and wgpu-core has a bit for each.
+/// Upper bound in words: no adapter's limit is higher, and wgpu-core has a bit for each.
 const MAX_WORDS: usize = 64;
 
-/// What an encoder's immediate data is.
+/// Immediate data of an encoder.
 #[derive(Debug)]
 pub struct Immediates {
     data: [u8; MAX_WORDS * WORD],
     /// The words that were set.
     set: u64,
-    /// The words that wgpu does not have.
+    /// The words that were not passed to wgpu yet.
     pending: u64,
-    /// The bytes that the pipeline's layout has.
+    /// Bytes of immediate data in the pipeline's layout.
     of_pipeline: u32,
 }
 
@@ -31,15 +31,15 @@ impl Default for Immediates {
 }
 
 impl Immediates {
-    /// Sets bytes; the error is a reason for the encoder's finish to fail.
+    /// Sets bytes; the error makes the encoder's finish fail.
     pub fn set(&mut self, offset: u32, data: &[u8], limit: u32) -> Result<(), String> {
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         if !start.is_multiple_of(WORD) || !data.len().is_multiple_of(WORD) {
             return Err(format!("{} bytes of immediate data at {offset}: both are multiples of {WORD}", data.len()));
         }
         let end = start.saturating_add(data.len());
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let place = self.data.get_mut(start..end).filter(|_| end <= most);
+        let max = usize::try_from(limit).unwrap_or(usize::MAX);
+        let place = self.data.get_mut(start..end).filter(|_| end <= max);
         let Some(place) = place else {
             return Err(format!("{} bytes of immediate data at {offset} exceed the limit of {limit}", data.len()));
         };
@@ -50,14 +50,14 @@ impl Immediates {
         Ok(())
     }
 
-    /// Another pipeline is set, whose layout has so many bytes.
+    /// Records another pipeline, with the bytes of immediate data in its layout.
     pub fn pipeline(&mut self, bytes: u32) {
         self.of_pipeline = bytes;
-        // Where the layout is another, wgpu has filled it with zeros.
+        // With another layout, wgpu has reset the data to zeros.
         self.pending = self.set;
     }
 
-    /// Hands over what the pipeline may read and wgpu does not have: `give` is called with each run of bytes.
+    /// Passes the pending words that the pipeline may read to wgpu: calls `give` with each run of bytes.
     #[inline]
     pub fn hand_over(&mut self, mut give: impl FnMut(u32, &[u8])) {
         if self.pending != 0 && self.of_pipeline > 0 {

@@ -1,8 +1,8 @@
-//! wgpu's instances, made when they are first needed: starting a driver costs time, and a session on the noop backend
-//! never starts one.
+//! wgpu's instances, created on first use: starting a driver takes time, and a session on the noop backend never starts
+//! one.
 //!
-//! Vulkan (and what other platforms have in its place) comes first. OpenGL is started only where that finds nothing:
-//! it would list the same hardware again, and it is the less complete of the two.
+//! Vulkan (on other platforms Metal or Direct3D 12) comes first. OpenGL is started only where that finds no adapter: it
+//! would list the same hardware again, and it is the less complete of the two.
 
 use std::{
     io,
@@ -27,22 +27,21 @@ use crate::{
 /// The instances of a session.
 #[derive(Debug)]
 pub struct Instances {
-    /// Drivers that are starting.
+    /// The thread that starts the drivers.
     starting: Option<JoinHandle<Real>>,
     real: Option<Arc<Global>>,
     noop: Option<Arc<Global>>,
     jail: Jail,
-    /// Who is to know that a GPU is about to be opened; `None` where there is none.
+    /// Where to record that a GPU is about to be opened; `None` on a machine without one.
     vitals: Option<Arc<Vitals>>,
 }
 
-/// An instance with real adapters, if there are any.
+/// An instance with its real adapters, if any.
 type Real = (Option<Arc<Global>>, Vec<Found>);
 
-/// An adapter that was found.
+/// An enumerated adapter.
 #[derive(Debug)]
 pub struct Found {
-    /// The adapter.
     pub adapter: Adapter,
     info: AdapterInfo,
 }
@@ -52,23 +51,23 @@ impl Found {
         Self { info: global.adapter_get_info(id), adapter: Adapter { global: Arc::clone(global), id } }
     }
 
-    /// What it offers.
+    /// The adapter's features, limits and info.
     pub fn capabilities(&self) -> Capabilities {
         let Adapter { global, id } = &self.adapter;
         convert::adapter::capabilities(&self.info, global.adapter_features(*id), &global.adapter_limits(*id))
     }
 
-    /// A name for messages.
+    /// Name for messages.
     pub fn name(&self) -> String {
         format!("{} ({})", self.info.name, self.info.backend.to_str())
     }
 
-    /// It is a software adapter.
+    /// True for a software adapter.
     pub fn is_software(&self) -> bool {
         self.info.device_type == DeviceType::Cpu
     }
 
-    /// Its name, driver or backend contains the text, case ignored.
+    /// True when its name, driver or backend contains the text, ignoring case.
     pub fn is_called(&self, name: &str) -> bool {
         let name = name.to_lowercase();
         let info = &self.info;
@@ -77,7 +76,7 @@ impl Found {
             .any(|text| text.to_lowercase().contains(&name))
     }
 
-    /// What the jail must leave its driver.
+    /// The driver family, for the jail.
     fn family(&self) -> Family {
         const NVIDIA: u32 = 0x10de;
         match self.info.device_type {
@@ -90,7 +89,7 @@ impl Found {
         }
     }
 
-    /// Its place in the list: hardware first, discrete before integrated.
+    /// Sort key: hardware first, discrete before integrated.
     fn order(&self) -> u8 {
         match self.info.device_type {
             DeviceType::DiscreteGpu => 0,
@@ -101,7 +100,7 @@ impl Found {
         }
     }
 
-    /// The same hardware under the same driver: two driver manifests may name one driver twice.
+    /// True for the same hardware and driver: two driver manifests may name one driver twice.
     fn is_same(&self, other: &Self) -> bool {
         let key = |found: &Self| {
             let info = found.info.clone();
@@ -112,12 +111,12 @@ impl Found {
 }
 
 impl Instances {
-    /// None is made yet. The jail is narrowed when the drivers have started.
+    /// Creates the value without starting a driver. The jail is narrowed when the drivers have started.
     pub fn new(jail: Jail) -> Self {
         Self { starting: None, real: None, noop: None, jail, vitals: None }
     }
 
-    /// The machine has a GPU: these are told when drivers start, which open it.
+    /// For a machine with a GPU: records in `vitals` when drivers start, which open it.
     pub fn on_a_gpu(mut self, vitals: Arc<Vitals>) -> Self {
         self.vitals = Some(vitals);
         self
@@ -129,30 +128,30 @@ impl Instances {
         }
     }
 
-    /// Starts the drivers on a thread, for whoever asks for adapters.
+    /// Starts the drivers on a thread, ahead of the first request for adapters.
     pub fn start_drivers(&mut self) -> io::Result<()> {
         self.tell();
         self.starting = Some(thread::Builder::new().name("drivers".to_owned()).spawn(start)?);
         Ok(())
     }
 
-    /// The jail as it is now.
+    /// The current jail.
     pub fn jail(&self) -> &Jail {
         &self.jail
     }
 
-    /// Every real adapter, in the order that an index counts.
+    /// All real adapters, in the order that an adapter index refers to.
     pub fn adapters(&mut self) -> Result<Vec<Found>, JailError> {
         self.tell();
         let found = match &self.real {
             Some(global) => list(global),
             None => {
                 let (real, found) = match self.starting.take() {
-                    // A panic over there is one of this command.
+                    // A panic of that thread counts as one of this command.
                     Some(starting) => starting.join().unwrap_or_else(|panic| resume_unwind(panic)),
                     None => start(),
                 };
-                // Kept only where it found something: the next request looks again.
+                // `None` without adapters, so that the next request enumerates again.
                 self.real = real;
                 found
             }
@@ -168,7 +167,7 @@ impl Instances {
     }
 }
 
-/// Chooses as `requestAdapter` does; the list is in [`Instances::adapters`]' order.
+/// Selects an adapter for `requestAdapter`; the list is in the order of [`Instances::adapters`].
 pub fn prefer(found: Vec<Found>, preference: Option<PowerPreference>, fallback: bool) -> Option<Found> {
     let mut found: Vec<_> = found.into_iter().filter(|found| !fallback || found.is_software()).collect();
     if preference == Some(PowerPreference::LowPower) {
@@ -209,14 +208,14 @@ fn instance(backends: Backends) -> Global {
     let mut backend_options = BackendOptions::default();
     if backends == Backends::NOOP {
         backend_options.noop.enable = true;
-        // WebGPU's own: the backend's would be without bounds, and wgpu asserts on alignments below 32.
+        // WebGPU's defaults: the backend's own are unbounded, and wgpu asserts on alignments below 32.
         backend_options.noop.limits = Some(Limits { max_immediate_size: 64, ..Limits::defaults() });
     }
     let descriptor = InstanceDescriptor {
         backends,
-        // Not the debug layers, which are for people who debug a driver. What indirect calls read is checked on the
-        // GPU: a guest could make the driver read out of bounds otherwise. Timestamps are nanoseconds, as WebGPU has
-        // them. Labels stay out of the driver, which has no need to parse text from a guest.
+        // Without debug layers, which are for driver developers. Arguments of indirect calls are checked on the GPU: a
+        // guest could make the driver read out of bounds otherwise. Timestamps are nanoseconds, as WebGPU requires.
+        // Labels are withheld from the driver, which has no need to parse text from a guest.
         flags: InstanceFlags::VALIDATION_INDIRECT_CALL
             | InstanceFlags::AUTOMATIC_TIMESTAMP_NORMALIZATION
             | InstanceFlags::DISCARD_HAL_LABELS,

@@ -1,14 +1,14 @@
-//! Reading and writing the memory of mapped buffers, behind functions that lend it for the time of a call.
+//! Access to the memory of mapped buffers, through functions that lend a slice for the time of a call.
 //!
-//! wgpu-core gives a bare pointer that is good until the buffer is unmapped, destroyed or dropped. All of these happen
-//! under the rules that [`completions`](crate::pending::completions) keeps: who calls these functions holds its lock over the
-//! maps and has found the buffer's entry there; whoever ends a mapping takes the entry out first, under the same lock.
-//! wgpu-core itself ends mappings only when it releases what a lost device owned, which happens
+//! wgpu-core returns a raw pointer that is valid until the buffer is unmapped, destroyed or dropped. All of these
+//! happen under the rules of [`completions`](crate::pending::completions): callers of these functions hold its lock
+//! over the maps and have found the buffer's entry there; code that ends a mapping removes the entry first, under the
+//! same lock. wgpu-core itself ends mappings only when it releases a lost device's resources, which happens
 //!
-//! - after `DestroyDevice`, which takes the device's entries out first, or
-//! - in a poll or submit after the one that saw the loss. Each of the two threads that call into wgpu sees to the loss
-//!   (again taking the entries out) before it calls on; and what the executor's own call has seen is in the device's
-//!   lost flag before that call returns, which the executor tests before it writes.
+//! - after `DestroyDevice`, which removes the device's entries first, or
+//! - in a poll or submit after the one that detected the loss. Each of the two threads that call wgpu handles the loss
+//!   (again removing the entries) before its next call; and a loss that the executor's own call detects is in the
+//!   device's lost flag before that call returns, which the executor tests before it writes.
 #![allow(unsafe_code)]
 
 use std::{num::NonZeroU64, ptr::NonNull, slice};
@@ -20,8 +20,8 @@ use wgpu_core::{
     resource::BufferAccessError,
 };
 
-/// Lends a mapped range of a buffer to `with`. The range is the one that was mapped, or a part with the alignment that
-/// wgpu asks for.
+/// Calls `with` on a mapped range of a buffer. The range is the mapped one, or a part with the alignment that wgpu
+/// requires.
 pub fn read<T>(
     global: &Global,
     buffer: BufferId,
@@ -31,13 +31,13 @@ pub fn read<T>(
 ) -> Result<T, BufferAccessError> {
     let (start, len) = range(global, buffer, offset, size)?;
     // SAFETY: wgpu-core has just found `len` bytes at `start` to be inside the buffer's mapping. The mapping outlives
-    // the slice, which ends with this call, by the rules in the module's header. Nothing writes to it meanwhile: this
+    // the slice, which ends with this call, by the rules in the module's header. It is not written meanwhile: this
     // process writes only through `write`, under the same lock, and wgpu refuses to submit work that uses a mapped
-    // buffer. A range of no bytes has a dangling pointer, which is what an empty slice needs.
+    // buffer. An empty range has a dangling pointer, which is valid for an empty slice.
     Ok(with(unsafe { slice::from_raw_parts(start.as_ptr(), len) }))
 }
 
-/// As [`read`], to be written.
+/// As [`read`], for writing.
 pub fn write<T>(
     global: &Global,
     buffer: BufferId,
@@ -50,7 +50,7 @@ pub fn write<T>(
     Ok(with(unsafe { slice::from_raw_parts_mut(start.as_ptr(), len) }))
 }
 
-/// Makes a staging buffer for a write of `size` bytes and lends its memory to `with`.
+/// Creates a staging buffer for a write of `size` bytes and calls `with` on its memory.
 pub fn stage<T>(
     global: &Global,
     queue: QueueId,
@@ -59,8 +59,8 @@ pub fn stage<T>(
 ) -> Result<(StagingBufferId, T), QueueWriteError> {
     let (staging, start) = global.queue_create_staging_buffer(queue, size, None)?;
     let len = usize::try_from(size.get()).unwrap_or(0);
-    // SAFETY: wgpu-core has just made `size` bytes of mapped memory at `start`, and keeps them mapped until
-    // `queue_write_staging_buffer` takes the buffer, whose id nobody else has yet.
+    // SAFETY: wgpu-core has just created `size` bytes of mapped memory at `start`, and keeps them mapped until
+    // `queue_write_staging_buffer` takes the buffer, whose id has not left this function yet.
     Ok((staging, with(unsafe { slice::from_raw_parts_mut(start.as_ptr(), len) })))
 }
 

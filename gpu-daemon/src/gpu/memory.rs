@@ -1,8 +1,8 @@
-//! GPU memory of a session, counted twice: by the descriptors of its live objects, and by wgpu's own counters.
+//! GPU memory accounting, done twice: by the descriptors of live objects, and by wgpu's own counters.
 //!
-//! A [`Charge`] lives as long as its object, or until `destroy`. That misses what wgpu keeps alive behind the session's
-//! back: a dropped buffer that a bind group still has, a destroyed one that the GPU still uses, staging memory. wgpu's own
-//! counters ([`Counted`]) have that on Vulkan and Direct3D 12.
+//! A [`Charge`] lives as long as its object, or until `destroy`. That misses memory that wgpu keeps alive longer: a
+//! dropped buffer that a bind group refers to, a destroyed one that the GPU still uses, staging memory. wgpu's own
+//! counters ([`Counted`]) include that on Vulkan and Direct3D 12.
 
 use std::{
     cell::Cell,
@@ -14,7 +14,7 @@ use wgpu_types as wgt;
 
 use crate::{gpu::device::CoreDevice, worker::vitals::Vitals};
 
-/// The GPU memory that a session's live objects stand for.
+/// GPU memory of a session's live objects.
 #[derive(Debug)]
 pub struct Memory {
     all: Cell<u64>,
@@ -22,7 +22,7 @@ pub struct Memory {
     vitals: Arc<Vitals>,
 }
 
-/// One object's part of it, given back when this is dropped.
+/// One object's share, released on drop.
 #[derive(Debug)]
 pub struct Charge {
     memory: Rc<Memory>,
@@ -31,7 +31,7 @@ pub struct Charge {
 }
 
 impl Memory {
-    /// No object stands for any.
+    /// Creates an accounting without objects.
     pub fn new(vitals: Arc<Vitals>) -> Rc<Self> {
         Rc::new(Self { all: Cell::new(0), textures: Cell::new(0), vitals })
     }
@@ -64,20 +64,18 @@ impl Drop for Charge {
     }
 }
 
-/// A device whose counters are read.
+/// A device with its counters' baseline.
 #[derive(Debug)]
 pub struct Counted {
     device: Weak<CoreDevice>,
-    /// What wgpu had for itself when the device was new.
+    /// wgpu's own use when the device was created.
     own: Used,
 }
 
-/// What wgpu's counters say of a device.
+/// Memory use in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Used {
-    /// Bytes of buffers.
     pub buffers: u64,
-    /// Bytes of textures.
     pub textures: u64,
 }
 
@@ -90,18 +88,18 @@ impl Used {
 }
 
 impl Counted {
-    /// Starts to count a new device, and stops for those that are gone.
+    /// Adds a new device, and removes dropped ones.
     pub fn add(to: &mut Vec<Self>, device: &Arc<CoreDevice>) {
         to.retain(|counted| counted.device.strong_count() > 0);
         to.push(Self { device: Arc::downgrade(device), own: Used::of(device) });
     }
 
-    /// The device, unless it is gone.
+    /// The device, unless it was dropped.
     pub fn device(&self) -> Option<Arc<CoreDevice>> {
         self.device.upgrade()
     }
 
-    /// Bytes beyond those that wgpu had for itself; none of a device that is gone.
+    /// Bytes beyond the baseline; zero for a dropped device.
     pub fn used(&self) -> Used {
         let Some(device) = self.device() else { return Used::default() };
         let used = Used::of(&device);

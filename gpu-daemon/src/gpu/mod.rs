@@ -1,6 +1,6 @@
 //! wgpu's side of a session: devices and objects with their owners, error scopes, memory, bulk data.
 //!
-//! What a command does with them is [`crate::execute`]'s; what ends on its own time is [`crate::pending`]'s.
+//! Commands are in [`crate::execute`], asynchronous work is in [`crate::pending`].
 
 pub mod device;
 pub mod discards;

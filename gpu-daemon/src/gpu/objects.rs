@@ -1,4 +1,4 @@
-//! The objects in the session's slabs: wgpu's ids with their owners, dropped with them.
+//! Objects in the session's slabs: wgpu's ids with their owners. Dropping one drops wgpu's object.
 
 use std::{any::Any, cell::RefCell, collections::HashSet, ops::Deref, rc::Rc, sync::Arc};
 
@@ -11,9 +11,9 @@ use crate::{
     shaders::Code,
 };
 
-/// wgpu's id of one kind of object, which knows how it is dropped.
+/// A wgpu id that can be dropped.
 pub trait Release: Copy {
-    /// Drops wgpu's object. The id is dead afterwards: wgpu panics when it sees it again.
+    /// Drops wgpu's object. The id is dead afterwards: wgpu panics on further use.
     fn release(self, global: &Global);
 }
 
@@ -44,13 +44,11 @@ release! {
     QuerySetId => query_set_drop,
 }
 
-/// An object of wgpu's with the device that made it. wgpu's ids of failed creations are ids of invalid objects: using
-/// them gives the errors that WebGPU asks for, so nothing here tells the two apart.
+/// A wgpu object with the device that created it. wgpu's ids of failed creations refer to invalid objects: using them
+/// raises the errors that WebGPU requires, so this code does not distinguish the two.
 #[derive(Debug)]
 pub struct Object<I: Release> {
-    /// wgpu's id.
     pub id: I,
-    /// The device.
     pub device: Rc<Device>,
 }
 
@@ -60,10 +58,9 @@ impl<I: Release> Drop for Object<I> {
     }
 }
 
-/// A buffer with its size, which some of the checks here need.
+/// `GPUBuffer`, with its size, which some of the daemon's checks need.
 #[derive(Debug)]
 pub struct Buffer {
-    /// wgpu's buffer.
     pub object: Object<id::BufferId>,
     /// In bytes.
     pub size: u64,
@@ -71,29 +68,28 @@ pub struct Buffer {
     pub destroyed: bool,
     /// Its GPU memory, until it is destroyed.
     pub charge: Option<Charge>,
-    /// What wgpu has beside it for the contents, until it is unmapped: a buffer that is mapped at its creation and cannot
-    /// be mapped for writing is written through another.
+    /// GPU memory of wgpu's staging buffer, until the unmap: a buffer that is mapped at creation and has no MAP_WRITE
+    /// is written through one.
     pub staging: Option<Charge>,
 }
 
-/// A command encoder, which its passes keep: what is wrong with a pass is reported by the encoder's finish.
+/// `GPUCommandEncoder`. Its passes keep it alive, because its finish reports their errors.
 #[derive(Debug)]
 pub struct CommandEncoder {
-    /// wgpu's encoder.
     pub object: Object<id::CommandEncoderId>,
-    /// What is found here and not by wgpu, and makes its finish fail.
+    /// Errors of the daemon's own checks, which make its finish fail.
     pub flaws: RefCell<Flaws>,
 }
 
 impl CommandEncoder {
-    /// Counts a debug group. wgpu does, too, but says only what is wrong first.
+    /// Counts a debug group. wgpu does too, but reports only its first error.
     pub fn group(&self, count: impl FnOnce(&mut Flaws)) {
         if let Ok(mut flaws) = self.flaws.try_borrow_mut() {
             count(&mut flaws);
         }
     }
 
-    /// Notes a reason for the finish to fail.
+    /// Records an error for the finish to report.
     pub fn flaw(&self, reason: String) {
         // The borrow is free: no code that holds it calls another.
         if let Ok(mut flaws) = self.flaws.try_borrow_mut() {
@@ -102,26 +98,23 @@ impl CommandEncoder {
     }
 }
 
-/// A command buffer.
+/// `GPUCommandBuffer`.
 #[derive(Debug)]
 pub struct CommandBuffer {
-    /// wgpu's command buffer.
     pub object: Object<id::CommandBufferId>,
 }
 
-/// A pipeline layout.
+/// `GPUPipelineLayout`.
 #[derive(Debug)]
 pub struct PipelineLayout {
-    /// wgpu's layout.
     pub object: Object<id::PipelineLayoutId>,
     /// Bytes of immediate data.
     pub immediates: u32,
 }
 
-/// A pipeline.
+/// `GPUComputePipeline` or `GPURenderPipeline`.
 #[derive(Debug)]
 pub struct Pipeline<I: Release> {
-    /// wgpu's pipeline.
     pub object: Object<I>,
     /// Bytes of immediate data of its layout.
     pub immediates: u32,
@@ -135,10 +128,9 @@ impl<I: Release> Deref for Pipeline<I> {
     }
 }
 
-/// A render bundle, with what a pass must have in common with it.
+/// `GPURenderBundle`, with the flags that a pass must match.
 #[derive(Debug)]
 pub struct RenderBundle {
-    /// wgpu's bundle.
     pub object: Object<id::RenderBundleId>,
     /// It writes no depth.
     pub depth_read_only: bool,
@@ -146,46 +138,42 @@ pub struct RenderBundle {
     pub stencil_read_only: bool,
 }
 
-/// A texture, with what the checks of copies and of its views as attachments need.
+/// `GPUTexture`, with the properties that the checks of copies and attachments need.
 #[derive(Debug)]
 pub struct Texture {
-    /// wgpu's texture.
     pub object: Object<id::TextureId>,
     /// Its GPU memory, until it is destroyed.
     pub charge: Option<Charge>,
-    /// The format of its texels.
     pub format: wgt::TextureFormat,
-    /// How many samples a texel has.
+    /// Samples per texel.
     pub samples: u32,
-    /// Whether it is a 3D texture.
+    /// True for a 3D texture.
     pub volume: bool,
-    /// Whether views of it are 2D, unless they ask for something else.
+    /// True when its views are 2D by default.
     pub flat: bool,
 }
 
-/// A view, with what the checks of attachments need.
+/// `GPUTextureView`, with the properties that the checks of attachments need.
 #[derive(Debug)]
 pub struct TextureView {
-    /// wgpu's view, which a pass keeps that has work to do at its end.
+    /// Shared with passes that clear it at their end.
     pub object: Rc<Object<id::TextureViewId>>,
-    /// The format that it shows.
     pub format: wgt::TextureFormat,
-    /// How many samples a texel has.
+    /// Samples per texel.
     pub samples: u32,
-    /// Whether it is of a 3D texture.
+    /// True for a view of a 3D texture.
     pub volume: bool,
-    /// Whether a format has a size as a color attachment.
+    /// True when the format has a size as a color attachment.
     pub colored: bool,
-    /// Whether the view is 2D, or an array of that.
+    /// True for a 2D or 2D array view.
     pub flat: bool,
 }
 
-/// A query set.
+/// `GPUQuerySet`.
 #[derive(Debug)]
 pub struct QuerySet {
-    /// wgpu's query set.
     pub object: Object<id::QuerySetId>,
-    /// How many queries it has.
+    /// Number of queries.
     pub count: u32,
     /// Its GPU memory, until it is destroyed.
     pub charge: Option<Charge>,
@@ -209,12 +197,11 @@ deref!(
     PipelineLayout => PipelineLayoutId
 );
 
-/// An adapter.
+/// `GPUAdapter`.
 #[derive(Debug)]
 pub struct Adapter {
-    /// The wgpu instance that the id belongs to.
+    /// The wgpu instance of the id.
     pub global: Arc<Global>,
-    /// wgpu's id.
     pub id: id::AdapterId,
 }
 
@@ -224,19 +211,18 @@ impl Drop for Adapter {
     }
 }
 
-/// A shader module with what its compiler said.
+/// `GPUShaderModule`, with its compilation messages.
 #[derive(Debug)]
 pub struct ShaderModule {
-    /// wgpu's module.
     pub object: Object<id::ShaderModuleId>,
-    /// What `getCompilationInfo` answers.
+    /// The reply to `getCompilationInfo`.
     pub messages: Vec<CompilationMessage>,
-    /// What the checks of pipelines look at; `None` for an invalid module.
+    /// naga's module for the checks of pipelines; `None` for an invalid module.
     pub code: Option<Rc<Code>>,
 }
 
-/// What the commands of an unfinished bundle encoder have named. Unlike a pass, wgpu's bundle encoder keeps ids, looks them
-/// up at its finish, and panics at one that is dead by then; so an object that is dropped before is kept until then.
+/// Objects referenced by an unfinished bundle encoder. Unlike a pass, wgpu's bundle encoder stores ids, looks them up
+/// at its finish, and panics on dead ones; so an object that is dropped before is kept until then.
 #[derive(Debug, Default)]
 pub struct Named {
     ids: HashSet<ids::Object>,
@@ -245,7 +231,7 @@ pub struct Named {
 }
 
 impl Named {
-    /// A command names an object.
+    /// Records an object that a command refers to.
     pub fn add(&mut self, object: ids::Object) {
         if !self.finished {
             self.ids.insert(object);
@@ -257,25 +243,25 @@ impl Named {
         self.finished
     }
 
-    /// True when a command has named the object, and the finish will look it up.
+    /// True when a command refers to the object, so that the finish looks it up.
     pub fn contains(&self, object: ids::Object) -> bool {
         self.ids.contains(&object)
     }
 
-    /// Takes over an object whose id is free from now on, if it was named.
+    /// Keeps an object whose id is freed, if a command refers to it.
     pub fn keep(&mut self, object: ids::Object, value: &Rc<dyn Any>) {
         if self.ids.remove(&object) {
             self.kept.push(Rc::clone(value));
         }
     }
 
-    /// Nothing is looked up any more.
+    /// Releases the objects after the finish.
     pub fn finish(&mut self) {
         *self = Self { finished: true, ..Self::default() };
     }
 }
 
-/// What makes a recording invalid although wgpu takes it: the first reason, and groups that do not match.
+/// Errors of a recording that wgpu accepts: the first reason, and unbalanced debug groups.
 #[derive(Debug, Default)]
 pub struct Flaws {
     first: Option<String>,
@@ -283,17 +269,17 @@ pub struct Flaws {
 }
 
 impl Flaws {
-    /// Notes a reason.
+    /// Records a reason, if it is the first.
     pub fn add(&mut self, reason: String) {
         self.first.get_or_insert(reason);
     }
 
-    /// A debug group opens.
+    /// Opens a debug group.
     pub fn push_group(&mut self) {
         self.groups = self.groups.saturating_add(1);
     }
 
-    /// A debug group closes, if one is open.
+    /// Closes a debug group; records an error if none is open.
     pub fn pop_group(&mut self) {
         match self.groups.checked_sub(1) {
             Some(groups) => self.groups = groups,
@@ -301,7 +287,7 @@ impl Flaws {
         }
     }
 
-    /// The reason, at the recording's finish.
+    /// Returns the first reason, at the recording's finish.
     pub fn finish(&mut self) -> Option<String> {
         if self.groups > 0 {
             self.add("a debug group is still open".to_owned());

@@ -1,4 +1,4 @@
-//! Passes and bundle encoders, which record until they end.
+//! Recorders: render passes, compute passes and render bundle encoders.
 
 use std::rc::Rc;
 
@@ -12,72 +12,62 @@ use crate::gpu::{
     objects::{CommandEncoder, Flaws, Named},
 };
 
-/// A pass, which wgpu hands out by value. It may be dropped at any time: a pass that never ended
-/// leaves its encoder locked, and the encoder's finish says so.
+/// A pass, which wgpu returns by value. It may be dropped at any time: a pass that never ended leaves its encoder
+/// locked, which the encoder's finish reports.
 #[derive(Debug)]
 pub struct Recorder<T, S> {
-    /// wgpu's recorder; boxed, because it is large and slots are many.
+    /// wgpu's pass; boxed, because it is large and slots are many.
     pub raw: Box<T>,
-    /// The device.
     pub device: Rc<Device>,
-    /// The encoder.
     pub encoder: Rc<CommandEncoder>,
     /// The client has ended it.
     pub ended: bool,
-    /// What is known of the pass beside that.
+    /// State by kind of pass.
     pub state: S,
 }
 
-/// A render pass.
+/// `GPURenderPassEncoder`.
 pub type RenderPass = Recorder<command::RenderPass, Box<PassState>>;
-/// A compute pass.
+/// `GPUComputePassEncoder`.
 pub type ComputePass = Recorder<command::ComputePass, Immediates>;
 
-/// What a render pass needs to know.
+/// State of a render pass.
 #[derive(Debug)]
 pub struct PassState {
-    /// What a bundle must have in common with it.
+    /// The layout that a bundle must match.
     pub layout: PassLayout,
-    /// What is to be cleared once it has ended.
+    /// Attachments to clear once it has ended.
     pub discards: Option<Discards>,
-    /// How many queries its occlusion query set has.
+    /// Number of queries in its occlusion query set.
     pub queries: Option<u32>,
-    /// Its immediate data.
     pub immediates: Immediates,
 }
 
-/// The attachments of a pass, as a bundle sees them.
+/// `GPURenderPassLayout` of a pass.
 #[derive(Debug)]
 pub struct PassLayout {
-    /// The formats of its color attachments.
+    /// Formats of the color attachments.
     pub colors: Vec<Option<wgt::TextureFormat>>,
-    /// The format of its depth-stencil attachment.
+    /// Format of the depth-stencil attachment.
     pub depth_stencil: Option<wgt::TextureFormat>,
-    /// How many samples a texel has.
+    /// Samples per texel.
     pub samples: u32,
-    /// The depth is not written.
     pub depth_read_only: bool,
-    /// The stencil is not written.
     pub stencil_read_only: bool,
 }
 
-/// A bundle encoder.
+/// `GPURenderBundleEncoder`.
 #[derive(Debug)]
 pub struct RenderBundleEncoder {
-    /// wgpu's encoder.
     pub raw: Box<command::RenderBundleEncoder>,
-    /// The device.
     pub device: Rc<Device>,
     /// Its creation succeeded.
     pub valid: bool,
-    /// It writes no depth.
     pub depth_read_only: bool,
-    /// It writes no stencil.
     pub stencil_read_only: bool,
-    /// Its immediate data.
     pub immediates: Immediates,
-    /// What is found here and not by wgpu, and makes its finish fail.
+    /// Errors of the daemon's own checks, which make its finish fail.
     pub flaws: Flaws,
-    /// What its commands have named.
+    /// Objects that its commands refer to.
     pub named: Named,
 }

@@ -1,7 +1,7 @@
-//! Bulk data on its way from the client: inside the batch, in the shared ring, or staged piece by piece.
+//! Bulk data from the client: inline in the batch, in the shared ring, or staged in pieces.
 //!
-//! Every piece is read exactly once and in order, even when its command turns out to be wrong: the ring's positions
-//! would not fit otherwise.
+//! Every piece is read exactly once and in order, even when its command turns out to be invalid: the positions in the
+//! ring would no longer match otherwise.
 
 use std::ops::Deref;
 
@@ -17,13 +17,13 @@ use crate::gpu::{
     violation::{Outcome, Violation},
 };
 
-/// Where pieces come from.
+/// Source of pieces: the ring, or a test's substitute.
 pub trait Pieces {
-    /// Copies one piece to memory of its length.
+    /// Copies one piece to a slice of its length.
     fn read(&mut self, start: u64, to: &mut [u8]) -> Result<(), RingError>;
-    /// Copies one piece to the end of `to`.
+    /// Appends one piece to `to`.
     fn append(&mut self, start: u64, len: u32, to: &mut Vec<u8>) -> Result<(), RingError>;
-    /// How far the pieces have been read, to be told to the client.
+    /// Read position, for the client's credit.
     fn consumed(&self) -> u64;
 }
 
@@ -44,9 +44,9 @@ impl Pieces for RingReader {
 /// The data of one command in this process's own memory.
 #[derive(Debug)]
 pub enum Bytes<'a> {
-    /// Part of the batch.
+    /// A slice of the batch.
     Batch(&'a [u8]),
-    /// Copied out of the ring; the memory serves again.
+    /// Copied out of the ring; the memory is reused.
     Scratch(Vec<u8>),
     /// Staged; freed with the command.
     Staged(Vec<u8>),
@@ -63,50 +63,50 @@ impl Deref for Bytes<'_> {
     }
 }
 
-/// The ring, what was staged, and memory that serves again for each piece.
+/// The ring, the staged bytes, and scratch memory for pieces.
 #[derive(Debug)]
 pub struct Payloads<R> {
     ring: R,
     staged: Vec<u8>,
-    /// Bytes that were staged beyond the quota, with all that was staged before them, and are not kept.
+    /// Bytes staged in a sequence that exceeded the quota, none of which is kept.
     dropped: u64,
-    /// The quota of what is staged.
-    most: u64,
+    /// Quota of staged bytes.
+    max: u64,
     scratch: Vec<u8>,
 }
 
 impl<R: Pieces> Payloads<R> {
-    /// Starts with nothing staged; `most` bytes may be.
-    pub fn new(ring: R, most: u64) -> Self {
-        Self { ring, staged: Vec::new(), dropped: 0, most, scratch: Vec::new() }
+    /// Creates a value without staged bytes, of which there may be `max`.
+    pub fn new(ring: R, max: u64) -> Self {
+        Self { ring, staged: Vec::new(), dropped: 0, max, scratch: Vec::new() }
     }
 
-    /// Why a command's data is not there, if that is so: more was staged than the quota. Taking it gives nothing then.
+    /// The refusal of a command's data, if more was staged than the quota. Taking the data returns no bytes then.
     pub fn refusal(&self, payload: Payload<'_>) -> Option<Refusal> {
         let refused = self.dropped > 0 && matches!(payload, Payload::Staged { .. });
-        refused.then_some(Refusal::InFlight { bytes: self.dropped, most: Size(self.most) })
+        refused.then_some(Refusal::InFlight { bytes: self.dropped, max: Size(self.max) })
     }
 
     fn staged(&self) -> u64 {
         (self.staged.len() as u64).saturating_add(self.dropped)
     }
 
-    /// How far the ring has been read.
+    /// Read position of the ring.
     pub fn consumed(&self) -> u64 {
         self.ring.consumed()
     }
 
-    /// Appends a piece to what is staged.
+    /// Appends a piece to the staged bytes.
     pub fn stage(&mut self, piece: Payload<'_>) -> Outcome {
         let found = self.staged().saturating_add(piece.len());
         if found > MAX_STAGED {
             return Err(Violation::Staged { found });
         }
-        if found > self.most {
+        if found > self.max {
             if matches!(piece, Payload::Staged { .. }) {
                 return Err(Violation::StagedPiece);
             }
-            // What was there is of no use any more, and this piece only counts as read.
+            // The staged bytes cannot be used any more; this piece is read and dropped.
             (self.staged, self.dropped) = (Vec::new(), found);
             let bytes = self.take(piece)?;
             self.give_back(bytes);
@@ -123,7 +123,7 @@ impl<R: Pieces> Payloads<R> {
         Ok(())
     }
 
-    /// The command's data. Hand it back with [`Payloads::give_back`].
+    /// Takes a command's data. Return it with [`Payloads::give_back`].
     pub fn take<'a>(&mut self, payload: Payload<'a>) -> Result<Bytes<'a>, Violation> {
         match payload {
             Payload::Inline(bytes) => Ok(Bytes::Batch(bytes)),
@@ -138,7 +138,7 @@ impl<R: Pieces> Payloads<R> {
         }
     }
 
-    /// Copies the command's data to memory of its length: to a mapping of the GPU's, without a stop in between.
+    /// Copies a command's data to a slice of its length, without a copy in between: for mapped GPU memory.
     pub fn copy_to(&mut self, payload: Payload<'_>, to: &mut [u8]) -> Outcome {
         match payload {
             Payload::Inline(bytes) => copy(bytes, to),
@@ -148,7 +148,7 @@ impl<R: Pieces> Payloads<R> {
         Ok(())
     }
 
-    /// Keeps the memory of a piece for the next one.
+    /// Reuses the memory of a piece for the next one.
     pub fn give_back(&mut self, bytes: Bytes<'_>) {
         if let Bytes::Scratch(bytes) = bytes {
             self.scratch = bytes;
@@ -165,12 +165,12 @@ impl<R: Pieces> Payloads<R> {
     }
 }
 
-/// Checks a piece's length before memory is made for it.
+/// Checks a piece's length before memory is allocated for it.
 fn check_piece(start: u64, len: u32, consumed: u64) -> Outcome {
     if len > MAX_PIECE { Err(Violation::Ring(RingError { start, len, consumed })) } else { Ok(()) }
 }
 
-/// Copies what fits; both have the same length wherever this is called.
+/// Copies the common length; all callers pass slices of equal length.
 fn copy(from: &[u8], to: &mut [u8]) {
     for (to, from) in to.iter_mut().zip(from) {
         *to = *from;
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_quota_is_read_and_not_kept() -> Outcome {
+    fn bytes_above_the_quota_are_read_and_dropped() -> Outcome {
         let mut payloads = payloads();
         payloads.stage(Payload::Shared { start: 0, len: 5 })?;
         assert!(payloads.refusal(Payload::Staged { len: 5 }).is_none());
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_checked_before_memory_is_made() {
+    fn lengths_are_checked_before_allocation() {
         let mut payloads = payloads();
         assert!(payloads.take(Payload::Shared { start: 0, len: u32::MAX }).is_err());
         assert!(payloads.stage(Payload::Shared { start: 0, len: u32::MAX }).is_err());

@@ -1,19 +1,19 @@
-//! Sizes of textures and of copies to them, in the bytes that quotas count.
+//! Sizes in bytes of textures and of copies to them, for quotas.
 
 use wgpu_core::resource::TextureDescriptor;
 use wgpu_types::{self as wgt, TextureFormat};
 
-/// Bytes of a texture: each level's texel blocks in all layers and samples. `None` for one that no device can have, which
-/// wgpu refuses by itself.
+/// Bytes of a texture: each level's texel blocks in all layers and samples. `None` for a size that no device supports,
+/// which wgpu refuses by itself.
 pub fn texture_bytes(descriptor: &TextureDescriptor<'_>, limits: &wgt::Limits) -> Option<u64> {
     let size = descriptor.size;
-    let (most, volume) = match descriptor.dimension {
+    let (max, volume) = match descriptor.dimension {
         wgt::TextureDimension::D1 => (limits.max_texture_dimension_1d, false),
         wgt::TextureDimension::D2 => (limits.max_texture_dimension_2d, false),
         wgt::TextureDimension::D3 => (limits.max_texture_dimension_3d, true),
     };
-    let layers = if volume { most } else { limits.max_texture_array_layers };
-    let fits = size.width <= most && size.height <= most && size.depth_or_array_layers <= layers;
+    let layers = if volume { max } else { limits.max_texture_array_layers };
+    let fits = size.width <= max && size.height <= max && size.depth_or_array_layers <= layers;
     if !fits || descriptor.mip_level_count > 32 || descriptor.sample_count > 64 {
         return None;
     }
@@ -33,7 +33,7 @@ pub fn texture_bytes(descriptor: &TextureDescriptor<'_>, limits: &wgt::Limits) -
     Some(u64::try_from(bytes).unwrap_or(u64::MAX))
 }
 
-/// Bytes of a texel block in memory; for the formats that WebGPU leaves open, those of the larger choice.
+/// Bytes of a texel block in memory; the larger size for formats that WebGPU leaves open.
 fn block_bytes(format: TextureFormat) -> u32 {
     format.block_copy_size(None).unwrap_or(match format {
         TextureFormat::Depth32FloatStencil8 => 8,
@@ -41,8 +41,8 @@ fn block_bytes(format: TextureFormat) -> u32 {
     })
 }
 
-/// Bytes that wgpu holds for a write to a texture: each row of the copy is brought to the alignment that copies need,
-/// which makes narrow ones much larger. None for one that has not the data for its rows, which wgpu refuses before.
+/// Bytes of wgpu's staging memory for a write to a texture: each row is padded to the alignment of copies, which makes
+/// narrow ones much larger. Zero if the data is too short for its rows, which wgpu refuses before it allocates.
 pub fn staged_rows(layout: &wgt::TexelCopyBufferLayout, size: &wgt::Extent3d, block_height: u32, data: u64) -> u64 {
     const ALIGNMENT: u64 = wgt::COPY_BYTES_PER_ROW_ALIGNMENT as u64;
     let high = size.height.div_ceil(block_height.max(1));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_device_has_is_left_to_wgpu() {
+    fn unsupported_sizes_are_left_to_wgpu() {
         use TextureDimension::D2;
         assert_eq!(bytes([u32::MAX; 3], D2, 1, 1, TextureFormat::R8Unorm), None);
         assert_eq!(bytes([1, 1, 1], D2, u32::MAX, 1, TextureFormat::R8Unorm), None);

@@ -1,4 +1,4 @@
-//! Objects by the ids that the client chose: dense numbers, so a vector.
+//! Slab: objects by the client's ids, which are dense, in a vector.
 
 use std::marker::PhantomData;
 
@@ -11,35 +11,35 @@ use crate::gpu::{refusal::Refusal, violation::Violation};
 pub struct Slab<I, T> {
     slots: Vec<Option<T>>,
     live: u32,
-    most: u32,
+    max: u32,
     id: PhantomData<I>,
 }
 
 impl<I: Id, T> Slab<I, T> {
-    /// A slab for so many objects.
-    pub fn new(most: u32) -> Self {
-        Self { slots: Vec::new(), live: 0, most, id: PhantomData }
+    /// Creates a slab of at most `max` objects.
+    pub fn new(max: u32) -> Self {
+        Self { slots: Vec::new(), live: 0, max, id: PhantomData }
     }
 
-    /// True when there are as many objects as there may be.
+    /// True when the slab has `max` objects.
     pub fn is_full(&self) -> bool {
-        self.live >= self.most
+        self.live >= self.max
     }
 
-    /// The refusal of one more, if there are as many as there may be.
+    /// The refusal of a further object, if the slab is full.
     pub fn refusal(&self) -> Option<Refusal> {
-        self.is_full().then_some(Refusal::Objects { kind: I::KIND, most: self.most })
+        self.is_full().then_some(Refusal::Objects { kind: I::KIND, max: self.max })
     }
 
-    /// Checks that a create command may use the id, and that there may be one more object. It comes before the object is
-    /// made, so that a breach costs nothing.
+    /// Checks that a create command may use the id, and that the slab is not full. Call it before the object is
+    /// created, so that a violation costs nothing.
     pub fn vacant(&self, id: I) -> Result<(), Violation> {
         self.free(id)?;
         self.refusal().map_or(Ok(()), |refusal| Err(Violation::Quota(refusal)))
     }
 
-    /// Checks that a create command may use the id. For kinds of which there are invalid objects, which are made in
-    /// place of those that are too many.
+    /// Checks that a create command may use the id. For kinds with invalid objects, which are created in place of those
+    /// above the bound.
     pub fn free(&self, id: I) -> Result<(), Violation> {
         let (kind, number) = (I::KIND, id.index());
         if number >= MAX_OBJECTS {
@@ -51,7 +51,7 @@ impl<I: Id, T> Slab<I, T> {
         }
     }
 
-    /// Puts an object into a vacant slot.
+    /// Inserts an object into a vacant slot.
     pub fn insert(&mut self, id: I, object: T) -> Result<(), Violation> {
         self.free(id)?;
         let index = id.index() as usize;
@@ -65,7 +65,7 @@ impl<I: Id, T> Slab<I, T> {
         Ok(())
     }
 
-    /// A live object.
+    /// Returns a live object.
     #[inline]
     pub fn get(&self, id: I) -> Result<&T, Violation> {
         match self.slots.get(id.index() as usize) {
@@ -74,7 +74,7 @@ impl<I: Id, T> Slab<I, T> {
         }
     }
 
-    /// A live object, to be changed.
+    /// Returns a live object, mutable.
     #[inline]
     pub fn get_mut(&mut self, id: I) -> Result<&mut T, Violation> {
         match self.slots.get_mut(id.index() as usize) {
@@ -83,17 +83,17 @@ impl<I: Id, T> Slab<I, T> {
         }
     }
 
-    /// All live objects.
+    /// Iterates over live objects.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().flatten()
     }
 
-    /// All live objects, to be changed.
+    /// Iterates over live objects, mutable.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.slots.iter_mut().flatten()
     }
 
-    /// Takes a live object out; its id is free from now on.
+    /// Removes a live object and frees its id.
     pub fn remove(&mut self, id: I) -> Result<T, Violation> {
         let slot = self.slots.get_mut(id.index() as usize).and_then(Option::take);
         let object = slot.ok_or(Violation::Dead { kind: I::KIND, id: id.index() })?;
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_alone_cannot_make_it_grow_without_bound() {
+    fn growth_by_ids_is_bounded() {
         let mut slab = Slab::new(MAX_OBJECTS);
         assert!(slab.insert(BufferId(MAX_OBJECTS), ()).is_err());
         assert!(slab.insert(BufferId(u32::MAX), ()).is_err());
@@ -142,7 +142,7 @@ mod tests {
         let refusal = "the session has the 2 Buffer objects that it may have (--max-objects)";
         assert_eq!(text(slab.vacant(BufferId(1))), refusal);
         assert_eq!(text(slab.vacant(BufferId(7))), "Buffer 7 is alive already");
-        // One that stands for its refusal has a place all the same.
+        // An invalid object in place of a refused one has a slot all the same.
         assert_eq!(text(slab.insert(BufferId(1), ())), "()");
         assert!(slab.remove(BufferId(7)).is_ok() && slab.is_full());
         assert!(slab.remove(BufferId(1)).is_ok() && !slab.is_full());

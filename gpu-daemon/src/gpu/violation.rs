@@ -1,5 +1,5 @@
-//! What a well-behaved client never does. Each ends the session: the guest's own mistakes are WebGPU errors and come
-//! elsewhere, so these can only be a broken or a hostile client.
+//! Protocol violations, each of which ends the session. The guest's own mistakes are WebGPU errors and raised
+//! elsewhere, so a violation means a broken or hostile client.
 
 use airlock_protocol::{
     limits::{MAX_LIST, MAX_OBJECTS, MAX_PENDING, MAX_SCOPES, MAX_SHADER_SOURCE, MAX_STAGED},
@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use crate::{gpu::refusal::Refusal, jail::JailError};
 
-/// The result of a command, as far as the session is concerned.
+/// Result of a command: `Err` ends the session.
 pub type Outcome = Result<(), Violation>;
 
-/// A breach of the protocol.
+/// A violation of the protocol.
 #[derive(Debug, Error)]
 pub enum Violation {
     /// A create command for an id in use.
@@ -39,7 +39,7 @@ pub enum Violation {
         /// Its number.
         id: u32,
     },
-    /// The jail cannot be narrowed, and must be.
+    /// The jail cannot be narrowed in strict mode.
     #[error(transparent)]
     Jail(#[from] JailError),
     /// A list above the bound.
@@ -60,7 +60,7 @@ pub enum Violation {
         /// How many there would be.
         found: u64,
     },
-    /// A payload of another length than what was staged.
+    /// A payload whose length differs from that of the staged bytes.
     #[error("a command takes {expected} staged bytes, {found} are there")]
     StagedLength {
         /// What the command says.
@@ -80,10 +80,10 @@ pub enum Violation {
     /// More nested error scopes than the bound.
     #[error("more than {MAX_SCOPES} error scopes are open")]
     Scopes,
-    /// More waiting requests than the bound.
+    /// More pending requests than the bound.
     #[error("more than {MAX_PENDING} requests wait for an answer")]
     Pending,
-    /// Contents for a buffer that is not mapped for writing, or beyond its range.
+    /// A write to a buffer that is not mapped for writing, or beyond the mapped range.
     #[error("{len} bytes at {offset} do not lie in a range of buffer {buffer} that is mapped for writing")]
     NotMapped {
         /// The buffer's number.
@@ -96,13 +96,13 @@ pub enum Violation {
 }
 
 impl Violation {
-    /// True for what a guest can bring about through a client that does nothing wrong.
+    /// True for a violation that a guest can cause through a correct client.
     pub fn is_quota(&self) -> bool {
         matches!(self, Violation::Quota(_))
     }
 }
 
-/// Checks a list of the client's against [`MAX_LIST`].
+/// Checks the length of a client's list against [`MAX_LIST`].
 pub fn check_list<T>(list: &[T]) -> Outcome {
     if list.len() > MAX_LIST { Err(Violation::List { found: list.len() }) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! Privileges: none to be had, and none left.
+//! Capabilities and no_new_privs: drops all privileges, and every way to regain them.
 
 use rustix::{
     process::chroot,
@@ -10,21 +10,21 @@ use rustix::{
 
 use super::trial::{Held, because, forbidden};
 
-/// No program that this process could start would have more privileges than it.
+/// Sets no_new_privs: no program that this process executes has more privileges than it.
 pub fn no_new_privileges() -> Held {
     set_no_new_privs(true).map_err(|error| because("prctl", error))?;
     match no_new_privs() {
-        // There is nothing that it forbids and that could be tried without a program that has more privileges.
+        // A trial would need a program with more privileges, so the bit itself is read.
         Ok(true) => Ok(()),
         Ok(false) => Err("the bit is not set".to_owned()),
         Err(error) => Err(because("prctl", error)),
     }
 }
 
-/// Drops all capabilities, and those that could be had again.
+/// Drops all capabilities, and the bounding and ambient sets, from which they could be regained.
 pub fn drop_all() -> Held {
     for capability in CapabilitySet::all().iter() {
-        // Fails where it is not there to be removed, or may not be; what counts is looked at below.
+        // Fails where it is absent or may not be removed; the result is checked below.
         let _ = remove_capability_from_bounding_set(capability);
     }
     let _ = clear_ambient_capability_set();
@@ -35,7 +35,7 @@ pub fn drop_all() -> Held {
     };
     set_capabilities(None, none).map_err(|error| because("capset", error))?;
     if let Some(left) = CapabilitySet::all().iter().find(|&one| capability_is_in_bounding_set(one) == Ok(true))
-        // A process that never had a privilege cannot narrow the set, and with no_new_privs nothing comes out of it.
+        // An unprivileged process cannot narrow the bounding set, which has no effect with no_new_privs.
         && no_new_privs() != Ok(true)
     {
         return Err(format!("{left:?} is left"));

@@ -1,5 +1,5 @@
-//! Descriptors that the parent left open: sockets of other sessions, files with secrets. A careful parent leaves none; this
-//! does not rely on it.
+//! Inherited descriptors: closes those that the parent left open, such as sockets of other sessions and files with
+//! secrets. A careful parent leaves none; this does not rely on it.
 #![allow(unsafe_code)]
 
 use std::{
@@ -12,19 +12,19 @@ use rustix::fs::{FileType, SealFlags, fcntl_get_seals, fstat};
 
 use super::trial::{Held, because};
 
-/// The device of `/dev/null`, in every Linux.
+/// Device number of `/dev/null`, the same in every Linux.
 const NULL_DEVICE: u64 = (1 << 8) | 3;
 
-/// The standard streams stay.
+/// The standard streams stay open.
 const LAST_STANDARD: i32 = 2;
 
-/// Closes every descriptor but the standard streams and those that are named.
+/// Closes every descriptor except the standard streams and those in `keep`.
 pub fn close_all_but(keep: &[i32]) -> Held {
     for descriptor in open()? {
         if descriptor > LAST_STANDARD && !keep.contains(&descriptor) {
-            // SAFETY: the process has one thread and has opened nothing that is not in `keep`, so that nothing in it owns
-            // this descriptor; one that is closed already (the folder that `open` read) gives EBADF, which `drop` ignores
-            // in a release build, and `open` has left that one out.
+            // SAFETY: the process has one thread and has opened nothing that is not in `keep`, so that nothing in it
+            // owns this descriptor; one that is closed already (the folder that `open` read) returns EBADF, which
+            // `drop` ignores in a release build, and `open` has left that one out.
             drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
         }
     }
@@ -34,13 +34,13 @@ pub fn close_all_but(keep: &[i32]) -> Held {
     }
 }
 
-/// Tries every descriptor that is left: each must be a connection, a pipe, nothing at all (`/dev/null`), or memory of a
-/// sealed length. Through a terminal a worker that was taken over would read what its user types, and type itself; through
-/// a file it would write to a disk that Landlock keeps it from.
+/// Checks the remaining descriptors: each must be a socket, a pipe, `/dev/null`, or a memory file of sealed length.
+/// Through a terminal a taken-over worker would read what its user types, and type itself; through a file it would
+/// write to a disk that Landlock keeps it from.
 pub fn none_leads_to_a_file() -> Held {
     for descriptor in open()? {
-        // SAFETY: the descriptor is open, as `open` has just seen in a process of one thread, and is borrowed for as long
-        // as this iteration.
+        // SAFETY: the descriptor is open, as `open` has just seen in a process of one thread, and is borrowed for as
+        // long as this iteration.
         let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
         let stat = fstat(borrowed).map_err(|error| because("fstat", error))?;
         let sealed =
@@ -59,7 +59,7 @@ pub fn none_leads_to_a_file() -> Held {
     Ok(())
 }
 
-/// The open descriptors, but for the one that this look needs.
+/// The open descriptors, except the one that reading the list needs.
 fn open() -> Result<Vec<i32>, String> {
     let failed = |error| because("/proc/self/fd cannot be read", error);
     let mut found = Vec::new();
@@ -67,7 +67,7 @@ fn open() -> Result<Vec<i32>, String> {
         let name = entry.map_err(failed)?.file_name();
         found.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()));
     }
-    // The folder's own is closed by now: it is no descriptor any more.
+    // The folder's own descriptor is closed by now, and drops out.
     found.retain(|descriptor| fs::symlink_metadata(format!("/proc/self/fd/{descriptor}")).is_ok());
     Ok(found)
 }

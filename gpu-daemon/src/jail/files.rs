@@ -1,7 +1,7 @@
-//! Landlock: the files that a driver reads, and no others; nothing is written, made or executed anywhere.
+//! Landlock: read access to the files that a driver needs, and no write, create or execute access anywhere.
 //!
-//! The rules name folders of the system, not files of one distribution's: a driver's version is part of the names of its
-//! files. None of them holds anything of a user's.
+//! The rules name folders of the system, not files of one distribution: a driver's version is part of the names of its
+//! files. None of the folders holds user data.
 
 use std::{
     env, fs, io,
@@ -23,7 +23,7 @@ use super::{
     trial::{Held, because, forbidden},
 };
 
-/// Libraries, and what the driver loader and the drivers read to find and to configure each other.
+/// Libraries, and files that the driver loader and the drivers read to find and to configure each other.
 const READ: &[&str] = &[
     "/lib",
     "/lib32",
@@ -54,7 +54,7 @@ const READ: &[&str] = &[
     "/gnu/store",
     "/run/opengl-driver",
     "/run/current-system/profile/lib",
-    // The process itself, and what the kernel says of processors, memory and GPUs.
+    // The process itself, and the kernel's information about processors, memory and GPUs.
     "/proc/self",
     "/proc/cpuinfo",
     "/proc/meminfo",
@@ -71,7 +71,7 @@ const READ: &[&str] = &[
     "/sys/fs/cgroup",
 ];
 
-/// Variables that name files or folders which the loaders read instead or before. Colons separate them.
+/// Variables with further files or folders for the loaders, separated by colons.
 const VARIABLES: &[&str] = &[
     "LD_LIBRARY_PATH",
     "VK_DRIVER_FILES",
@@ -83,16 +83,16 @@ const VARIABLES: &[&str] = &[
     "__EGL_VENDOR_LIBRARY_FILENAMES",
 ];
 
-/// GPUs: DRM's render nodes, and not its primary ones, which also set displays up; NVIDIA's nodes have numbers in their
-/// names and lie in /dev itself.
+/// GPU nodes: DRM's render nodes, not its primary ones, which also set up displays; NVIDIA's nodes have numbers in
+/// their names and lie in /dev itself.
 const DEVICES: &[(&str, &str)] = &[("/dev/dri", "renderD"), ("/dev", "nvidia")];
-/// Where the drivers list them.
+/// Folders in which the drivers list them.
 const DEVICE_FOLDERS: &[&str] = &["/dev/dri"];
 
-/// Devices that are no hardware.
+/// Devices without hardware.
 const HARMLESS_DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"];
 
-/// The parts of Landlock that came with later kernels.
+/// Results of Landlock's parts, which came with different kernels.
 #[derive(Debug)]
 pub struct Restricted {
     pub files: Held,
@@ -100,7 +100,7 @@ pub struct Restricted {
     pub scope: Held,
 }
 
-/// Puts the rules up for this thread and all that it makes later.
+/// Applies the rules to this thread and to the threads that it creates later.
 pub fn restrict(folder: Option<&Path>) -> Restricted {
     let abi = match apply(folder) {
         Ok(LandlockStatus::Available { effective_abi, .. }) => effective_abi,
@@ -144,7 +144,7 @@ fn apply(folder: Option<&Path>) -> Result<LandlockStatus, RulesetError> {
     Ok(status.landlock)
 }
 
-/// Everything that a rule is about, but for the process's own folder in /proc.
+/// All paths with a rule, except the process's own folder in /proc.
 pub fn needed(folder: Option<&Path>) -> Vec<PathBuf> {
     let fixed = READ.iter().chain(HARMLESS_DEVICES).map(PathBuf::from).filter(|path| path != Path::new("/proc/self"));
     fixed.chain(named_by_variables()).chain(devices()).chain(folder.map(Path::to_owned)).collect()
@@ -155,7 +155,7 @@ fn named_by_variables() -> Vec<PathBuf> {
     values.flat_map(|value| env::split_paths(&value).collect::<Vec<_>>()).filter(|path| path.is_absolute()).collect()
 }
 
-/// Whether there is one of [`DEVICES`].
+/// True when one of [`DEVICES`] exists.
 pub fn has_gpu() -> bool {
     !devices().is_empty()
 }
@@ -168,9 +168,9 @@ fn devices() -> Vec<PathBuf> {
     DEVICES.iter().flat_map(|&(folder, start)| entries(folder).filter(move |path| starts(path, start))).collect()
 }
 
-#[allow(clippy::disallowed_methods)] // What is tried here must fail.
+#[allow(clippy::disallowed_methods)] // A trial that must fail.
 fn files_are_out_of_reach() -> Held {
-    // One of them is there, in whichever root this is; Landlock lets everybody see that.
+    // One of the two exists in the old and the new root; Landlock does not hide existence.
     let trial = ["/etc/passwd", root::TRIAL].into_iter().find(|file| Path::new(file).exists());
     let trial = trial.ok_or("the self-test has no file to try")?;
     forbidden(&format!("read {trial}"), fs::File::open(trial))?;
@@ -187,7 +187,7 @@ fn files_are_out_of_reach() -> Held {
 fn tcp_is_out_of_reach() -> Held {
     match TcpListener::bind(SocketAddr::from(([0, 0, 0, 0], 0))) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        // A service manager's filter (RestrictAddressFamilies=) may leave no Internet sockets to try with: as good.
+        // A service manager's filter (RestrictAddressFamilies=) may forbid Internet sockets, which is as good.
         Err(error) if error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error()) => Ok(()),
         Err(error) => Err(because("the self-test was refused a TCP port by something else", error)),
         Ok(_) => Err("the self-test could listen on a TCP port".to_owned()),
@@ -197,7 +197,7 @@ fn tcp_is_out_of_reach() -> Held {
 fn others_are_out_of_reach() -> Held {
     match getppid() {
         Some(parent) => forbidden("signal its parent", test_kill_process(parent)),
-        // The parent lies outside of this process's view, and with it all others.
+        // The parent is in another PID namespace, and so are all other processes.
         None => Ok(()),
     }
 }

@@ -1,10 +1,10 @@
-//! The layers of the jail and the families of drivers, by name.
+//! Names of the jail's layers and of driver families.
 
 use std::fmt;
 
-/// One layer.
+/// A layer of the jail; the table in [`crate::jail`] describes each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the table in the module's parent describes each")]
 pub enum Layer {
     Descriptors,
     StandardStreams,
@@ -21,7 +21,7 @@ pub enum Layer {
 }
 
 impl Layer {
-    /// All of them, in the order in which they go up.
+    /// All layers, in the order in which they are applied.
     pub const ALL: [Layer; 12] = [
         Layer::Descriptors,
         Layer::StandardStreams,
@@ -37,7 +37,7 @@ impl Layer {
         Layer::Seccomp,
     ];
 
-    /// The name in logs and reports.
+    /// Name in logs and reports.
     pub fn name(self) -> &'static str {
         match self {
             Layer::Descriptors => "descriptors",
@@ -56,19 +56,19 @@ impl Layer {
     }
 }
 
-/// What a driver is made of, as far as its system calls differ.
+/// Driver families, by the system calls that they need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
-    /// llvmpipe, and others that render on the CPU.
+    /// llvmpipe, and other drivers that render on the CPU.
     MesaSoftware,
-    /// Mesa's drivers of GPUs, and all that is not known better.
+    /// Mesa's GPU drivers, and unknown drivers.
     MesaHardware,
     /// NVIDIA's own driver.
     Nvidia,
 }
 
 impl Family {
-    /// The name of its filter's file.
+    /// Name in the filter's file name.
     pub fn name(self) -> &'static str {
         match self {
             Family::MesaSoftware => "mesa-software",

@@ -1,4 +1,4 @@
-//! Limits of the kernel's for a process.
+//! Resource limits (setrlimit(2)) and the OOM score.
 
 use rustix::{
     io::dup,
@@ -7,22 +7,22 @@ use rustix::{
 
 use super::trial::{Held, because};
 
-/// Open descriptors: a session has tens, NVIDIA's driver up to about a hundred.
+/// Upper bound of open descriptors: a session has tens, NVIDIA's driver up to about a hundred.
 const MAX_DESCRIPTORS: u64 = 512;
 
-/// What a worker needs beside its GPU's memory: libraries, compilers, buffers.
+/// Bytes that a worker needs beside GPU memory: libraries, compilers, buffers.
 const OWN_MEMORY: u64 = 6 << 30;
 
-/// Bytes of a file in memory beyond GPU memory: software drivers keep all of that in one.
+/// Bytes of a memory file beyond GPU memory: software drivers keep all GPU memory in one file.
 const OWN_FILE: u64 = 256 << 20;
 
-/// When memory is short, a worker is ended before anything else: the kernel's highest score (proc_pid_oom_score_adj(5)).
+/// The kernel's highest OOM score: a worker is killed before any other process (proc_pid_oom_score_adj(5)).
 const OOM_SCORE: &str = "1000";
 
-/// Sets what holds for every driver: no core dump, a bound for descriptors, and for the files in memory that a process
-/// can fill without mapping them; it is the first to go where memory is short. `gpu` is its GPU memory.
+/// Sets the limits for every driver: no core dump, a bound on descriptors and on memory files, which a process can fill
+/// without mapping them, and the OOM score. `gpu` is the quota of GPU memory in bytes.
 pub fn set(gpu: u64) -> Held {
-    // A core dump would hold a client's data, and this process may not write files.
+    // A core dump would contain a client's data, and this process may not write files.
     lower(Resource::Core, 0)?;
     lower(Resource::Nofile, MAX_DESCRIPTORS)?;
     lower(Resource::Msgqueue, 0)?;
@@ -38,13 +38,13 @@ pub fn set(gpu: u64) -> Held {
     Err(format!("the self-test could open more than {MAX_DESCRIPTORS} descriptors"))
 }
 
-/// Bounds the memory of a process whose GPU is the CPU, so that it cannot take the machine's whatever its driver does.
-/// Drivers of real GPUs reserve address space without using it, which the kernel counts the same.
+/// Bounds the memory of a process that renders on the CPU, so that it cannot exhaust the machine's. Drivers of real
+/// GPUs reserve address space without using it, which the kernel counts the same.
 pub fn set_memory(gpu: u64) -> Held {
     lower(Resource::Data, gpu.saturating_add(OWN_MEMORY))
 }
 
-/// This is a file of the kernel's, which is there and takes the value at once.
+/// Writes a file of the proc file system.
 #[allow(clippy::disallowed_methods)]
 fn set_oom_score() -> Held {
     std::fs::write("/proc/self/oom_score_adj", OOM_SCORE).map_err(|error| because("oom_score_adj", error))

@@ -1,4 +1,4 @@
-//! The order in which the layers go up on Linux, each tried before the next: behind a later one, a trial would prove
+//! Order of the layers on Linux. Each is tested before the next is applied: behind a later layer, a test would prove
 //! nothing.
 
 use std::{collections::BTreeSet, path::Path};
@@ -10,7 +10,7 @@ use super::{
     trial::Held,
 };
 
-/// Puts all layers up and tries them. In `folder`, what the worker made may be removed; `memory` is that of its GPU.
+/// Applies and tests all layers. Files in `folder` may be removed; `memory` is the quota of GPU memory in bytes.
 pub fn enter(folder: Option<&Path>, memory: u64, mut layers: Vec<(Layer, Held)>) -> Vec<(Layer, Held)> {
     layers.push((Layer::NoNewPrivileges, capabilities::no_new_privileges()));
     layers.push((Layer::MinimalRoot, root::enter(&files::needed(folder))));

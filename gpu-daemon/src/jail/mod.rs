@@ -1,29 +1,28 @@
-//! The jail of a worker: what the process gives up before it reads the first byte of a client, and what it gives up when
-//! the drivers have started.
+//! Sandbox of a worker, applied before the first byte of a client is read, and narrowed when the drivers have started.
 //!
-//! A GPU driver is millions of lines that parse what a stranger wrote. The jail assumes that it is taken over one day, and
-//! asks what is in reach then: the files that drivers read, the GPU, and its own client. Each layer stands by itself, and
-//! each is tried when it is up, by doing what it forbids.
+//! A GPU driver is millions of lines that parse untrusted input. The jail assumes that it is taken over one day, and
+//! leaves in reach the files that drivers read, the GPU, and the worker's own client. Each layer is independent of the
+//! others, and is tested after it is applied, by an operation that it forbids.
 //!
-//! | layer | what it takes away |
+//! | layer | removes |
 //! |---|---|
-//! | `descriptors` | what the parent left open by mistake |
-//! | `standard-streams` | terminals and files that could be read or written through what is left open |
+//! | `descriptors` | descriptors that the parent left open by mistake |
+//! | `standard-streams` | terminals and files behind the remaining descriptors |
 //! | `no-new-privileges` | set-user-id programs and file capabilities |
-//! | `user-namespace` | privileges over anything outside, even for root |
+//! | `user-namespace` | privileges outside the namespace, even for root |
 //! | `network-namespace` | every network interface |
-//! | `minimal-root` | the names, lengths and owners of all files but those that drivers read; other processes' folders in /proc |
-//! | `capabilities` | all of them, also of root within the namespace |
-//! | `limits` | core dumps (which would hold a client's data), descriptors without number, files in memory without bound; and the worker is the first to go where memory is short |
-//! | `landlock-files` | all files but those that drivers read, and all writing |
+//! | `minimal-root` | names, lengths and owners of all files except those that drivers read; other processes' folders in /proc |
+//! | `capabilities` | all capabilities, also of root within the namespace |
+//! | `limits` | core dumps (which would contain a client's data), unbounded descriptors and memory files; sets the OOM score, so that the worker is killed first when memory is short |
+//! | `landlock-files` | all files except those that drivers read, and all writing |
 //! | `landlock-tcp` | TCP |
-//! | `landlock-scope` | signals to others, and abstract sockets of others |
-//! | `seccomp` | system calls that neither a driver's start nor the worker needs; then those that only the start needed |
+//! | `landlock-scope` | signals to other processes, and their abstract sockets |
+//! | `seccomp` | system calls that neither drivers nor the worker need; later those that only the start needed |
 //!
-//! Nearly all of it is up before the drivers start, which is earlier than it need be: layers other than seccomp bind the
-//! thread that asks for them and its later children, and drivers make threads while they start. What they read at their
-//! start is therefore readable ever after, and is nothing secret. seccomp binds all threads at once; its second, narrower
-//! filter goes up when the drivers run, by their families.
+//! Nearly all layers are applied before the drivers start, which is earlier than necessary: layers other than seccomp
+//! bind the calling thread and its later children, and drivers create threads while they start. So files that they read
+//! at their start stay readable; none of them is secret. seccomp binds all threads at once; its second, narrower filter
+//! is applied when the drivers run, by their families.
 
 #[cfg(target_os = "linux")]
 mod capabilities;
@@ -63,46 +62,41 @@ pub use layer::{Family, Layer};
 
 use crate::options::JailMode;
 
-/// Why a worker does not start, or does not go on.
+/// A worker cannot start or continue.
 #[derive(Debug, Error)]
 pub enum JailError {
-    /// Strict mode, and a layer does not hold.
+    /// A layer does not hold in strict mode.
     #[error("the jail lacks a layer: {layer}: {why} (--jail=best-effort goes on without it)")]
-    Missing {
-        /// The layer.
-        layer: &'static str,
-        /// Why it does not hold.
-        why: String,
-    },
+    Missing { layer: &'static str, why: String },
 }
 
-/// What a jail needs to know of its worker.
+/// Parameters of a jail.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// What [`prepare`] gave.
+    /// Result of [`prepare`].
     pub prepared: Prepared,
-    /// The folder with the socket on which the client is awaited. What is in it may be removed, and nothing else anywhere.
+    /// Folder of the listening socket. Files may be removed in it, and nowhere else.
     pub folder: Option<PathBuf>,
-    /// Bytes of GPU memory that a session may have.
+    /// Quota of GPU memory in bytes.
     pub memory: u64,
 }
 
-/// The layers that go up before a worker opens anything of its own.
+/// Layers applied before a worker opens a descriptor of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Prepared(Vec<(Layer, Result<(), String>)>);
 
-/// Closes what the parent left open, but for the standard streams and these descriptors, which could not be told from the
-/// worker's own later; and enters the namespaces, so that the socket on which the client is awaited is listed nowhere else.
+/// Closes inherited descriptors, except the standard streams and `keep`, because they could not be told from the
+/// worker's own later; and enters the namespaces, so that the listening socket is listed nowhere else.
 pub fn prepare(mode: JailMode, keep: &[i32]) -> Prepared {
     Prepared(if mode == JailMode::Off { Vec::new() } else { system::prepare(keep) })
 }
 
-/// Whether this machine has a GPU's node that a driver might open, as far as can be seen from outside the jail.
+/// True when this machine has a GPU node that a driver might open. Call it before the jail hides them.
 pub fn has_gpu() -> bool {
     system::has_gpu()
 }
 
-/// The jail that this process is in.
+/// The jail of this process.
 #[derive(Debug)]
 pub struct Jail {
     mode: JailMode,
@@ -112,7 +106,7 @@ pub struct Jail {
 }
 
 impl Jail {
-    /// Puts all layers up. The process must have no second thread yet.
+    /// Applies all layers. The process must have no second thread yet.
     pub fn enter(mode: JailMode, plan: Plan) -> Result<Self, JailError> {
         let Plan { prepared, folder, memory } = plan;
         let layers = match mode {
@@ -127,8 +121,8 @@ impl Jail {
         Ok(Self { mode, memory, layers, families: None })
     }
 
-    /// Narrows the jail to what drivers of these families need while they run. Only the first time counts: a filter cannot be
-    /// widened.
+    /// Narrows the jail to the system calls that running drivers of these families need. Further calls have no effect:
+    /// a filter cannot be widened.
     pub fn drivers_started(&mut self, families: BTreeSet<Family>) -> Result<(), JailError> {
         if self.mode == JailMode::Off || families.is_empty() || self.families.is_some() {
             return Ok(());
@@ -146,18 +140,18 @@ impl Jail {
         Ok(())
     }
 
-    /// Every layer: `Ok`, or why it does not hold.
+    /// The result of every layer.
     pub fn layers(&self) -> &[(Layer, Result<(), String>)] {
         &self.layers
     }
 
-    /// The families that it was narrowed to.
+    /// The families that the jail was narrowed to.
     pub fn families(&self) -> impl Iterator<Item = Family> + '_ {
         self.families.iter().flatten().copied()
     }
 }
 
-/// A layer that does not hold is an error in strict mode, and a warning in any other.
+/// Handles a layer's result: a failure is an error in strict mode, and a warning in others.
 fn check(mode: JailMode, layer: Layer, state: &Result<(), String>) -> Result<(), JailError> {
     match state {
         Ok(()) => Ok(()),

@@ -1,25 +1,25 @@
-//! Systems that are not Linux: there is no jail here yet, and strict mode refuses to start.
+//! Systems other than Linux: no jail yet, so that strict mode refuses to start.
 
 use std::{collections::BTreeSet, path::Path};
 
 use super::layer::{Family, Layer};
 
-/// Nothing goes up.
+/// Reports all layers as missing.
 pub fn enter(_: Option<&Path>, _: u64, _: Vec<(Layer, Result<(), String>)>) -> Vec<(Layer, Result<(), String>)> {
     Layer::ALL.map(|layer| (layer, Err("only Linux has it".to_owned()))).to_vec()
 }
 
-/// Nothing goes up.
+/// Does nothing.
 pub fn prepare(_: &[i32]) -> Vec<(Layer, Result<(), String>)> {
     Vec::new()
 }
 
-/// It is not looked for.
+/// Unknown here: assumes a GPU.
 pub fn has_gpu() -> bool {
     true
 }
 
-/// There is nothing to narrow.
+/// Unsupported.
 pub fn narrow(_: &BTreeSet<Family>, _: u64) -> Result<(), String> {
     Err("only Linux has it".to_owned())
 }

@@ -1,4 +1,4 @@
-//! `gpu-daemon jail`: enters the jail as a worker does, and says which layers hold.
+//! `gpu-daemon jail`: enters the jail as a worker does, and reports which layers hold.
 
 use std::{
     fmt::Write as _,
@@ -18,43 +18,43 @@ use crate::{
     options::{JailMode, WorkerOptions},
 };
 
-/// The exit code when a layer does not hold.
+/// Exit code when a layer does not hold.
 const INCOMPLETE: u8 = 1;
-/// Bytes of a report: drivers print to the same pipe.
+/// Upper bound of a report in bytes: drivers print to the same pipe.
 const MAX_REPORT: u64 = 1 << 20;
-/// How long what the ended process has printed is waited for.
+/// Time limit for relaying the output of the exited process.
 const OUTPUT_WAIT: Duration = Duration::from_millis(500);
 
-/// The command line of `jail`.
+/// Command line of `jail`.
 #[derive(Clone, Debug, Args)]
 pub struct JailArguments {
-    /// What the operator sets for workers.
+    /// Options of workers.
     #[command(flatten)]
     options: WorkerOptions,
     /// Write JSON, for scripts
     #[arg(long)]
     json: bool,
-    /// Start no driver: the filter of system calls stays as wide as it is before
+    /// Start no drivers: the system call filter stays as wide as before their start
     #[arg(long)]
     no_drivers: bool,
-    /// This is the process that enters: its streams are as a worker's
+    /// This is the process that enters the jail: its streams are like a worker's.
     #[arg(long, hide = true)]
     inner: bool,
 }
 
-/// Why there is no report.
+/// No report.
 #[derive(Debug, Error)]
 pub enum ReportError {
-    /// The jail is not to be entered.
+    /// The jail cannot be entered.
     #[error(transparent)]
     Jail(#[from] JailError),
-    /// The process that would enter it does not start.
+    /// The process to enter the jail cannot be started.
     #[error("cannot start a process to enter the jail: {0}")]
     Start(#[from] io::Error),
 }
 
-/// Has a process enter the jail, start the drivers in it, and report. The process is one of its own because a worker's
-/// streams are part of the jail, and those of whoever asks may be a terminal.
+/// Starts a process that enters the jail, starts the drivers in it, and reports. It is a separate process because a
+/// worker's streams are part of the jail, and the caller's may be a terminal.
 pub fn run(arguments: &JailArguments) -> Result<ExitCode, ReportError> {
     if arguments.inner {
         return Ok(enter(arguments)?);
@@ -71,13 +71,13 @@ pub fn run(arguments: &JailArguments) -> Result<ExitCode, ReportError> {
     if let Some(output) = output {
         output.finish(OUTPUT_WAIT);
     }
-    // With nobody to read it, the exit code still tells.
+    // If the reader is gone, the exit code still has the result.
     let _ = io::stdout().lock().write_all(visible(&report).as_bytes());
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(INCOMPLETE)))
 }
 
-/// Enters the jail and reports. Nothing gets out of the process again, so it ends then.
+/// Enters the jail and reports. A process cannot leave its jail, so it exits then.
 fn enter(arguments: &JailArguments) -> Result<ExitCode, JailError> {
     let plan = Plan {
         prepared: prepare(arguments.options.jail, &[]),
@@ -90,7 +90,7 @@ fn enter(arguments: &JailArguments) -> Result<ExitCode, JailError> {
     }
     let jail = instances.jail();
     let text = if arguments.json { as_json(jail) } else { as_text(jail) };
-    // With nobody to read it, the exit code still tells.
+    // If the reader is gone, the exit code still has the result.
     let _ = io::stdout().lock().write_all(text.as_bytes());
     let complete = jail.mode != JailMode::Off && jail.layers().iter().all(|(_, state)| state.is_ok());
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })

@@ -1,8 +1,8 @@
-//! A root folder that has only what a driver reads: Landlock says which files may be opened, and says nothing to who asks
-//! whether one is there, how long it is and whom it belongs to.
+//! Minimal root: a root folder with only the files that a driver reads. Landlock restricts opening files, but does not
+//! hide whether one exists, its length and its owner.
 //!
-//! The new root is a file system in memory, in a mount namespace of the worker's own, with the folders and files of
-//! [`files`](super::files) bound to their places. The old one is taken away.
+//! The new root is a tmpfs in a mount namespace of the worker's own, with the folders and files of
+//! [`files`](super::files) bind-mounted to their paths. The old root is unmounted.
 #![allow(unsafe_code)]
 
 use std::{
@@ -20,18 +20,18 @@ use rustix::{
 
 use super::trial::{Held, because};
 
-/// Where the new root is made, which hides what is there: the first of these that is a folder and holds nothing that is
-/// needed.
+/// Candidates for the mount point of the new root, which hides the folder's contents: the first that exists and
+/// contains none of the needed paths.
 const PLACES: [&str; 4] = ["/mnt", "/media", "/srv", "/var/tmp"];
 
-/// A file in the new root that no rule is about: what Landlock's self-test tries to read.
+/// A file in the new root without a rule, for Landlock's self-test.
 pub const TRIAL: &str = "/airlock-self-test";
 
-/// What must not be there afterwards.
+/// Paths that must not exist afterwards.
 const HIDDEN: [&str; 4] = ["/etc/passwd", "/home", "/root", "/var"];
 
-/// Makes the new root and enters it. It has these paths, as far as they exist. Needs the rights of the first process in a
-/// user namespace, and one thread.
+/// Creates the new root with these paths, as far as they exist, and enters it. Needs the rights of the first process in
+/// a user namespace, and one thread.
 pub fn enter(paths: &[PathBuf]) -> Held {
     let failed = |what: &str, error: io::Error| because(what, error);
     let existing: Vec<_> = paths.iter().filter(|path| fs::symlink_metadata(path).is_ok()).collect();
@@ -39,10 +39,10 @@ pub fn enter(paths: &[PathBuf]) -> Held {
         place.is_dir() && !existing.iter().any(|path| path.starts_with(place) || place.starts_with(path))
     });
     let place = place.ok_or("there is no folder to make it in")?;
-    // SAFETY: what makes the call unsafe is a thread that no longer shares descriptors or memory with the others; this flag
+    // SAFETY: the call is unsafe because a thread may stop sharing descriptors or memory with the others; this flag
     // changes neither.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.map_err(|error| because("the kernel does not allow it", error))?;
-    // Nothing that is mounted from here on is seen outside.
+    // Mounts from here on do not propagate outside.
     mount(None, Path::new("/"), None, libc::MS_REC | libc::MS_PRIVATE).map_err(|error| failed("/", error))?;
     let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
     mount(None, place, Some("tmpfs"), flags).map_err(|error| failed("tmpfs", error))?;
@@ -52,7 +52,7 @@ pub fn enter(paths: &[PathBuf]) -> Held {
     own_process(place).map_err(|error| failed("/proc/self", error))?;
     make_file(&place.join(TRIAL.trim_start_matches('/'))).map_err(|error| failed(TRIAL, error))?;
     chdir(place).map_err(|error| because("chdir", error))?;
-    // The old root lies over the new one for a moment (pivot_root(2), "pivot_root(".", ".")").
+    // The old root is stacked on the new one for a moment (pivot_root(2), "pivot_root(".", ".")").
     // SAFETY: both paths are strings that end in a NUL and live until the call returns.
     let turned = unsafe { libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()) };
     if turned != 0 {
@@ -72,11 +72,11 @@ pub fn enter(paths: &[PathBuf]) -> Held {
     }
 }
 
-/// Puts a file or folder into the new root, at its own path. A link stays one: what it leads to is in the list, or out of
-/// reach as before.
+/// Bind-mounts a file or folder into the new root, at its own path. A relative link stays a link: its target is in the
+/// list, or out of reach as before.
 fn bind(path: &Path, root: &Path) -> io::Result<()> {
     let to = root.join(path.strip_prefix("/").map_err(io::Error::other)?);
-    // A folder around it may be there as a part of another.
+    // It may exist already, as a part of another mount.
     if fs::symlink_metadata(&to).is_ok() {
         return Ok(());
     }
@@ -95,12 +95,12 @@ fn bind(path: &Path, root: &Path) -> io::Result<()> {
     mount(Some(path), &to, None, libc::MS_BIND | libc::MS_REC)
 }
 
-#[allow(clippy::disallowed_methods)] // In a file system that was made a moment ago.
+#[allow(clippy::disallowed_methods)] // In a file system created a moment ago.
 fn make_file(path: &Path) -> io::Result<()> {
     fs::File::create_new(path).map(drop)
 }
 
-/// The process's own folder in /proc, and no other's.
+/// Bind-mounts the process's own folder in /proc, and no other.
 fn own_process(root: &Path) -> io::Result<()> {
     let number = std::process::id().to_string();
     let to = root.join("proc").join(&number);
@@ -115,8 +115,8 @@ fn mount(what: Option<&Path>, to: &Path, kind: Option<&str>, flags: libc::c_ulon
     let kind = kind.map(|kind| text(kind.as_bytes())).transpose()?;
     let to = text(to.as_os_str().as_bytes())?;
     let pointer = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
-    // SAFETY: each pointer is null or leads to a string that ends in a NUL; all live until the call returns. The kernel
-    // takes null where nothing is meant, as here for the data.
+    // SAFETY: each pointer is null or points to a string that ends in a NUL; all live until the call returns. The
+    // kernel accepts null for an absent argument, as here for the data.
     let done = unsafe { libc::mount(pointer(&what), to.as_ptr(), pointer(&kind), flags, ptr::null()) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

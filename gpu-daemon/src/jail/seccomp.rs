@@ -1,9 +1,9 @@
-//! seccomp: which system calls there are at all. The filters are data, in `gpu-daemon/jail/`, one file per processor
-//! architecture and driver family, in the form of seccompiler's rules with a comment on each.
+//! seccomp: filters of system calls. The filters are data, in `gpu-daemon/jail/`, one file per processor architecture
+//! and driver family, in the form of seccompiler's rules with a comment on each.
 //!
-//! A call that no rule allows fails with EPERM: a driver that tries something for its comfort goes on without it. A few
-//! calls have no place in any driver and are made by exploits only (`*-exploits.json`): those end the process, with SIGSYS,
-//! which `serve` counts.
+//! A call that no rule allows fails with EPERM: a driver that makes an optional call continues without it. A few calls
+//! are made by no driver and only by exploits (`*-exploits.json`): those kill the process with SIGSYS, which `serve`
+//! counts.
 
 use std::{
     collections::BTreeSet,
@@ -65,7 +65,7 @@ impl Files {
     }
 }
 
-/// The filter for the start, when it is not known yet which drivers there are: what any of them needs.
+/// Applies the filter for the start, before the driver families are known: the calls that any family needs.
 pub fn start() -> Held {
     let architecture = this_architecture()?;
     let files = Files::of(architecture)?;
@@ -80,14 +80,14 @@ pub fn start() -> Held {
     forbidden("make an Internet socket", socket(AddressFamily::INET, SocketType::DGRAM, None))
 }
 
-/// The filter for the rest of the session.
+/// Applies the filter for the rest of the session.
 pub fn narrow(families: &BTreeSet<Family>) -> Held {
     let architecture = this_architecture()?;
     let files = Files::of(architecture)?;
     let mut rules = vec![files.common];
     rules.extend(families.iter().map(|&family| files.family(family)));
     let filter = compile(&to_oneself(merge(&rules)?), Filter::Allow, architecture)?;
-    // Tried on a thread that was there before, because the drivers' threads were.
+    // Tested on a thread that exists before the filter, as the drivers' threads do.
     let (go, wait) = sync_channel::<()>(0);
     let (tell, told) = channel();
     let trial = thread::Builder::new().name("self-test".to_owned());
@@ -108,10 +108,10 @@ fn this_architecture() -> Result<TargetArch, String> {
 }
 
 fn apply(filter: &BpfProgram) -> Held {
-    apply_filter_all_threads(filter).map_err(|error| because("the kernel does not take the filter", error))
+    apply_filter_all_threads(filter).map_err(|error| because("the kernel rejects the filter", error))
 }
 
-/// The rules of several files as one list. A call that one file allows without conditions is allowed without.
+/// Merges the rules of several files. A call that one file allows without conditions is allowed without conditions.
 fn merge(files: &[&str]) -> Result<Vec<Value>, String> {
     let mut rules: Vec<Value> = Vec::new();
     for file in files {
@@ -124,13 +124,13 @@ fn merge(files: &[&str]) -> Result<Vec<Value>, String> {
     Ok(rules)
 }
 
-/// clone3 has its flags in memory, where a filter cannot see whether it makes a thread or a process.
+/// Rules for clone3. Its flags are in memory, where a filter cannot see whether it creates a thread or a process.
 fn clone3_rules() -> Vec<Value> {
     vec![json!({ "syscall": "clone3" })]
 }
 
-/// Requests that type into the terminal, or paste, because what is typed there is done by the user's shell; and those that
-/// have the kernel send signals to others, which Landlock sees from Linux 6.12 on.
+/// Refused ioctl requests: those that type or paste into the terminal, whose input the user's shell executes; and those
+/// that make the kernel send signals to other processes, which Landlock covers from Linux 6.12 on.
 fn request_rules() -> Vec<Value> {
     const TIOCSTI: u32 = 0x5412;
     const TIOCLINUX: u32 = 0x541c;
@@ -142,7 +142,7 @@ fn request_rules() -> Vec<Value> {
     [TIOCSTI, TIOCLINUX, FIOASYNC, FIOSETOWN, SIOCSPGRP].map(rule).to_vec()
 }
 
-/// The calls of the x32 ABI, which have the architecture of the others and numbers of their own: there are none.
+/// Refuses the x32 ABI, whose calls have the same architecture and numbers of their own.
 fn no_x32() -> BpfProgram {
     const X32_BIT: u32 = 0x4000_0000;
     // BPF: load the call's number; above the bit, refuse; else allow.
@@ -151,7 +151,7 @@ fn no_x32() -> BpfProgram {
         .to_vec()
 }
 
-/// Signals are for this process: Landlock says so too, from its sixth version on.
+/// Restricts tgkill to this process; Landlock does too, from its sixth version on.
 fn to_oneself(mut rules: Vec<Value>) -> Vec<Value> {
     let own = std::process::id();
     for rule in &mut rules {
@@ -164,14 +164,14 @@ fn to_oneself(mut rules: Vec<Value>) -> Vec<Value> {
     rules
 }
 
-/// What a filter does with the calls that its rules match.
+/// Action of a filter on the calls that its rules match.
 #[derive(Clone, Copy, Debug)]
 enum Filter {
-    /// They are allowed, and all others fail with EPERM.
+    /// Allows them; all others fail with EPERM.
     Allow,
-    /// They fail with this error, and others are not its concern.
+    /// Fails them with this errno; leaves others to the other filters.
     Refuse(u32),
-    /// They end the process, and others are not its concern.
+    /// Kills the process; leaves others to the other filters.
     End,
 }
 
@@ -183,8 +183,8 @@ fn compile(rules: &[Value], filter: Filter, architecture: TargetArch) -> Result<
     };
     let filter = json!({ "worker": { "mismatch_action": on_mismatch, "match_action": on_match, "filter": rules } });
     let mut compiled = compile_from_json(filter.to_string().as_bytes(), architecture)
-        .map_err(|error| because("the rules make no filter", error))?;
-    compiled.remove("worker").ok_or_else(|| "the rules make no filter".to_owned())
+        .map_err(|error| because("the rules do not compile to a filter", error))?;
+    compiled.remove("worker").ok_or_else(|| "the rules do not compile to a filter".to_owned())
 }
 
 #[cfg(test)]
@@ -194,7 +194,7 @@ mod tests {
     const FAMILIES: [Family; 3] = [Family::MesaSoftware, Family::MesaHardware, Family::Nvidia];
 
     #[test]
-    fn the_rules_of_every_architecture_and_family_make_filters() {
+    fn rules_of_every_architecture_and_family_compile() {
         for architecture in [TargetArch::x86_64, TargetArch::aarch64] {
             let files = Files::of(architecture).unwrap();
             for family in FAMILIES {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_says_why() {
+    fn every_rule_has_a_reason() {
         for architecture in [TargetArch::x86_64, TargetArch::aarch64] {
             let files = Files::of(architecture).unwrap();
             for file in
@@ -222,9 +222,9 @@ mod tests {
         }
     }
 
-    /// Nothing is both: what a driver may need must not end it.
+    /// A call that a driver may need must not kill it.
     #[test]
-    fn what_ends_the_process_is_allowed_nowhere() {
+    fn exploit_calls_are_allowed_nowhere() {
         for architecture in [TargetArch::x86_64, TargetArch::aarch64] {
             let files = Files::of(architecture).unwrap();
             let names = |file| -> BTreeSet<String> {

@@ -1,16 +1,16 @@
-//! Outcomes of putting a layer up and trying what it forbids.
+//! Results of applying and testing a layer.
 
 use std::io;
 
-/// Whether a layer holds, or why not.
+/// `Ok` if a layer holds, or the reason why it does not.
 pub type Held = Result<(), String>;
 
-/// An error of the system in its own words.
+/// Formats a system error with its context.
 pub fn because(what: &str, error: impl std::fmt::Display) -> String {
     format!("{what}: {error}")
 }
 
-/// The outcome of trying what a layer forbids: it must be refused, and not fail for want of something else.
+/// Result of a test: the operation must fail with a permission error, and no other.
 pub fn forbidden<T, E: Into<io::Error>>(what: &str, tried: Result<T, E>) -> Held {
     match tried.map_err(Into::into) {
         Ok(_) => Err(format!("the self-test could {what}")),

@@ -1,13 +1,13 @@
-//! What ends on its own time: maps, work-done requests and losses. Shared by the executor and the poll thread.
+//! Asynchronous completions: maps, work-done requests and device losses. Shared by the executor and the poll thread.
 //!
-//! wgpu fires the callbacks on either thread: on the poll thread when the GPU is done, on the executor when it polls for a
-//! moment after a batch, when a submit finds out first, or when an unmap ends a map. A buffer's mapping has one entry in
-//! `maps`, and all that touches mapped memory does so with that table locked, so an unmap on one thread cannot pull the
-//! memory away from a copy on the other. Whoever ends a mapping takes its entry out before it tells wgpu; a callback
-//! without an entry does nothing. The lock is never held across a call that ends a mapping or waits, so it cannot meet
-//! wgpu's own locks in the other order.
+//! wgpu calls the callbacks on either thread: on the poll thread when the GPU is done, on the executor during its own
+//! polls after a batch, in a submit that finds work done, or in an unmap that ends a map. A buffer's mapping has one
+//! entry in `maps`, and every access to mapped memory holds that table's lock, so an unmap on one thread cannot release
+//! the memory under a copy on the other. The entry is removed before wgpu is told to end the mapping; a callback
+//! without an entry does nothing. The lock is never held across a call that ends a mapping or waits, so it cannot be
+//! taken in the opposite order to wgpu's own locks.
 //!
-//! A loss is only noted where wgpu tells it, deep inside its calls and locks, and seen to by
+//! A loss is only recorded where wgpu reports it, deep inside its calls and locks, and handled by
 //! [`Completions::settle_losses`] between the calls.
 
 use std::{
@@ -51,11 +51,10 @@ const MAPS_PATIENCE: Duration = Duration::from_millis(100);
 /// See the module's header.
 #[derive(Debug)]
 pub struct Completions {
-    /// Events to the client.
     pub events: Events,
-    /// What the poll thread waits for.
+    /// Open tickets, for the poll thread.
     pub watch: Watch,
-    /// What the GPU has not finished.
+    /// Unfinished submits.
     pub submits: Submits,
     maps: Mutex<HashMap<u32, Mapping>>,
     works: Mutex<HashMap<Ticket, Work>>,
@@ -83,7 +82,7 @@ enum MapState {
         ticket: Ticket,
     },
     Mapped,
-    /// Mapped at creation, but the creation failed: the guest still writes into it, which goes nowhere.
+    /// Mapped at creation, but the creation failed: the guest's writes are discarded.
     Void,
 }
 
@@ -99,19 +98,18 @@ struct Loss {
     message: String,
 }
 
-/// Where a buffer's mapping stands when another is asked for.
+/// State of a buffer's mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Current {
-    /// There is none.
+    /// Unmapped.
     None,
-    /// One waits for the GPU.
+    /// The map waits for the GPU.
     Pending,
-    /// It is mapped.
     Mapped,
 }
 
 impl Completions {
-    /// Nothing is pending.
+    /// Creates tables without entries.
     pub fn new(events: Events) -> Self {
         Self {
             events,
@@ -124,21 +122,21 @@ impl Completions {
         }
     }
 
-    /// Notes a device, so that its loss can be told whatever happens.
+    /// Registers a device, so that its loss is reported even when the session ends abruptly.
     pub fn add_device(&self, device: &Arc<CoreDevice>) {
         let mut devices = lock(&self.devices);
         devices.retain(|device| device.strong_count() > 0);
         devices.push(Arc::downgrade(device));
     }
 
-    /// Checks that one more request may wait.
+    /// Checks that one more request may be pending ([`MAX_PENDING`]).
     pub fn check_room(&self) -> Outcome {
         if self.watch.len() >= MAX_PENDING { Err(Violation::Pending) } else { Ok(()) }
     }
 
     // Maps.
 
-    /// Where the buffer's mapping stands.
+    /// State of the buffer's mapping.
     pub fn current(&self, buffer: BufferId) -> Current {
         match lock(&self.maps).get(&buffer.0).map(|mapping| mapping.state) {
             None => Current::None,
@@ -147,7 +145,7 @@ impl Completions {
         }
     }
 
-    /// Enters a buffer that is mapped at creation; `valid` when the creation succeeded.
+    /// Adds the mapping of a buffer that is mapped at creation; `valid` when the creation succeeded.
     pub fn mapped_at_creation(
         &self,
         buffer: BufferId,
@@ -162,7 +160,7 @@ impl Completions {
         lock(&self.maps).insert(buffer.0, mapping);
     }
 
-    /// Enters a map that is about to be asked of wgpu.
+    /// Adds a pending map, before the call into wgpu.
     pub fn map_pending(
         &self,
         buffer: BufferId,
@@ -195,7 +193,7 @@ impl Completions {
             }
             Err(error) => {
                 maps.remove(&buffer.0);
-                self.answer_map(request, map_error(&error));
+                self.reject_map(request, map_error(&error));
             }
         }
         drop(maps);
@@ -208,12 +206,12 @@ impl Completions {
         })
     }
 
-    /// Answers a map that failed.
-    pub fn answer_map(&self, request: RequestId, error: MapError) {
+    /// Rejects a map request.
+    pub fn reject_map(&self, request: RequestId, error: MapError) {
         self.events.send(&Event::Mapped { request, result: Err(error) });
     }
 
-    /// Lends a part of a range that is mapped for writing to `with`. Gives `with` back when there is no memory to
+    /// Calls `with` on a part of a range that is mapped for writing. Returns `with` unused when there is no memory to
     /// write to but the client cannot know: the buffer is invalid, or its device is lost.
     pub fn write_mapped<T, F: FnOnce(&mut [u8]) -> T>(
         &self,
@@ -244,7 +242,7 @@ impl Completions {
             MapState::Void => return Ok(Err(with)),
             MapState::Mapped => {}
         }
-        // The whole range is asked for, because wgpu wants alignments that a part need not have.
+        // Requests the whole range, because wgpu requires alignments that a part need not have.
         let mut with = Some(with);
         let written = mapped::write(&device.global, mapping.buffer, mapping.offset, mapping.size, |contents| {
             let (Ok(start), Ok(end)) = (usize::try_from(start), usize::try_from(end)) else { return None };
@@ -258,7 +256,7 @@ impl Completions {
         }
     }
 
-    /// Takes a buffer's mapping out; a pending one is answered with an abort. It comes before wgpu's unmap, destroy or
+    /// Removes a buffer's mapping; a pending map is rejected with an abort. Call it before wgpu's unmap, destroy or
     /// drop.
     pub fn end_mapping(&self, buffer: BufferId) {
         let mapping = lock(&self.maps).remove(&buffer.0);
@@ -267,7 +265,7 @@ impl Completions {
         }
     }
 
-    /// Takes the mappings of a device out and gives the buffers' ids.
+    /// Removes a device's mappings and returns the ids of their buffers.
     pub fn end_mappings(&self, device: &CoreDevice, why: &str) -> Vec<id::BufferId> {
         self.end_mappings_in(lock(&self.maps), device, why)
     }
@@ -290,14 +288,14 @@ impl Completions {
 
     fn abort(&self, mapping: &Mapping, why: &str) {
         if let MapState::Pending { request, ticket } = mapping.state {
-            self.answer_map(request, MapError { kind: MapErrorKind::Abort, message: why.to_owned() });
+            self.reject_map(request, MapError { kind: MapErrorKind::Abort, message: why.to_owned() });
             self.watch.close(&mapping.device, ticket);
         }
     }
 
     // Submitted work.
 
-    /// Enters a work-done request that is about to be asked of wgpu.
+    /// Adds a pending work-done request, before the call into wgpu.
     pub fn work_pending(&self, device: &Arc<CoreDevice>, request: RequestId) -> Ticket {
         let ticket = self.watch.open(device);
         lock(&self.works).insert(ticket, Work { device: Arc::clone(device), request });
@@ -315,13 +313,13 @@ impl Completions {
 
     // Losses.
 
-    /// Notes a loss; callable from anywhere inside wgpu.
+    /// Records a loss; callable from anywhere inside wgpu.
     pub fn note_loss(&self, device: Arc<CoreDevice>, message: String) {
         device.set_lost();
         lock(&self.losses).push(Loss { device, message });
     }
 
-    /// Ends all that waits for a lost device and tells the client. Called between calls into wgpu, by both threads.
+    /// Ends all pending work of lost devices and tells the client. Called between calls into wgpu, by both threads.
     pub fn settle_losses(&self) {
         let losses = std::mem::take(&mut *lock(&self.losses));
         for loss in losses {
@@ -357,8 +355,8 @@ impl Completions {
         }
     }
 
-    /// Tells the loss of every live device, because the session ends. The thread that holds the lock over the maps may
-    /// hang: then what is mapped stays, and the loss is told all the same. The other locks are never held for long.
+    /// Reports the loss of every live device at the end of the session. If a hung thread holds the lock over the maps,
+    /// mappings stay and the loss is reported all the same; the other locks are never held for long.
     pub fn lose_all(&self, message: &str) {
         let devices: Vec<_> = lock(&self.devices).iter().filter_map(Weak::upgrade).collect();
         for device in devices {
@@ -373,7 +371,7 @@ impl Completions {
     }
 }
 
-/// What `mapAsync` rejects with.
+/// The error that `mapAsync` rejects with.
 fn map_error(error: &BufferAccessError) -> MapError {
     let aborted = matches!(error, BufferAccessError::MapAborted) || error.webgpu_error_type() == ErrorType::DeviceLost;
     let kind = if aborted { MapErrorKind::Abort } else { MapErrorKind::Operation };

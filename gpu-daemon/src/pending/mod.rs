@@ -1,4 +1,4 @@
-//! Pending work of the GPU: maps, work-done requests, submits, losses, and the thread that polls for them.
+//! Pending GPU work: maps, work-done requests, submits, losses, and the poll thread.
 
 pub mod completions;
 pub mod poll;

@@ -1,25 +1,26 @@
-//! The poll thread: it drives wgpu while something is waited for, and sleeps otherwise.
+//! Poll thread: polls wgpu's devices while GPU work is pending, and blocks otherwise.
 //!
-//! wgpu fires its callbacks only from inside calls, and a client that waits makes none. So this thread calls
-//! `device_poll` whenever a map, a work-done request or a loss is pending. It is woken for what takes longer than the
-//! executor polls itself after a batch, while it looks for the next one: a short readback wakes nobody.
+//! wgpu calls its callbacks only from inside calls, and a client that waits makes none. So this thread calls
+//! `device_poll` while a map, a work-done request or a loss is pending. It is woken only for work that takes longer
+//! than the executor's own polls between two batches: a short readback costs no wake-up.
 //!
-//! Why it asks again and again instead of waiting inside wgpu, of which wgpu-core 30 allows neither form beside another
-//! thread that submits:
+//! It polls repeatedly instead of waiting inside wgpu, because wgpu-core 30 supports neither form of waiting beside
+//! another thread that submits:
 //!
 //! - A poll that waits holds the device's snatch lock for reading (`Device::poll_and_return_closures` takes it before
-//!   `maintain` waits), and `destroy` of a buffer, texture or query set takes it for writing: with a wait to the end,
-//!   the executor would stand still until the GPU is done.
-//! - A wait with a timeout asserts, after it has read how far the GPU is, that an empty queue means that all is done.
-//!   A submit on another thread can see to the rest and empty the queue just between the two
+//!   `maintain` waits), and `destroy` of a buffer, texture or query set takes it for writing: with an unbounded wait,
+//!   the executor would block until the GPU is done.
+//! - A wait with a timeout reads the GPU's progress and then asserts that an empty queue means that all is done. A
+//!   submit on another thread can retire the rest and empty the queue just between the two
 //!   (`assert!(current_finished_submission >= wait_submission_index)`): a panic in a session that did nothing wrong.
 //!   `tests/arbitrary` finds it within minutes.
 //!
-//! A poll that does not wait has neither problem and costs a microsecond or two. The pauses between them start short,
-//! for a readback that is all but done, and grow with the time already waited, so that they add a small part to it.
+//! A poll that does not wait has neither problem and costs one or two microseconds. The pauses between polls start
+//! short, for a readback that is nearly done, and grow with the time already waited, so that they add a small part to
+//! it.
 //!
-//! While nothing is waited for but submits are not done, the watchdog has the devices polled now and then
-//! ([`Watch::nudge`](crate::pending::watch::Watch::nudge)): that is how it learns what is done.
+//! While submits are unfinished but no ticket is open, the watchdog has the devices polled at intervals
+//! ([`Watch::nudge`](crate::pending::watch::Watch::nudge)), which keeps the list of submits current.
 
 use std::{
     sync::Arc,
@@ -31,14 +32,14 @@ use wgpu_types::PollType;
 
 use crate::{gpu::device::CoreDevice, pending::completions::Completions, worker::vitals::Vitals};
 
-/// How long polls follow each other without a pause: a small readback is done by then.
+/// Polls follow each other without a pause for this long: a small readback is done by then.
 const EAGER: Duration = Duration::from_micros(60);
-/// A pause is this part of the time already waited.
+/// Divisor: a pause is this part of the time already waited.
 const PART: u32 = 16;
-/// The longest pause: the most that is added to a long wait.
-const LONGEST: Duration = Duration::from_micros(250);
+/// Upper bound of a pause, and so of the latency that it adds to a long wait.
+const MAX_PAUSE: Duration = Duration::from_micros(250);
 
-/// The poll thread's body.
+/// Main loop of the poll thread.
 pub fn run(completions: &Completions, vitals: &Vitals) {
     let mut seen = 0;
     let mut since = Instant::now();
@@ -58,18 +59,18 @@ pub fn run(completions: &Completions, vitals: &Vitals) {
         if waited < EAGER {
             thread::yield_now();
         } else {
-            thread::sleep((waited / PART).min(LONGEST));
+            thread::sleep((waited / PART).min(MAX_PAUSE));
         }
     }
 }
 
-/// Polls once what the poll thread would poll, where there is none.
+/// Polls once all that the poll thread would poll, for sessions without one.
 pub fn poll_now(completions: &Completions) {
     poll_waited_for(completions);
     poll(completions, completions.submits.devices());
 }
 
-/// Polls once what is waited for; false when nothing is.
+/// Polls the devices with open tickets once; false when there are none.
 pub fn poll_waited_for(completions: &Completions) -> bool {
     let waited_for = completions.watch.devices();
     let any = !waited_for.is_empty();
@@ -81,7 +82,7 @@ pub fn poll_waited_for(completions: &Completions) -> bool {
 fn poll(completions: &Completions, devices: Vec<Arc<CoreDevice>>) {
     for device in devices {
         if let Err(error) = device.global.device_poll(device.id, PollType::Poll) {
-            // A lost device, which is told by its closure.
+            // A lost device; its callback reports the loss.
             tracing::debug!("poll of device {}: {error}", device.client.0);
         }
         completions.settle_losses();

@@ -1,9 +1,10 @@
-//! Submits that the GPU has not finished, per device, with the data that is on its way with them.
+//! Unfinished submits per device, with the bytes of data in flight with them.
 //!
-//! The clock of a submit starts when it is the first in its queue: when it is made, or when the one before it is done. So
-//! a long queue of short submits is none that hangs, and the deadline is one on each submit's own work.
+//! The clock of a submit starts when it becomes the first in its queue: when it is made, or when its predecessor is
+//! done. So a long queue of short submits does not count as a hang, and the deadline applies to each submit's own work.
 //!
-//! The lock is a leaf: nothing that waits or calls out is done with it. A write takes none: it adds to two counters.
+//! The lock is a leaf: no call that waits or leaves this module is made with it held. A write takes no lock: it adds to
+//! two counters.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -24,7 +25,7 @@ use crate::{
 pub struct Submits {
     /// By the device's serial, while anything is pending.
     queues: Mutex<HashMap<u64, Queue>>,
-    /// Bytes on their way to the GPU, of all devices.
+    /// Bytes in flight to the GPU, of all devices.
     bytes: Arc<AtomicU64>,
 }
 
@@ -34,9 +35,9 @@ struct Queue {
     /// In the order of submission.
     pending: VecDeque<Pending>,
     next: u64,
-    /// When the first of them became the first.
+    /// Time at which the first one became the first, or of the last [`Submits::restart`].
     since: Instant,
-    /// The same, whatever was found since to excuse it.
+    /// The same, not affected by restarts.
     first: Instant,
 }
 
@@ -46,7 +47,7 @@ struct Pending {
     bytes: u64,
 }
 
-/// One submit.
+/// Handle of an entry.
 #[derive(Clone, Copy, Debug)]
 pub struct Submit {
     device: u64,
@@ -65,12 +66,12 @@ impl Queue {
 }
 
 impl Submits {
-    /// What a new device counts the bytes with that wgpu holds for it.
+    /// Creates the counter of staged bytes for a new device.
     pub fn held(&self) -> Held {
         Held::new(&self.bytes)
     }
 
-    /// A submit is about to be made. It comes before the call into wgpu, which may itself never return.
+    /// Adds a submit, before the call into wgpu, which may itself never return.
     pub fn begin(&self, device: &Arc<CoreDevice>) -> Submit {
         let mut queues = lock(&self.queues);
         let queue = queues.entry(device.serial).or_insert_with(|| Queue::new(device));
@@ -84,19 +85,19 @@ impl Submits {
         Submit { device: device.serial, number }
     }
 
-    /// A submit is done.
+    /// Removes a finished submit and its bytes.
     pub fn done(&self, submit: Submit) {
         let bytes = self.remove(submit);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// A submit was refused: what wgpu held for it, it holds for the next.
+    /// Removes a refused submit; wgpu keeps its staged bytes for the next one.
     pub fn refused(&self, device: &CoreDevice, submit: Submit) {
         let bytes = self.remove(submit);
         device.held.put_back(bytes);
     }
 
-    /// Takes a submit out of its queue, if it is still there; gives its bytes, which are the caller's to account for.
+    /// Removes a submit from its queue, if it is still there; returns its bytes, which the caller accounts for.
     fn remove(&self, submit: Submit) -> u64 {
         let mut queues = lock(&self.queues);
         let Some(queue) = queues.get_mut(&submit.device) else { return 0 };
@@ -112,46 +113,46 @@ impl Submits {
         removed.map_or(0, |pending| pending.bytes)
     }
 
-    /// The device is lost: nothing of it will be done.
+    /// Removes all submits of a lost device.
     pub fn forget(&self, device: &CoreDevice) {
         let queue = lock(&self.queues).remove(&device.serial);
         let bytes = queue.map_or(0, |queue| queue.bytes()).saturating_add(device.held.take());
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// How many submits of the device are not done.
+    /// Unfinished submits of the device.
     pub fn len(&self, device: &CoreDevice) -> usize {
         lock(&self.queues).get(&device.serial).map_or(0, |queue| queue.pending.len())
     }
 
-    /// Bytes on their way to the GPU, of all devices.
+    /// Bytes in flight to the GPU, of all devices.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// True when no submit is waited for.
+    /// True when no submit is unfinished.
     pub fn is_empty(&self) -> bool {
         lock(&self.queues).is_empty()
     }
 
-    /// How long the oldest has been worked on.
+    /// Time for which the GPU has worked on the oldest submit, restarts considered.
     pub fn oldest(&self) -> Option<Duration> {
         lock(&self.queues).values().map(|queue| queue.since.elapsed()).max()
     }
 
-    /// How long the oldest has been waited for, excused or not.
+    /// As [`Submits::oldest`], without restarts.
     pub fn eldest(&self) -> Option<Duration> {
         lock(&self.queues).values().map(|queue| queue.first.elapsed()).max()
     }
 
-    /// Starts the clocks anew: the time that has passed was not the GPU's.
+    /// Restarts the clocks: the time that has passed was not spent by the GPU.
     pub fn restart(&self) {
         for queue in lock(&self.queues).values_mut() {
             queue.since = Instant::now();
         }
     }
 
-    /// The devices whose submits are not done.
+    /// The devices with unfinished submits.
     pub fn devices(&self) -> Vec<Arc<CoreDevice>> {
         lock(&self.queues).values().filter_map(|queue| queue.device.upgrade()).collect()
     }
@@ -162,13 +163,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_held_counts_until_it_is_done_or_gone() {
+    fn staged_bytes_count_until_done_or_dropped() {
         let submits = Submits::default();
         let (one, other) = (submits.held(), submits.held());
         one.add(10);
         other.add(5);
         assert_eq!(submits.bytes(), 15);
-        // What is submitted is on its way still.
+        // Submitted bytes are still in flight.
         assert_eq!(one.take(), 10);
         assert_eq!(submits.bytes(), 15);
         drop(other);

@@ -1,6 +1,6 @@
-//! Tickets: what waits for the GPU, by device.
+//! Tickets: requests that wait for the GPU, by device.
 //!
-//! The lock is a leaf: no call into wgpu is made with it held, and no handle of a device dropped.
+//! The lock is a leaf: no call into wgpu is made and no device handle is dropped with it held.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,11 +9,11 @@ use std::{
 
 use crate::{gpu::device::CoreDevice, lock::lock};
 
-/// One thing that is waited for.
+/// A request that waits for the GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket(u64);
 
-/// What is waited for, by device.
+/// Open tickets by device.
 #[derive(Debug, Default)]
 pub struct Watch {
     state: Mutex<State>,
@@ -24,18 +24,18 @@ pub struct Watch {
 struct State {
     devices: HashMap<u64, Watched>,
     next: u64,
-    /// Counts what opened and closed: while it stands still, so does what is waited for.
+    /// Counts tickets opened and closed: unchanged while the set of tickets is.
     changes: u64,
     /// The devices with submits are to be polled once.
     nudged: bool,
 }
 
-/// What is to be polled.
+/// Devices to poll.
 #[derive(Debug)]
 pub struct Due {
-    /// Counts what opened and closed: while it stands still, so does what is waited for.
+    /// Counts tickets opened and closed: unchanged while the set of tickets is.
     pub changes: u64,
-    /// The devices that a ticket is open for.
+    /// The devices with open tickets.
     pub waited_for: Vec<Arc<CoreDevice>>,
     /// The devices with submits are to be polled once.
     pub nudged: bool,
@@ -48,7 +48,7 @@ struct Watched {
 }
 
 impl Watch {
-    /// Opens a ticket. It comes before the call into wgpu, whose callback may close it at once.
+    /// Opens a ticket. Call it before the call into wgpu, whose callback may close the ticket at once.
     pub fn open(&self, device: &Arc<CoreDevice>) -> Ticket {
         let mut state = lock(&self.state);
         let ticket = Ticket(state.next);
@@ -75,7 +75,7 @@ impl Watch {
         let last = if watched.tickets.is_empty() { state.devices.remove(&device.serial) } else { None };
         state.changes += 1;
         drop(state);
-        // Perhaps the last handle of the device: it must not go down with the lock held.
+        // Possibly the last handle of the device: its drop calls into wgpu, so not with the lock held.
         drop(last);
     }
 
@@ -88,28 +88,28 @@ impl Watch {
         drop(last);
     }
 
-    /// How many tickets are open.
+    /// Number of open tickets.
     pub fn len(&self) -> usize {
         lock(&self.state).devices.values().map(|watched| watched.tickets.len()).sum()
     }
 
-    /// True when nothing is waited for.
+    /// True when no ticket is open.
     pub fn is_empty(&self) -> bool {
         lock(&self.state).devices.is_empty()
     }
 
-    /// Has the devices with submits polled once, unless the poll thread is busy anyway.
+    /// Requests one poll of the devices with submits.
     pub fn nudge(&self) {
         lock(&self.state).nudged = true;
         self.wake();
     }
 
-    /// The devices that a ticket is open for.
+    /// The devices with open tickets.
     pub fn devices(&self) -> Vec<Arc<CoreDevice>> {
         lock(&self.state).devices.values().map(|watched| Arc::clone(&watched.device)).collect()
     }
 
-    /// Blocks until something is to be polled.
+    /// Blocks until a device is to be polled.
     pub fn due(&self) -> Due {
         let mut state = lock(&self.state);
         while state.devices.is_empty() && !state.nudged {

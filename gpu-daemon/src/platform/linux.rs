@@ -1,4 +1,4 @@
-//! Linux.
+//! Linux: peer credentials, descriptors, parent-death signal, inotify.
 #![allow(unsafe_code)]
 
 use std::{
@@ -23,25 +23,25 @@ use rustix::{
 
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
-/// The most supplementary groups that a process may have: the kernel's `NGROUPS_MAX`.
+/// Upper bound of a process's supplementary groups: the kernel's `NGROUPS_MAX`.
 const MAX_GROUPS: usize = 65_536;
-/// Bytes of a process's list of cgroups that are read.
+/// Upper bound of the bytes read from `/proc/PID/cgroup`.
 const MAX_CGROUP: u64 = 4 << 10;
-/// As many as nearly all processes have.
+/// Size of the first attempt: enough for nearly all processes.
 const USUAL_GROUPS: usize = 64;
 
-/// Who is at the other end of a Unix connection: what the process was when it connected.
+/// Peer credentials of a Unix connection, as of the time of connecting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Its process; 0 where it lives in a namespace that cannot be seen from here.
+    /// Process id; 0 for a process in a PID namespace that is not visible from here.
     pub pid: u32,
-    /// Its effective user.
+    /// Effective user.
     pub uid: u32,
-    /// Its effective group.
+    /// Effective group.
     pub gid: u32,
-    /// Its supplementary groups.
+    /// Supplementary groups.
     pub groups: Vec<u32>,
-    /// The cgroups that it is in, as the kernel lists them; `None` where that cannot be known for certain.
+    /// Cgroups in the format of `/proc/PID/cgroup`; `None` where they cannot be determined for certain.
     pub cgroup: Option<String>,
 }
 
@@ -51,11 +51,11 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Asks the kernel who connected: `SO_PEERCRED` and `SO_PEERGROUPS`.
+/// Peer credentials of a connection: `SO_PEERCRED` and `SO_PEERGROUPS`.
 ///
-/// The groups are those of the process and not those that the user database lists: a process in a container or started
-/// by a service manager may have more or fewer. rustix has the first option only, and its type for a process id has no
-/// zero, which the kernel gives for a process in a foreign namespace.
+/// The groups are those of the process and not those of the user database: a process in a container or started by a
+/// service manager may have more or fewer. rustix has the first option only, and its type for a process id has no zero,
+/// which the kernel returns for a process in a foreign namespace.
 pub fn peer(connection: &UnixStream) -> io::Result<Peer> {
     let mut credentials = [0; 3];
     socket_option(connection.as_fd(), libc::SO_PEERCRED, &mut credentials)?;
@@ -73,13 +73,14 @@ pub fn peer(connection: &UnixStream) -> io::Result<Peer> {
     Ok(Peer { pid, uid, gid, groups, cgroup: cgroup(connection, pid) })
 }
 
-/// The cgroups of the process at the other end. A number may be another process's by the time that it is looked up, so
-/// the descriptor of the process that connected (`SO_PEERPIDFD`, Linux 6.5) must say afterwards that it still runs.
+/// The peer's cgroups. The process id may be reused by the time that it is looked up, so the descriptor of the process
+/// that connected (`SO_PEERPIDFD`, Linux 6.5) must show afterwards that it still runs.
 fn cgroup(connection: &UnixStream, pid: u32) -> Option<String> {
     const SO_PEERPIDFD: c_int = 77;
     let mut number = [0];
     socket_option(connection.as_fd(), SO_PEERPIDFD, &mut number).ok()?;
-    // SAFETY: the call has succeeded, and its one number is a descriptor that the kernel has just made for this process.
+    // SAFETY: the call has succeeded, and its one number is a descriptor that the kernel has just made for this
+    // process.
     let process = unsafe { OwnedFd::from_raw_fd(c_int::try_from(number[0]).ok()?) };
     let mut text = String::new();
     fs::File::open(format!("/proc/{pid}/cgroup")).ok()?.take(MAX_CGROUP).read_to_string(&mut text).ok()?;
@@ -88,7 +89,7 @@ fn cgroup(connection: &UnixStream, pid: u32) -> Option<String> {
     (runs && !text.is_empty()).then_some(text)
 }
 
-/// Reads a socket option that is an array of 32-bit numbers; gives how many there are.
+/// Reads a socket option that is an array of 32-bit numbers; returns their count.
 fn socket_option(socket: BorrowedFd<'_>, option: c_int, numbers: &mut [u32]) -> io::Result<usize> {
     let mut bytes = libc::socklen_t::try_from(size_of_val(numbers)).map_err(io::Error::other)?;
     // SAFETY: the kernel writes at most `bytes` bytes, which is exactly how long `numbers` is, and any bytes are valid
@@ -99,38 +100,37 @@ fn socket_option(socket: BorrowedFd<'_>, option: c_int, numbers: &mut [u32]) -> 
     if result == 0 { Ok(bytes as usize / size_of::<u32>()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Has this process's descriptors above the standard ones closed in what it starts, whoever opened them: one that was
-/// inherited may be open to all.
+/// Sets close-on-exec on all descriptors above the standard ones: an inherited one may lack the flag.
 pub fn close_on_exec() -> io::Result<()> {
     let (first, last) = (libc::STDERR_FILENO + 1, libc::c_uint::MAX);
-    // SAFETY: with this flag the call marks descriptors and closes none, so whoever owns one still does.
+    // SAFETY: with this flag the call marks descriptors and closes none, so every owner keeps its descriptor.
     match unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// Has the kernel kill this process when the thread that started it ends, which `serve` does only with the whole process.
-/// Says false when that has already happened.
+/// Sets the parent-death signal: the kernel kills this process when the thread that started it exits, which in `serve`
+/// means the whole process. Returns false when the parent has exited already.
 pub fn end_with_parent(parent: u32) -> io::Result<bool> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     Ok(u32::try_from(Pid::as_raw(getppid())) == Ok(parent))
 }
 
-/// Looks at a worker's folder from before the worker starts.
+/// Inotify watch on a worker's folder, created before the worker starts.
 #[derive(Debug)]
 pub struct FolderWatch(OwnedFd);
 
 impl FolderWatch {
-    /// Starts to look. There is none where the system has no more of them.
+    /// Creates the watch; `None` where the system is out of inotify instances.
     pub fn new(folder: &Path) -> Option<Self> {
         let changes = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).ok()?;
         inotify::add_watch(&changes, folder, inotify::WatchFlags::DELETE).ok()?;
         Some(Self(changes))
     }
 
-    /// Waits until a worker has removed what it made in the folder, because its client is connected, or until it has
-    /// ended. `false` when neither can be said.
+    /// Blocks until the worker has removed its socket from the folder, because its client is connected, or has exited.
+    /// Returns `false` when neither can be determined.
     pub fn wait(&self, folder: &Path, child: &Child) -> bool {
         self.look(folder, child)
             .inspect_err(|error| tracing::warn!("cannot watch {}: {error}", folder.display()))
@@ -149,7 +149,7 @@ impl FolderWatch {
         }
     }
 
-    /// Whether a worker has removed what it made in the folder, as far as can be said now.
+    /// True when the worker has removed all it made in the folder. Does not block.
     pub fn emptied(&self, folder: &Path) -> rustix::io::Result<bool> {
         let mut space = [MaybeUninit::uninit(); 1024];
         let mut reader = inotify::Reader::new(&self.0, &mut space);
@@ -162,7 +162,7 @@ impl FolderWatch {
                 Err(error) => return Err(error),
             }
         }
-        // Something was removed, and nothing is left.
+        // At least one removal, and an empty folder.
         Ok(removed && fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none()))
     }
 }

@@ -1,4 +1,4 @@
-//! What differs between operating systems. Everything else compiles everywhere.
+//! Operating system interface. All other modules are portable.
 
 #[cfg(unix)]
 mod unix;

@@ -1,34 +1,34 @@
-//! Systems that are no Unix.
+//! Fallbacks for systems other than Unix.
 
-/// Ends the process. Nothing is known here that is more immediate.
+/// Exits the process. There is no portable form without exit handlers.
 pub fn quit(code: u8) -> ! {
     std::process::exit(i32::from(code))
 }
 
-/// True when standard input may be a connection to somebody who holds it.
+/// True when standard input may be a connection: it is not a terminal.
 pub fn stdin_is_connection() -> bool {
     !std::io::IsTerminal::is_terminal(&std::io::stdin())
 }
 
-/// Standard output stays the connection, which nobody reads after the hello line.
+/// Does nothing: standard output stays the connection, which is not read after the hello line.
 pub fn leave_stdout() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Nobody hands connections over here.
+/// Unsupported: standby workers need descriptor passing.
 pub fn take_connection() -> std::io::Result<bool> {
     Ok(false)
 }
 
-/// Only a parent says here how a worker ended.
+/// Does nothing: the parent alone reports how a worker ended.
 pub fn say_last(_: &str) {}
 
-/// Has this process end with the one that started it: a worker ends with its client only.
+/// Unsupported: a worker exits with its client only.
 pub fn end_with_parent(_: u32) -> std::io::Result<bool> {
     Ok(true)
 }
 
-/// There are no other users' processes to let in here.
+/// Does nothing: clients of other users are not supported.
 pub fn open_to_others(_: &std::path::Path) -> std::io::Result<()> {
     Ok(())
 }

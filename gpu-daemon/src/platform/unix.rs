@@ -1,4 +1,4 @@
-//! Unix systems.
+//! Unix systems: exit, standard streams, inherited descriptors, permissions.
 #![allow(unsafe_code)]
 
 use std::{
@@ -17,32 +17,31 @@ unsafe extern "C" {
     safe fn _exit(status: c_int) -> !;
 }
 
-/// Ends the process at once, without the exit handlers that `std::process::exit` runs: a GPU driver's handlers wait for
-/// its threads, and would never be done when the GPU hangs.
+/// Exits the process at once, without the exit handlers that `std::process::exit` runs: a GPU driver's handlers wait
+/// for its threads, and would never return when the GPU hangs.
 pub fn quit(code: u8) -> ! {
     _exit(c_int::from(code))
 }
 
-/// Has this process end with the one that started it. Only Linux can; elsewhere a worker ends with its client.
+/// Unsupported outside Linux: a worker exits with its client only.
 #[cfg(not(target_os = "linux"))]
 pub fn end_with_parent(_: u32) -> std::io::Result<bool> {
     Ok(true)
 }
 
-/// True when standard input is a connection to somebody who holds it.
+/// True when standard input is a stream socket.
 pub fn stdin_is_connection() -> bool {
     use rustix::net::{SocketType, sockopt::socket_type};
     socket_type(std::io::stdin()) == Ok(SocketType::STREAM)
 }
 
-/// Sends what is written to standard output from now on to standard error: drivers print, and the connection is not
-/// theirs.
+/// Redirects standard output to standard error: drivers print, and must not write to the connection.
 pub fn leave_stdout() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stdout(io::stderr())?)
 }
 
-/// Waits for a connection on standard input, and puts it in the place of standard input and output. `false` when there
-/// will be none.
+/// Receives a connection on standard input and installs it as standard input and output. Returns `false` at the end of
+/// input.
 #[cfg(target_os = "linux")]
 pub fn take_connection() -> io::Result<bool> {
     use airlock_protocol::descriptors::{DescriptorError, receive};
@@ -56,47 +55,47 @@ pub fn take_connection() -> io::Result<bool> {
     Ok(stdin_is_connection())
 }
 
-/// Nobody hands connections over here.
+/// Unsupported outside Linux: standby workers need descriptor passing.
 #[cfg(not(target_os = "linux"))]
 pub fn take_connection() -> io::Result<bool> {
     Ok(false)
 }
 
-/// Writes a last line to the connection that is standard input, and ends it in this direction, for all who hold it.
+/// Writes a last line to the connection on standard input and shuts it down for writing, for all holders of it.
 pub fn say_last(line: &str) {
     use rustix::net::{SendFlags, Shutdown, send, shutdown};
     let stdin = io::stdin();
-    // It fails where the client is gone, who then needs no word. The line fits an empty socket's buffer.
+    // Fails only where the client is gone. The line fits an empty socket's buffer.
     let _ = send(&stdin, line.as_bytes(), SendFlags::DONTWAIT);
     let _ = shutdown(&stdin, Shutdown::Write);
 }
 
-/// Folders cannot be looked at here.
+/// Placeholder for inotify, which only Linux has.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
 pub struct FolderWatch;
 
 #[cfg(not(target_os = "linux"))]
 impl FolderWatch {
-    /// There is none.
+    /// Returns `None`.
     pub fn new(_: &std::path::Path) -> Option<Self> {
         None
     }
 
-    /// Nothing can be said.
+    /// Returns `false`: unknown.
     pub fn wait(&self, _: &std::path::Path, _: &std::process::Child) -> bool {
         false
     }
 }
 
-/// A descriptor that the parent has given and named on the command line; `None` when there is none of this number.
+/// Takes an inherited descriptor that the parent named on the command line; `None` when the number is not open.
 pub fn inherited(number: RawFd) -> Option<OwnedFd> {
     if number <= 2 {
         return None;
     }
-    // SAFETY: called once per number, before this process opens anything: whatever has the number was there when it
-    // started, so nothing else in it owns the descriptor. A number that is free is found out by the call below, and the
-    // value is forgotten instead of closed then.
+    // SAFETY: called once per number, before this process opens a descriptor: whatever has the number was there when it
+    // started, so nothing else in it owns the descriptor. A number that is not open is detected by the call below, and
+    // the value is forgotten instead of closed then.
     let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
     match rustix::io::fcntl_getfd(&descriptor) {
         Ok(_) => Some(descriptor),
@@ -107,7 +106,7 @@ pub fn inherited(number: RawFd) -> Option<OwnedFd> {
     }
 }
 
-/// Lets other users connect to a socket: its folder can be passed and not listed, so that its name must be known.
+/// Opens a socket to other users: its folder can be searched and not listed, so that clients must know its name.
 pub fn open_to_others(socket: &Path) -> io::Result<()> {
     if let Some(folder) = socket.parent() {
         fs::set_permissions(folder, Permissions::from_mode(0o711))?;

@@ -1,31 +1,29 @@
-//! Shader modules that naga accepts, and their stages.
+//! Valid shader modules and their stages.
 
 use naga::{Module, ShaderStage, valid::ModuleInfo};
 
-/// A shader module that naga accepts.
+/// A valid shader module.
 #[derive(Debug)]
 pub struct Code {
-    /// naga's module, its interpolation attributes complete.
+    /// naga's module, with explicit interpolation attributes.
     pub module: Module,
-    /// What naga's validator found out about it.
+    /// Result of naga's validator.
     pub info: ModuleInfo,
 }
 
-/// What a pipeline asks of a module.
+/// `GPUProgrammableStage`.
 #[derive(Clone, Copy, Debug)]
 pub struct Stage<'a> {
-    /// The module.
     pub code: &'a Code,
-    /// Which stage it is for.
     pub stage: ShaderStage,
-    /// The entry point's name; `None` for the only one of the stage.
+    /// The entry point's name; `None` for the stage's only one.
     pub entry_point: Option<&'a str>,
     /// Values of `override` declarations.
     pub constants: &'a [(&'a str, f64)],
 }
 
 impl Stage<'_> {
-    /// The entry point; `None` where there is none, or more than one without a name, which is wgpu's to report.
+    /// The entry point; `None` where it is missing or ambiguous, which wgpu reports.
     pub fn entry(&self) -> Option<&naga::EntryPoint> {
         let mut found = self
             .code

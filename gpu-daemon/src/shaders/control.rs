@@ -1,11 +1,11 @@
-//! Two rules of WGSL that naga does not know: loops that end, and memory of workgroups where there are none.
+//! Rules of WGSL that naga does not check: loops must end, and workgroup memory is for compute shaders.
 
 use naga::{AddressSpace, Block, Module, ShaderStage, Span, Statement, valid::ModuleInfo};
 
-/// A loop without an end, and where.
+/// Finds a loop without an exit; returns the reason and its place.
 ///
-/// WGSL, "Behavior Analysis": a loop that neither breaks nor returns has no behavior, which is an error. The guest's own,
-/// that is; whether a condition ever holds is a deadline's business.
+/// WGSL, "Behavior Analysis": a loop that neither breaks nor returns has no behavior, which is an error of the guest's.
+/// Whether a condition ever holds is left to the deadlines.
 pub fn endless(module: &Module) -> Option<(String, Span)> {
     let functions = module.functions.iter().map(|(_, function)| function);
     functions.chain(module.entry_points.iter().map(|entry| &entry.function)).find_map(|function| {
@@ -25,7 +25,7 @@ pub fn endless(module: &Module) -> Option<(String, Span)> {
     })
 }
 
-/// The blocks of a statement.
+/// The blocks inside a statement.
 fn inside(statement: &Statement) -> Vec<&Block> {
     match statement {
         Statement::Block(block) => vec![block],
@@ -36,9 +36,9 @@ fn inside(statement: &Statement) -> Vec<&Block> {
     }
 }
 
-/// True for a block that returns, or breaks from what it is the body of.
+/// True for a block that returns, or, with `breaks`, breaks out of the statement around it.
 fn leaves(block: &Block, breaks: bool) -> bool {
-    // Each block with whether a `break` in it is one of the loop's: not where it is in another loop, or a switch.
+    // Each block, with a flag that a `break` in it exits the loop: not within another loop or a switch.
     let mut blocks = vec![(block, breaks)];
     while let Some((block, breaks)) = blocks.pop() {
         for statement in block.iter() {
@@ -54,7 +54,7 @@ fn leaves(block: &Block, breaks: bool) -> bool {
     false
 }
 
-/// A variable of a workgroup that a vertex or fragment shader uses (WGSL, "Address Spaces").
+/// Finds a workgroup variable that a vertex or fragment shader uses (WGSL, "Address Spaces").
 pub fn without_workgroup(module: &Module, info: &ModuleInfo) -> Option<(String, Span)> {
     module.entry_points.iter().enumerate().find_map(|(index, entry)| {
         if entry.stage == ShaderStage::Compute {

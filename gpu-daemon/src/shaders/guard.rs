@@ -1,7 +1,8 @@
-//! Panics of the shader compiler as values.
+//! Panic guard of the shader compiler: returns panics as values.
 //!
-//! naga panics on shaders that it should refuse. A panic ends a worker, and a worker's end counts as a crash; so naga runs
-//! here first, on its own, before wgpu-core runs it again while it holds locks. What panics here never gets there.
+//! naga panics on shaders that it should reject. A panic ends a worker, and a worker's end counts as a crash; so naga
+//! runs here first, alone, before wgpu-core runs it again while it holds locks. A shader that panics here never reaches
+//! wgpu-core.
 
 use std::{
     cell::Cell,
@@ -13,11 +14,11 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work` and gives its panic, if it panics, as a text. Panics elsewhere are reported as they always were.
+/// Runs `work`; the error is the text of its panic. Panics elsewhere are reported as before.
 pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     install();
     let before = GUARDED.replace(true);
-    // What `work` leaves half-done is dropped with it.
+    // State that `work` leaves inconsistent is dropped with it.
     let result = panic::catch_unwind(AssertUnwindSafe(work));
     GUARDED.set(before);
     result.map_err(|payload| {
@@ -26,7 +27,7 @@ pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Keeps the report of a guarded panic off standard error, where it would look like the worker's own.
+/// Keeps the report of a guarded panic off standard error, where it would look like a panic of the worker.
 fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {

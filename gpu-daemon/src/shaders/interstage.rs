@@ -1,4 +1,4 @@
-//! What a vertex stage hands to a fragment stage.
+//! Inter-stage interfaces between vertex and fragment stage.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use naga::{Binding, Interpolation, Module, Sampling, ShaderStage, Type, TypeInne
 
 use super::code::Stage;
 
-/// A value at a location.
+/// An inter-stage variable.
 #[derive(Clone, Debug, PartialEq)]
 struct Varying {
     ty: TypeInner,
@@ -15,7 +15,7 @@ struct Varying {
 }
 
 /// WebGPU, "validating inter-stage interfaces": each input of the fragment stage has an output of the vertex stage with
-/// the same location, type and interpolation. wgpu-core takes an input with fewer components than the output.
+/// the same location, type and interpolation. wgpu-core accepts an input with fewer components than the output.
 pub fn interface_flaw(vertex: &Stage<'_>, fragment: &Stage<'_>) -> Option<String> {
     let given = outputs(&vertex.code.module, vertex.entry()?);
     let asked = inputs(&fragment.code.module, fragment.entry()?);
@@ -23,7 +23,7 @@ pub fn interface_flaw(vertex: &Stage<'_>, fragment: &Stage<'_>) -> Option<String
         Some(given) if given.ty != asked.ty => {
             Some(format!("the vertex stage's output at location {location} has another type than the fragment's input"))
         }
-        // The rest is wgpu's to report.
+        // wgpu reports the rest.
         _ => None,
     })
 }
@@ -62,8 +62,8 @@ fn gather(module: &Module, ty: naga::Handle<Type>, binding: Option<&Binding>, fo
     }
 }
 
-/// Writes out what an interpolation attribute leaves to its default, so that `flat` and `flat, first` are one to
-/// wgpu-core as they are in WGSL.
+/// Makes the defaults of interpolation attributes explicit, so that `flat` and `flat, first` are equal to wgpu-core, as
+/// they are in WGSL.
 pub fn complete(module: &mut Module) {
     for entry in &mut module.entry_points {
         if !matches!(entry.stage, ShaderStage::Vertex | ShaderStage::Fragment) {
@@ -87,7 +87,7 @@ pub fn complete(module: &mut Module) {
     }
 }
 
-/// True when there was something to complete.
+/// Completes one binding; returns whether it changed.
 fn complete_binding(binding: &mut Option<Binding>) -> bool {
     let Some(Binding::Location { interpolation: Some(interpolation), sampling, .. }) = binding else { return false };
     let default = match interpolation {
@@ -100,7 +100,7 @@ fn complete_binding(binding: &mut Option<Binding>) -> bool {
     missing
 }
 
-/// The outputs of a fragment stage by location: their types, and whether they are the second source of a blend.
+/// The types of a fragment stage's outputs by location.
 pub(super) fn fragment_outputs(module: &Module, entry: &naga::EntryPoint) -> BTreeMap<u32, TypeInner> {
     outputs(module, entry).into_iter().map(|(location, varying)| (location, varying.ty)).collect()
 }

@@ -1,7 +1,7 @@
-//! Shaders before wgpu gets them: parsed, validated and written once under guard, and held to those rules of WGSL and
-//! WebGPU that naga and wgpu-core do not check.
+//! Shader front end: parses, validates and generates code under a panic guard, and checks the rules of WGSL and WebGPU
+//! that naga and wgpu-core do not check.
 //!
-//! wgpu-core is given naga's module and not the text, so that the text is parsed once.
+//! wgpu-core receives naga's module and not the text, so that the text is parsed once.
 
 mod code;
 mod control;
@@ -27,12 +27,12 @@ pub use interstage::interface_flaw;
 pub use outputs::output_flaw;
 pub use stage::prepare;
 
-/// Why a shader is refused.
+/// A rejected shader.
 #[derive(Debug)]
 pub enum Refused {
-    /// naga's own reason, in wgpu's words.
+    /// naga's error, as wgpu reports it.
     Compiler(Box<CreateShaderModuleError>),
-    /// A rule that naga does not know, or its panic; with the place, in bytes.
+    /// A rule that naga does not check, or a panic of naga; with the byte range in the source.
     Rule(String, Option<std::ops::Range<usize>>),
 }
 
@@ -71,7 +71,7 @@ fn shader_error<E>(text: &str, label: &str, inner: E) -> ShaderError<E> {
     ShaderError { source: text.to_owned(), label, inner: Box::new(inner) }
 }
 
-/// The module as wgpu takes it.
+/// The module in wgpu's form.
 pub fn for_wgpu(code: &Code) -> Cow<'static, Module> {
     Cow::Owned(code.module.clone())
 }

@@ -1,4 +1,4 @@
-//! What a fragment stage writes, beside what its targets take.
+//! Fragment outputs and their color targets.
 
 use naga::{ScalarKind, TypeInner};
 use wgpu_types as wgt;
@@ -30,8 +30,8 @@ pub fn output_flaw(fragment: &Stage<'_>, targets: &[Option<wgt::ColorTargetState
     })
 }
 
-/// True for a blend of colors that reads the alpha of the shader's output. That of alphas always has it: the output's,
-/// or where there is none 1.
+/// True for a color blend that reads the alpha of the shader's output. An alpha blend is always valid: it reads the
+/// output's alpha, or 1 where there is none.
 fn reads_alpha(blend: &wgt::BlendState) -> bool {
     use wgt::BlendFactor as F;
     let reads = |factor| matches!(factor, F::SrcAlpha | F::OneMinusSrcAlpha | F::SrcAlphaSaturated);

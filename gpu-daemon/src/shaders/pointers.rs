@@ -1,12 +1,12 @@
-//! Pointers as arguments of functions.
+//! Pointer arguments of functions.
 //!
-//! Without the language feature `unrestricted_pointer_parameters`, which is not offered, an argument that is a pointer has
-//! the memory view of its root variable: `&v`, or a parameter that is a pointer, but neither `&v[i]` nor `&v.m` (WGSL,
-//! "Function Calls", "Alias Analysis"). naga takes them all, and its SPIR-V writer panics on some.
+//! Without the language feature `unrestricted_pointer_parameters`, which is not offered, an argument that is a pointer
+//! has the memory view of its root variable: `&v`, or a parameter that is a pointer, but neither `&v[i]` nor `&v.m`
+//! (WGSL, "Function Calls", "Alias Analysis"). naga accepts them all, and its SPIR-V writer panics on some.
 
 use naga::{Block, Expression, Function, Handle, Module, Span, Statement, TypeInner};
 
-/// A call that breaks the rule, and where.
+/// Finds a call that violates the rule; returns the reason and its place.
 pub fn flaw(module: &Module) -> Option<(String, Span)> {
     let functions = module.functions.iter().map(|(_, function)| function);
     functions.chain(module.entry_points.iter().map(|entry| &entry.function)).find_map(|function| {
@@ -20,7 +20,7 @@ pub fn flaw(module: &Module) -> Option<(String, Span)> {
     })
 }
 
-/// Looks at the calls of one block, and gathers the blocks inside it.
+/// Checks the calls of one block, and adds the blocks inside it to `blocks`.
 fn in_block<'a>(
     module: &Module,
     function: &Function,
@@ -57,7 +57,7 @@ fn is_pointer(ty: &TypeInner) -> bool {
     matches!(ty, TypeInner::Pointer { .. } | TypeInner::ValuePointer { .. })
 }
 
-/// True for what points to a whole variable, or is a parameter itself.
+/// True for a pointer to a whole variable, or a parameter.
 fn is_whole(function: &Function, argument: Handle<Expression>) -> bool {
     let expression = function.expressions.try_get(argument);
     expression.is_ok_and(|expression| {

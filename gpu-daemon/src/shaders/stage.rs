@@ -1,4 +1,4 @@
-//! One stage of a pipeline: its constants, its workgroup, and a first run of the code generator.
+//! Checks of a pipeline stage: constants, workgroup limits, and a trial run of the code generator.
 
 use naga::{
     AddressSpace, Expression, Handle, Module, Override, ScalarKind, ShaderStage, TypeInner,
@@ -12,7 +12,7 @@ use super::{
     guard::guarded,
 };
 
-/// Why a stage is refused before wgpu sees it; `None` for one that is not.
+/// Checks a stage before wgpu; returns the reason if it is invalid.
 pub fn prepare(stage: &Stage<'_>, limits: &wgt::Limits) -> Option<String> {
     for &(key, value) in stage.constants {
         if let Some(reason) = constant_flaw(&stage.code.module, key, value) {
@@ -24,8 +24,8 @@ pub fn prepare(stage: &Stage<'_>, limits: &wgt::Limits) -> Option<String> {
     guarded(work).unwrap_or_else(|panic| Some(format!("the shader compiler fails on this shader: {panic}")))
 }
 
-/// WebGPU, "validating GPUProgrammableStage": each key is an identifier of the module, each value one of its type.
-/// naga looks at those only that the entry point uses, and reads a key as a number where it can.
+/// WebGPU, "validating GPUProgrammableStage": each key is an identifier of the module, each value one of its type. naga
+/// checks only those that the entry point uses, and parses a key as a number where it can.
 fn constant_flaw(module: &Module, key: &str, value: f64) -> Option<String> {
     let number = key.parse::<u16>().ok();
     if number.is_some_and(|number| number.to_string() != key) {
@@ -41,7 +41,7 @@ fn constant_flaw(module: &Module, key: &str, value: f64) -> Option<String> {
         return Some(format!("the shader has no pipeline constant `{key}`"));
     };
     let TypeInner::Scalar(scalar) = module.types.get_handle(constant.ty).ok()?.inner else { return None };
-    let most = match (scalar.kind, scalar.width) {
+    let in_range = match (scalar.kind, scalar.width) {
         _ if !value.is_finite() => return Some(format!("the pipeline constant `{key}` is {value}")),
         (ScalarKind::Bool, _) => return None,
         (ScalarKind::Sint, _) => {
@@ -52,15 +52,17 @@ fn constant_flaw(module: &Module, key: &str, value: f64) -> Option<String> {
             let whole = value.trunc();
             (0.0 <= whole && whole <= f64::from(u32::MAX)).then_some(())
         }
-        // Halfway from the largest value to the next, which is not there, rounds away from it.
+        // Halfway between the largest value and its missing successor rounds to infinity.
         (ScalarKind::Float, 2) => (value.abs() < 65520.0).then_some(()),
         (ScalarKind::Float, _) => (value as f32).is_finite().then_some(()),
         (ScalarKind::AbstractInt | ScalarKind::AbstractFloat, _) => return None,
     };
-    most.is_none().then(|| format!("the pipeline constant `{key}` cannot be {value}: it is out of its type's range"))
+    in_range
+        .is_none()
+        .then(|| format!("the pipeline constant `{key}` cannot be {value}: it is out of its type's range"))
 }
 
-/// Puts the constants in and writes SPIR-V, as wgpu will.
+/// Substitutes the constants and generates SPIR-V, as wgpu will.
 fn generate(stage: &Stage<'_>, entry_point: &str, limits: &wgt::Limits) -> Option<String> {
     let Code { module, info } = stage.code;
     let constants = stage.constants.iter().map(|&(name, value)| (name.to_owned(), value)).collect();
@@ -75,7 +77,7 @@ fn generate(stage: &Stage<'_>, entry_point: &str, limits: &wgt::Limits) -> Optio
     }
     let options = spv::Options {
         lang_version: (1, 6),
-        // Everything that an adapter may switch on: what comes out is thrown away.
+        // All options that an adapter may enable: the output is discarded.
         bounds_check_policies: naga::proc::BoundsCheckPolicies {
             index: naga::proc::BoundsCheckPolicy::Restrict,
             buffer: naga::proc::BoundsCheckPolicy::Restrict,
@@ -87,29 +89,29 @@ fn generate(stage: &Stage<'_>, entry_point: &str, limits: &wgt::Limits) -> Optio
     };
     let pipeline = spv::PipelineOptions { shader_stage: stage.stage, entry_point: entry_point.to_owned() };
     if let Err(error) = spv::write_vec(&module, &info, &options, Some(&pipeline)) {
-        // Not the guest's mistake: wgpu reports it as an internal error.
+        // Not an error of the guest's: wgpu reports it as an internal error.
         tracing::debug!("no SPIR-V can be written for {entry_point}: {error}");
     }
     None
 }
 
-/// WebGPU, "createComputePipeline": the limits of a workgroup, with the constants put in. wgpu-core looks at the sizes
-/// before that, and at the storage not at all.
+/// WebGPU, "createComputePipeline": the limits of a workgroup, with the constants substituted. wgpu-core checks the
+/// sizes before that, and the storage not at all.
 fn workgroup_flaw(module: &Module, info: &ModuleInfo, entry_point: &str, limits: &wgt::Limits) -> Option<String> {
     let is_meant = |entry: &naga::EntryPoint| entry.stage == ShaderStage::Compute && entry.name == entry_point;
     let (index, entry) = module.entry_points.iter().enumerate().find(|(_, entry)| is_meant(entry))?;
     let [x, y, z] = entry.workgroup_size;
     let of_dimension =
         [limits.max_compute_workgroup_size_x, limits.max_compute_workgroup_size_y, limits.max_compute_workgroup_size_z];
-    for (size, most) in entry.workgroup_size.into_iter().zip(of_dimension) {
-        if size == 0 || size > most {
-            return Some(format!("a workgroup of {x} x {y} x {z}: {size} is not within 1 and {most}"));
+    for (size, max) in entry.workgroup_size.into_iter().zip(of_dimension) {
+        if size == 0 || size > max {
+            return Some(format!("a workgroup of {x} x {y} x {z}: {size} is not within 1 and {max}"));
         }
     }
     let invocations = u64::from(x).saturating_mul(u64::from(y)).saturating_mul(u64::from(z));
-    let most = limits.max_compute_invocations_per_workgroup;
-    if invocations > u64::from(most) {
-        return Some(format!("a workgroup of {x} x {y} x {z} has {invocations} invocations, {most} are allowed"));
+    let max = limits.max_compute_invocations_per_workgroup;
+    if invocations > u64::from(max) {
+        return Some(format!("a workgroup of {x} x {y} x {z} has {invocations} invocations, {max} are allowed"));
     }
     let uses = info.get_entry_point(index);
     let bytes = module
@@ -118,12 +120,11 @@ fn workgroup_flaw(module: &Module, info: &ModuleInfo, entry_point: &str, limits:
         .filter(|&(handle, variable)| variable.space == AddressSpace::WorkGroup && !uses[handle].is_empty())
         .map(|(_, variable)| bytes_of(module, variable.ty).next_multiple_of(16))
         .fold(0, u64::saturating_add);
-    let most = limits.max_compute_workgroup_storage_size;
-    (bytes > u64::from(most))
-        .then(|| format!("the shader's workgroup variables take {bytes} bytes, {most} are allowed"))
+    let max = limits.max_compute_workgroup_storage_size;
+    (bytes > u64::from(max)).then(|| format!("the shader's workgroup variables take {bytes} bytes, {max} are allowed"))
 }
 
-/// naga computes in 32 bits, and an array of 4 GiB is then small.
+/// Size of a type in bytes. naga computes it in 32 bits, where an array of 4 GiB overflows.
 fn bytes_of(module: &Module, ty: Handle<naga::Type>) -> u64 {
     let Ok(found) = module.types.get_handle(ty) else { return 0 };
     match found.inner {
@@ -140,7 +141,7 @@ fn bytes_of(module: &Module, ty: Handle<naga::Type>) -> u64 {
     }
 }
 
-/// The length of an array that an `override` sets, after the constants are in.
+/// Length of an array that an `override` sets, after the constants are substituted.
 fn array_length(module: &Module, constant: Handle<Override>) -> Option<u64> {
     let init = module.overrides.try_get(constant).ok()?.init?;
     match module.global_expressions.try_get(init).ok()? {

@@ -1,11 +1,11 @@
-//! `gpu-daemon broker`: starts workers for one host that can start no processes itself.
+//! `gpu-daemon broker`: starts workers for one host that cannot start processes itself.
 //!
-//! `airlock run` confines itself before the guest's code runs, and yet a guest whose worker has died may ask for an
-//! adapter again. So the host starts a broker before that. Standard input is one end of a socket pair; each message on it
-//! is one byte with one descriptor, a connection that becomes the standard input and output of a new worker, exactly as
-//! with a connection that `serve` accepts. Nothing else is read from the host, nothing but refusals and last lines is
-//! said to it, and what it can make the broker do is start a worker of the kind that the command line says, a few at a
-//! time. The broker ends when its input ends, and its workers with it.
+//! `airlock run` confines itself before the guest's code runs, but a guest whose worker has died may request an adapter
+//! again. So the host starts a broker before it confines itself. Standard input is one end of a socket pair; each
+//! message on it is one byte with one descriptor, a connection that becomes the standard input and output of a new
+//! worker, as a connection does that `serve` accepts. The broker reads nothing else from the host and writes only
+//! refusals and end lines, so that all a host can do is start a bounded number of workers with the options of the
+//! command line. The broker exits with its workers when its input ends.
 
 use std::{
     collections::HashMap,
@@ -44,34 +44,32 @@ use crate::{
     },
 };
 
-/// How long what an ended worker has printed is waited for.
+/// Time limit for relaying the output of a worker that has exited.
 const OUTPUT_WAIT: Duration = Duration::from_millis(500);
 
-/// Why a broker cannot start, or goes on no longer.
+/// A broker cannot start or continue.
 #[derive(Debug, Error)]
 pub enum BrokerError {
-    /// Nobody is at the other end of standard input.
-    #[error(
-        "broker is started by `airlock run`, which holds the other end of its input; there is nothing to be done by hand"
-    )]
+    /// Standard input is not a connection.
+    #[error("broker is started by `airlock run`, which holds the other end of its input; it cannot be started by hand")]
     ByHand,
-    /// Signals or threads cannot be had.
+    /// A signal handler or thread cannot be created.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
 }
 
-/// The workers that run, by number. Whoever holds the lock may signal them: a worker's process is only reaped with the
-/// lock held and its entry gone, so a number in here is never another process's.
+/// Running workers by number. The lock must be held to signal one: a worker is reaped only with the lock held and its
+/// entry removed, so no process id in here has been reused.
 type Workers = Arc<Mutex<HashMap<u64, Worker>>>;
 
-/// A worker that runs, and what passes on what it prints.
+/// A running worker and the relay of its output.
 #[derive(Clone, Debug)]
 struct Worker {
     pid: Pid,
     output: Option<Arc<Relay>>,
 }
 
-/// Starts workers until the host is gone.
+/// Starts workers until the host disconnects.
 pub fn run(options: &WorkerOptions) -> Result<ExitCode, BrokerError> {
     if !platform::stdin_is_connection() {
         return Err(BrokerError::ByHand);
@@ -79,24 +77,24 @@ pub fn run(options: &WorkerOptions) -> Result<ExitCode, BrokerError> {
     let program = std::env::current_exe()?;
     let arguments = options.to_arguments();
     let workers = Workers::default();
-    // A terminal's signals go to the host as well, whose end is then the end of everything here.
+    // A terminal's signals reach the host as well; its exit then ends everything here.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let running = Arc::clone(&workers);
     thread::Builder::new().name("signals".to_owned()).spawn(move || end_with_signal(signals, &running))?;
-    let (running, most) =
+    let (running, max_memory) =
         (Arc::clone(&workers), options.quotas.max_memory.0.saturating_add(process_memory::BEYOND_QUOTA));
-    thread::Builder::new().name("memory".to_owned()).spawn(move || bound_memory(&running, most))?;
+    thread::Builder::new().name("memory".to_owned()).spawn(move || bound_memory(&running, max_memory))?;
     for number in 0.. {
         match descriptors::receive(io::stdin(), None) {
             Ok(descriptor) => match connection(descriptor) {
                 Some(connection) => start(&program, &arguments, &workers, number, connection),
-                None => tracing::warn!("what the host sends is no connection"),
+                None => tracing::warn!("invalid request of the host: the descriptor is not a Unix stream socket"),
             },
             Err(DescriptorError::Ended) => break,
-            // The message is over, whatever it was.
-            Err(error @ DescriptorError::Count { .. }) => tracing::warn!("the host sends what is no request: {error}"),
+            // A malformed message is consumed whole; the next one is read as usual.
+            Err(error @ DescriptorError::Count { .. }) => tracing::warn!("invalid request of the host: {error}"),
             Err(error) => {
-                tracing::error!("cannot hear the host: {error}");
+                tracing::error!("cannot receive from the host: {error}");
                 break;
             }
         }
@@ -104,28 +102,29 @@ pub fn run(options: &WorkerOptions) -> Result<ExitCode, BrokerError> {
     end(&workers)
 }
 
-/// Ends workers that have more memory than they may, and that do not end their sessions for it by themselves.
-fn bound_memory(workers: &Workers, most: u64) {
+/// Kills workers above the memory bound, which a worker that works as intended never reaches: it ends its own session
+/// first.
+fn bound_memory(workers: &Workers, max_memory: u64) {
     loop {
         thread::sleep(process_memory::TICK);
         for (number, worker) in &*lock(workers) {
-            let has = u32::try_from(worker.pid.as_raw_nonzero().get()).ok().and_then(process_memory::of);
-            if has.is_some_and(|has| has > most) {
-                tracing::warn!("worker {number} has more memory than it may, and is ended");
+            let used = u32::try_from(worker.pid.as_raw_nonzero().get()).ok().and_then(process_memory::of);
+            if used.is_some_and(|used| used > max_memory) {
+                tracing::warn!("worker {number} exceeds its memory bound of {max_memory} bytes and is killed");
                 let _ = kill_process(worker.pid, Signal::KILL);
             }
         }
     }
 }
 
-/// Only what a worker can use as its connection.
+/// Checks that a descriptor can be a worker's connection: a Unix stream socket.
 fn connection(descriptor: OwnedFd) -> Option<UnixStream> {
     let unix = sockopt::socket_domain(&descriptor) == Ok(AddressFamily::UNIX);
     let stream = sockopt::socket_type(&descriptor) == Ok(SocketType::STREAM);
     (unix && stream).then(|| UnixStream::from(descriptor))
 }
 
-/// Starts a worker, or says why there is none.
+/// Starts a worker, or sends a refusal with the reason.
 fn start(program: &Path, arguments: &[String], workers: &Workers, number: u64, connection: UnixStream) {
     let mut running = lock(workers);
     if running.len() >= MAX_BROKER_WORKERS {
@@ -146,8 +145,8 @@ fn start(program: &Path, arguments: &[String], workers: &Workers, number: u64, c
             let workers = Arc::clone(workers);
             let wait = move || wait(launched, &worker, number, &workers);
             if let Err(error) = thread::Builder::new().name(format!("worker {number}")).spawn(wait) {
-                // The worker runs and its place stays taken: the lesser evil, and it is said.
-                tracing::error!("worker {number} is not waited for: {error}");
+                // The worker runs and its place stays taken, which is the lesser evil.
+                tracing::error!("worker {number} has no thread to wait for it: {error}");
             }
         }
         Err((connection, error)) => {
@@ -158,14 +157,14 @@ fn start(program: &Path, arguments: &[String], workers: &Workers, number: u64, c
     }
 }
 
-/// Waits for a worker's end without reaping it, takes it off the list, reaps it, and tells its client.
+/// Waits for a worker's exit without reaping it, removes its entry, reaps it, and tells its client.
 fn wait(launched: Launched, worker: &Worker, number: u64, workers: &Workers) {
     let Launched { mut child, mut rest } = launched;
     rest.tidy(&child);
     while let Err(rustix::io::Errno::INTR) =
         waitid(WaitId::Pid(worker.pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
     {}
-    // Its last words come before those about its end.
+    // Its last output comes before the report of its end.
     if let Some(output) = &worker.output {
         output.finish(OUTPUT_WAIT);
     }
@@ -188,7 +187,7 @@ fn end_with_signal(mut signals: Signals, workers: &Workers) {
     }
 }
 
-/// Ends everything: no worker, no folder, no process. The lock stays held, so that no worker starts behind its back.
+/// Kills the workers, removes their folders and exits. The lock stays held, so that no worker starts meanwhile.
 fn end(workers: &Workers) -> ! {
     let workers = lock(workers);
     for worker in workers.values() {

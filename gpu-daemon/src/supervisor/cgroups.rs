@@ -1,31 +1,31 @@
-//! A cgroup for each worker, where one can be had: the one bound that counts all of a worker's memory, whatever it made of
-//! it, and its threads.
+//! A cgroup for each worker, where the server may create one: the only bound that counts all of a worker's memory, of
+//! any kind, and its threads.
 //!
 //! | | version 2 | version 1 |
 //! |---|---|---|
-//! | where | this process's group must be its own (systemd's `Delegate=memory pids`): it moves into a child `airlock-server`, because a group with children that are bounded has no processes | below this process's group |
+//! | place | this process's group must be its own (systemd's `Delegate=memory pids`): it moves into a child `airlock-server`, because a group with bounded children may have no processes | below this process's group |
 //! | memory of a worker | `memory.max`, and no swap | `memory.limit_in_bytes` |
 //! | memory of all workers | `memory.max` of their parent | the same |
-//! | its end | the whole group at once, `memory.oom.group` | the kernel's choice within the group |
+//! | out of memory | the kernel kills the whole group at once, `memory.oom.group` | the kernel kills a process of the group |
 //! | threads | `pids.max` | `pids.max` |
 //!
-//! The groups of a server that was killed are removed by the next one that finds them empty.
+//! Groups that a killed server left behind are removed by the next server that finds them empty.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-/// Where systemd, and all others, mount the hierarchies.
+/// Mount point of the hierarchies, by systemd's convention, which all others follow.
 const MOUNT: &str = "/sys/fs/cgroup";
-/// Threads of a worker: a software driver has a few for each processor.
+/// Upper bound of a worker's threads: a software driver has a few for each processor.
 const MAX_THREADS: u32 = 2048;
-/// The name of the group that this process moves into.
+/// Name of the group that this process moves into.
 const SERVER: &str = "airlock-server";
-/// How the names of workers' groups' parents start; a process number follows.
+/// Name prefix of the workers' parent group; the server's process id follows.
 const WORKERS: &str = "airlock-workers-";
 
-/// The groups of workers.
+/// The parent of the workers' groups.
 #[derive(Debug)]
 pub struct Cgroups {
     version: Version,
@@ -39,12 +39,13 @@ enum Version {
     Two,
 }
 
-/// The group of one worker. It is removed with this value, when the worker has been reaped.
+/// The group of one worker. Drop it after the worker has been reaped: that removes the group.
 #[derive(Debug)]
 pub struct Cgroup(Vec<PathBuf>);
 
 impl Cgroups {
-    /// Finds out whether groups can be had, and makes the workers' parent, which all of them together must not exceed.
+    /// Creates the workers' parent group with `total` as its memory bound in bytes. The error says why groups are not
+    /// available.
     pub fn new(total: u64) -> Result<Self, String> {
         let list = fs::read_to_string("/proc/self/cgroup").map_err(|error| error.to_string())?;
         let own = |controller: &str| {
@@ -73,14 +74,14 @@ impl Cgroups {
         let inside = read(own, "cgroup.procs")?;
         let me = std::process::id().to_string();
         if inside.lines().any(|process| process != me) {
-            return Err("this process's group has others in it (systemd: Delegate=memory pids)".to_owned());
+            return Err("this process's cgroup has other processes (systemd: Delegate=memory pids)".to_owned());
         }
         let server = own.join(SERVER);
         make(&server)?;
         write(&server, "cgroup.procs", &me)?;
         let all = "+memory +pids";
         if let Err(why) = write(own, "cgroup.subtree_control", all) {
-            // As it was.
+            // Undo.
             let _ = write(own, "cgroup.procs", &me);
             let _ = fs::remove_dir(&server);
             return Err(why);
@@ -96,7 +97,7 @@ impl Cgroups {
         Ok(Self { version: Version::One, parents })
     }
 
-    /// Makes a group for a worker that may have so much memory.
+    /// Creates a group for a worker with a memory bound in bytes.
     pub fn group(&self, name: &str, memory: u64) -> Result<Cgroup, String> {
         let mut made = Cgroup(Vec::new());
         for (index, parent) in self.parents.iter().enumerate() {
@@ -110,7 +111,7 @@ impl Cgroups {
                 Version::Two => {
                     write(&folder, "memory.oom.group", 1)?;
                     write(&folder, "pids.max", MAX_THREADS)?;
-                    // A kernel that does not count swap has no such file.
+                    // The file is missing in kernels without swap accounting.
                     let _ = write(&folder, "memory.swap.max", 0);
                 }
                 Version::One if index > 0 => write(&folder, "pids.max", MAX_THREADS)?,
@@ -139,7 +140,7 @@ impl Drop for Cgroups {
 }
 
 impl Cgroup {
-    /// Puts a worker in.
+    /// Moves a process into the group.
     pub fn add(&self, pid: u32) -> Result<(), String> {
         self.0.iter().try_for_each(|folder| write(folder, "cgroup.procs", pid))
     }
@@ -148,13 +149,13 @@ impl Cgroup {
 impl Drop for Cgroup {
     fn drop(&mut self) {
         for folder in &self.0 {
-            // One with a process that is stuck in the kernel stays.
+            // Fails, and leaves the group, while a process is stuck in the kernel.
             let _ = fs::remove_dir(folder);
         }
     }
 }
 
-/// Makes this process's parent of workers' groups, and takes away those of servers that are gone.
+/// Creates the workers' parent group and removes those of servers that no longer run.
 fn parent(own: &Path) -> Result<PathBuf, String> {
     for entry in fs::read_dir(own).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -183,7 +184,7 @@ fn read(folder: &Path, name: &str) -> Result<String, String> {
     fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// Sets a file of the kernel's, which is there and takes the value at once.
+/// Writes a file of the cgroup file system.
 #[allow(clippy::disallowed_methods)]
 fn write(folder: &Path, name: &str, value: impl ToString) -> Result<(), String> {
     let file = folder.join(name);

@@ -1,4 +1,4 @@
-//! Events on their way to the client.
+//! Sender of events to the client.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use airlock_protocol::{
 
 use crate::worker::vitals::Vitals;
 
-/// Sends events, from any thread.
+/// Sends events from any thread.
 #[derive(Clone, Debug)]
 pub struct Events {
     sender: EventSender,
@@ -20,13 +20,13 @@ pub struct Events {
 }
 
 impl Events {
-    /// Wraps the session's channel.
+    /// Creates a sender on the session's channel.
     pub fn new(sender: EventSender, vitals: Arc<Vitals>) -> Self {
         Self { sender, vitals }
     }
 
-    /// Sends one event. A client that went away is noticed where batches are received, so nothing is returned here; one
-    /// that does not read makes this wait, which the watchdog sees.
+    /// Sends one event. Blocks while the client does not read, under the watchdog's eye. Returns no error: a
+    /// disconnected client is noticed where batches are received.
     pub fn send(&self, event: &Event<'_>) {
         let mut bytes = Vec::new();
         match encode_event(event, &mut bytes) {
@@ -35,14 +35,14 @@ impl Events {
         }
     }
 
-    /// Sends a map's contents, as [`Event::MapData`]s.
+    /// Sends the contents of a map as [`Event::MapData`] events.
     pub fn send_contents(&self, request: RequestId, contents: &[u8]) {
         for piece in map_pieces(contents) {
             self.send_map_data(request, piece);
         }
     }
 
-    /// The one event with much data: it is copied once, into the shared ring.
+    /// Sends the one event with bulk data, copied once, into the shared ring.
     fn send_map_data(&self, request: RequestId, data: &[u8]) {
         let mut start = Vec::new();
         match encode_map_data(request, data.len(), &mut start) {
@@ -51,14 +51,14 @@ impl Events {
         }
     }
 
-    /// Sends nothing more: the client sees the end.
+    /// Closes the channel: the client sees its end.
     pub fn close(&self) {
         self.sender.close();
     }
 
     fn sent(&self, bytes: usize, send: impl FnOnce() -> Result<(), Gone>) {
         if self.vitals.sends.run(send).is_err() {
-            tracing::debug!("an event has no one to go to: the client is gone");
+            tracing::debug!("event dropped: the client is gone");
         }
         Vitals::add(&self.vitals.bytes_out, bytes as u64);
     }

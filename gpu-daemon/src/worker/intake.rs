@@ -1,4 +1,4 @@
-//! Batches as they come in, and what the client is told of its ring in return.
+//! Intake of batches, and ring credit for the client.
 
 use std::{
     thread,
@@ -18,8 +18,8 @@ use crate::{
     worker::vitals::Phase,
 };
 
-/// Bytes of the ring that are read before the client hears of it, while there is more to do. Each event wakes a thread of
-/// the client's, and nobody needs the room before the ring is full.
+/// Credit batching: bytes read from the ring before a credit event is sent, while there are more batches. Each event
+/// wakes a client thread, and the client needs the room only when the ring is full.
 const CREDIT_STEP: u64 = RING_SIZE as u64 / 4;
 
 /// See the module's header.
@@ -27,18 +27,18 @@ const CREDIT_STEP: u64 = RING_SIZE as u64 / 4;
 pub struct Intake {
     commands: BatchReceiver,
     eagerness: Eagerness,
-    /// How far the client knows that the ring was read.
-    told: u64,
+    /// Ring position of the last credit event.
+    credited: u64,
 }
 
 impl Intake {
-    /// Nothing has come yet.
+    /// Creates an intake that has received nothing.
     pub fn new(commands: BatchReceiver) -> Self {
-        Self { commands, eagerness: Eagerness::default(), told: 0 }
+        Self { commands, eagerness: Eagerness::default(), credited: 0 }
     }
 
-    /// Waits for a batch, eagerly at first. What is waited for on the GPU is polled meanwhile, and left to the poll thread
-    /// then.
+    /// Receives a batch: spins for a moment, then blocks. The spin phase polls pending GPU work itself; before
+    /// blocking, that is left to the poll thread.
     pub fn next(&mut self, session: &mut Session) -> Result<Vec<u8>, ReceiveError> {
         let (completions, vitals) = (&*session.completions, &*session.vitals);
         let begun = || vitals.enter(Phase::Receiving);
@@ -50,7 +50,7 @@ impl Intake {
                 return Ok(batch);
             }
             session.waiting = session.waiting && vitals.polls.run(|| poll::poll_waited_for(completions));
-            // To the end of the queue, behind all else that can go on: the driver's own threads, and the client.
+            // Yields to every other runnable thread: the driver's own threads, and the client.
             thread::yield_now();
             time = start.elapsed();
         }
@@ -63,17 +63,17 @@ impl Intake {
         Ok(batch)
     }
 
-    /// A batch is done.
+    /// Sends credit after a batch, if enough was read.
     pub fn done(&mut self, session: &Session) {
         let consumed = session.payloads.consumed();
-        if consumed.saturating_sub(self.told) >= CREDIT_STEP {
+        if consumed.saturating_sub(self.credited) >= CREDIT_STEP {
             self.credit(consumed, &session.completions);
         }
     }
 
-    /// Tells the client how far the ring was read, unless it knows.
+    /// Sends a credit event, unless the client already has this position.
     fn credit(&mut self, consumed: u64, completions: &Completions) {
-        if std::mem::replace(&mut self.told, consumed) != consumed {
+        if std::mem::replace(&mut self.credited, consumed) != consumed {
             completions.events.send(&Event::Credit { consumed });
         }
     }

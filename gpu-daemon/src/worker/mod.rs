@@ -1,8 +1,8 @@
-//! `gpu-daemon worker`: one session, from the hello line to the client's end.
+//! `gpu-daemon worker`: one session, from the hello line to the client's disconnect.
 //!
-//! One thread executes commands in order; one drives what ends on its own time ([`crate::pending::poll`]); one sees that nothing
-//! takes for ever ([`crate::worker::watchdog`]); one waits for the end of standard input, which the client holds open for as long
-//! as it lives, and ends the process at once, whatever the GPU is doing.
+//! Threads: the executor runs commands in order; the poll thread ([`crate::pending::poll`]) drives asynchronous GPU
+//! work; the watchdog ([`crate::worker::watchdog`]) enforces deadlines; the stdin thread waits for the end of standard
+//! input, which the client holds open while it lives, and then exits the process at once, whatever the GPU is doing.
 
 pub mod events;
 mod intake;
@@ -54,20 +54,20 @@ use crate::{
     },
 };
 
-/// The executor's stack. Shader compilers recurse with the nesting of a source, which the guest chooses. Memory is used as
-/// far as the stack is.
+/// Stack size of the executor in bytes. Shader compilers recurse with the nesting of a source, which the guest chooses.
+/// Pages are committed only as far as the stack grows.
 const EXECUTOR_STACK: usize = 256 << 20;
 
-/// Why a worker cannot start.
+/// A worker cannot start.
 #[derive(Debug, Error)]
 pub enum WorkerError {
-    /// Nobody holds standard input.
+    /// Standard input is not a connection.
     #[error(
         "worker is started by `airlock run` or `gpu-daemon serve`, which hold its standard input open for as long as \
-         the session lasts; there is nothing to be done by hand"
+         the session lasts; it cannot be started by hand"
     )]
     ByHand,
-    /// No client can reach it.
+    /// The socket for the client cannot be created or accepted on.
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// The hello line cannot be written.
@@ -76,24 +76,24 @@ pub enum WorkerError {
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] std::io::Error),
-    /// The client is another user and cannot be let in.
+    /// The socket cannot be opened to the client's user.
     #[error("cannot open the socket to another user: {0}")]
     Socket(#[source] std::io::Error),
-    /// A layer of the jail does not hold, and must.
+    /// A required layer of the jail does not hold.
     #[error(transparent)]
     Jail(#[from] JailError),
-    /// It cannot be made to end with its server.
-    #[error("cannot ask to end with the server: {0}")]
+    /// The parent-death signal cannot be set.
+    #[error("cannot set the parent-death signal: {0}")]
     Server(#[source] std::io::Error),
-    /// No connection is handed over.
-    #[error("cannot take a connection: {0}")]
+    /// A standby worker received no connection.
+    #[error("cannot receive a connection: {0}")]
     Handover(#[source] std::io::Error),
-    /// The client did not come.
+    /// The client did not connect in time.
     #[error("no client connected within {} seconds", HELLO_TIMEOUT.as_secs())]
     NoClient,
 }
 
-/// Why a session ends before its client does.
+/// A session ends before its client disconnects.
 #[derive(Debug, Error)]
 enum SessionError {
     #[error(transparent)]
@@ -104,7 +104,7 @@ enum SessionError {
     Violation { offset: usize, command: u64, name: &'static str, violation: Violation },
 }
 
-/// Runs a worker. It returns only when there is no session: the end of a session ends the process.
+/// Runs a worker. Returns only when no session starts: the end of a session exits the process.
 pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     if let Some(server) = arguments.server
         && !platform::end_with_parent(server).map_err(WorkerError::Server)?
@@ -115,9 +115,9 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
         return Err(WorkerError::ByHand);
     }
     set_hook(Box::new(|info| tracing::error!("{}", one_line(&info.to_string()))));
-    // Before anything here has a descriptor of its own.
+    // Before this process opens a descriptor of its own.
     let vitals = Arc::new(Vitals::new(arguments.status_fd.and_then(platform::inherited)));
-    // Nothing that a client says is read before the jail is up, and no thread runs outside of it.
+    // The jail is up before the first byte of the client is read, and before any thread starts.
     let prepared = jail::prepare(arguments.options.jail, arguments.status_fd.as_slice());
     let listener = Listener::new()?;
     if arguments.foreign_client {
@@ -129,12 +129,12 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     if has_gpu {
         instances = instances.on_a_gpu(Arc::clone(&vitals));
     }
-    if arguments.options.start_drivers || arguments.spare {
+    if arguments.options.start_drivers || arguments.standby {
         instances.start_drivers().map_err(WorkerError::Thread)?;
     }
     let hello = Hello::ready(listener.name().to_owned()).to_line();
     let waiting = Waiting::new(listener.name());
-    if arguments.spare && !platform::take_connection().map_err(WorkerError::Handover)? {
+    if arguments.standby && !platform::take_connection().map_err(WorkerError::Handover)? {
         waiting.clean_up();
         platform::quit(0)
     }
@@ -145,7 +145,7 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
         }
         ring => ring.inspect_err(|_| waiting.clean_up())?,
     };
-    // From here on nothing that comes there means anything but its end.
+    // From here on only the end of standard input matters.
     let watched = Arc::clone(&waiting);
     let alive = Arc::clone(&vitals);
     let watch_stdin = move || end_with_stdin(&watched, &alive);
@@ -163,21 +163,22 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     };
     thread::Builder::new().name("poll".to_owned()).spawn(poll).map_err(WorkerError::Thread)?;
     completions.events.send(&Event::Welcome);
-    // A server counts a session's end before its client hears of it.
+    // A server counts a session's end before it tells the client.
     let counted = arguments.server.is_some();
     let execute = move || serve(channels, &completions, &vitals, &quotas, instances, counted);
     let executor = thread::Builder::new().name("execute".to_owned()).stack_size(EXECUTOR_STACK).spawn(execute);
     match executor.map_err(WorkerError::Thread)?.join() {
         Ok(never) => never,
-        // Panics are caught where they can be told; there is nothing left to do for one outside.
+        // Panics are caught and reported inside; nothing can be done about one outside.
         Err(_) => platform::quit(1),
     }
 }
 
-/// What the jail must know of this worker.
+/// The jail's plan for this worker.
 fn plan(arguments: &WorkerArguments, prepared: Prepared, socket: &str) -> Plan {
     let own = Path::new(socket).parent();
-    // The parent gives each worker a folder for its sockets. Without one, only the folder of this socket is known to be ours.
+    // The parent sets TMPDIR to a folder for this worker. Without one, only the folder of this socket is known to be
+    // ours.
     let given = env::var_os("TMPDIR").map(PathBuf::from);
     let given = given.filter(|folder| own.and_then(Path::parent) == Some(folder) && is_private(folder));
     Plan {
@@ -187,13 +188,13 @@ fn plan(arguments: &WorkerArguments, prepared: Prepared, socket: &str) -> Plan {
     }
 }
 
-/// Whether a folder is one that a parent makes for its worker alone.
+/// True for a folder that a parent created for its worker alone.
 fn is_private(folder: &Path) -> bool {
     folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(FOLDER_PREFIX))
 }
 
-/// The folder with the socket on which a client is waited for. ipc-channel removes it when the client has come; a process
-/// that ends before removes it here, and the private folder around it, in case that the process that made it is gone.
+/// The folder of the listening socket, until a client connects. ipc-channel removes it then; a process that exits
+/// before removes it here, and the private folder around it, in case the process that made that is gone.
 #[derive(Debug)]
 struct Waiting(Mutex<Option<PathBuf>>);
 
@@ -202,7 +203,7 @@ impl Waiting {
         Arc::new(Self(Mutex::new(Path::new(socket).parent().map(Path::to_owned))))
     }
 
-    /// The client has come.
+    /// The client has connected.
     fn over(&self) {
         *lock(&self.0) = None;
     }
@@ -218,7 +219,7 @@ impl Waiting {
     }
 }
 
-/// Reads standard input to its end, then ends the process: the client is gone.
+/// Reads standard input to its end, then exits the process: the client is gone.
 fn end_with_stdin(waiting: &Waiting, vitals: &Vitals) {
     let mut stdin = std::io::stdin().lock();
     let mut ignored = [0; 256];
@@ -234,7 +235,7 @@ fn end_with_stdin(waiting: &Waiting, vitals: &Vitals) {
     vitals.quit(End::Client, 0)
 }
 
-/// Says hello on the connection and takes the ring from it.
+/// Sends the hello line on the connection and receives the ring and the channels from it.
 fn meet(hello: &str) -> Result<HandedOver, WorkerError> {
     let mut stdout = std::io::stdout();
     match stdout.write_all(hello.as_bytes()).and_then(|()| stdout.flush()) {
@@ -245,8 +246,7 @@ fn meet(hello: &str) -> Result<HandedOver, WorkerError> {
     Ok(HandedOver::from_stdin()?)
 }
 
-/// Waits for the client, but not for ever. The accepting thread is left behind when it takes too long; the process ends
-/// then.
+/// Accepts the client within [`HELLO_TIMEOUT`]. On timeout the accepting thread is left behind; the process exits then.
 fn accept(listener: Listener, ring: HandedOver) -> Result<DaemonChannels, WorkerError> {
     let (sender, receiver) = mpsc::channel();
     let wait = move || {
@@ -255,7 +255,7 @@ fn accept(listener: Listener, ring: HandedOver) -> Result<DaemonChannels, Worker
     thread::Builder::new().name("accept".to_owned()).spawn(wait).map_err(WorkerError::Thread)?;
     Ok(receiver.recv_timeout(HELLO_TIMEOUT).map_err(|error| match error {
         RecvTimeoutError::Timeout => WorkerError::NoClient,
-        // ipc-channel panics on what no sender of its own would send.
+        // ipc-channel panics on malformed messages.
         RecvTimeoutError::Disconnected => {
             TransportError::Broken("what the client sends cannot be received".to_owned()).into()
         }
@@ -328,14 +328,14 @@ fn run_batch(session: &mut Session, batch: &[u8]) -> Result<(), SessionError> {
     }
 }
 
-/// The client has closed the session, and all that it sent is executed: it may know before the kernel has taken this
-/// process apart, which takes longer than many a session.
+/// Ends the connection after the client has closed the session and all that it sent is executed. The client learns of
+/// it before the kernel has torn down this process, which takes longer than many a session.
 fn done(completions: &Completions) {
     platform::say_last(&Ended::Code(0).to_line());
     completions.events.close();
 }
 
-/// Ends the session for what the client did.
+/// Ends the session for a fault of the client's.
 fn close(completions: &Completions, vitals: &Vitals, error: &SessionError) -> ! {
     let end = match error {
         SessionError::Unreceived(error) => {
@@ -354,7 +354,7 @@ fn close(completions: &Completions, vitals: &Vitals, error: &SessionError) -> ! 
     };
     let reason = error.to_string();
     if end == End::Quota {
-        // The guest's doing and not the client's: its devices are lost, with the reason.
+        // The guest's fault and not the client's: its devices are lost, with the reason.
         Vitals::add(&vitals.quota_hits, 1);
         completions.lose_all(&reason);
     }
@@ -362,7 +362,7 @@ fn close(completions: &Completions, vitals: &Vitals, error: &SessionError) -> ! 
     vitals.quit(end, 1)
 }
 
-/// Ends the session for what wgpu or the driver did: after a panic, none of their state can be relied on.
+/// Ends the session after a panic of wgpu or the driver, whose state cannot be relied on any more.
 fn broken(completions: &Completions, vitals: &Vitals, panic: &(dyn Any + Send)) -> ! {
     let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let message = format!("the GPU process panicked: {}", one_line(said.unwrap_or("no message")));

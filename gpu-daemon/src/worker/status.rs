@@ -1,14 +1,14 @@
-//! A worker's counters, as `serve` reads them: a file of fixed length in memory, inherited by the worker, that the worker
-//! writes and `serve` reads. Neither waits for the other, and a worker that writes nonsense spoils its own numbers only.
+//! Status file: a worker's counters, in a memory file of fixed length that the worker inherits and writes and `serve`
+//! reads. Neither waits for the other, and a worker that writes nonsense spoils only its own numbers.
 
 use std::{io, os::fd::AsFd};
 
 /// The counters of one session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// Batches that were executed.
+    /// Batches executed.
     pub batches: u64,
-    /// Commands that were executed.
+    /// Commands executed.
     pub commands: u64,
     /// Bytes of batches and bulk data from the client.
     pub bytes_in: u64,
@@ -16,23 +16,23 @@ pub struct Status {
     pub bytes_out: u64,
     /// Submits.
     pub submits: u64,
-    /// Bytes of GPU memory that the session's buffers and textures have, as the quota counts them.
+    /// Bytes of GPU memory of the session's buffers and textures, as the quota counts them.
     pub gpu_memory: u64,
-    /// Creations and writes that a quota has refused.
+    /// Creations and writes refused by a quota.
     pub quota_hits: u64,
-    /// Why the session ended: [`End`]'s number, 0 while it runs.
+    /// Reason of the session's end: [`End`]'s number, 0 while it runs.
     pub end: u64,
-    /// Submits and writes that had to wait for earlier ones because of a quota.
+    /// Submits and writes that a quota made wait for earlier ones.
     pub throttled: u64,
-    /// 1 once drivers start that may open a GPU's node: from then on the end of the process may reset a GPU.
+    /// 1 once drivers start that may open a GPU node: from then on the end of the process may reset a GPU.
     pub gpu: u64,
 }
 
-/// Why a worker ended its session.
+/// Reason of a session's end, as the worker reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum End {
-    /// The client went away.
+    /// The client disconnected.
     Client = 1,
     /// The client broke the protocol.
     Violation = 2,
@@ -46,11 +46,11 @@ pub enum End {
     CompileDeadline = 6,
     /// Another command took too long.
     CommandDeadline = 7,
-    /// The client did not read its events, or did not finish a batch.
+    /// The client did not read its events or did not finish a batch.
     ClientDeadline = 8,
 }
 
-/// Bytes of the file.
+/// Length of the file in bytes.
 pub const STATUS_LEN: usize = 80;
 
 impl Status {
@@ -67,7 +67,7 @@ impl Status {
         Ok(())
     }
 
-    /// Reads the counters; those of a worker that has not written yet are zero.
+    /// Reads the counters; they are zero until the worker's first write.
     pub fn read(from: impl AsFd) -> io::Result<Self> {
         let mut bytes = [0; STATUS_LEN];
         rustix::io::pread(from, &mut bytes, 0)?;
@@ -80,7 +80,7 @@ impl Status {
 }
 
 impl End {
-    /// All of them, by their numbers.
+    /// All reasons, in order of their numbers.
     pub const ALL: [End; 8] = [
         End::Client,
         End::Violation,
@@ -92,7 +92,7 @@ impl End {
         End::ClientDeadline,
     ];
 
-    /// What a worker wrote; `None` for what none writes.
+    /// Decodes a number; `None` for an unknown one.
     pub fn of(number: u64) -> Option<Self> {
         Self::ALL.into_iter().find(|&end| end as u64 == number)
     }

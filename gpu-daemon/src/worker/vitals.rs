@@ -1,5 +1,5 @@
-//! What the threads of a worker tell about themselves while they work, in atomics: the watchdog reads them, and nobody
-//! ever waits for anybody. The executor's hot loop pays one relaxed store per command.
+//! Progress counters of the worker's threads, in atomics, for the watchdog: neither side ever blocks on the other. The
+//! executor's hot loop pays one relaxed store per command.
 
 use std::{
     os::fd::OwnedFd,
@@ -15,19 +15,19 @@ use crate::{
     worker::status::{End, Status},
 };
 
-/// What the executor is doing.
+/// State of the executor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Phase {
-    /// It waits for a batch.
+    /// Waiting for a batch.
     Idle = 0,
     /// A batch has begun to arrive.
     Receiving = 1,
-    /// It executes a command.
+    /// Executing a command.
     Command = 2,
-    /// The command compiles.
+    /// Executing a command that compiles a shader or pipeline.
     Compile = 3,
-    /// The command waits for the GPU because of a quota; the GPU's deadline holds.
+    /// Executing a command that back-pressure makes wait for the GPU; only the GPU's deadline applies.
     Waiting = 4,
 }
 
@@ -35,7 +35,7 @@ pub enum Phase {
 #[derive(Debug, Default)]
 pub struct Vitals {
     phase: AtomicU8,
-    /// Counts commands as they begin, so that one that takes long is one at which this stands still.
+    /// Commands begun, so that the counter stands still during a slow command.
     pub commands: AtomicU64,
     /// See [`Status::batches`].
     pub batches: AtomicU64,
@@ -51,7 +51,7 @@ pub struct Vitals {
     pub quota_hits: AtomicU64,
     /// See [`Status::throttled`].
     pub throttled: AtomicU64,
-    /// Calls that may block on the client: sent events.
+    /// Sends of events, which block while the client does not read.
     pub sends: Span,
     /// The poll thread's calls into wgpu.
     pub polls: Span,
@@ -63,7 +63,7 @@ pub struct Vitals {
     status: Option<OwnedFd>,
 }
 
-/// Calls of one kind that may take long, from any thread.
+/// Counter of calls that may block, from any thread.
 #[derive(Debug, Default)]
 pub struct Span {
     begun: AtomicU64,
@@ -71,7 +71,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// Makes the call.
+    /// Runs the call and counts it.
     pub fn run<T>(&self, call: impl FnOnce() -> T) -> T {
         self.begun.fetch_add(1, Ordering::Relaxed);
         let result = call();
@@ -79,7 +79,7 @@ impl Span {
         result
     }
 
-    /// How many calls are done, while others are not; `None` when all are.
+    /// Number of finished calls while others run; `None` when none runs.
     pub fn running(&self) -> Option<u64> {
         let done = self.done.load(Ordering::Relaxed);
         (self.begun.load(Ordering::Relaxed) != done).then_some(done)
@@ -87,12 +87,12 @@ impl Span {
 }
 
 impl Vitals {
-    /// Those of a session that begins; the counters go to the file, if there is one.
+    /// Creates the counters of a new session; `status` is the file to write them to.
     pub fn new(status: Option<OwnedFd>) -> Self {
         Self { status, ..Self::default() }
     }
 
-    /// What the executor is doing.
+    /// The executor's current phase.
     pub fn phase(&self) -> Phase {
         match self.phase.load(Ordering::SeqCst) {
             1 => Phase::Receiving,
@@ -103,7 +103,7 @@ impl Vitals {
         }
     }
 
-    /// The executor turns to something else. It wakes the watchdog if that sleeps.
+    /// Sets the executor's phase and wakes a sleeping watchdog.
     pub fn enter(&self, phase: Phase) {
         // In one order with `sleep`'s accesses: either this sees that the watchdog sleeps, or the watchdog sees this.
         self.phase.store(phase as u8, Ordering::SeqCst);
@@ -120,7 +120,7 @@ impl Vitals {
         }
     }
 
-    /// Turns to something else for the time of a call.
+    /// Runs a call in another phase.
     pub fn during<T>(&self, phase: Phase, call: impl FnOnce() -> T) -> T {
         self.enter(phase);
         let result = call();
@@ -128,13 +128,13 @@ impl Vitals {
         result
     }
 
-    /// The watchdog's thread, to be woken.
+    /// Registers the watchdog's thread, for wake-ups.
     pub fn watched_by(&self, thread: Thread) {
         // Set once, by the one watchdog.
         let _ = self.watchdog.set(thread);
     }
 
-    /// Sleeps until the executor has something to do, unless `busy` finds that there is something to watch.
+    /// Blocks the watchdog until the executor leaves [`Phase::Idle`]; returns at once when `busy` does.
     pub fn sleep(&self, busy: impl Fn() -> bool) {
         self.asleep.store(true, Ordering::SeqCst);
         while self.asleep.load(Ordering::SeqCst) {
@@ -146,38 +146,38 @@ impl Vitals {
         }
     }
 
-    /// Notes why the session ends; false when that has been noted before.
+    /// Records the reason of the session's end. Returns false when one was recorded before.
     pub fn end(&self, why: End) -> bool {
         self.end.compare_exchange(0, why as u64, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Drivers start, on a machine that has a GPU: written at once, because a crash leaves no time for it.
+    /// Records that drivers start on a machine with a GPU. Written at once, because a crash leaves no time for it.
     pub fn gpu_is_opened(&self) {
         self.gpu.store(1, Ordering::Release);
         self.write_status();
     }
 
-    /// Writes the counters for whoever reads them.
+    /// Writes the counters to the status file, if there is one.
     pub fn write_status(&self) {
         if let Some(file) = &self.status {
-            // Nothing depends on it.
+            // Metrics only: a failed write has no other effect.
             let _ = self.status().write(file);
         }
     }
 
-    /// Ends the process, with a last word in the counters.
+    /// Records the reason, writes the counters and exits the process.
     pub fn quit(&self, why: End, code: u8) -> ! {
         self.end(why);
         self.write_status();
         platform::quit(code)
     }
 
-    /// Adds to a counter that only one thread changes, or whose last digit does not matter.
+    /// Adds to a counter, with relaxed ordering.
     pub fn add(counter: &AtomicU64, value: u64) {
         counter.fetch_add(value, Ordering::Relaxed);
     }
 
-    /// All counters.
+    /// Snapshot of all counters.
     pub fn status(&self) -> Status {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Status {

@@ -1,23 +1,22 @@
-//! The watchdog: one thread that ends the session when anything takes longer than its deadline, whatever the other
-//! threads are doing. It calls neither wgpu nor anything else that could wait for the GPU or the client.
+//! Watchdog: one thread that ends the session when an operation exceeds its deadline, whatever the other threads are
+//! doing. It calls neither wgpu nor anything else that could block on the GPU or the client.
 //!
-//! | what hangs | how it shows | deadline |
+//! | hang | detected by | deadline |
 //! |---|---|---|
-//! | a job on the GPU | the first submit of a queue is not done ([`Submits`](crate::pending::submits::Submits)) | `--gpu-timeout` |
-//! | a compilation | the executor is in [`Phase::Compile`] and does not get further | `--compile-timeout` |
-//! | any other command | the same in [`Phase::Command`] | `--command-timeout` |
-//! | a poll, on the other thread that calls into wgpu | it does not return | `--command-timeout` |
-//! | a client that does not read | an event's sending does not return | `--client-timeout` |
-//! | a client that stops in a batch | the executor stays in [`Phase::Receiving`] | `--client-timeout` |
+//! | GPU job | the first submit of a queue stays unfinished ([`Submits`](crate::pending::submits::Submits)) | `--gpu-timeout` |
+//! | compilation | the executor stays at one command in [`Phase::Compile`] | `--compile-timeout` |
+//! | other command | the executor stays at one command in [`Phase::Command`] | `--command-timeout` |
+//! | poll, on the other thread that calls wgpu | the call does not return | `--command-timeout` |
+//! | client that does not read | sending an event does not return | `--client-timeout` |
+//! | client that stops within a batch | the executor stays in [`Phase::Receiving`] | `--client-timeout` |
 //!
-//! It looks every [`TICK`], and takes the time during which something did not change for the time that it lasted. So
-//! the others keep no clocks, and a deadline is kept to within a few ticks. While the client does not read, only that
-//! deadline runs: the other threads may wait for nothing else. The process itself may be stopped and go on; that time
-//! counts for nobody.
+//! It samples the counters every [`TICK`] and measures how long each value has stood still. So the other threads keep
+//! no clocks, and a deadline is precise to a few ticks. While the client does not read, only that deadline runs: the
+//! other threads may be waiting for nothing else. Time during which the process was stopped is not counted.
 //!
-//! To end the session, a thread of its own (the farewell) tells the client; if that is not done within [`FAREWELL`],
-//! because the socket is full or a lock is held for ever, the process ends without. An idle session costs nothing: the
-//! watchdog sleeps until the executor wakes it.
+//! To end the session, the farewell thread tells the client; if that takes longer than [`FAREWELL`], because the socket
+//! is full or a lock is never released, the process exits without. An idle session costs nothing: the watchdog sleeps
+//! until the executor wakes it.
 
 use std::{
     fs::File,
@@ -46,20 +45,20 @@ use crate::{
     },
 };
 
-/// How often it looks.
+/// Sampling interval.
 const TICK: Duration = Duration::from_millis(50);
-/// How often the counters are written, in ticks.
+/// Interval of writes to the status file, in ticks.
 const STATUS_TICKS: u32 = 5;
-/// How often devices are polled for submits that nobody waits for, in ticks.
+/// Interval of polls for unfinished submits that have no ticket, in ticks.
 const POLL_TICKS: u32 = 2;
-/// How many idle ticks come before it sleeps.
+/// Idle ticks before the watchdog sleeps.
 const IDLE_TICKS: u32 = 20;
-/// A tick this long is no tick: the process was stopped, or had no processor.
+/// A tick of this length means that the process was stopped or had no processor.
 const STOPPED: Duration = Duration::from_secs(1);
-/// How long the client may take to hear why its session ends.
+/// Time limit for telling the client why its session ends.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// What the watchdog watches, and what it knows it by.
+/// See the module's header.
 #[derive(Debug)]
 pub struct Watchdog {
     vitals: Arc<Vitals>,
@@ -72,7 +71,7 @@ pub struct Watchdog {
     told: Receiver<()>,
 }
 
-/// How long a value has stood still.
+/// Age of a value.
 #[derive(Debug)]
 struct Clock<T> {
     value: T,
@@ -84,7 +83,7 @@ impl<T: PartialEq> Clock<T> {
         Self { value, since: now }
     }
 
-    /// Takes the value of this tick.
+    /// Records this tick's value; returns how long it has stood still.
     fn see(&mut self, value: T, now: Instant) -> Duration {
         if self.value != value {
             (self.value, self.since) = (value, now);
@@ -93,17 +92,17 @@ impl<T: PartialEq> Clock<T> {
     }
 }
 
-/// The clocks of everything but the GPU, which has its own.
+/// Clocks of all but the GPU, whose clocks are in `Submits`.
 #[derive(Debug)]
 struct Clocks {
     sends: Clock<Option<u64>>,
     polls: Clock<Option<u64>>,
     executor: Clock<(Phase, u64, u64)>,
-    /// The executor's, whatever is found to excuse it.
+    /// As `executor`, but never restarted by a client that does not read.
     work: Clock<(Phase, u64, u64)>,
 }
 
-/// Why the session ends.
+/// An exceeded deadline or quota.
 #[derive(Debug)]
 struct Verdict {
     end: End,
@@ -111,7 +110,7 @@ struct Verdict {
 }
 
 impl Watchdog {
-    /// Starts the thread, and the one for the farewell.
+    /// Starts the watchdog and farewell threads.
     pub fn start(
         vitals: Arc<Vitals>,
         completions: Arc<Completions>,
@@ -130,7 +129,7 @@ impl Watchdog {
         thread::Builder::new().name("farewell".to_owned()).spawn(tell)?;
         let memory = ProcessMemory::open();
         if memory.is_none() {
-            tracing::warn!("the kernel does not say how much memory the worker has, so --max-memory does not hold");
+            tracing::warn!("/proc/self/status cannot be read: --max-memory is not enforced");
         }
         let max_memory = quotas.max_memory;
         let mut watchdog = Self {
@@ -166,7 +165,7 @@ impl Watchdog {
                 clocks = self.clocks(now);
                 self.completions.submits.restart();
             }
-            if let Some(verdict) = self.look(&mut clocks, now) {
+            if let Some(verdict) = self.check(&mut clocks, now) {
                 self.end(&verdict);
             }
             ticks = ticks.wrapping_add(1);
@@ -180,7 +179,7 @@ impl Watchdog {
         }
     }
 
-    /// Something goes on beside the executor.
+    /// True while work goes on outside the executor.
     fn busy(&self) -> bool {
         !self.completions.submits.is_empty()
             || !self.completions.watch.is_empty()
@@ -202,8 +201,8 @@ impl Watchdog {
         (self.vitals.phase(), status.batches, status.commands)
     }
 
-    /// One look at everything.
-    fn look(&self, clocks: &mut Clocks, now: Instant) -> Option<Verdict> {
+    /// Checks all deadlines and the memory quota.
+    fn check(&self, clocks: &mut Clocks, now: Instant) -> Option<Verdict> {
         let deadlines = &self.deadlines;
         let sending = self.vitals.sends.running();
         let blocked = clocks.sends.see(sending, now);
@@ -215,24 +214,24 @@ impl Watchdog {
                 "--client-timeout",
             ));
         }
-        // A client that reads slowly is an excuse for the others, and one that a client can go on giving: it counts once.
-        let most = deadlines.client_timeout.saturating_add(deadlines.gpu_timeout);
-        if self.completions.submits.eldest().is_some_and(|age| age > most) {
+        // A slow client excuses the others, and could do so for ever: these two clocks are never excused.
+        let max_gpu = deadlines.client_timeout.saturating_add(deadlines.gpu_timeout);
+        if self.completions.submits.eldest().is_some_and(|age| age > max_gpu) {
             let what = "a submit was not done, and the client did not read its events, for";
-            return Some(verdict(End::GpuDeadline, what, most, "--gpu-timeout and --client-timeout"));
+            return Some(verdict(End::GpuDeadline, what, max_gpu, "--gpu-timeout and --client-timeout"));
         }
         let executor = self.executor();
-        let longest = deadlines.compile_timeout.max(deadlines.command_timeout);
-        let most = deadlines.client_timeout.saturating_add(longest);
-        if clocks.work.see(executor, now) > most && matches!(executor.0, Phase::Compile | Phase::Command) {
+        let max_command =
+            deadlines.client_timeout.saturating_add(deadlines.compile_timeout.max(deadlines.command_timeout));
+        if clocks.work.see(executor, now) > max_command && matches!(executor.0, Phase::Compile | Phase::Command) {
             let what = "a command was not done, and the client did not read its events, for";
-            return Some(verdict(End::CommandDeadline, what, most, "--command-timeout and --client-timeout"));
+            return Some(verdict(End::CommandDeadline, what, max_command, "--command-timeout and --client-timeout"));
         }
         if let Some(verdict) = self.memory() {
             return Some(verdict);
         }
         if sending.is_some() && !blocked.is_zero() {
-            // What the others wait for is the client.
+            // The other threads may be waiting for the client.
             clocks.polls = Clock::new(self.vitals.polls.running(), now);
             clocks.executor = Clock::new(executor, now);
             self.completions.submits.restart();
@@ -275,25 +274,25 @@ impl Watchdog {
     }
 
     fn memory(&self) -> Option<Verdict> {
-        let has = self.memory.as_ref()?.resident()?;
-        (has > self.max_memory.0).then(|| Verdict {
+        let used = self.memory.as_ref()?.resident()?;
+        (used > self.max_memory.0).then(|| Verdict {
             end: End::Quota,
             message: format!(
                 "the GPU process has {} of memory, more than the {} of --max-memory",
-                describe(has),
+                describe(used),
                 describe(self.max_memory.0)
             ),
         })
     }
 
-    /// Ends the session. Another thread may be at it already, and hang: then there is no more to tell.
+    /// Ends the session. Where another thread is ending it already and hangs, only the process exits.
     fn end(&mut self, verdict: &Verdict) -> ! {
         if self.vitals.end(verdict.end) {
             if verdict.end == End::Quota {
                 Vitals::add(&self.vitals.quota_hits, 1);
             }
             if self.farewell.try_send(verdict.message.clone()).is_ok() {
-                // A farewell that is not over by then is given up.
+                // On timeout the farewell is abandoned.
                 let _ = self.told.recv_timeout(FAREWELL);
             }
         }
@@ -319,7 +318,7 @@ fn tell(completions: &Completions, message: &str) {
     tracing::error!("{message}");
 }
 
-/// The memory of this process, from a file that is opened before the jail closes the way to it.
+/// Memory use of this process, from a file opened before the jail closes the path to it.
 #[derive(Debug)]
 struct ProcessMemory(File);
 
@@ -328,7 +327,7 @@ impl ProcessMemory {
         File::open("/proc/self/status").ok().map(Self)
     }
 
-    /// Bytes in physical memory: the line `VmRSS:   1234 kB`.
+    /// Resident set size in bytes, from the line `VmRSS:   1234 kB`.
     fn resident(&self) -> Option<u64> {
         let mut bytes = [0; 4096];
         let length = self.0.read_at(&mut bytes, 0).ok()?;

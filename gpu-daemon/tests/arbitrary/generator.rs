@@ -1,8 +1,8 @@
-//! Commands of any shape: a serde deserializer whose input is random numbers.
+//! Arbitrary commands: a serde deserializer whose input is random numbers.
 //!
 //! It follows the derives, so a new command or field is covered without a line here. Ids are those of live objects,
-//! except where a command makes one; numbers lean to the edges (zero, alignments, limits, overflows) and away from what
-//! would only be slow.
+//! except in fields that name a new object; numbers are biased to the edges (zero, alignments, limits, overflows) and
+//! away from values that would only be slow.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde::de::{
     value::{Error, U32Deserializer},
 };
 
-/// The bytes of a fuzzer's input, if there are any, and then xorshift64*: enough for this, and the same on every machine.
+/// Random numbers: the bytes of a fuzzer's input, if any, then xorshift64*, which is sufficient and portable.
 pub struct Random {
     state: u64,
     input: std::vec::IntoIter<u8>,
@@ -41,7 +41,7 @@ impl Random {
     }
 
     pub fn below(&mut self, bound: usize) -> usize {
-        // One byte of the input is enough for all but long lists.
+        // One byte of the input suffices for all but long lists.
         let number = match self.input.next() {
             Some(byte) if bound <= 256 => u64::from(byte),
             Some(byte) => u64::from(byte) << 8 | u64::from(self.input.next().unwrap_or(0)),
@@ -55,16 +55,16 @@ impl Random {
     }
 }
 
-/// The live ids by the name of their type, and the next one to be made.
+/// Live ids by the name of their type, and the next new one.
 #[derive(Default)]
 pub struct Live {
     pub ids: BTreeMap<&'static str, Vec<u32>>,
-    /// Those that are known to be valid, which are taken more often: an invalid one ends the checks early.
+    /// Ids of valid objects, which are chosen more often: an invalid one ends the checks early.
     pub good: BTreeMap<&'static str, Vec<u32>>,
     pub next: u32,
 }
 
-/// The field in which a command names the object that it makes.
+/// The field with the id of the new object.
 const MAKES: &[(&str, &str)] = &[
     ("CreateBuffer", "buffer"),
     ("CreateTexture", "texture"),
@@ -86,7 +86,7 @@ const MAKES: &[(&str, &str)] = &[
     ("CreateQuerySet", "query_set"),
 ];
 
-/// Sources that compile, so that pipelines can be made of them, and some that do not.
+/// Sources that compile, for pipelines, and some that do not.
 const SOURCES: &[&str] = &[
     "@group(0) @binding(0) var<storage, read_write> a: array<u32>;
      @compute @workgroup_size(1) fn main() { a[0] += 1u; }",
@@ -103,7 +103,7 @@ const SOURCES: &[&str] = &[
     "",
 ];
 
-/// Words of 1: indirect calls read them, and larger counts would only keep the GPU busy for hours.
+/// Words of 1, for indirect calls: larger counts would only keep the GPU busy for hours.
 pub static DATA: [u8; 4096] = {
     let mut data = [0; 4096];
     let mut at = 0;
@@ -119,7 +119,7 @@ pub struct Generator<'g> {
     pub random: &'g mut Random,
     pub live: &'g mut Live,
     pub made: Option<(&'static str, u32)>,
-    /// The command to be made, by its number; any when absent.
+    /// Number of the command to generate; any if `None`.
     pub command: Option<usize>,
     record: &'static str,
     field: &'static str,
@@ -141,7 +141,7 @@ impl<'g> Generator<'g> {
                 0 => self.random.next(),
                 1 => 0,
                 2 => self.random.next() & 0x3ff,
-                // Readable, writable, or everything else: what can be valid.
+                // Readable, writable, or all others: the combinations that can be valid.
                 3 => 0b1001,
                 4 => 0b0110,
                 5 => 0b11_1111_1100,
@@ -165,7 +165,7 @@ impl<'g> Generator<'g> {
             }
             _ => &[0, 0, 0, 1, 2, 3, 4, 8, 12, 16, 64, 255, 256, 1024, 4096, 65535, 1 << 20, u32::MAX as u64],
         };
-        // What multiplies GPU work stays small: a hung GPU is another test's matter.
+        // Factors of GPU work stay small: another test hangs the GPU.
         let work = matches!(self.field, "vertex_count" | "instance_count" | "index_count")
             || matches!(self.record, "DispatchWorkgroups" | "Extent3d");
         match self.random.below(12) {
@@ -241,7 +241,7 @@ impl<'de> Deserializer<'de> for &mut Generator<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        // Absent more often where only the absent is commonly valid.
+        // Absent more often, where only absence is commonly valid.
         let odds = match self.field {
             "aspect" | "usage" | "format" | "dimension" | "strip_index_format" | "compare" | "entry_point" => 4,
             "layout" | "depth_slice" | "request" | "timestamp_writes" | "occlusion_query_set" => 3,
@@ -267,7 +267,7 @@ impl<'de> Deserializer<'de> for &mut Generator<'_> {
                 let ids = if good { self.live.good.get(name) } else { None };
                 let ids = ids.or_else(|| self.live.ids.get(name)).filter(|ids| !ids.is_empty());
                 let ids = ids.ok_or_else(|| de::Error::custom("no live object"))?;
-                // The last ones more often: that is what makes sequences that hang together.
+                // The newest more often, which creates dependent sequences.
                 let reach = if self.random.below(4) == 0 { 1000 } else { 3 };
                 let back = self.random.below(ids.len().min(reach));
                 ids[ids.len() - 1 - back]

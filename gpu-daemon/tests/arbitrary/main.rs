@@ -1,4 +1,4 @@
-//! Whatever a client sends, within the protocol: the worker answers with errors and lives.
+//! Robustness against arbitrary valid messages: the worker returns errors and continues.
 //!
 //! Each seed is a session of random commands on live objects. A failure names the seed; `AIRLOCK_SEED` runs one seed
 //! and prints its commands, `AIRLOCK_SEEDS` runs that many.
@@ -35,7 +35,7 @@ use serde::Deserialize;
 use valid::DEVICE;
 
 const COMMANDS: usize = 2000;
-/// Commands that need more of a plan than chance has.
+/// Commands that random choice rarely makes valid.
 const LEFT_OUT: &[&str] = &[
     "RequestAdapter",
     "ListAdapters",
@@ -70,7 +70,7 @@ impl Worker {
         self.writer.push(&command).unwrap();
     }
 
-    /// Waits until all that was sent is executed; the error is what ended the session.
+    /// Waits until all commands are executed; the error is the reason of the session's end.
     fn settle(&mut self) -> Result<(), String> {
         let barrier = RequestId(u64::MAX - 1);
         self.push(PopErrorScope { request: barrier, device: DEVICE }.into());
@@ -109,11 +109,11 @@ impl Run {
         if self.sent.is_multiple_of(50) || self.print { self.worker.settle() } else { Ok(()) }
     }
 
-    /// A random command, of one of these names if there are any.
+    /// A random command, of one of these names if any are given.
     fn random(&mut self, names: &[&str]) -> Result<(), String> {
         for _ in 0..100 {
             let name = if names.is_empty() { self.random.pick(Command::NAMES) } else { self.random.pick(names) };
-            // Few drops, or nothing would ever hang together.
+            // Few drops, or there would be no dependent sequences.
             if LEFT_OUT.contains(&name) || (name == "DropObject" && self.random.below(3) != 0) {
                 continue;
             }
@@ -142,7 +142,7 @@ impl Run {
         Ok(())
     }
 
-    /// Something valid around a few random commands: what they do wrong is then the first thing that is wrong.
+    /// Valid commands around a few random ones, whose errors are then the first ones.
     fn scenario(&mut self) -> Result<(), String> {
         let kind = self.random.below(4);
         let prefix: &[&str] = match kind {

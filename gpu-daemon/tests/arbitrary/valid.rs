@@ -1,4 +1,4 @@
-//! Objects that are valid, for the random commands to use.
+//! Valid objects for the random commands.
 
 use airlock_protocol::{
     Command,
@@ -35,7 +35,7 @@ fn stage(module: u32) -> ProgrammableStage<'static> {
     ProgrammableStage { module: ShaderModuleId(module), entry_point: None, constants: vec![] }
 }
 
-/// Each with the name of its id's type and its number.
+/// The objects, with the names of their id types and their numbers.
 pub fn objects() -> Vec<(&'static str, u32, Command<'static>)> {
     let device = DEVICE;
     let mut objects: Vec<(&str, u32, Command<'static>)> = Vec::new();

@@ -1,4 +1,4 @@
-//! A client of a worker, which speaks the commands of a session and waits for its events.
+//! Client of a worker: sends the commands of a session and waits for its events.
 
 use std::sync::mpsc::RecvTimeoutError;
 
@@ -21,7 +21,7 @@ use airlock_protocol::{
 
 use super::{PATIENCE, Worker};
 
-/// The device of a client that has one.
+/// The client's device.
 pub const DEVICE: DeviceId = DeviceId(0);
 
 /// A worker process and the client's side of its session.
@@ -29,7 +29,7 @@ pub struct Client {
     pub worker: Worker,
     pub writer: BatchWriter,
     pub requests: u64,
-    /// The adapter's name, once there is one.
+    /// The adapter's name, once requested.
     pub adapter: String,
 }
 
@@ -90,11 +90,11 @@ impl Client {
     }
 
     pub fn flush(&mut self) {
-        // A worker that is gone is noticed where its events are waited for.
+        // A dead worker is noticed where events are received.
         let _ = self.writer.finish(|bytes| self.worker.batches.send(bytes));
     }
 
-    /// Sends what has gathered and waits for an event that `pick` takes; others are passed over.
+    /// Sends the pending batch and waits for an event that `pick` accepts; skips others.
     pub fn wait<T>(&mut self, pick: impl FnMut(Event<'_>) -> Option<T>) -> T {
         self.flush();
         self.expect(pick)
@@ -117,7 +117,7 @@ impl Client {
         }
     }
 
-    /// Runs `commands` in a validation scope and gives what the scope caught.
+    /// Runs `commands` in a validation scope and returns its error.
     pub fn caught(&mut self, commands: impl FnOnce(&mut Self)) -> Option<GpuError> {
         self.push(PushErrorScope { device: DEVICE, filter: ErrorFilter::Validation });
         commands(self);
@@ -166,7 +166,7 @@ impl Client {
         self.push(DropObject { object: Object::CommandBuffer(command_buffer) });
     }
 
-    /// The reason with which the worker closes the session.
+    /// Waits for the worker's reason of the session's end.
     pub fn closed(&mut self) -> String {
         self.wait(|event| match event {
             Event::Closed { reason } => Some(reason),

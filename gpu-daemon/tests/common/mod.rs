@@ -1,4 +1,4 @@
-//! A worker as its client starts it, with its process in the test's hands.
+//! A worker started as a client does, with its process under the test's control.
 #![allow(dead_code)]
 
 pub mod client;
@@ -16,7 +16,7 @@ use airlock_protocol::{
     transport::{BatchSender, RingWriter},
 };
 
-/// Longer than anything takes on a machine that is slow and does other things too; what hangs ends here.
+/// Timeout of all waits: longer than any operation takes on a slow and loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The daemon's program.
@@ -25,7 +25,7 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_gpu-daemon");
 /// A worker's process, and the client's side of its session.
 pub struct Worker {
     pub process: Child,
-    /// The worker ends when this is dropped.
+    /// The worker exits when this is dropped.
     pub link: Option<Link>,
     pub batches: BatchSender,
     pub ring: RingWriter,
@@ -58,7 +58,7 @@ impl Drop for Worker {
     }
 }
 
-/// Starts a worker and gives its process and the client's end of its connection.
+/// Starts a worker; returns its process and the client's end of its connection.
 pub fn spawn(folder: &Folder, options: &[&str]) -> (Child, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let theirs = OwnedFd::from(theirs);
@@ -69,13 +69,13 @@ pub fn spawn(folder: &Folder, options: &[&str]) -> (Child, UnixStream) {
     (command.stdin(stdin).stdout(Stdio::from(theirs)).spawn().expect("the worker starts"), ours)
 }
 
-/// Waits for a process that is about to end.
+/// Waits for the exit of a process.
 pub fn exit(process: &mut Child) -> ExitStatus {
     until("the process does not end", || process.try_wait().unwrap().is_some());
     process.wait().unwrap()
 }
 
-/// Waits until something holds; fails after [`PATIENCE`] with what does not.
+/// Waits until a condition holds; fails after [`PATIENCE`] with the given text.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {

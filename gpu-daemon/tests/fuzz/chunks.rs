@@ -1,16 +1,16 @@
-//! The input of the session's fuzzer: a byte of flags ([`OBJECTS`], [`FEATURES`]), and then chunks, each of which is one command.
+//! Input format of the session fuzzer: a byte of flags ([`OBJECTS`], [`FEATURES`]), then chunks, one command each.
 //!
 //! | bytes | |
 //! |---|---|
-//! | 2 | length of the body, little-endian; with the highest bit set, no poll follows the command |
-//! | 1 | 0: the body is a command as on the wire, its ids repaired; 1: the same, as it is; else the number of a command that is made from the body |
+//! | 2 | length of the body, little-endian; the highest bit suppresses the poll after the command |
+//! | 1 | 0: the body is an encoded command, whose ids are repaired; 1: the same, unrepaired; else the number of a command that is generated from the body |
 //! | n | the body |
 //!
-//! What a mutation does to one chunk leaves the others what they are.
+//! A mutation of one chunk does not affect the others.
 
 const NO_POLL: u16 = 1 << 15;
 
-/// A command of an input.
+/// A chunk: one command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk<'i> {
     pub poll: bool,
@@ -18,17 +18,17 @@ pub struct Chunk<'i> {
     pub body: &'i [u8],
 }
 
-/// The session begins with an adapter, a device, and objects that are valid.
+/// The session begins with an adapter, a device, and valid objects.
 pub const OBJECTS: u8 = 1;
-/// That device has all features that the adapter has.
+/// That device has all features of the adapter.
 pub const FEATURES: u8 = 2;
 
-/// The kind of a chunk with a command as on the wire.
+/// Kind of a chunk with an encoded command.
 pub const WIRE: u8 = 0;
-/// The same, but what it names may not be there.
+/// The same, but its ids may be dead.
 pub const AS_IT_IS: u8 = 1;
 
-/// Takes an input apart: its first byte and its chunks. The last one may be cut.
+/// Splits an input into its first byte and its chunks. The last one may be truncated.
 pub fn parse(input: &[u8]) -> (u8, Vec<Chunk<'_>>) {
     let Some((&first, mut rest)) = input.split_first() else { return (0, Vec::new()) };
     let mut chunks = Vec::new();

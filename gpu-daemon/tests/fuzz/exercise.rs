@@ -1,5 +1,5 @@
-//! What must hold for any session on the noop backend, for the fuzzer and for a test that needs none: no panic, every
-//! event has an encoding, every question an answer, every piece of the ring is read, and nothing outlives the session.
+//! Invariants of any session on the noop backend, for the fuzzer and for a test without one: no panic, every event has
+//! an encoding, every request a reply, every piece of the ring is read, and nothing outlives the session.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 #[path = "chunks.rs"]
@@ -37,28 +37,28 @@ use repair::Ids;
 use serde::Deserialize;
 use valid::DEVICE;
 
-/// The executor's stack in a worker.
+/// Stack size of the executor, as in a worker.
 const STACK: usize = 256 << 20;
-/// Commands of one input.
+/// Upper bound of an input's commands.
 const COMMANDS: usize = 500;
-/// Devices of one input: each has pipelines of wgpu's own, which take time to be made.
+/// Upper bound of an input's devices: each has internal pipelines of wgpu's, which take time to create.
 const DEVICES: usize = 4;
-/// The first number of what is made from numbers, above those of recorded commands. All are small, because slabs grow to
-/// the largest.
+/// First id of generated objects, above those of recorded commands. All ids are small, because slabs grow to the
+/// largest.
 const OWN: u32 = 200;
-/// The first number of what is named anew.
+/// First id of renamed objects.
 const RENAMED: u32 = 2000;
 
-/// What became of an input.
+/// Result of an input.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub answers: Answers,
     pub commands: usize,
-    /// Why the session was ended.
+    /// Reason of the session's end.
     pub violation: Option<String>,
 }
 
-/// Runs an input in a session of its own.
+/// Runs an input in a new session.
 pub fn session(input: &[u8]) -> Outcome {
     let run = || {
         let mut run = Run::new();
@@ -75,7 +75,7 @@ struct Run {
     session: LocalSession,
     live: Live,
     ids: Ids,
-    /// Where mapped contents may be written, by buffer.
+    /// Writable mapped ranges by buffer.
     ranges: HashMap<u32, (MapMode, u64, u64)>,
     asked: HashSet<RequestId>,
     staged: u64,
@@ -83,7 +83,7 @@ struct Run {
     commands: usize,
 }
 
-/// The session ended, or there is nothing that the command could be about.
+/// The session ended, or no object for the command exists.
 enum Skip {
     Violation(String),
     Command,
@@ -163,7 +163,7 @@ impl Run {
         }
     }
 
-    /// A command that is made from numbers. Beyond the last, they are the same commands for the newest device.
+    /// Generates a command from numbers. Beyond the last number, they are the same commands for the newest device.
     fn generated(&mut self, number: usize, body: &[u8]) -> Result<(), Skip> {
         let mut random = Random::of(body);
         let mut generator = Generator::new(&mut random, &mut self.live);
@@ -238,7 +238,7 @@ impl Run {
         Ok(())
     }
 
-    /// Makes data and ranges what a client that does nothing wrong would send.
+    /// Repairs data and ranges to those of a correct client.
     fn repair_data(&mut self, command: &mut Command<'_>) -> Result<(), Skip> {
         if let Command::WriteMapped(c) = command {
             let range = self.ranges.get(&c.buffer.0).filter(|_| self.session.is_mapped(c.buffer));

@@ -1,7 +1,7 @@
-//! The fuzzer's seeds and findings, and what becomes of them with chunks changed, left out or doubled: a short run of
-//! `fuzz/fuzz_targets/session.rs` without a fuzzer.
+//! Regression run of the fuzzer's seeds and findings, and of variants with chunks changed, removed or doubled: a short
+//! run of `fuzz/fuzz_targets/session.rs` without a fuzzer.
 //!
-//! With `AIRLOCK_WRITE_SEEDS=1` the seeds are made anew first, from the golden traces; findings stay.
+//! `AIRLOCK_WRITE_SEEDS=1` regenerates the seeds from the golden traces first; findings stay.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::disallowed_methods,
@@ -23,10 +23,10 @@ use std::{
 
 use exercise::{chunks, generator::Random, session};
 
-/// Inputs beside each seed.
+/// Variants per seed.
 const VARIANTS: u64 = 3;
 
-/// Where the seeds are. They are made anew once, and before anything reads them.
+/// Folder of the seeds. They are regenerated once, before any is read.
 fn folder() -> PathBuf {
     static WRITE: Once = Once::new();
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -52,7 +52,7 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
     seeds
 }
 
-/// What the recorded commands do, they do here.
+/// Recorded commands have the same effect here.
 #[test]
 fn recorded_commands_are_executed() {
     let (mut commands, mut uncaptured) = (0, 0);
@@ -64,7 +64,7 @@ fn recorded_commands_are_executed() {
         commands += chunks.len() as u64;
         uncaptured += outcome.answers.uncaptured;
     }
-    // Some are recorded mistakes, and some lack what was left out of the seed.
+    // Some are recorded errors, and some lack objects that the seed omits.
     assert!(uncaptured * 4 < commands, "{uncaptured} errors in {commands} commands");
 }
 

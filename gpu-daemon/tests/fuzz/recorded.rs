@@ -1,5 +1,5 @@
-//! Makes the fuzzer's seeds: the commands of each golden trace, a few of every kind, and for each kind of command an input
-//! in which it is made from numbers.
+//! Generates the fuzzer's seeds: the commands of each golden trace, a few of every kind, and for each kind of command
+//! an input that generates it from numbers.
 
 use std::{collections::HashMap, fs, path::Path};
 
@@ -11,11 +11,11 @@ use airlock_traces::{TraceFile, format::Body};
 
 use super::exercise::chunks::{AS_IT_IS, Chunk, OBJECTS, WIRE, write};
 
-/// Commands of one kind in a seed.
+/// Upper bound of commands of one kind in a seed.
 const SAME: u32 = 12;
-/// Bytes of a command.
+/// Upper bound of a command's length in bytes.
 const COMMAND: usize = 4 << 10;
-/// Bytes of a seed.
+/// Upper bound of a seed's length in bytes.
 const SEED: usize = 12 << 10;
 
 /// The names and contents of all seeds.
@@ -39,7 +39,7 @@ pub fn seeds(golden: &Path) -> Vec<(String, Vec<u8>)> {
 fn of_trace(file: &Path) -> Vec<u8> {
     let mut input = vec![0];
     let mut seen: HashMap<&str, u32> = HashMap::new();
-    // A trace that was cut off is good up to there.
+    // A truncated trace is valid up to the cut.
     for record in TraceFile::open(file).unwrap().records().map_while(Result::ok) {
         let Body::Batch(bytes) = record.body else { continue };
         let mut reader = BatchReader::new(&bytes, sequence(&bytes)).unwrap();

@@ -1,4 +1,4 @@
-//! Makes the ids of a command those of live objects, and the id of what it makes a free one.
+//! Repairs the ids of a command: those of live objects, and a free one for a new object.
 
 use std::collections::HashMap;
 
@@ -7,24 +7,24 @@ use airlock_traces::{facts::Facts, node::Node};
 
 use super::generator::Live;
 
-/// Numbers from here on are not used.
+/// Upper bound of ids.
 const LARGE: u64 = 4000;
 
-/// What the ids of an input have become.
+/// Mapping of an input's ids.
 pub struct Ids {
-    /// New names of what was named like something that was there already.
+    /// New ids of objects whose id was in use.
     renamed: HashMap<(&'static str, u64), u32>,
     next: u32,
 }
 
 impl Ids {
-    /// New numbers begin with this one.
+    /// First new id.
     pub fn new(next: u32) -> Self {
         Self { renamed: HashMap::new(), next }
     }
 
-    /// Repairs a command; `None` when there is nothing that it could be about. With `newest`, its device is the one that
-    /// many before the newest, from 1, or the oldest for 0.
+    /// Repairs a command; `None` when no object for it exists. With `newest`, its device is that many before the
+    /// newest, counted from 1, or the oldest for 0.
     pub fn repair(&mut self, name: &str, node: &mut Node, live: &mut Live, newest: Option<usize>) -> Option<()> {
         let makes = Facts::of_node(name, node).makes.map(Object::kind);
         let mut whole = Some(());
@@ -59,16 +59,16 @@ impl Ids {
     }
 }
 
-/// The name of the type of a kind's ids, as serde has it.
+/// Name of a kind's id type, as serde reports it.
 fn ty(kind: Kind, live: &Live) -> Option<&'static str> {
     live.ids.keys().copied().find(|ty| Kind::of_id(ty) == Some(kind))
 }
 
-/// An object is there from now on.
+/// Adds an object.
 pub fn add(live: &mut Live, object: Object) {
     let (kind, (_, number)) = (object.kind(), object.describe());
     let ty = ty(kind, live).or_else(|| {
-        // The first of its kind: its own tree knows the name.
+        // The first of its kind: the command's own fields have the type's name.
         let node = Node::of(&object).ok()?;
         let mut found = None;
         node.walk("", &mut |_, node| {
@@ -83,7 +83,7 @@ pub fn add(live: &mut Live, object: Object) {
     }
 }
 
-/// An object is gone.
+/// Removes an object.
 pub fn remove(live: &mut Live, object: Object) {
     let (kind, (_, number)) = (object.kind(), object.describe());
     if let Some(ty) = ty(kind, live) {

@@ -1,8 +1,8 @@
-//! Sources that are nearly right.
+//! Nearly valid shader sources.
 
 use super::generator::Random;
 
-/// What is put between the words of a source.
+/// Separators of a source's words.
 const WORDS: &[&str] = &[
     "u32",
     "f32",

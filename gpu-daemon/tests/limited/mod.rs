@@ -29,7 +29,7 @@ use airlock_protocol::{
 };
 use gpu_daemon::status::{End, Status};
 
-/// Longer than anything takes on a machine that is slow and does other things too; what hangs ends here.
+/// Timeout of all waits: longer than any operation takes on a slow and loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 pub const DEVICE: DeviceId = DeviceId(0);
 
@@ -45,7 +45,7 @@ pub struct Client {
     requests: u64,
 }
 
-/// The last words of a session.
+/// End of a session.
 #[derive(Debug)]
 pub struct Loss {
     pub lost: Vec<String>,
@@ -60,9 +60,9 @@ impl Client {
         client
     }
 
-    /// A client that does not read its events, until it is told to.
+    /// A client that does not read its events until [`listen`](Self::listen) is called.
     pub fn deaf(options: &[&str]) -> Self {
-        // Inherited, because it is not closed when a program is executed.
+        // Inherited: it is not close-on-exec.
         let status = rustix::fs::memfd_create("status", rustix::fs::MemfdFlags::empty()).unwrap();
         let folder = Folder::new().unwrap();
         let (ours, theirs) = UnixStream::pair().unwrap();
@@ -94,7 +94,7 @@ impl Client {
         }
     }
 
-    /// Reads events from now on.
+    /// Starts reading events.
     pub fn listen(&mut self) {
         let (sender, events) = channel();
         let receiver = self.unread.take().expect("events are not read yet");
@@ -109,7 +109,7 @@ impl Client {
         self.events = events;
     }
 
-    /// A client with a device on an adapter that needs no driver.
+    /// A client with a device on an adapter without a driver.
     pub fn noop(options: &[&str]) -> Self {
         let mut client = Self::start(options);
         client.request_adapter(AdapterSelector::Noop).expect("the noop adapter");
@@ -156,11 +156,11 @@ impl Client {
     }
 
     pub fn flush(&mut self) {
-        // A worker that is gone is noticed where its events are waited for.
+        // A dead worker is noticed where events are received.
         let _ = self.writer.finish(|bytes| self.batches.send(bytes));
     }
 
-    /// Sends what has gathered and waits for an event that `pick` takes; others are passed over.
+    /// Sends the pending batch and waits for an event that `pick` accepts; skips others.
     pub fn wait<T>(&mut self, pick: impl FnMut(Event<'_>) -> Option<T>) -> T {
         self.flush();
         self.expect(pick)
@@ -186,7 +186,7 @@ impl Client {
         }
     }
 
-    /// Runs `commands` in a scope and gives what the scope caught.
+    /// Runs `commands` in a scope and returns its error.
     pub fn caught(&mut self, filter: ErrorFilter, commands: impl FnOnce(&mut Self)) -> Option<GpuError> {
         self.push(PushErrorScope { device: DEVICE, filter });
         commands(self);
@@ -198,7 +198,7 @@ impl Client {
         })
     }
 
-    /// The message of the out-of-memory error that `commands` raise.
+    /// Message of the out-of-memory error of `commands`.
     pub fn out_of_memory(&mut self, commands: impl FnOnce(&mut Self)) -> Option<String> {
         self.caught(ErrorFilter::OutOfMemory, commands).map(|error| error.message)
     }
@@ -231,7 +231,7 @@ impl Client {
         self.wait(|event| matches!(event, Event::WorkDone { request: of } if of == request).then_some(()));
     }
 
-    /// Waits for the end that the worker makes.
+    /// Waits for the worker to end the session.
     pub fn loss(&mut self) -> Loss {
         let mut lost = Vec::new();
         let closed = self.expect(|event| match event {
@@ -245,35 +245,35 @@ impl Client {
         Loss { lost, closed }
     }
 
-    /// Goes away.
+    /// Disconnects.
     pub fn hang_up(&mut self) {
         self.link = None;
     }
 
-    /// The worker's exit code, once it has ended.
+    /// Waits for the worker's exit and returns its code.
     pub fn exit(&mut self) -> Option<i32> {
         until("the worker does not end", || self.process.try_wait().unwrap().is_some());
         self.process.wait().unwrap().code()
     }
 
-    /// What the worker has written for `serve`.
+    /// The worker's status file.
     pub fn status(&self) -> Status {
         Status::read(&self.status).unwrap()
     }
 
-    /// Waits until the counters are as `is` says.
+    /// Waits until `is` holds for the counters.
     pub fn status_when(&self, is: impl Fn(&Status) -> bool) -> Status {
         until("the counters are others", || is(&self.status()));
         self.status()
     }
 
-    /// Why the session has ended.
+    /// Reason of the session's end.
     pub fn end(&self) -> Option<End> {
         End::of(self.status().end)
     }
 }
 
-/// Waits until something holds; fails after [`PATIENCE`] with what does not.
+/// Waits until a condition holds; fails after [`PATIENCE`] with the given text.
 #[track_caller]
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();

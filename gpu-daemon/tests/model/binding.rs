@@ -1,4 +1,4 @@
-//! `GPUBindGroupLayout` and `GPUBindGroup`, of one binding.
+//! `GPUBindGroupLayout` and `GPUBindGroup` with one binding.
 
 use airlock_protocol::commands::{binding::*, buffer::BufferUsage, texture::*};
 

@@ -1,4 +1,4 @@
-//! `GPUBuffer`, and the queue's writes to it.
+//! `GPUBuffer`, and `writeBuffer`.
 
 use airlock_protocol::commands::{buffer::*, queue::WriteBuffer};
 

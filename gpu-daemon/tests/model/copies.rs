@@ -1,4 +1,4 @@
-//! Copies, between buffers and textures, of an encoder or the queue.
+//! Copies between buffers and textures, by an encoder or the queue.
 
 use airlock_protocol::commands::{buffer::BufferUsage, command_encoder::*, queue::WriteTexture, texture::*};
 
@@ -97,7 +97,7 @@ impl Model {
     }
 }
 
-/// "The set of subresources for texture copy" of both: none in common.
+/// "The set of subresources for texture copy" of both must be disjoint.
 fn are_apart(texture: &Texture, c: &CopyTextureToTexture) -> bool {
     if c.source.mip_level != c.destination.mip_level {
         return true;
@@ -121,7 +121,7 @@ fn has_range(texture: &Texture, info: &TexelCopyTextureInfo, size: Extent3d) -> 
         && (whole || (format(texture.format).is_color() && texture.samples == 1))
 }
 
-/// The rules for a copy between a texture and bytes: of aspects, of alignment where `is_buffer`, and
+/// The rules for a copy between a texture and bytes: aspects, alignment where `is_buffer`, and
 /// "validating linear texture data".
 fn buffer_copy(
     texture: &Texture,

@@ -11,7 +11,7 @@ impl Model {
         Some(false)
     }
 
-    /// Records a command: "validate the encoder state", then its own rules, which spoil the encoder.
+    /// Records a command: "validate the encoder state", then its own rules, whose violation invalidates the encoder.
     pub fn record(&mut self, encoder: u32, valid: bool, note: impl FnOnce(&mut Used)) -> Verdict {
         let encoder = self.encoders.get_mut(&encoder)?;
         if encoder.stage == Stage::Ended {
@@ -38,7 +38,7 @@ impl Model {
         Some(ended)
     }
 
-    /// Begins a pass, which locks its encoder; also whether the encoder has ended, which is an error at once.
+    /// Begins a pass, which locks its encoder; returns whether the encoder has ended, which is an immediate error.
     pub fn begin(
         &mut self,
         id: u32,
@@ -100,8 +100,8 @@ impl Model {
         Some(false)
     }
 
-    /// wgpu says only what is wrong first. Where that is a destroyed resource, which WebGPU has fail at the submit, the
-    /// mistakes after it are reported at the submit as well (`wit/README.md`), so that the outcome here is either.
+    /// wgpu reports only the first error. If that is a destroyed resource, which in WebGPU fails at the submit, the
+    /// errors after it are reported at the submit as well (`wit/README.md`), so that both verdicts are accepted here.
     pub fn finish(&mut self, c: &FinishCommandEncoder<'_>) -> Verdict {
         let used = &self.encoders.get(&c.encoder.0)?.used;
         let unsure = used.buffers.iter().any(|id| self.buffers.get(id).is_some_and(|buffer| buffer.destroyed))
@@ -110,7 +110,7 @@ impl Model {
         self.unsure = unsure;
         let encoder = self.encoders.get_mut(&c.encoder.0)?;
         let valid = encoder.valid && encoder.stage == Stage::Open && encoder.groups == 0;
-        // Without another mistake there is no error, whatever is destroyed.
+        // Without another mistake, destroyed resources cause no error here.
         self.unsure &= !valid && encoder.stage != Stage::Ended;
         encoder.stage = Stage::Ended;
         let used = encoder.used.clone();

@@ -18,7 +18,7 @@ use crate::{
 
 static ZEROS: [u8; 1024] = [0; 1024];
 
-/// Numbers that look random and repeat with their seed.
+/// Pseudo-random numbers from a seed.
 pub struct Random(u64);
 
 impl Random {
@@ -37,7 +37,7 @@ impl Random {
         (self.next() % u64::from(end.max(1))) as u32
     }
 
-    /// True once in so many times.
+    /// True with a probability of 1 in `times`.
     fn one_in(&mut self, times: u32) -> bool {
         self.below(times) == 0
     }
@@ -46,26 +46,26 @@ impl Random {
         all[self.below(all.len() as u32) as usize]
     }
 
-    /// The usual value, or seldom one of the others.
+    /// The usual value, or rarely one of the others.
     fn mostly<T: Copy>(&mut self, usual: T, others: &[T]) -> T {
         if self.one_in(6) { self.of(others) } else { usual }
     }
 
-    /// A pass that has begun.
+    /// An open pass.
     fn pass(&mut self, passes: &BTreeMap<u32, Pass>) -> Option<u32> {
         self.key(passes).filter(|id| passes.get(id).is_some_and(|pass| pass.begun))
     }
 
-    /// An object of a kind, if there is one.
+    /// An object of a kind, if any.
     fn key<T>(&mut self, objects: &BTreeMap<u32, T>) -> Option<u32> {
         let keys: Vec<u32> = objects.keys().copied().collect();
-        // The newest are the likeliest: what has just been begun goes on.
+        // The newest are the most likely, so that open recordings continue.
         (!keys.is_empty()).then(|| if self.one_in(2) { keys[keys.len() - 1] } else { self.of(&keys) })
     }
 }
 
-/// True for a call that wgpu is known to refuse although WebGPU does not: it is listed in `wit/README.md`, "What wgpu 30
-/// cannot carry out", and left out of programs.
+/// True for a call that wgpu is known to refuse although WebGPU does not (`wit/README.md`, "What wgpu 30 cannot carry
+/// out"). Programs leave these out.
 fn is_known(model: &Model, command: &Command<'_>) -> bool {
     let is_gone = |texture: u32| model.textures.get(&texture).is_some_and(|texture| texture.destroyed);
     match command {
@@ -79,7 +79,7 @@ fn is_known(model: &Model, command: &Command<'_>) -> bool {
     }
 }
 
-/// A program of so many calls; `model` is where it would leave a device.
+/// Generates a program of `calls` calls; `model` is the device's state after it.
 pub fn program(random: &mut Random, calls: usize, first_id: u32) -> Vec<Command<'static>> {
     let (mut model, mut program, mut id) = (Model::default(), Vec::new(), first_id);
     while program.len() < calls {
@@ -225,7 +225,7 @@ fn command(r: &mut Random, model: &Model, id: u32) -> Option<Command<'static>> {
             in_render_pass(r, pass)
         }
         39 => {
-            // Whatever has begun comes to its end.
+            // Ends all open recordings.
             let open = model.render_passes.iter().find(|(_, pass)| pass.begun && !pass.ended);
             EndRenderPass { pass: RenderPassId(*open?.0) }.into()
         }

@@ -1,5 +1,5 @@
-//! WebGPU's validation by a model of it: random programs, valid and nearly valid, whose every call must have the outcome
-//! that the specification gives it, from a model that was written from the specification alone.
+//! Model-based test of WebGPU's validation: random programs, valid and nearly valid, whose every call must have the
+//! result that a model predicts, which was written from the specification alone.
 //!
 //! A failure names the seed and shows the shortest program that still disagrees. `AIRLOCK_SEED` runs one seed,
 //! `AIRLOCK_SEEDS` that many.
@@ -35,14 +35,14 @@ use common::client::{Client, DEVICE};
 use generate::{Random, program};
 use model::Model;
 
-/// Programs of a run.
+/// Programs per run.
 const PROGRAMS: u64 = 2000;
-/// Calls of a program.
+/// Calls per program.
 const CALLS: usize = 60;
-/// Programs of one worker.
+/// Programs per worker.
 const PER_WORKER: u64 = 250;
 
-/// A call that did not end as the model says, and what it said.
+/// A call whose result differs from the model's, and that result.
 struct Disagreement {
     at: usize,
     expected: bool,
@@ -91,7 +91,7 @@ fn name(call: &Command<'_>) -> String {
     format!("{call:?}").split(['(', ' ', '{']).next().unwrap_or_default().to_owned()
 }
 
-/// Runs a program and compares; calls that name what is not there are left out.
+/// Runs a program and compares; skips calls with dead ids.
 fn run(client: &mut Client, program: &[Command<'static>]) -> Option<Disagreement> {
     let mut model = Model::default();
     let mut asked = Vec::new();
@@ -125,7 +125,7 @@ fn run(client: &mut Client, program: &[Command<'static>]) -> Option<Disagreement
     first
 }
 
-/// Drops all objects, so that the next program may use their numbers.
+/// Drops all objects, so that the next program may use their ids.
 fn tidy(client: &mut Client, model: &Model) {
     let mut drop_all = |ids: Vec<Object>| ids.into_iter().for_each(|object| client.push(DropObject { object }));
     drop_all(model.render_passes.keys().map(|&id| Object::RenderPass(RenderPassId(id))).collect());
@@ -140,7 +140,7 @@ fn tidy(client: &mut Client, model: &Model) {
     drop_all(model.buffers.keys().map(|&id| Object::Buffer(BufferId(id))).collect());
 }
 
-/// Leaves out calls while the program still disagrees, and says what is left.
+/// Minimizes a program: removes calls while it still differs, and returns the rest.
 fn shrink(client: &mut Client, mut program: Vec<Command<'static>>) -> String {
     let mut at = program.len();
     while at > 0 {

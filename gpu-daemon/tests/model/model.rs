@@ -1,4 +1,4 @@
-//! The state of a WebGPU device, as far as its validation goes: written from the specification, and from nothing else.
+//! Model of a WebGPU device's validation state, written from the specification alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ pub struct Buffer {
     pub valid: bool,
     pub size: u64,
     pub usage: BufferUsage,
-    /// Mapped, or about to be.
+    /// Mapped or pending.
     pub mapped: bool,
     pub destroyed: bool,
 }
@@ -29,7 +29,7 @@ pub struct Texture {
     pub destroyed: bool,
 }
 
-/// A view, with all that its descriptor leaves out.
+/// A view, with the defaults of its descriptor resolved.
 pub struct View {
     pub valid: bool,
     pub texture: u32,
@@ -52,7 +52,7 @@ pub struct QuerySet {
     pub destroyed: bool,
 }
 
-/// What submitted commands use.
+/// Resources used by submitted commands.
 #[derive(Clone, Default)]
 pub struct Used {
     pub buffers: BTreeSet<u32>,
@@ -60,7 +60,7 @@ pub struct Used {
     pub query_sets: BTreeSet<u32>,
 }
 
-/// Where an encoder is.
+/// State of an encoder.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     Open,
@@ -85,14 +85,14 @@ pub struct Commands {
 /// A pass. Its own validity becomes its encoder's at its end.
 pub struct Pass {
     pub encoder: u32,
-    /// Its encoder was open. A pass that is not is no part of any recording, and not looked at again.
+    /// Its encoder was open. Otherwise the pass is not part of any recording, and is not checked.
     pub begun: bool,
     pub ended: bool,
     pub valid: bool,
     pub groups: u32,
-    /// Of its attachments.
+    /// Size of its attachments.
     pub extent: (u32, u32),
-    /// Its occlusion query set, the query that is open, and those that were.
+    /// Its occlusion query set, the open query, and the used ones.
     pub queries: Option<u32>,
     pub open_query: bool,
     pub asked: BTreeSet<u32>,
@@ -111,15 +111,15 @@ pub struct Model {
     pub commands: BTreeMap<u32, Commands>,
     pub render_passes: BTreeMap<u32, Pass>,
     pub compute_passes: BTreeMap<u32, Pass>,
-    /// The last call's outcome is not compared: see [`Model::finish`].
+    /// The last call's result is not compared: see [`Model::finish`].
     pub unsure: bool,
 }
 
-/// The outcome of a call: `Some(true)` with a validation error, `None` when it names an object that is not there.
+/// Result of a call: `Some(true)` with a validation error, `None` for a dead id.
 pub type Verdict = Option<bool>;
 
 impl Model {
-    /// Makes a call.
+    /// Applies a call to the model.
     pub fn call(&mut self, command: &Command<'_>) -> Verdict {
         self.unsure = false;
         match command {

@@ -58,7 +58,7 @@ impl Model {
         Some(ended)
     }
 
-    /// The size and samples of all attachments are the same.
+    /// All attachments must have the same size and sample count.
     fn fits(&self, view: &View, shape: &mut Option<(u32, u32, u32)>) -> bool {
         let Some(texture) = self.textures.get(&view.texture) else { return false };
         if !view.valid {

@@ -4,7 +4,7 @@ use airlock_protocol::commands::texture::*;
 
 use crate::model::{Model, Texture, Verdict, View};
 
-/// Some formats of WebGPU's tables, with what a device without features can do with them.
+/// Some formats of WebGPU's tables, with their capabilities on a device without features.
 pub const FORMATS: [TextureFormat; 10] = [
     TextureFormat::R8unorm,
     TextureFormat::Rgba8unorm,
@@ -18,7 +18,7 @@ pub const FORMATS: [TextureFormat; 10] = [
     TextureFormat::Stencil8,
 ];
 
-/// What a format is for.
+/// Capabilities of a format.
 #[derive(Clone, Copy)]
 pub struct Format {
     pub depth: bool,
@@ -91,7 +91,7 @@ impl Texture {
         }
     }
 
-    /// How many array layers it has.
+    /// Number of array layers.
     pub fn layers(&self) -> u32 {
         if self.dimension == TextureDimension::D2 { self.size.depth_or_array_layers } else { 1 }
     }

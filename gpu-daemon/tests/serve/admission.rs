@@ -1,4 +1,4 @@
-//! Who gets a session. What takes other users is only tried as root; the rules themselves have unit tests.
+//! Admission. Tests with other users run only as root; the rules themselves have unit tests.
 
 use std::{
     os::unix::net::UnixStream,
@@ -15,7 +15,7 @@ use rustix::process::{Signal, getegid, geteuid};
 
 use crate::server::{Server, as_user, is_root, kill, until, value};
 
-/// A user and a group that nobody has.
+/// An unused user and group.
 const STRANGER: u32 = 54_321;
 const GROUP: u32 = 54_322;
 
@@ -35,7 +35,7 @@ fn clients_beyond_the_bound_are_refused() {
 }
 
 #[test]
-fn who_is_not_listed_is_refused() {
+fn unlisted_users_are_refused() {
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     for (number, allowed, list) in [
         (0, false, format!("--allow-uid={STRANGER}")),
@@ -65,7 +65,7 @@ fn a_stranger_is_refused_and_supplementary_groups_of_the_process_count() {
     assert!(refused(&server.connect_as(STRANGER, STRANGER, &[]).1).contains("may not use"));
 
     let server = Server::start("groups", &["--socket-mode=0666", &format!("--allow-gid={GROUP}")]);
-    // More groups than are first asked for.
+    // More groups than the first attempt reads.
     let many: Vec<u32> = (100_000..100_200).chain([GROUP]).collect();
     for (gid, groups, allowed) in [
         (STRANGER, &[][..], false),
@@ -96,7 +96,7 @@ fn each_user_has_a_bound_of_its_own() {
     until("the place is not free again", || Hello::check(&server.connect().1).is_ok());
 }
 
-/// The whole way: the worker's own socket lies in folders of the server's user.
+/// End to end: the worker's own socket is in folders of the server's user.
 #[test]
 fn another_user_gets_a_session() {
     if !is_root() {
@@ -113,8 +113,8 @@ fn another_user_gets_a_session() {
     assert_eq!(as_user(STRANGER, STRANGER, &[], open), Ok(true));
 }
 
-/// A server on a machine with a GPU's node, made with a /dev of its own; the node leads to memory, which no driver takes
-/// for a GPU.
+/// A server on a machine with a GPU node, simulated by a /dev of its own; the node is a memory device, which no driver
+/// takes for a GPU.
 fn with_a_gpu(name: &str, arguments: &[&str]) -> Server {
     let script = r#"
         set -e
@@ -132,7 +132,7 @@ fn with_a_gpu(name: &str, arguments: &[&str]) -> Server {
     std::fs::create_dir(&dev).unwrap();
     let serve = Server::command(&folder.join("socket"), arguments);
     let mut command = Command::new("unshare");
-    // Root needs no namespace of users for it, in which others would have no names.
+    // Root needs no user namespace for it, in which other users would have no names.
     command.args(if is_root() { &["--mount"][..] } else { &["--user", "--map-current-user", "--mount"] });
     command.args(["sh", "-c", script, "sh"]).arg(&dev).arg(serve.get_program()).args(serve.get_args());
     command.arg(format!("--metrics=unix:{}", folder.join("metrics").display()));
@@ -142,9 +142,9 @@ fn with_a_gpu(name: &str, arguments: &[&str]) -> Server {
     server
 }
 
-/// Without a GPU there is nothing that a crash could reset; and a worker that somebody has killed has not crashed.
+/// Without a GPU no crash can reset one; and a killed worker has not crashed.
 #[test]
-fn ends_that_reset_no_gpu_are_counted_and_refuse_nobody() {
+fn ends_that_reset_no_gpu_are_counted_without_refusals() {
     for (name, server, signal) in [
         ("SIGABRT", Server::start("aborts", &["--crash-limit=1", "--start-drivers"]), Signal::ABORT),
         ("SIGKILL", with_a_gpu("kills", &["--crash-limit=1", "--start-drivers"]), Signal::KILL),
@@ -169,7 +169,7 @@ fn a_user_whose_workers_crash_a_gpu_waits_and_others_do_not() {
     let server = with_a_gpu("crashes", &["--crash-limit=2", "--socket-mode=0666", "--start-drivers", &own, &other]);
     for _ in 0..2 {
         let (_connection, worker) = server.session();
-        // A signal for which Rust has no handler, as it has one for SIGSEGV.
+        // A signal for which Rust installs no handler, unlike SIGSEGV.
         kill(worker, Signal::ABORT);
         until("the worker is there", || server.workers().is_empty());
     }
@@ -183,7 +183,7 @@ fn a_user_whose_workers_crash_a_gpu_waits_and_others_do_not() {
     let text = server.scrape();
     assert_eq!(value(&text, "airlock_worker_crashes_total{signal=\"SIGABRT\"}"), 2.0);
     assert_eq!(value(&text, "airlock_sessions_refused_total{reason=\"crashes\"}"), 1.0);
-    // The wait does not grow while it lasts.
+    // Attempts during the pause do not extend it.
     until("the user waits for ever", || {
         let (_connection, line) = server.connect();
         let is_in = Hello::check(&line).is_ok();

@@ -1,4 +1,4 @@
-//! What a worker and its server have of each other and of other sessions.
+//! Isolation of workers, the server and other sessions: descriptors, data, lifetime.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use rustix::{
 
 use crate::server::{File, Server, ended, files, kill, until};
 
-/// True for what has a file of its own: all descriptors of anonymous kinds share one.
+/// True for a descriptor with an inode of its own: all descriptors of anonymous kinds share one.
 fn own_file(file: &File) -> bool {
     !file.name.starts_with("anon_inode:")
 }
@@ -33,10 +33,10 @@ fn a_worker_inherits_nothing_of_the_server_and_of_other_sessions() {
             workers.iter().filter(|file| servers.iter().any(|other| other.id == file.id)).collect();
         let of = |descriptor| workers.iter().find(|file| file.descriptor == descriptor).unwrap();
         assert!(of(0).name.starts_with("socket:"), "{workers:?}");
-        // After its hello, what the drivers print goes to the log.
-        // It has said its hello, or is about to go on from there.
+        // After the hello line, standard output goes to the log.
+        // It has sent its hello line, or is about to continue after it.
         assert!(of(2).name.starts_with("pipe:") && [of(0).id, of(2).id].contains(&of(1).id), "{workers:?}");
-        // The connection and what it prints, one of them twice; its counters.
+        // The connection and standard error, one of them twice; the status file.
         assert_eq!(shared.len(), 4, "{shared:?}");
         let line = fs::read_to_string(format!("/proc/{worker}/cmdline")).unwrap();
         let descriptor = line.split('\0').find_map(|word| word.strip_prefix("--status-fd=")).unwrap();
@@ -49,7 +49,7 @@ fn a_worker_inherits_nothing_of_the_server_and_of_other_sessions() {
 }
 
 #[test]
-fn the_counters_have_a_length_that_nobody_changes() {
+fn the_status_file_has_a_sealed_length() {
     let server = Server::start("sealed", &[]);
     let (_connection, _) = server.session();
     let status = files(server.process.id()).into_iter().find(|file| file.name.contains("airlock-status")).unwrap();
@@ -67,7 +67,7 @@ fn stop(pid: u32) {
     until("a thread goes on", || threads().all(stopped));
 }
 
-/// How many bytes the process and those of its workers that it has reaped have read, by the kernel's count.
+/// Bytes read by the process and by its reaped workers, as the kernel counts them.
 fn bytes_read(pid: u32) -> u64 {
     let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
     io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
@@ -79,19 +79,19 @@ fn the_server_reads_nothing_from_a_client() {
     let server = Server::start("reads", &["--max-sessions=1"]);
     let before = bytes_read(server.process.id());
     let (mut connection, worker) = server.session();
-    // Whatever is read from now on, it is not read by the worker.
+    // From now on the worker reads nothing.
     stop(worker);
     connection.write_all(&vec![b'x'; MUCH]).unwrap();
-    // A refused client, which has written before it was accepted.
+    // A refused client that has written before it was accepted.
     stop(server.process.id());
     let mut refused = UnixStream::connect(&server.socket).unwrap();
     refused.write_all(&vec![b'x'; MUCH]).unwrap();
     server.signal(Signal::CONT);
     let mut said = Vec::new();
-    // Closed with unread bytes in it, which is the point.
+    // Closed with unread bytes in it, as intended.
     assert_eq!(refused.read_to_end(&mut said).unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert!(said.starts_with(b"REFUSED "));
-    // What it would read of the other one, it reads before or while it answers this, or when the worker is gone.
+    // Any read from the other client happens before or during this reply, or when the worker is gone.
     assert_eq!(server.metric("airlock_sessions"), 1.0);
     kill(worker, Signal::KILL);
     assert_eq!(connection.read_to_end(&mut said).unwrap_err().kind(), ErrorKind::ConnectionReset);
@@ -103,7 +103,7 @@ fn the_server_reads_nothing_from_a_client() {
 fn workers_do_not_outlive_a_killed_server() {
     let mut server = Server::start("orphans", &[]);
     let silent = server.session();
-    // Whose clients have spoken and hold their connections end for no other reason.
+    // Workers whose clients have sent data and hold their connections exit for no other reason.
     let open = |_| {
         let link = Link::from(UnixStream::connect(&server.socket).unwrap());
         let channels = connect::open(&link, "of the test").unwrap();
@@ -122,7 +122,7 @@ fn workers_do_not_outlive_a_killed_server() {
 }
 
 #[test]
-fn what_a_server_was_started_with_is_not_handed_on() {
+fn a_servers_inherited_descriptors_are_not_passed_on() {
     let folder = Server::folder("inherited");
     let mut command = Command::new("sh");
     command

@@ -1,4 +1,4 @@
-//! What many sessions leave behind: nothing.
+//! Leaks: many sessions leave nothing behind.
 
 use std::os::unix::net::UnixStream;
 
@@ -11,20 +11,20 @@ use crate::server::{Server, files, kill, threads, until, value};
 fn short_sessions_leave_nothing_in_the_server() {
     let server = Server::start("short", &[]);
     let pid = server.process.id();
-    // The first session and scrape make what stays.
+    // The first session and scrape allocate what stays.
     drop(server.session());
     until("the session goes on", || server.metric("airlock_sessions") == 0.0);
-    // The scrape may still be about to end, and be counted.
+    // The scrape may not have ended yet, and be counted.
     let before = (files(pid).len(), threads(pid));
     for number in 0..50 {
         match number % 3 {
-            // Gone before it is accepted, gone at once, and gone after the worker is ready.
+            // Disconnects before it is accepted, at once, and after the worker is ready.
             0 => drop(UnixStream::connect(&server.socket).unwrap()),
             1 => drop(server.connect()),
             _ => drop(server.session()),
         }
     }
-    // Nothing is accepted after this one.
+    // The last client to be accepted.
     drop(server.connect());
     until("a session goes on", || server.metric("airlock_sessions") == 0.0 && server.workers().is_empty());
     until("threads or descriptors stay", || files(pid).len() <= before.0 && threads(pid) <= before.1);
@@ -35,14 +35,14 @@ fn short_sessions_leave_nothing_in_the_server() {
 }
 
 #[test]
-fn a_storm_of_kills_disturbs_nobody_else() {
+fn a_storm_of_kills_does_not_affect_other_sessions() {
     let server = Server::start("storm", &["--crash-limit=0"]);
     let pid = server.process.id();
     let (_bystander, survivor) = server.session();
     let before = files(pid).len();
     for round in 0..5 {
         let sessions: Vec<_> = (0..6).map(|_| server.session()).collect();
-        // Every other one at once, the rest in reverse.
+        // Every second one at once, the rest in reverse.
         let (first, second): (Vec<_>, Vec<_>) =
             sessions.iter().enumerate().partition(|(index, _)| index % 2 == round % 2);
         for (_, (_, worker)) in first.into_iter().chain(second.into_iter().rev()) {

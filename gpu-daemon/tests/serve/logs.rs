@@ -42,7 +42,7 @@ fn a_worker_that_prints_without_end_fills_no_log() {
     let (connection, worker) = server.session();
     let pipe = files(worker).into_iter().find(|file| file.descriptor == 2).unwrap();
     let servers = files(server.process.id()).into_iter().find(|file| file.id == pipe.id).unwrap();
-    // The same pipe, as a driver in the worker has it.
+    // The same pipe that a driver in the worker writes to.
     let mut output = OpenOptions::new().write(true).open(servers.path).unwrap();
     output.write_all(b"a \x1b[31mdriver\x1b[0m speaks\n").unwrap();
     let line = server.logged(|line| line.contains("driver"));
@@ -56,11 +56,11 @@ fn a_worker_that_prints_without_end_fills_no_log() {
     for _ in 0..64 {
         output.write_all(&b"warning: it is warm\n".repeat(1 << 10)).unwrap();
     }
-    // A hundred at once, and one more in each second until this look.
+    // A burst of a hundred, and one more per second until now.
     let lines = server.log().len();
     let most = 100 + start.elapsed().as_secs() as usize + 10;
     assert!(lines < most, "{lines} lines");
-    // The end of the session does not wait for the pipe's, which this test holds.
+    // The end of the session does not wait for the end of the pipe, which this test holds open.
     drop(connection);
     until("the session goes on", || server.metric("airlock_sessions") == 0.0);
     assert!(server.metric("airlock_worker_log_lines_dropped_total") > 60_000.0);

@@ -10,5 +10,5 @@ mod memory;
 mod metrics;
 mod server;
 mod sessions;
-mod spares;
+mod standby;
 mod stop;

@@ -19,7 +19,7 @@ fn a_session_that_asks_for_nothing_is_ended_and_told() {
     assert!(said.ends_with("ENDED idle\n"), "{said:?}");
     until("the worker lives on", || ended(worker));
     assert_eq!(server.metric("airlock_sessions_ended_total{end=\"idle\"}"), 1.0);
-    // It is nobody's crash.
+    // It does not count as a crash.
     assert!(!server.scrape().contains("airlock_worker_crashes_total{"));
 }
 
@@ -29,11 +29,11 @@ fn where_memory_is_short_the_largest_is_ended_and_clients_are_refused() {
     let server = Server::start("total", &["--max-total-memory=1K", "--crash-limit=1"]);
     let (mut connection, mut said) = server.connect();
     connection.read_to_string(&mut said).unwrap();
-    // Looked at, or by the kernel where there is a cgroup, perhaps before its first word.
+    // By the server's sampling, or by the kernel where there is a cgroup, possibly before its hello line.
     assert!(said.ends_with("ENDED memory\n") || said.ends_with("ENDED signal 9\n"), "{said:?}");
 }
 
-/// What the kernel says of a live worker.
+/// The kernel's view of a live worker.
 #[test]
 fn a_worker_is_the_first_to_go_and_has_a_group_of_its_own_where_there_are_any() {
     let server = Server::start("groups", &["--max-memory=1G"]);

@@ -1,4 +1,4 @@
-//! The metrics, as a scraper and as somebody who is none sees them.
+//! Metrics endpoint, with scrapers and with other clients.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -9,13 +9,13 @@ use std::{
 
 use crate::server::{File as Open, PATIENCE, Server, files, until, value};
 
-/// The counters of a session's worker, in the order of their declaration.
+/// Counters of a worker, in the order of their declaration.
 const BYTES_IN: usize = 2;
 const SUBMITS: usize = 4;
 const GPU_MEMORY: usize = 5;
 const QUOTA_HITS: usize = 6;
 
-/// Opens a worker's counters as it could itself.
+/// Opens a worker's status file, as the worker itself could.
 fn counters(server: &Server, worker: u32) -> File {
     let find = |pid, is_it: &dyn Fn(&Open) -> bool| files(pid).into_iter().find(is_it).unwrap();
     let own = find(worker, &|file| file.name.contains("airlock-status"));
@@ -58,7 +58,7 @@ fn counters_of_running_and_ended_sessions_add_up_and_never_fall() {
     assert_eq!(value(&text, "airlock_gpu_memory_bytes"), 0.0);
     server.logged(|line| line.contains("session ends") && line.contains("submits=150"));
 
-    // Nonsense: bounded, and it does not fall back either.
+    // Absurd values: they are bounded, and do not fall either.
     for field in 0..8 {
         write(&of_second, field, u64::MAX);
     }
@@ -94,12 +94,12 @@ fn only_the_metrics_are_there() {
 fn clients_that_say_nothing_keep_no_scraper_out() {
     let server = Server::start("slow", &[]);
     let connect = || UnixStream::connect(server.folder.join("metrics")).unwrap();
-    // More than there are places for.
+    // More than the endpoint's places.
     let idle: Vec<UnixStream> = (0..20).map(|_| connect()).collect();
     for _ in 0..20 {
         assert_eq!(server.metric("airlock_sessions"), 0.0);
     }
-    // The first had to go; and drips do not buy the others more time.
+    // The first was evicted, and sending single bytes does not extend the others' time.
     let mut first = idle.first().unwrap();
     first.set_read_timeout(Some(PATIENCE)).unwrap();
     assert!(matches!(first.read(&mut [0]), Ok(0) | Err(_)), "it still holds a place");
@@ -108,7 +108,7 @@ fn clients_that_say_nothing_keep_no_scraper_out() {
         drips += 1;
         drip.write_all(b"G").is_err()
     });
-    // It is the time: so few are no request that is too long.
+    // Ended by the time limit: so few bytes do not exceed the request's length.
     assert!(drips < 4 << 10, "{drips} drips");
 }
 
@@ -127,7 +127,7 @@ fn metrics_are_on_a_port_too() {
     connection.read_to_string(&mut answer).unwrap();
     assert_eq!(value(&answer, "airlock_sessions"), 0.0);
 
-    // An address that cannot be had is said, and leaves no socket behind.
+    // An address that cannot be bound is reported, and leaves no socket behind.
     let folder = Server::folder("taken");
     let output = Server::command(&folder.join("socket"), &["--metrics", address]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

@@ -1,4 +1,4 @@
-//! A server of a test's own.
+//! A server for one test.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use rustix::{
     thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
 
-/// Longer than anything takes on a machine that is slow and does other things too; what hangs ends here.
+/// Timeout of all waits: longer than any operation takes on a slow and loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
 pub struct Server {
@@ -27,7 +27,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// An empty folder that all users can enter.
+    /// An empty folder with search permission for all users.
     pub fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("airlock-serve-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
@@ -54,7 +54,7 @@ impl Server {
         server
     }
 
-    /// Starts a command that is a server with its socket in this folder, and collects what it logs.
+    /// Starts a server command with its socket in this folder, and collects its log.
     pub fn run(mut command: Command, folder: PathBuf) -> Self {
         let mut process = command.spawn().unwrap();
         let errors = BufReader::new(process.stderr.take().unwrap());
@@ -84,19 +84,19 @@ impl Server {
         first_line(UnixStream::connect(&self.socket).unwrap())
     }
 
-    /// Connects as another user with these groups, which takes root, and reads the first line.
+    /// Connects as another user with these groups, which requires root, and reads the first line.
     pub fn connect_as(&self, uid: u32, gid: u32, groups: &[u32]) -> (UnixStream, String) {
         let socket = self.socket.clone();
         first_line(as_user(uid, gid, groups, move || UnixStream::connect(socket).unwrap()))
     }
 
-    /// A session, and its worker.
+    /// Starts a session; returns it with its worker.
     pub fn session(&self) -> (UnixStream, u32) {
         let before = self.workers();
         let (connection, line) = self.connect();
         assert!(line.starts_with("AIRLOCK "), "{line}");
         let mut new = None;
-        // The kernel's list may lack a process for a moment while another one ends.
+        // The kernel's list may omit a process for a moment while another one exits.
         until("there is no worker", || {
             new = self.workers().into_iter().find(|worker| !before.contains(worker));
             new.is_some()
@@ -104,7 +104,7 @@ impl Server {
         (connection, new.unwrap())
     }
 
-    /// The processes that it started.
+    /// Its child processes.
     pub fn workers(&self) -> Vec<u32> {
         let pid = self.process.id();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
@@ -115,7 +115,7 @@ impl Server {
         kill(self.process.id(), signal);
     }
 
-    /// Waits for its end.
+    /// Waits for its exit.
     pub fn wait(&mut self) -> ExitStatus {
         let mut status = None;
         until("the server does not end", || {
@@ -133,7 +133,7 @@ impl Server {
         body.to_owned()
     }
 
-    /// Sends a request to the metrics' socket; gives the whole answer.
+    /// Sends a request to the metrics' socket; returns the whole response.
     pub fn ask(&self, request: &str) -> String {
         let mut connection = UnixStream::connect(self.folder.join("metrics")).unwrap();
         connection.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -170,7 +170,7 @@ fn first_line(connection: UnixStream) -> (UnixStream, String) {
     (connection, line)
 }
 
-/// Waits until something holds; fails after [`PATIENCE`] with what does not.
+/// Waits until a condition holds; fails after [`PATIENCE`] with the given text.
 #[track_caller]
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
@@ -184,8 +184,8 @@ pub fn kill(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
 }
 
-/// True for a process that has ended, though perhaps nobody has reaped it. One that is killed has not while another of its
-/// threads still holds its descriptors.
+/// True for a process that has exited, reaped or not. A killed process has not exited while another of its threads
+/// still holds its descriptors.
 pub fn ended(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let threads = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
@@ -196,11 +196,11 @@ pub fn ended(pid: u32) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     pub descriptor: u32,
-    /// What the kernel calls it.
+    /// The kernel's name.
     pub name: String,
-    /// Which file it is.
+    /// Identity: device and inode.
     pub id: (u64, u64),
-    /// Where it can be opened again.
+    /// Path in /proc to open it again.
     pub path: PathBuf,
 }
 
@@ -208,7 +208,7 @@ pub struct File {
 pub fn files(pid: u32) -> Vec<File> {
     let folder = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
     let file = |path: PathBuf| {
-        // One may be closed by now.
+        // A descriptor may have been closed by now.
         let (name, data) = (fs::read_link(&path).ok()?, fs::metadata(&path).ok()?);
         let descriptor = path.file_name()?.to_str()?.parse().ok()?;
         Some(File { descriptor, name: name.to_string_lossy().into_owned(), id: (data.dev(), data.ino()), path })
@@ -216,17 +216,17 @@ pub fn files(pid: u32) -> Vec<File> {
     folder.filter_map(|entry| file(entry.ok()?.path())).collect()
 }
 
-/// How many threads a process has.
+/// Number of a process's threads.
 pub fn threads(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/task")).unwrap().count()
 }
 
-/// True when tests may be other users.
+/// True when tests may act as other users.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Does something as another user, which takes root: credentials are a thread's as far as the kernel is concerned.
+/// Runs a closure as another user, which requires root. The kernel keeps credentials per thread.
 pub fn as_user<T: Send + 'static>(uid: u32, gid: u32, groups: &[u32], what: impl FnOnce() -> T + Send + 'static) -> T {
     let groups: Vec<Gid> = groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));

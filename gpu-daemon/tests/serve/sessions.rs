@@ -58,7 +58,7 @@ fn a_socket_has_the_mode_and_group_that_it_is_given() {
     let server = Server::start("mode", &[]);
     let metadata = |server: &Server| fs::metadata(&server.socket).unwrap();
     assert_eq!(metadata(&server).permissions().mode() & 0o777, 0o660);
-    // The group of the process is the one that every user may give a file to.
+    // Every user may assign the process's own group to a file.
     let group = getegid().as_raw();
     let server = Server::start("group", &["--socket-mode=0606", &format!("--socket-group={group}")]);
     let metadata = metadata(&server);

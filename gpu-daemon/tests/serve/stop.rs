@@ -1,4 +1,4 @@
-//! How a server stops, and what it tells a service manager.
+//! Stop of a server, and notifications to the service manager.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use rustix::process::Signal;
 
 use crate::server::{PATIENCE, Server, ended, until};
 
-/// A drain that is not over before a test has lost its patience.
+/// A drain longer than any test's timeout.
 const FOREVER: &str = "--drain=3000";
 
 #[test]
@@ -45,11 +45,11 @@ fn sessions_get_time_to_end() {
     assert!(UnixStream::connect(&server.socket).is_err());
     drop(short.0);
     until("the worker outlives its client", || ended(short.1));
-    // The server has seen it, and goes on for the other one.
+    // The server has noticed it, and continues for the other one.
     server.logged(|line| line.contains("session ends"));
     assert_eq!(server.metric("airlock_sessions"), 1.0);
     assert!(!ended(long.1) && server.process.try_wait().unwrap().is_none(), "a session is ended before its time");
-    // With the last session ends the server, long before the end of the drain.
+    // The server exits with the last session, long before the end of the drain.
     drop(long.0);
     assert_eq!(server.wait().code(), Some(0));
     assert!(!server.log().iter().any(|line| line.contains("stopped")), "{:?}", server.log());
@@ -65,7 +65,7 @@ fn a_second_signal_and_the_end_of_the_time_end_what_is_left() {
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(0));
     assert!(ended(worker));
-    // How its worker ended, if the server came to say it.
+    // The end line, if the server had time to send it.
     let mut last = String::new();
     client.read_to_string(&mut last).unwrap();
     assert!(["", "ENDED signal 9\n"].contains(&last.as_str()), "{last:?}");
@@ -75,12 +75,12 @@ fn a_second_signal_and_the_end_of_the_time_end_what_is_left() {
     let start = Instant::now();
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(0));
-    // The client, which holds its connection, has not ended it.
+    // The client holds its connection, and has not ended the session.
     assert!(start.elapsed() >= Duration::from_secs_f64(0.3) && ended(worker));
     server.logged(|line| line.contains("session ends") && line.contains("reason=\"stopped\""));
 }
 
-/// What the service manager has been told, one message at a time.
+/// Reads one notification to the service manager.
 fn told(manager: &UnixDatagram) -> String {
     let mut message = [0; 256];
     let length = manager.recv(&mut message).unwrap();
@@ -94,10 +94,10 @@ fn a_service_manager_hands_over_the_socket_and_is_told_the_state() {
     let listener = UnixListener::bind(&socket).unwrap();
     let manager = UnixDatagram::bind(folder.join("notify")).unwrap();
     manager.set_read_timeout(Some(PATIENCE)).unwrap();
-    // Waits in the socket's queue for a server to come.
+    // Waits in the socket's queue for a server to start.
     let early = UnixStream::connect(&socket).unwrap();
     let mut command = Command::new("sh");
-    // The socket becomes descriptor 3, where systemd has it.
+    // The socket becomes descriptor 3, as with systemd.
     command
         .args(["-c", "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"", "sh"])
         .args([env!("CARGO_BIN_EXE_gpu-daemon"), "serve"])
@@ -126,5 +126,5 @@ fn a_service_manager_hands_over_the_socket_and_is_told_the_state() {
 fn a_server_needs_a_socket() {
     let output = Command::new(env!("CARGO_BIN_EXE_gpu-daemon")).arg("serve").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--socket PATH is needed"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--socket PATH is required"));
 }

@@ -1,4 +1,4 @@
-//! What is drawn and dispatched.
+//! Draws and dispatches.
 
 use airlock_protocol::commands::{buffer::BufferUsage, pipeline::*, render_pass::*};
 
@@ -7,7 +7,7 @@ use crate::{
     kit::{Gpu, WHOLE, color, floats, target},
 };
 
-/// The blend constant is transparent black until it is set (WebGPU, "beginRenderPass").
+/// WebGPU, "beginRenderPass": the initial blend constant is transparent black.
 #[test]
 fn the_blend_constant_is_zero_until_it_is_set() {
     let mut gpu = Gpu::new();
@@ -39,10 +39,10 @@ fn the_blend_constant_is_zero_until_it_is_set() {
     }
 }
 
-/// Indirect or not, indices are read from where their buffer was bound.
+/// Direct and indirect draws apply the index buffer's offset.
 ///
-/// Mesa's llvmpipe 22.3 reads those of an indirect draw from the buffer's start, which draws blue here; wgpu hands the
-/// same offset to it with both kinds of draw.
+/// Mesa's llvmpipe 22.3 reads the indices of an indirect draw from the buffer's start, which draws blue here; wgpu
+/// passes the same offset to it for both kinds of draw.
 #[test]
 fn indices_start_at_their_offset() {
     const BLUE: [u8; 4] = [0, 0, 255, 255];
@@ -59,7 +59,7 @@ fn indices_start_at_their_offset() {
     let texture = gpu.texture(|_| {});
     let view = gpu.view(texture);
     for (offset, first, base) in [(0, 0, 9), (16, 0, 9), (16, 2, 9), (0, 3, 0), (16, 0, 0), (16, 1, 0), (32, 0, 9)] {
-        // As many indices before as the offset and the first one skip.
+        // As many indices as the offset and the first index skip.
         let skipped: u32 = offset / 4 + first;
         let indices: Vec<u32> = (0..skipped).map(|n| n % 3).chain([9, 10, 11].map(|n| n - base)).collect();
         let buffer = gpu.buffer_of(&bytes(&indices), BufferUsage::INDEX);
@@ -92,7 +92,7 @@ fn indices_start_at_their_offset() {
     }
 }
 
-/// A buffer without a stride gives every vertex the same value.
+/// A buffer with a stride of zero has the same value for every vertex.
 #[test]
 fn a_stride_of_zero_repeats_one_value() {
     let mut gpu = Gpu::new();
@@ -125,9 +125,9 @@ fn a_stride_of_zero_repeats_one_value() {
     }
 }
 
-/// As many workgroups as the limit allows, in each direction.
+/// As many workgroups as the limit allows, in each dimension.
 #[test]
-fn the_most_workgroups_are_dispatched() {
+fn the_maximum_of_workgroups_is_dispatched() {
     let mut gpu = Gpu::new();
     let module = gpu.module(
         "@group(0) @binding(0) var<storage, read_write> count: atomic<u32>;

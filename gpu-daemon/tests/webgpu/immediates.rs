@@ -10,7 +10,7 @@ use crate::{
     kit::Gpu,
 };
 
-/// A pipeline that copies `words` words of immediate data, with a layout that has `size` bytes of it.
+/// A pipeline that copies `words` words of immediate data, with a layout of `size` bytes.
 fn pipeline(gpu: &mut Gpu, words: u32, size: Option<u32>) -> (ComputePipelineId, BindGroupId, BufferId) {
     let module = gpu.module(&format!(
         "struct Data {{ {} }} var<immediate> data: Data;
@@ -61,7 +61,7 @@ fn immediate_data_stays_whatever_the_pipeline() {
                     let bind_group = Some(group);
                     gpu.push(ComputePassSetBindGroup { pass, index: 0, bind_group, dynamic_offsets: vec![] });
                     gpu.push(DispatchWorkgroups { pass, x: 1, y: 1, z: 1 });
-                    // For the next, and not for this one.
+                    // For the next dispatch, and not for this one.
                     gpu.push(ComputePassSetImmediates { pass, offset: 4, data: &bytes(&[9]) });
                 }
             });

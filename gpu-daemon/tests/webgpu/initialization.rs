@@ -1,4 +1,4 @@
-//! Memory that was never written, or was discarded, reads as zeros, and nothing else does.
+//! Lazy initialization: unwritten or discarded memory reads as zeros, and other memory keeps its contents.
 
 use airlock_protocol::{
     Payload,
@@ -14,7 +14,7 @@ use crate::{
 const RED: [f64; 4] = [1.0, 0.0, 0.0, 1.0];
 const FORMATS: [TextureFormat; 3] = [TextureFormat::Rgba8unorm, TextureFormat::Bgra8unorm, TextureFormat::R32float];
 
-/// Leaves memory of this size that is not zeros to what is made next.
+/// Fills and frees memory of this size, so that the next allocation does not start as zeros.
 fn litter(gpu: &mut Gpu, size: Extent3d, format: TextureFormat) {
     let texture = gpu.texture(|texture| {
         (texture.size, texture.format, texture.dimension) = (size, format, TextureDimension::D3);
@@ -31,7 +31,7 @@ fn litter(gpu: &mut Gpu, size: Extent3d, format: TextureFormat) {
     }
     gpu.encode(|_, _| {});
     gpu.push(DropObject { object: Object::Texture(texture) });
-    // What is dropped is free once the GPU is done with it.
+    // Dropped memory is free once the GPU is done with it.
     let buffer = gpu.buffer(4, BufferUsage::COPY_SRC);
     gpu.read(buffer, 4);
 }
@@ -50,7 +50,7 @@ fn volume(gpu: &mut Gpu, format: TextureFormat, levels: u32) -> TextureId {
     })
 }
 
-/// What is expected of a red texel.
+/// A red texel.
 fn red(format: TextureFormat) -> [u8; 4] {
     match format {
         TextureFormat::Bgra8unorm => [0, 0, 255, 255],
@@ -146,7 +146,7 @@ fn a_discard_outlives_its_handles() {
         gpu.push(Submit { device: DEVICE, command_buffers: vec![command_buffer] });
     });
     assert_eq!(gpu.texels(texture, 0), [[0; 4]; 16]);
-    // And where there is no encoder any more, and no texture.
+    // Also after the encoder and the texture are dropped.
     let (encoder, pass) = (CommandEncoderId(gpu.id()), RenderPassId(gpu.id()));
     let view = gpu.view(texture);
     gpu.push(CreateCommandEncoder { device: DEVICE, encoder, label: "" });

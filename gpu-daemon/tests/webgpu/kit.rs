@@ -1,4 +1,4 @@
-//! Objects in a line each: a client that numbers what it makes.
+//! Test client with one-line constructors, which assigns ids itself.
 #![allow(dead_code)]
 
 use std::ops::{Deref, DerefMut};
@@ -43,19 +43,19 @@ impl DerefMut for Gpu {
 
 impl Gpu {
     pub fn new() -> Self {
-        // The first numbers are those that `Client` uses for itself.
+        // `Client` uses the first ids for itself.
         let client = Client::with_device();
         let adapter = client.adapter.clone();
         Self { client, next: 16, adapter }
     }
 
-    /// A number that no object has.
+    /// A free id.
     pub fn id(&mut self) -> u32 {
         self.next += 1;
         self.next
     }
 
-    /// The error of some calls, if there was one.
+    /// The error of some calls, if any.
     pub fn error(&mut self, calls: impl FnOnce(&mut Self)) -> Option<GpuError> {
         use airlock_protocol::commands::error::{ErrorFilter, PushErrorScope};
         self.push(PushErrorScope { device: DEVICE, filter: ErrorFilter::Validation });
@@ -71,7 +71,7 @@ impl Gpu {
         result.expect("the calls were made")
     }
 
-    /// Calls that WebGPU refuses with a validation error, of which the message comes back.
+    /// Calls that WebGPU refuses with a validation error; returns its message.
     pub fn invalid<T>(&mut self, what: &str, calls: impl FnOnce(&mut Self) -> T) -> String {
         self.error(|gpu| drop(calls(gpu))).unwrap_or_else(|| panic!("no error: {what}")).message
     }
@@ -249,7 +249,7 @@ impl Gpu {
         });
     }
 
-    /// The contents of a buffer that can be copied from.
+    /// Contents of a buffer with COPY_SRC.
     pub fn read(&mut self, source: BufferId, size: u64) -> Vec<u8> {
         let destination = self.buffer(size, BufferUsage::MAP_READ | BufferUsage::COPY_DST);
         self.encode(|gpu, encoder| {
@@ -285,7 +285,7 @@ pub fn target(format: TextureFormat) -> ColorTargetState {
     ColorTargetState { format, blend: None, write_mask: ColorWrite::all() }
 }
 
-/// An attachment that is cleared to nothing and stored.
+/// An attachment that is cleared to zeros and stored.
 pub fn color(view: TextureViewId) -> ColorAttachment {
     ColorAttachment {
         view,

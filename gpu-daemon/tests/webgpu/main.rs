@@ -1,7 +1,7 @@
-//! What WebGPU prescribes and wgpu, naga or a driver does otherwise: each test is a rule of the specification, tried on a
+//! Conformance where wgpu, naga or a driver deviates from WebGPU: each test is a rule of the specification, tested on a
 //! real adapter by a client of a worker.
 //!
-//! A machine without a GPU has an adapter with lavapipe (Debian and Ubuntu: mesa-vulkan-drivers).
+//! On a machine without a GPU, lavapipe provides an adapter (Debian and Ubuntu: mesa-vulkan-drivers).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "../common/mod.rs"]

@@ -1,4 +1,4 @@
-//! Render passes: bundles, queries, and what a pass may do.
+//! Render passes: bundles, queries, read-only attachments.
 
 use airlock_protocol::{
     commands::{buffer::BufferUsage, command_encoder::*, query_set::*, render_bundle::*, render_pass::*, texture::*},
@@ -41,7 +41,8 @@ fn bundles_reset_a_pass_even_if_there_are_none() {
     gpu.invalid("reset", |gpu| draw(gpu, true, false));
 }
 
-/// WebGPU, "executeBundles": what a pass only reads, its bundles only read, whichever aspects the format has.
+/// WebGPU, "executeBundles": bundles must not write aspects that their pass only reads, whichever aspects the format
+/// has.
 #[test]
 fn bundles_write_nothing_that_their_pass_only_reads() {
     let mut gpu = Gpu::new();
@@ -96,7 +97,7 @@ fn bundles_write_nothing_that_their_pass_only_reads() {
     }
 }
 
-/// WebGPU, "createQuerySet": from none to 4096 queries.
+/// WebGPU, "createQuerySet": 0 to 4096 queries.
 #[test]
 fn a_query_set_may_be_empty() {
     let mut gpu = Gpu::new();

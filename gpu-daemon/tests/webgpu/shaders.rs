@@ -1,8 +1,8 @@
-//! Shaders that naga panics on or takes although it should not.
+//! Shaders on which naga panics, or which it accepts although they are invalid.
 
 use crate::kit::Gpu;
 
-/// A line comment ends at each of WGSL's line breaks. What follows is code, and counts towards the bounds on code.
+/// A line comment ends at each of WGSL's line breaks. The text after it is code, and counts towards the bounds on code.
 #[test]
 fn no_line_break_hides_code() {
     let mut gpu = Gpu::new();
@@ -13,7 +13,7 @@ fn no_line_break_hides_code() {
     }
 }
 
-/// naga 30 panics on the first of these in its SPIR-V writer, and takes the others.
+/// naga 30 panics on the first of these in its SPIR-V writer, and accepts the others.
 #[test]
 fn pointers_to_parts_are_no_arguments() {
     let mut gpu = Gpu::new();
@@ -60,7 +60,7 @@ fn pointers_to_parts_are_no_arguments() {
     }
 }
 
-/// What naga panics on is a validation error, and the session goes on.
+/// A panic of naga is a validation error, and the session continues.
 #[test]
 fn a_panic_of_the_compiler_is_a_validation_error() {
     let mut gpu = Gpu::new();
@@ -68,7 +68,7 @@ fn a_panic_of_the_compiler_is_a_validation_error() {
         "enable f16; const x = i32(65520h);",
         "enable f16; const x: f16 = 65504h * 2h; fn f() -> i32 { return i32(x); }",
     ] {
-        // Without the feature, the directive is what is refused.
+        // Without the feature, the directive is refused.
         gpu.invalid(code, |gpu| gpu.module(code));
     }
     gpu.valid("a shader after that", |gpu| {

@@ -1,4 +1,4 @@
-//! Stages of pipelines: constants, workgroups, and what one stage hands to the next.
+//! Pipeline stages: constants, workgroups, inter-stage interfaces.
 
 use airlock_protocol::commands::{pipeline::*, texture::TextureFormat};
 
@@ -57,7 +57,7 @@ fn workgroups_are_bounded() {
         });
         assert_eq!(error.is_none(), fits, "{bytes}: {error:?}");
     }
-    // Each variable takes a multiple of 16 bytes, and one that the entry point does not use takes none.
+    // Each variable takes a multiple of 16 bytes, and unused ones take none.
     let two = |used: &str| {
         format!(
             "var<workgroup> w: array<u32, 4095>; var<workgroup> v: u32;

@@ -1,4 +1,4 @@
-//! Who gets a session: all that is decided about a client, from what the kernel says about it.
+//! Admission control: decides on a client from its peer credentials and the server's load.
 
 use std::time::{Duration, Instant};
 
@@ -11,56 +11,37 @@ use super::{
 };
 use crate::platform::Peer;
 
-/// Why a client gets no session. The text is what the client is told.
+/// A refused client. The text is sent to the client.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// The kernel does not say who it is.
-    #[error("it is not known who you are")]
+    /// The peer credentials cannot be read.
+    #[error("the credentials of the client cannot be read")]
     Unknown,
-    /// It may not.
+    /// The user is not allowed.
     #[error("user {uid} may not use this GPU daemon")]
-    User {
-        /// Who.
-        uid: u32,
-    },
-    /// There are enough sessions.
-    #[error("{most} sessions are running already; try again later")]
-    Sessions {
-        /// How many.
-        most: usize,
-    },
-    /// The user has enough sessions.
-    #[error("user {uid} has {most} sessions already; try again later")]
-    UserSessions {
-        /// Who.
-        uid: u32,
-        /// How many.
-        most: usize,
-    },
-    /// There is too little memory, of the machine's or of GPUs'.
+    User { uid: u32 },
+    /// `--max-sessions` is reached.
+    #[error("{max} sessions are running already; try again later")]
+    Sessions { max: usize },
+    /// `--max-sessions-per-user` or the user's fair share is reached.
+    #[error("user {uid} has {max} sessions already; try again later")]
+    UserSessions { uid: u32, max: usize },
+    /// `--max-total-memory` or `--max-total-gpu-memory` is reached.
     #[error("there is too little memory for a further session; try again later")]
     Memory,
-    /// The client's workers crash too often.
+    /// The client's origin is paused after crashes, for `wait`.
     #[error("GPU processes of this client (user {uid}, and its cgroup) crashed too often; try again in {} seconds", wait.as_secs_f64().ceil())]
-    Crashes {
-        /// Who.
-        uid: u32,
-        /// What is left of the pause.
-        wait: Duration,
-    },
-    /// There are no means for one.
+    Crashes { uid: u32, wait: Duration },
+    /// The worker process cannot be created.
     #[error("the worker cannot be started: {cause}")]
-    Start {
-        /// Why.
-        cause: String,
-    },
+    Start { cause: String },
 }
 
 impl Refusal {
-    /// The `reason`s of refusals in metrics and the log.
+    /// Values of the label `reason` in metrics and the log.
     pub const REASONS: [&str; 7] = ["unknown", "user", "sessions", "user_sessions", "memory", "crashes", "start"];
 
-    /// One of [`Self::REASONS`].
+    /// The label: one of [`Self::REASONS`].
     pub fn reason(&self) -> &'static str {
         match self {
             Refusal::Unknown => "unknown",
@@ -74,31 +55,30 @@ impl Refusal {
     }
 }
 
-/// What there is when a client comes.
+/// The server's load when a client connects.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
-    /// Sessions.
     pub running: usize,
-    /// Those of its user.
+    /// Running sessions of the client's user.
     pub of_user: usize,
-    /// There is too little memory.
+    /// A bound on total memory is reached.
     pub lacking: bool,
 }
 
-/// Decides.
+/// Admission policy and crash accounting.
 #[derive(Debug)]
 pub struct Admission {
     users: Vec<u32>,
     groups: Vec<u32>,
     max_sessions: usize,
     max_sessions_per_user: usize,
-    /// There may be other users.
+    /// More than one user may be admitted.
     shared: bool,
     crashes: Crashes,
 }
 
 impl Admission {
-    /// What the operator wants.
+    /// Creates the policy of the command line.
     pub fn new(arguments: &ServeArguments) -> Self {
         let mut users: Vec<u32> = arguments.allow_uid.iter().map(|user| user.0).collect();
         let groups: Vec<u32> = arguments.allow_gid.iter().map(|group| group.0).collect();
@@ -117,10 +97,10 @@ impl Admission {
         }
     }
 
-    /// Whether a client gets a session.
+    /// Admits or refuses a client.
     ///
-    /// Where there may be several users, one of them gets no more sessions than there are places left: one user can take
-    /// half of them, two a third each, and there is always room for one that has none.
+    /// Where several users may be admitted, one of them gets no more sessions than there are places left: one user can
+    /// take half of them, two a third each, and a place stays free for a user without sessions.
     pub fn check(&mut self, peer: &Peer, load: Load, now: Instant) -> Result<(), Refusal> {
         let Load { running, of_user, lacking } = load;
         let uid = peer.uid;
@@ -132,14 +112,14 @@ impl Admission {
             return Err(Refusal::Crashes { uid, wait });
         }
         if of_user >= self.max_sessions_per_user {
-            return Err(Refusal::UserSessions { uid, most: self.max_sessions_per_user });
+            return Err(Refusal::UserSessions { uid, max: self.max_sessions_per_user });
         }
         if running >= self.max_sessions {
-            return Err(Refusal::Sessions { most: self.max_sessions });
+            return Err(Refusal::Sessions { max: self.max_sessions });
         }
         let left = self.max_sessions.saturating_sub(running);
         if self.shared && of_user > 0 && of_user >= left {
-            return Err(Refusal::UserSessions { uid, most: of_user });
+            return Err(Refusal::UserSessions { uid, max: of_user });
         }
         if lacking {
             return Err(Refusal::Memory);
@@ -147,7 +127,7 @@ impl Admission {
         Ok(())
     }
 
-    /// A worker of this client crashed in a way that may have reset a GPU.
+    /// Counts a crash of this client's worker that may have reset a GPU.
     pub fn crashed(&mut self, peer: &Peer, now: Instant) {
         self.crashes.count(&Origin::of(peer), now);
     }
@@ -179,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_list_the_server_s_user_and_root_are_let_in() {
+    fn without_a_list_the_servers_user_and_root_are_admitted() {
         let mut admission = admission(&[]);
         let own = geteuid().as_raw();
         for (uid, allowed) in [(own, true), (0, true), (own + 1, false), (u32::MAX, false)] {
@@ -188,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_name_users_and_groups_and_nobody_else() {
+    fn only_listed_users_and_groups_are_admitted() {
         let mut admission = admission(&["--allow-uid=7", "--allow-uid=8", "--allow-gid=70"]);
         let now = Instant::now();
         for allowed in [peer(7, 1, &[]), peer(8, 1, &[]), peer(9, 70, &[]), peer(9, 1, &[2, 70, 3])] {
@@ -204,11 +184,11 @@ mod tests {
         let mut admission = admission(&["--allow-uid=7", "--max-sessions=4", "--max-sessions-per-user=2"]);
         let (seven, now) = (peer(7, 7, &[]), Instant::now());
         assert_eq!(admission.check(&seven, load(3, 1), now), Ok(()));
-        assert_eq!(admission.check(&seven, load(3, 2), now), Err(Refusal::UserSessions { uid: 7, most: 2 }));
-        assert_eq!(admission.check(&seven, load(4, 1), now), Err(Refusal::Sessions { most: 4 }));
+        assert_eq!(admission.check(&seven, load(3, 2), now), Err(Refusal::UserSessions { uid: 7, max: 2 }));
+        assert_eq!(admission.check(&seven, load(4, 1), now), Err(Refusal::Sessions { max: 4 }));
     }
 
-    /// Two users who hold idle sessions leave room for a third.
+    /// Two users that hold idle sessions leave room for a third.
     #[test]
     fn no_users_take_all_places() {
         let mut admission = admission(&["--allow-gid=70", "--max-sessions=64", "--max-sessions-per-user=64"]);

@@ -1,11 +1,11 @@
-//! The bounds that hold for all sessions together, and that of idle ones.
+//! Bounds on all sessions together, and the idle timeout.
 
 use std::{fs, time::Duration};
 
 use super::{ends::Ending, options::ServeArguments};
 use crate::supervisor::process_memory::BEYOND_QUOTA;
 
-/// The bounds.
+/// Bounds, in bytes where not said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Memory of all workers.
@@ -14,34 +14,31 @@ pub struct Bounds {
     pub gpu_memory: u64,
     /// Memory of one worker.
     pub of_one: u64,
-    /// How long a session may be idle.
+    /// Idle timeout of a session.
     pub idle: Duration,
 }
 
-/// What a session uses.
+/// Resource use of a session.
 #[derive(Clone, Copy, Debug)]
 pub struct Use {
-    /// Which.
     pub number: u64,
     /// Bytes of its worker's memory, as the kernel counts it.
     pub memory: u64,
-    /// Bytes of GPU memory, as the worker says.
+    /// Bytes of GPU memory, as the worker reports it.
     pub gpu_memory: u64,
-    /// How long its client has asked for nothing.
+    /// Time since its last batch.
     pub idle: Duration,
 }
 
-/// What all sessions used when they were last looked at.
+/// Total use of all sessions at the last sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
-    /// Bytes of memory.
     pub memory: u64,
-    /// Bytes of GPU memory.
     pub gpu_memory: u64,
 }
 
 impl Bounds {
-    /// As the operator wants, or as the machine has.
+    /// Bounds of the command line, with defaults from the machine.
     pub fn of(arguments: &ServeArguments) -> Self {
         let none = u64::MAX;
         Self {
@@ -52,8 +49,8 @@ impl Bounds {
         }
     }
 
-    /// What is used, and which sessions are to be ended for it: those that are idle or have more than one may have; and, as
-    /// long as there is too little for the others, the one that has the most.
+    /// Returns the total use, and the sessions to end: idle ones, those above the bound of one worker, and, while the
+    /// total of the rest exceeds a bound, the largest.
     pub fn judge(&self, uses: &[Use]) -> (Used, Vec<(u64, Ending)>) {
         let sum = |uses: &[Use]| Used {
             memory: uses.iter().fold(0, |sum: u64, one| sum.saturating_add(one.memory)),
@@ -75,8 +72,8 @@ impl Bounds {
         {
             left.sort_by_key(of);
             while left.iter().fold(0, |sum: u64, one| sum.saturating_add(of(one))) > bound {
-                let Some(most) = left.pop() else { break };
-                ends.push((most.number, Ending::Memory));
+                let Some(largest) = left.pop() else { break };
+                ends.push((largest.number, Ending::Memory));
             }
         }
         (sum(uses), ends)
@@ -84,7 +81,7 @@ impl Bounds {
 }
 
 impl Used {
-    /// There is none left for a further session.
+    /// True when a total bound is reached, so that no further session is admitted.
     pub fn exceeds(&self, bounds: &Bounds) -> bool {
         self.memory >= bounds.memory || self.gpu_memory >= bounds.gpu_memory
     }

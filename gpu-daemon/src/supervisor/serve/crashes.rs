@@ -1,10 +1,10 @@
-//! How often the workers of a client crash with a GPU, and what follows from it.
+//! Crash back-off: pauses for clients whose workers crash with a GPU.
 //!
-//! A driver that crashes is started anew for each session, and each time may reset the GPU under everyone else. So after
-//! a few crashes whoever caused them waits before the next session, longer each time, and others do not. Who that is, the
-//! kernel says: a user, and the cgroup of the process that connected, which keeps a container, a service or a login apart
-//! from the others of the same user. A user who may make cgroups can make a new one for each crash; that user has the
-//! right to run programs here, and harms its own sessions like those of others.
+//! A driver that crashes is started anew for each session, and each crash may reset the GPU under all other sessions.
+//! So after a few crashes their origin is refused for a pause, which doubles with each further crash; other clients are
+//! not. The origin is known from the kernel: a user, and the cgroup of the process that connected, which keeps a
+//! container, a service or a login apart from the others of the same user. A user who may create cgroups can use a new
+//! one for each crash; that user has the right to run programs here, and harms its own sessions like those of others.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,15 +13,15 @@ use std::{
 
 use crate::platform::Peer;
 
-/// How long an origin is refused the first time.
+/// The first pause.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// How long an origin is refused at most.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// Upper bound of a pause.
+const MAX_PAUSE: Duration = Duration::from_secs(300);
 
-/// Origins that are told apart. Beyond, those of one user count together.
+/// Upper bound of separate records. Beyond it, the origins of one user share a record.
 const MAX_ORIGINS: usize = 4096;
 
-/// Who caused a crash.
+/// The origin of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     uid: u32,
@@ -29,7 +29,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Where a client comes from.
+    /// The origin of a peer.
     pub fn of(peer: &Peer) -> Self {
         Self { uid: peer.uid, cgroup: peer.cgroup.clone() }
     }
@@ -45,23 +45,23 @@ pub struct Crashes {
 
 #[derive(Debug)]
 struct Record {
-    /// The last crashes, within the window and at most as many as the limit.
+    /// The latest crashes within the window, at most as many as the limit.
     recent: VecDeque<Instant>,
     /// Pauses so far.
     pauses: u32,
     /// The end of the last pause.
     until: Instant,
-    /// When all this is forgotten.
+    /// When the record is dropped.
     forgiven: Instant,
 }
 
 impl Crashes {
-    /// Refuses an origin after `limit` crashes within `window`. No limit is 0.
+    /// Refuses an origin after `limit` crashes within `window`; never, if `limit` is 0.
     pub fn new(limit: usize, window: Duration) -> Self {
         Self { limit, window, origins: HashMap::new() }
     }
 
-    /// Counts a crash. Within the window after a pause, one is enough for the next.
+    /// Counts a crash. Within the window after a pause, one crash starts the next pause.
     pub fn count(&mut self, origin: &Origin, now: Instant) {
         if self.limit == 0 {
             return;
@@ -77,14 +77,14 @@ impl Crashes {
         }
         if record.pauses > 0 || record.recent.len() >= self.limit {
             let doubled = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(record.pauses).unwrap_or(u32::MAX));
-            record.until = record.until.max(now + doubled.min(LONGEST_PAUSE));
+            record.until = record.until.max(now + doubled.min(MAX_PAUSE));
             record.pauses = record.pauses.saturating_add(1);
             record.recent.clear();
         }
         record.forgiven = record.until.max(now) + self.window;
     }
 
-    /// How long an origin still has to wait, if at all.
+    /// The remaining pause of an origin, if any.
     pub fn pause(&mut self, origin: &Origin, now: Instant) -> Option<Duration> {
         self.forget(now);
         self.origins.get(origin)?.until.checked_duration_since(now).filter(|left| !left.is_zero())

@@ -1,29 +1,29 @@
-//! Reasons for a session to end.
+//! Reasons of a session's end.
 
 use crate::worker::status::End;
 
-/// Why a session ended.
+/// Reason of a session's end, as the server sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// What the worker says.
+    /// The worker's report.
     End(End),
-    /// A signal ended the worker.
+    /// The worker died of a signal.
     Signal(i32),
     /// The server ended it.
     Ended(Ending),
-    /// The worker failed and does not say why; it may not have started.
+    /// The worker failed without a report; it may not have started.
     Failed,
 }
 
-/// Why the server ends a session.
+/// Reason for the server to end a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It was told to stop.
+    /// The server stops.
     Stopped,
-    /// The worker goes on without its client.
+    /// The worker continues although its client is gone.
     Orphan,
-    /// The client asks for nothing.
+    /// The client sent no batch for `--idle-timeout`.
     Idle,
-    /// It has the most of what there is too little of, or more than one may have.
+    /// The worker exceeds its bound, or is the largest where a total bound is exceeded.
     Memory,
 }

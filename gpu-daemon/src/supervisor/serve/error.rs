@@ -1,44 +1,34 @@
-//! Reasons for `serve` not to start.
+//! Start-up errors of `serve`.
 
 use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-/// Why `serve` cannot start.
+/// `serve` cannot start.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// There is no socket.
-    #[error("--socket PATH is needed: nobody hands a socket over")]
+    /// Neither `--socket` nor a socket from the service manager.
+    #[error("--socket PATH is required: no socket was passed by the service manager")]
     NoSocket,
-    /// What is handed over cannot be used.
+    /// The service manager's socket cannot be used.
     #[error("cannot use the socket that was handed over: {0}")]
     Handed(String),
     /// Another daemon answers on the socket.
     #[error("{} is already served by another process", .0.display())]
     Served(PathBuf),
-    /// Something else is in the socket's place.
+    /// The path exists and is not a socket.
     #[error("{} exists and is not a socket", .0.display())]
     NotASocket(PathBuf),
-    /// The socket cannot be made.
+    /// The socket cannot be created.
     #[error("cannot serve on {}: {cause}", path.display())]
-    Socket {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        cause: io::Error,
-    },
-    /// The metrics' address cannot be used.
+    Socket { path: PathBuf, cause: io::Error },
+    /// The metrics address cannot be bound.
     #[error("cannot serve metrics on {address}: {cause}")]
-    Metrics {
-        /// Where.
-        address: String,
-        /// Why.
-        cause: io::Error,
-    },
-    /// The metrics do not fit together.
+    Metrics { address: String, cause: io::Error },
+    /// A metric cannot be registered.
     #[error(transparent)]
     Registry(#[from] prometheus::Error),
-    /// Signals or threads cannot be had.
+    /// A signal handler or thread cannot be created.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
 }

@@ -1,7 +1,6 @@
-//! The metrics over HTTP: one answer to one request, for a few clients at a time and for a short time each.
+//! HTTP endpoint of the metrics: one response per connection, bounded in clients and in time.
 //!
-//! It is all that a scraper needs, and it is not a web server: what small ones there are let a client that sends nothing
-//! hold a thread for as long as it likes.
+//! A scraper needs no more. Small HTTP server libraries let a client that sends nothing occupy a thread for ever.
 
 use std::{
     collections::VecDeque,
@@ -22,17 +21,17 @@ use super::{
 };
 use crate::lock::lock;
 
-/// Clients at a time; for a further one, the one that came first is hung up on: a scraper has asked and been answered long
-/// before, and whoever only holds a place has had it for the longest.
+/// Concurrent clients. A further one evicts the oldest: a scraper has had its response long before, so the oldest is
+/// most likely an idle connection.
 const MAX_CLIENTS: usize = 8;
-/// How long a client may take to send its request, and as long again to take the answer.
+/// Time limit for receiving a request, and again for sending the response.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Bytes of a request's head.
+/// Upper bound of a request's head in bytes.
 const MAX_REQUEST: usize = 4 << 10;
-/// Headers of a request.
+/// Upper bound of a request's headers.
 const MAX_HEADERS: usize = 32;
 
-/// Where metrics are served.
+/// The listening socket of the metrics.
 #[derive(Debug)]
 pub struct Endpoint {
     socket: Socket,
@@ -45,17 +44,17 @@ enum Socket {
     Unix(UnixListener),
 }
 
-/// A client.
+/// A connection, over TCP or a Unix socket.
 trait Client: Read + Write + Send {
     fn patience(&self, left: Duration) -> io::Result<()>;
-    /// What ends its connection, whatever its thread is doing.
+    /// Returns a closure that shuts the connection down from another thread.
     fn ender(&self) -> io::Result<Ender>;
 }
 
-/// Ends a connection.
+/// Shuts a connection down.
 type Ender = Box<dyn Fn() + Send>;
 
-/// The clients that are being served, in the order in which they came.
+/// Open connections, oldest first.
 #[derive(Default)]
 struct Clients {
     next: u64,
@@ -63,7 +62,7 @@ struct Clients {
 }
 
 impl Clients {
-    /// Makes room for a client, and gives it a number.
+    /// Evicts the oldest client if necessary, adds this one and returns its number.
     fn admit(&mut self, ender: Ender) -> u64 {
         while self.served.len() >= MAX_CLIENTS {
             if let Some((_, end)) = self.served.pop_front() {
@@ -89,7 +88,7 @@ impl Client for TcpStream {
 
     fn ender(&self) -> io::Result<Ender> {
         let connection = self.try_clone()?;
-        // One that has ended by itself is no longer connected.
+        // Fails when it has ended by itself.
         Ok(Box::new(move || drop(connection.shutdown(Shutdown::Both))))
     }
 }
@@ -102,13 +101,13 @@ impl Client for UnixStream {
 
     fn ender(&self) -> io::Result<Ender> {
         let connection = self.try_clone()?;
-        // One that has ended by itself is no longer connected.
+        // Fails when it has ended by itself.
         Ok(Box::new(move || drop(connection.shutdown(Shutdown::Both))))
     }
 }
 
 impl Endpoint {
-    /// Makes the socket.
+    /// Binds the socket.
     pub fn bind(address: &MetricsAddress, access: Access) -> Result<Self, ServeError> {
         match address {
             MetricsAddress::Unix(path) => {
@@ -122,7 +121,7 @@ impl Endpoint {
         }
     }
 
-    /// The socket's file, if it has one, and where a client finds it.
+    /// The socket's file, if it has one, and its address for the log.
     pub fn place(&self) -> (Option<PathBuf>, String) {
         let place = match (&self.socket, &self.file) {
             (Socket::Tcp(socket), _) => socket.local_addr().map(|address| format!("http://{address}/metrics")).ok(),
@@ -131,7 +130,7 @@ impl Endpoint {
         (self.file.clone(), place.unwrap_or_default())
     }
 
-    /// Serves in a thread of its own.
+    /// Starts the accepting thread.
     pub fn serve(self, sessions: Arc<Sessions>) -> io::Result<()> {
         thread::Builder::new().name("metrics".to_owned()).spawn(move || self.accept(&sessions))?;
         Ok(())
@@ -150,7 +149,7 @@ impl Endpoint {
                     let number = lock(&clients).admit(ender);
                     let (sessions, served) = (Arc::clone(sessions), Arc::clone(&clients));
                     let answer = move || {
-                        // A client that breaks off has itself to blame.
+                        // Connection errors concern only this client.
                         let _ = answer(client, &sessions);
                         lock(&served).leave(number);
                     };
@@ -167,7 +166,7 @@ impl Endpoint {
     }
 }
 
-/// Reads a request and answers it.
+/// Reads a request and sends the response.
 fn answer(mut client: Box<dyn Client>, sessions: &Sessions) -> io::Result<()> {
     let (status, body) = match request(&mut *client)? {
         Some(Request::Metrics) => match sessions.metrics() {
@@ -175,8 +174,8 @@ fn answer(mut client: Box<dyn Client>, sessions: &Sessions) -> io::Result<()> {
             Err(error) => ("500 Internal Server Error", format!("{error}\n")),
         },
         Some(Request::Other) => ("404 Not Found", "The metrics are at /metrics.\n".to_owned()),
-        Some(Request::Method) => ("405 Method Not Allowed", "The metrics are to be read with GET.\n".to_owned()),
-        None => ("400 Bad Request", "This is no request that is understood here.\n".to_owned()),
+        Some(Request::Method) => ("405 Method Not Allowed", "The metrics support GET only.\n".to_owned()),
+        None => ("400 Bad Request", "Invalid request.\n".to_owned()),
     };
     client.patience(PATIENCE)?;
     let head = format!(
@@ -187,7 +186,7 @@ fn answer(mut client: Box<dyn Client>, sessions: &Sessions) -> io::Result<()> {
     client.write_all((head + &body).as_bytes())
 }
 
-/// What is asked for.
+/// A parsed request.
 #[derive(Debug, PartialEq, Eq)]
 enum Request {
     Metrics,
@@ -195,7 +194,7 @@ enum Request {
     Method,
 }
 
-/// Reads a request's head; `None` for what is none, or too long.
+/// Reads a request's head; `None` if it is invalid or too long.
 fn request(client: &mut dyn Client) -> io::Result<Option<Request>> {
     let deadline = Instant::now() + PATIENCE;
     let mut head = [0; MAX_REQUEST];
@@ -222,7 +221,7 @@ fn request(client: &mut dyn Client) -> io::Result<Option<Request>> {
     }
 }
 
-/// What is asked for, once the head is whole.
+/// Parses a request's head; `None` while it is incomplete.
 fn parse(head: &[u8]) -> Result<Option<Request>, httparse::Error> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
@@ -241,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_told_apart() {
+    fn requests_are_distinguished() {
         let metrics = b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n";
         for length in 0..metrics.len() {
             assert_eq!(parse(&metrics[..length]), Ok(None));

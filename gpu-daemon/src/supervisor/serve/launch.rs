@@ -1,7 +1,7 @@
-//! How a worker is started, and how some are kept to spare.
+//! Start of workers, and standby workers.
 //!
-//! A worker to spare has put up its jail and started its drivers before a client comes, and waits for the one message that
-//! its standard input ever brings it: a client's connection, which takes that place.
+//! A standby worker has entered its jail and started its drivers before a client connects. It waits for one message on
+//! standard input: a client's connection, which then replaces standard input and output.
 
 use std::{
     collections::VecDeque,
@@ -40,82 +40,78 @@ use crate::{
     worker::status::STATUS_LEN,
 };
 
-/// What the service manager told this process and no other.
+/// Variables from the service manager that are for this process only.
 const MANAGER_VARIABLES: [&str; 6] =
     ["LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
-/// How long a worker to spare that was killed is waited for.
-const SPARE_PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
-/// Bytes that are read of what it has printed.
-const MAX_SAID: u64 = 64 << 10;
+/// Time limit for the exit of a killed standby worker.
+const STANDBY_EXIT_WAIT: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+/// Upper bound of the bytes read of its output.
+const MAX_OUTPUT: u64 = 64 << 10;
 
-/// How a worker is started, and those that were started before they are needed.
+/// Starts workers, and keeps the pool of standby workers.
 #[derive(Debug)]
 pub struct Launch {
     program: PathBuf,
     arguments: Vec<String>,
-    spares: Mutex<VecDeque<Spare>>,
-    /// How many there should be.
-    wanted: usize,
-    /// Where there are any.
+    standby: Mutex<VecDeque<Standby>>,
+    /// Target size of the pool.
+    max_standby: usize,
+    /// `None` where cgroups are not available.
     groups: Mutex<Option<Cgroups>>,
-    /// What one worker may have, in its group.
+    /// Memory bound of one worker's cgroup, in bytes.
     memory: u64,
-    /// Groups that were made.
+    /// Groups created so far: the number in the next one's name.
     made: AtomicU64,
 }
 
-/// A worker's process, and what is held of it.
+/// A worker with its client.
 #[derive(Debug)]
 pub struct Worker {
-    /// The process, to be reaped.
+    /// To be reaped.
     pub child: Child,
-    /// The same, as it is seen from here.
     pub process: Process,
-    /// Its folder, and the connection on which its end is told.
+    /// Its folder, and the connection for the end line.
     pub rest: Rest,
 }
 
-/// What is held of a process.
+/// Handles of a worker's process.
 #[derive(Debug)]
 pub struct Process {
-    /// Its number.
     pub pid: Pid,
-    /// Becomes readable when it ends.
+    /// The pidfd, readable when the process exits.
     pub exit: OwnedFd,
-    /// What it prints.
+    /// Standard error.
     pub output: ChildStderr,
-    /// The counters that it writes.
+    /// The status file.
     pub status: OwnedFd,
-    /// What bounds it.
     pub group: Option<Cgroup>,
 }
 
-/// A worker that waits for a connection, its drivers started.
+/// A standby worker: waits for a connection, its drivers started.
 #[derive(Debug)]
-struct Spare {
+struct Standby {
     started: Started,
     process: Process,
-    /// Where the connection is handed over.
+    /// The socket over which the connection is sent.
     handover: UnixStream,
 }
 
 impl Launch {
-    /// Workers are this program; so many of them are kept to spare, and each has a group of its own.
-    pub fn new(options: &WorkerOptions, spares: usize, groups: Option<Cgroups>) -> io::Result<Self> {
+    /// Creates a launcher of this program with `max_standby` standby workers.
+    pub fn new(options: &WorkerOptions, max_standby: usize, groups: Option<Cgroups>) -> io::Result<Self> {
         Ok(Self {
             program: std::env::current_exe()?,
             arguments: options.to_arguments(),
-            spares: Mutex::default(),
-            wanted: spares,
+            standby: Mutex::default(),
+            max_standby,
             groups: Mutex::new(groups),
             memory: options.quotas.max_memory.0.saturating_add(BEYOND_QUOTA),
             made: AtomicU64::new(0),
         })
     }
 
-    /// Gives a client a worker: one to spare, or one that starts now. The client's connection becomes its standard input
-    /// and output.
+    /// Takes a standby worker or starts one. The client's connection becomes its standard input and output.
     pub fn start(&self, connection: UnixStream, peer: &Peer) -> io::Result<Worker> {
         let foreign = peer.uid != geteuid().as_raw();
         match self.hand_over(connection, foreign) {
@@ -128,67 +124,67 @@ impl Launch {
         }
     }
 
-    /// Hands a connection to a worker to spare; gives it back when there is none.
+    /// Sends a connection to a standby worker. The error returns the connection when there is none.
     fn hand_over(&self, connection: UnixStream, foreign: bool) -> Result<Worker, UnixStream> {
         loop {
-            let Some(spare) = lock(&self.spares).pop_front() else { return Err(connection) };
-            match spare.take(&connection, foreign) {
-                Ok(()) => return Ok(Worker::new(spare.started.with_client(connection), spare.process)),
+            let Some(standby) = lock(&self.standby).pop_front() else { return Err(connection) };
+            match standby.take(&connection, foreign) {
+                Ok(()) => return Ok(Worker::new(standby.started.with_client(connection), standby.process)),
                 Err(error) => {
-                    let pid = spare.process.pid.as_raw_nonzero();
-                    let (ended, said) = spare.end();
-                    tracing::warn!(pid, ended, said, "a worker to spare is of no use: {error}");
+                    let pid = standby.process.pid.as_raw_nonzero();
+                    let (ended, said) = standby.end();
+                    tracing::warn!(pid, ended, said, "a standby worker cannot be used: {error}");
                 }
             }
         }
     }
 
-    /// Starts a worker to spare, if one is wanted; says whether another is.
-    pub fn add_spare(&self) -> io::Result<bool> {
-        if self.lacks_spares() {
+    /// Starts a standby worker if the pool is not full. Returns whether it still is not.
+    pub fn add_standby(&self) -> io::Result<bool> {
+        if self.lacks_standby() {
             let (handover, theirs) = UnixStream::pair()?;
-            // Its client may be another user, to whom its folder is opened then.
-            let (started, process) = self.start_process(&theirs, Folder::for_anybody()?, true, &["--spare"])?;
-            lock(&self.spares).push_back(Spare { started, process, handover });
+            // Its client may be another user, to whom the folder is opened then.
+            let (started, process) = self.start_process(&theirs, Folder::for_anybody()?, true, &["--standby"])?;
+            lock(&self.standby).push_back(Standby { started, process, handover });
         }
-        Ok(self.lacks_spares())
+        Ok(self.lacks_standby())
     }
 
-    /// Whether there are fewer workers to spare than there should be.
-    pub fn lacks_spares(&self) -> bool {
-        lock(&self.spares).len() < self.wanted
+    /// True while the pool of standby workers is not full.
+    pub fn lacks_standby(&self) -> bool {
+        lock(&self.standby).len() < self.max_standby
     }
 
-    /// Ends the workers to spare.
-    pub fn end_spares(&self) {
-        let mut spares = lock(&self.spares);
-        // All at once, so that they are waited for together.
-        for spare in spares.iter_mut() {
-            let _ = spare.started.child.kill();
+    /// Kills the standby workers.
+    pub fn end_standby(&self) {
+        let mut pool = lock(&self.standby);
+        // All of them before the first wait, so that they exit in parallel.
+        for standby in pool.iter_mut() {
+            let _ = standby.started.child.kill();
         }
-        for spare in spares.drain(..) {
-            // It has done nothing, and how it ends is of no interest.
-            spare.end();
+        for standby in pool.drain(..) {
+            // Without a session, its exit status has no meaning.
+            standby.end();
         }
     }
 
-    /// A group for a worker, if groups can be had.
+    /// Creates a cgroup for a worker, where cgroups are available.
     fn group(&self) -> Option<Cgroup> {
         let groups = lock(&self.groups);
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         kept(groups.as_ref()?.group(&number.to_string(), self.memory))
     }
 
-    /// Removes the groups' parent, when no worker is left.
+    /// Removes the workers' parent group. Call it when no worker is left.
     pub fn remove_groups(&self) {
         *lock(&self.groups) = None;
     }
 
     /// Starts a worker's process.
     ///
-    /// It inherits the connection, its standard error and its counters, and no other descriptor: all others are closed on
-    /// exec, as the standard library makes them, and that of the counters is opened to the child between fork and exec,
-    /// where a worker that is being started at the same time does not see it.
+    /// It inherits the connection, its standard error and its status file, and no other descriptor: all others are
+    /// close-on-exec, as the standard library creates them, and the flag of the status file is cleared in the child
+    /// between fork and exec, where a worker that starts at the same time does not inherit it.
     fn start_process(
         &self,
         connection: &UnixStream,
@@ -204,7 +200,7 @@ impl Launch {
             .arg(format!("--server={}", std::process::id()))
             .args(options)
             .stderr(Stdio::piped())
-            // A terminal's Ctrl-C is for the server, which gives workers time to end.
+            // A terminal's Ctrl-C is for the server, which leaves workers time to end.
             .process_group(0)
             .preserved_fds(vec![inherited]);
         if foreign {
@@ -213,7 +209,7 @@ impl Launch {
         for variable in MANAGER_VARIABLES {
             command.env_remove(variable);
         }
-        // The group is there before the process, which has time to get in before its client is heard.
+        // The group exists before the process, which is moved into it before its client is heard.
         let group = self.group();
         let mut started = launch::start(command, connection, folder)?;
         let pid = Pid::from_child(&started.child);
@@ -228,8 +224,8 @@ impl Launch {
     }
 }
 
-impl Spare {
-    /// Gives it a client.
+impl Standby {
+    /// Sends the worker its client's connection.
     fn take(&self, connection: &UnixStream, foreign: bool) -> io::Result<()> {
         if has_ended(self.process.pid) {
             return Err(io::Error::other("it has ended"));
@@ -243,18 +239,19 @@ impl Spare {
         descriptors::send(&self.handover, connection.as_fd())
     }
 
-    /// Ends it; gives how it ended, and the last line that it printed. One that is stuck in the kernel is left behind.
+    /// Kills and reaps the worker; returns its exit status and the last line of its output. A worker that is stuck in
+    /// the kernel is left behind.
     fn end(mut self) -> (String, String) {
         let _ = self.started.child.kill();
         let ended =
-            retry_on_intr(|| poll(&mut [PollFd::new(&self.process.exit, PollFlags::IN)], Some(&SPARE_PATIENCE)));
+            retry_on_intr(|| poll(&mut [PollFd::new(&self.process.exit, PollFlags::IN)], Some(&STANDBY_EXIT_WAIT)));
         if ended != Ok(1) {
             return ("not yet".to_owned(), String::new());
         }
         let ended = self.started.end().map_or_else(|error| error.to_string(), |status| status.to_string());
         let mut said = Vec::new();
-        // It has ended, and nobody else has this pipe.
-        let _ = self.process.output.take(MAX_SAID).read_to_end(&mut said);
+        // The worker has exited, and no other process holds this pipe, so the read ends.
+        let _ = self.process.output.take(MAX_OUTPUT).read_to_end(&mut said);
         let said = String::from_utf8_lossy(&said).lines().next_back().unwrap_or_default().replace(is_obeyed, "?");
         (ended, said)
     }
@@ -267,21 +264,21 @@ impl Worker {
     }
 }
 
-/// Whether a process that is not reaped has ended. Its descriptors may be open for a while longer, until the kernel has taken
-/// its namespaces apart, so that a connection can still be sent to it.
+/// True when a process that is not reaped has exited. Its descriptors may stay open for a while, until the kernel has
+/// torn down its namespaces, so that a connection can still be sent to it.
 fn has_ended(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
-    // The name in parentheses may hold anything.
+    // The name in parentheses may contain any characters.
     stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
 }
 
-/// A group, or a warning that there is none: the worker's memory is looked at in another way too.
+/// Logs a missing group. The worker's memory is then bounded by sampling alone.
 fn kept(group: Result<Cgroup, String>) -> Option<Cgroup> {
     group.inspect_err(|why| tracing::warn!("a worker has no cgroup: {why}")).ok()
 }
 
-/// A file in memory for a worker's counters. Its length is sealed, so that a read is never beyond its end and a worker
-/// fills no memory with it.
+/// Creates the memory file of a worker's counters. Its length is sealed, so that a read never goes beyond its end and a
+/// worker cannot fill memory with it.
 fn counters() -> io::Result<OwnedFd> {
     let file = memfd_create("airlock-status", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     ftruncate(&file, STATUS_LEN as u64)?;

@@ -1,4 +1,4 @@
-//! The sockets that `serve` is reached on.
+//! Listening sockets of `serve`.
 
 use std::{
     fs, io,
@@ -21,44 +21,42 @@ use rustix::{
 
 use super::{error::ServeError, options::GroupId};
 
-/// How long to wait after an accept that failed, for example because there are no more descriptors.
+/// Pause after a failed accept, for example because the process is out of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Who may write to a socket that is made.
+/// Permissions of a created socket.
 #[derive(Clone, Copy, Debug)]
 pub struct Access {
-    /// Its mode.
     pub mode: u32,
-    /// Its group, where that is not the server's.
+    /// Group, if not the server's.
     pub group: Option<GroupId>,
 }
 
-/// A socket that is listened on, and what is to be removed with it.
+/// A listening socket, with the file to remove when it closes.
 #[derive(Debug)]
 pub struct Listening {
-    /// The socket.
     pub socket: UnixListener,
-    /// Its file, when it was made here. Another's is left to whoever made it.
+    /// Its file, if created here; a passed socket's file belongs to its creator.
     pub file: Option<PathBuf>,
 }
 
-/// Sets the group and the mode of the socket at a path. They are set by a descriptor, of a socket and of no link: whoever
-/// may write to the folder could have put another file in its place by now, and have its group and mode changed.
+/// Sets the group and the mode of the socket at a path, through a descriptor that is a socket and no link: a process
+/// that may write to the folder could have put another file in its place by now, and have its group and mode changed.
 fn open_to(path: &Path, access: Access) -> io::Result<()> {
     let file = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let stat = fstat(&file)?;
     if !FileType::from_raw_mode(stat.st_mode).is_socket() || stat.st_uid != geteuid().as_raw() {
-        return Err(io::Error::other("something else is in the place of the socket that was made"));
+        return Err(io::Error::other("the created socket was replaced by another file"));
     }
     if let Some(group) = access.group {
         chownat(&file, "", None, Some(Gid::from_raw(group.0)), AtFlags::EMPTY_PATH)?;
     }
-    // The kernel's name for the descriptor leads to the file itself, whatever has its path now.
+    // The descriptor's name in /proc leads to the file itself, whatever the path names now.
     fs::set_permissions(format!("/proc/self/fd/{}", file.as_raw_fd()), fs::Permissions::from_mode(access.mode))
 }
 
 impl Listening {
-    /// Takes the socket that systemd hands over, if it does.
+    /// Takes the socket that systemd passes, if any.
     pub fn handed_over() -> Result<Option<Self>, ServeError> {
         let mut handed = ListenFd::from_env();
         if handed.len() > 1 {
@@ -70,10 +68,10 @@ impl Listening {
         }
     }
 
-    /// Makes a socket. One that a dead process left behind is replaced; one that answers is not.
+    /// Creates a socket. Replaces one that a dead process left behind, but not one that answers.
     ///
-    /// It changes the process's umask for a moment and so comes before there are other threads: the file must be open to
-    /// nobody else before its group and mode are set.
+    /// Call it before other threads start, because it changes the process's umask for a moment: the file must be open
+    /// to no other user before its group and mode are set.
     pub fn make(path: &Path, access: Access) -> Result<Self, ServeError> {
         let failed = |cause| ServeError::Socket { path: path.to_owned(), cause };
         match fs::symlink_metadata(path) {
@@ -101,7 +99,8 @@ impl Listening {
         }
     }
 
-    /// No further client. The file goes first: a successor that finds none makes its own, which must not be removed here.
+    /// Closes the socket. The file goes first: a successor that finds none creates its own, which must not be removed
+    /// here.
     pub fn close(self) {
         if let Some(file) = self.file
             && let Err(error) = fs::remove_file(&file)
@@ -125,7 +124,7 @@ mod tests {
         fs::set_permissions(&victim, fs::Permissions::from_mode(0o600)).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let access = Access { mode: 0o666, group: None };
-        // Whoever may write to the folder is quick.
+        // An attacker who may write to the folder wins the race.
         symlink(&victim, &path).unwrap();
         assert!(open_to(&path, access).is_err());
         fs::remove_file(&path).unwrap();

@@ -1,4 +1,4 @@
-//! What `serve` has counted, in Prometheus's text format.
+//! Metrics of `serve`, in Prometheus's text format.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use prometheus::{
 use super::{admission::Refusal, ends::Cause};
 use crate::worker::status::{End, Status};
 
-/// The upper bounds, in seconds, of what sessions' lengths are sorted into.
+/// Upper bounds of the histogram of sessions' lengths, in seconds.
 const SECONDS: [f64; 9] = [0.1, 1.0, 5.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86_400.0];
 
 /// All metrics.
@@ -36,7 +36,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// All zero. What has a few known labels has them from the start, so that a first event is a rise and no beginning.
+    /// Registers all metrics at zero. Known label values exist from the start, so that a first event is an increase.
     pub fn new() -> prometheus::Result<Self> {
         let metrics = Self {
             registry: Registry::new(),
@@ -115,17 +115,17 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// A session has started.
+    /// Counts a started session.
     pub fn started(&self) {
         self.started.inc();
     }
 
-    /// A client got no session.
+    /// Counts a refused client.
     pub fn refused(&self, refusal: &Refusal) {
         self.refused.with_label_values(&[refusal.reason()]).inc();
     }
 
-    /// Running sessions have counted on.
+    /// Adds the increase of a running session's counters.
     pub fn grown(&self, by: &Status) {
         add(&self.received, by.bytes_in);
         add(&self.sent, by.bytes_out);
@@ -136,7 +136,7 @@ impl Metrics {
         add(&self.throttled, by.throttled);
     }
 
-    /// A session has ended.
+    /// Counts an ended session.
     pub fn ended(&self, cause: Cause, length: Duration, lines_dropped: u64) {
         self.ended.with_label_values(&[cause.label()]).inc();
         self.seconds.observe(length.as_secs_f64());
@@ -151,7 +151,7 @@ impl Metrics {
         add(&self.lines_dropped, lines_dropped);
     }
 
-    /// Everything, with how many sessions run and what GPU memory they and what memory their workers have.
+    /// Formats all metrics, with the current number of sessions, their GPU memory and their workers' memory.
     pub fn text(&self, running: usize, memory: u64, own_memory: u64) -> prometheus::Result<String> {
         self.own_memory.set(i64::try_from(own_memory).unwrap_or(i64::MAX));
         self.running.set(i64::try_from(running).unwrap_or(i64::MAX));
@@ -160,12 +160,12 @@ impl Metrics {
     }
 }
 
-/// Adds without wrapping around. Whoever adds holds the sessions' lock, so nothing comes between.
+/// Adds without wrapping around. Callers hold the sessions' lock, so that no addition comes between.
 fn add(counter: &IntCounter, by: u64) {
     counter.inc_by(by.min(u64::MAX - counter.get()));
 }
 
-/// Which deadline it was that ended a session.
+/// Label of the deadline that ended a session.
 fn deadline(end: End) -> Option<&'static str> {
     match end {
         End::GpuDeadline => Some("gpu"),
@@ -183,9 +183,9 @@ mod tests {
     #[test]
     fn totals_do_not_wrap_around() {
         let metrics = Metrics::new().unwrap();
-        let most = Status { submits: u64::MAX, ..Status::default() };
-        metrics.grown(&most);
-        metrics.grown(&most);
+        let max = Status { submits: u64::MAX, ..Status::default() };
+        metrics.grown(&max);
+        metrics.grown(&max);
         assert_eq!(metrics.submits.get(), u64::MAX);
     }
 

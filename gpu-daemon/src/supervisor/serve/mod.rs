@@ -1,13 +1,12 @@
 //! `gpu-daemon serve`: accepts clients on a Unix socket and starts a worker for each.
 //!
-//! It reads nothing from a client. A connection becomes the worker's standard input and output: the worker's hello line
-//! goes out on it, and its end, when the client goes, is the end of the worker's input. All that the client says is said
-//! to the worker, which may have been started before ([`launch`]). What `serve` goes by is the kernel's word on who
-//! connected ([`admission`]), how a worker's process ended ([`sessions`]), and numbers that workers write and that are
-//! believed within reason only ([`counters`]).
+//! It reads nothing from a client. A connection becomes the standard input and output of a worker, which may have been
+//! started before ([`launch`]): the worker sends its hello line on it, and the client's disconnect is the end of the
+//! worker's input. `serve` relies on the kernel for the peer's identity ([`admission`]) and for the exit status of a
+//! worker ([`sessions`]), and sanitizes the numbers that workers report ([`counters`]).
 //!
-//! Threads: the first accepts, starts workers and stops; each session has one ([`sessions`]); the metrics have one, and
-//! one for each of a few scrapes at a time ([`http`]).
+//! Threads: the main thread accepts clients, starts workers and stops the server; each session has one ([`sessions`]);
+//! the metrics have one, and one for each of a few scrapes at a time ([`http`]).
 
 mod admission;
 mod bounds;
@@ -51,14 +50,14 @@ use {
     signals::Signals,
 };
 
-/// How long no client must have come for a worker to spare to be started: those that have just come need the processor.
-const SPARE_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
-/// How long workers that were killed are waited for, so that their ends are counted and logged.
-const KILL_PATIENCE: Duration = Duration::from_secs(1);
-/// How often it is looked whether the last session has ended.
+/// Quiet time after a client before a standby worker starts: the sessions that have just started need the processor.
+const STANDBY_DELAY: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+/// Time limit for the exit of killed workers, so that their ends are counted and logged.
+const KILL_WAIT: Duration = Duration::from_secs(1);
+/// Interval of checks for the end of the last session.
 const STOP_PAUSE: Duration = Duration::from_millis(10);
 
-/// Serves until a SIGTERM or SIGINT ends the process.
+/// Serves until SIGTERM or SIGINT.
 pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
     platform::close_on_exec()?;
     let access = Access { mode: arguments.socket_mode, group: arguments.socket_group };
@@ -78,10 +77,10 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
     let mut signals = Signals::new()?;
     let groups = Cgroups::new(Bounds::of(&arguments).memory)
         .inspect_err(|why| {
-            tracing::info!("no cgroups for workers, whose memory is looked at twice a second instead: {why}")
+            tracing::info!("no cgroups for workers; their memory is sampled twice a second instead: {why}")
         })
         .ok();
-    let launch = Launch::new(&arguments.worker, arguments.spare_workers, groups)?;
+    let launch = Launch::new(&arguments.worker, arguments.standby_workers, groups)?;
     let sessions = Arc::new(Sessions::new(launch, &arguments)?);
     sessions.watch()?;
     let mut metrics_file = None;
@@ -96,7 +95,7 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
     tracing::info!(sessions = sessions.open(), drain = arguments.drain.as_secs_f64(), "stopping");
     listening.close();
     tell_manager(NotifyState::Stopping);
-    sessions.end_spares();
+    sessions.end_standby();
     stop(&mut signals, &sessions, arguments.drain);
     if let Some(file) = metrics_file {
         let _ = std::fs::remove_file(file);
@@ -107,7 +106,7 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
     platform::quit(0)
 }
 
-/// Says that clients may come.
+/// Announces readiness, in the log and to the service manager.
 fn announce(listening: &Listening, format: LogFormat) {
     let place =
         listening.file.as_ref().map_or("the socket that was handed over".to_owned(), |file| file.display().to_string());
@@ -124,25 +123,25 @@ fn tell_manager(state: NotifyState<'_>) {
     }
 }
 
-/// Accepts clients until a signal comes.
+/// Accepts clients until a signal arrives.
 ///
-/// Workers are started by this thread only: the kernel ends them with the thread that started them, and this one ends
+/// Only this thread starts workers: the kernel kills them when the thread that started them exits, and this one exits
 /// with the process ([`platform::end_with_parent`]).
 fn accept(listening: &Listening, signals: &mut Signals, sessions: &Arc<Sessions>) -> io::Result<()> {
-    // A client may be gone again by the time it is accepted.
+    // A client may have disconnected before it is accepted.
     listening.socket.set_nonblocking(true)?;
-    let mut lacking = sessions.lacks_spares();
+    let mut lacking = sessions.lacks_standby();
     while !signals.take() {
         let mut ready = [PollFd::new(&listening.socket, PollFlags::IN), PollFd::new(&*signals, PollFlags::IN)];
-        match poll(&mut ready, lacking.then_some(&SPARE_PAUSE)) {
-            Ok(0) => lacking = sessions.add_spare(),
+        match poll(&mut ready, lacking.then_some(&STANDBY_DELAY)) {
+            Ok(0) => lacking = sessions.add_standby(),
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         match listening.socket.accept() {
             Ok((connection, _)) => {
                 sessions.start(connection);
-                lacking = sessions.lacks_spares();
+                lacking = sessions.lacks_standby();
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
             Err(error) => {
@@ -154,7 +153,7 @@ fn accept(listening: &Listening, signals: &mut Signals, sessions: &Arc<Sessions>
     Ok(())
 }
 
-/// Waits for the sessions to end, then ends them. A second signal ends them at once.
+/// Waits for the sessions to end, then kills them. A second signal kills them at once.
 fn stop(signals: &mut Signals, sessions: &Sessions, drain: Duration) {
     let wait = |deadline: Instant, signals: &mut Signals| {
         while sessions.open() > 0 && Instant::now() < deadline && !signals.take() {
@@ -163,5 +162,5 @@ fn stop(signals: &mut Signals, sessions: &Sessions, drain: Duration) {
     };
     wait(Instant::now() + drain, signals);
     sessions.kill();
-    wait(Instant::now() + KILL_PATIENCE, signals);
+    wait(Instant::now() + KILL_WAIT, signals);
 }

@@ -1,4 +1,4 @@
-//! The command line of `serve`.
+//! Command line of `serve`.
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
@@ -11,80 +11,80 @@ use crate::{
     options::{WorkerOptions, seconds},
 };
 
-/// The most workers that are kept to spare. Each has a process's memory and does nothing.
-const MAX_SPARES: usize = 16;
+/// Upper bound of `--standby-workers`: each takes a process's memory while idle.
+const MAX_STANDBY: usize = 16;
 
-/// What an operator sets for the server.
+/// The operator's settings of the server.
 #[derive(Clone, Debug, Args)]
 pub struct ServeArguments {
-    /// Where the socket is made. Not needed when systemd hands one over
+    /// Path of the socket to create; not needed when systemd passes one
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
-    /// Mode of the sockets that are made, in octal
-    #[arg(help_heading = "Who is let in", long, value_name = "MODE", default_value = "0660", value_parser = mode)]
+    /// Mode of the created sockets, in octal
+    #[arg(help_heading = "Access", long, value_name = "MODE", default_value = "0660", value_parser = mode)]
     pub socket_mode: u32,
-    /// Group of the sockets that are made
-    #[arg(help_heading = "Who is let in", long, value_name = "GROUP")]
+    /// Group of the created sockets
+    #[arg(help_heading = "Access", long, value_name = "GROUP")]
     pub socket_group: Option<GroupId>,
-    /// A user who may have sessions, by number or name; may be repeated. Without this and --allow-gid: the user who runs
-    /// the server, and root
-    #[arg(help_heading = "Who is let in", long, value_name = "USER")]
+    /// User who may have sessions, by number or name; repeatable. Without this and --allow-gid: the server's own user,
+    /// and root
+    #[arg(help_heading = "Access", long, value_name = "USER")]
     pub allow_uid: Vec<UserId>,
-    /// A group whose members may have sessions, by number or name; may be repeated. What counts is what groups the
-    /// client's process has when it connects
-    #[arg(help_heading = "Who is let in", long, value_name = "GROUP")]
+    /// Group whose members may have sessions, by number or name; repeatable. The groups of the client's process when it
+    /// connects count
+    #[arg(help_heading = "Access", long, value_name = "GROUP")]
     pub allow_gid: Vec<GroupId>,
-    /// Sessions that may run at a time; further clients are refused
-    #[arg(help_heading = "How much is let in", long, value_name = "N", default_value_t = 64)]
+    /// Concurrent sessions; further clients are refused
+    #[arg(help_heading = "Server limits", long, value_name = "N", default_value_t = 64)]
     pub max_sessions: usize,
-    /// Sessions that one user may run at a time
-    #[arg(help_heading = "How much is let in", long, value_name = "N", default_value_t = 32)]
+    /// Concurrent sessions of one user
+    #[arg(help_heading = "Server limits", long, value_name = "N", default_value_t = 32)]
     pub max_sessions_per_user: usize,
-    /// Memory of all workers together. Where they exceed it, the one that has the most is ended, and clients are refused
-    /// until there is some again. Default: three quarters of the machine's
-    #[arg(help_heading = "How much is let in", long, value_name = "SIZE")]
+    /// Memory of all workers together. Above it, the largest worker is ended, and clients are refused until memory is
+    /// free again. Default: three quarters of the machine's
+    #[arg(help_heading = "Server limits", long, value_name = "SIZE")]
     pub max_total_memory: Option<Size>,
-    /// GPU memory of all sessions' buffers and textures together, with the same effect. Default: not bounded
-    #[arg(help_heading = "How much is let in", long, value_name = "SIZE")]
+    /// GPU memory of all sessions' buffers and textures together, with the same effect. Default: unbounded
+    #[arg(help_heading = "Server limits", long, value_name = "SIZE")]
     pub max_total_gpu_memory: Option<Size>,
-    /// Seconds after which a session is ended whose client asks nothing of it. Default: never
-    #[arg(help_heading = "How much is let in", long, value_name = "SECONDS", value_parser = seconds)]
+    /// End a session whose client sends no commands for this many seconds. Default: never
+    #[arg(help_heading = "Server limits", long, value_name = "SECONDS", value_parser = seconds)]
     pub idle_timeout: Option<Duration>,
-    /// Workers to spare, which have started their drivers before a client comes; each takes a process's memory, and holds
-    /// the GPU's device open
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = spares)]
-    pub spare_workers: usize,
-    /// Crashes that may have reset a GPU, of the workers of one user's cgroup within --crash-window, after which clients
-    /// from there are refused for a while, which doubles with each further one; 0 for never
-    #[arg(help_heading = "How much is let in", long, value_name = "N", default_value_t = 5)]
+    /// Standby workers, whose drivers are started before a client connects; each takes a process's memory and holds the
+    /// GPU's device open
+    #[arg(long, alias = "spare-workers", value_name = "N", default_value_t = 0, value_parser = standby)]
+    pub standby_workers: usize,
+    /// Crashes within --crash-window that may have reset a GPU, of the workers of one user's cgroup, before clients
+    /// from there are refused for a pause, which doubles with each further crash; 0 for never
+    #[arg(help_heading = "Server limits", long, value_name = "N", default_value_t = 5)]
     pub crash_limit: usize,
-    /// Seconds in which crashes count together, and after which they are forgiven
-    #[arg(help_heading = "How much is let in", long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    /// Seconds within which crashes count together, and after which they are forgotten
+    #[arg(help_heading = "Server limits", long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub crash_window: Duration,
-    /// Seconds that sessions get to end by themselves when the server is told to stop
+    /// Seconds that sessions have to end by themselves when the server stops
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds_or_none)]
     pub drain: Duration,
-    /// How the log looks
+    /// Format of the log
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// Where metrics are served at /metrics, in Prometheus's text format: HOST:PORT, or unix:PATH. Whoever reaches it may
-    /// read them, so use a loopback address
+    /// Serve metrics at /metrics, in Prometheus's text format, on HOST:PORT or unix:PATH. They are not
+    /// access-controlled beyond that, so use a loopback address
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<MetricsAddress>,
-    /// What each worker is started with.
+    /// Options of each worker.
     #[command(flatten)]
     pub worker: WorkerOptions,
 }
 
-/// A user, given by number or name.
+/// A user id, parsed from a number or a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserId(pub u32);
 
-/// A group, given by number or name.
+/// A group id, parsed from a number or a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupId(pub u32);
 
-/// Where metrics are served.
+/// Address of the metrics endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetricsAddress {
     /// A Unix socket.
@@ -114,24 +114,24 @@ impl FromStr for MetricsAddress {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.strip_prefix("unix:") {
-            Some("") => Err("unix: is followed by a path".to_owned()),
+            Some("") => Err("`unix:` must be followed by a path".to_owned()),
             Some(path) => Ok(Self::Unix(path.into())),
             None => match text.rsplit_once(':') {
                 Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(Self::Tcp(text.to_owned())),
-                _ => Err("an address is HOST:PORT, for example 127.0.0.1:9464, or unix:PATH".to_owned()),
+                _ => Err("not an address: expected HOST:PORT, for example 127.0.0.1:9464, or unix:PATH".to_owned()),
             },
         }
     }
 }
 
 fn id(text: &str, named: impl FnOnce(&str) -> nix::Result<Option<u32>>) -> Result<u32, String> {
-    // The largest number is what system calls take for "none".
+    // System calls take the largest number for "none".
     match text.parse::<u32>() {
-        Ok(u32::MAX) => Err("this number is nobody's".to_owned()),
+        Ok(u32::MAX) => Err("4294967295 is not a valid id".to_owned()),
         Ok(number) => Ok(number),
         Err(_) => match named(text) {
             Ok(Some(number)) => Ok(number),
-            Ok(None) => Err("there is nobody of this name".to_owned()),
+            Ok(None) => Err("unknown name".to_owned()),
             Err(error) => Err(format!("the name cannot be looked up: {error}")),
         },
     }
@@ -140,16 +140,16 @@ fn id(text: &str, named: impl FnOnce(&str) -> nix::Result<Option<u32>>) -> Resul
 fn mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode <= 0o777 => Ok(mode),
-        _ => Err("a mode is an octal number up to 0777, for example 0660".to_owned()),
+        _ => Err("not a mode: expected an octal number up to 0777, for example 0660".to_owned()),
     }
 }
 
-fn spares(text: &str) -> Result<usize, String> {
-    let count = text.parse().ok().filter(|&count| count <= MAX_SPARES);
-    count.ok_or_else(|| format!("a number of workers up to {MAX_SPARES}"))
+fn standby(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|&count| count <= MAX_STANDBY);
+    count.ok_or_else(|| format!("a number of workers up to {MAX_STANDBY}"))
 }
 
-/// Like [`seconds`], and 0 is one.
+/// As [`seconds`], and accepts 0.
 fn seconds_or_none(text: &str) -> Result<Duration, String> {
     if text.parse() == Ok(0.0) { Ok(Duration::ZERO) } else { seconds(text) }
 }

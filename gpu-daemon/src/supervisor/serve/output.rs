@@ -1,4 +1,4 @@
-//! What a worker prints goes to the log ([`airlock_protocol::output`]), which is on somebody's disk.
+//! Output of a worker, logged with rate limits ([`airlock_protocol::output`]): the log is on the operator's disk.
 
 use std::{
     io::{self, Read},
@@ -16,19 +16,18 @@ use rustix::{
 
 use crate::supervisor::launch::Rest;
 
-/// Lines of a session that are logged.
+/// Rate limit of a session's logged lines.
 const LOGGED: Rate = Rate { burst: 100, every: Duration::from_secs(1), total: 10_000 };
-/// How long a worker may go on when its client is gone.
+/// Time limit for a worker's exit after its client has disconnected.
 const AFTER_CLIENT: Duration = Duration::from_secs(5);
-/// How often that is looked at then.
-const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+/// Interval of checks of that limit.
+const TICK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// Logs what a worker prints until its process ends, and removes its folder as soon as its client is connected. Gives how
-/// many lines were not logged.
+/// Logs a worker's output until its process exits, and removes its folder as soon as its client is connected. Returns
+/// the number of lines that were not logged.
 ///
-/// The end of the process is waited for and not the end of its output, which another process might keep open.
-/// A worker that goes on for longer than [`AFTER_CLIENT`] when its client is gone is not the one that was started: `kill`
-/// ends it.
+/// It waits for the end of the process and not of its output, which another process might keep open. A worker that
+/// continues for longer than [`AFTER_CLIENT`] after its client's disconnect has been taken over: `kill` ends it.
 pub fn follow(session: u64, mut output: ChildStderr, exit: BorrowedFd<'_>, rest: &mut Rest, kill: impl Fn()) -> u64 {
     let mut gone: Option<Instant> = None;
     let mut lines = Lines::new(LOGGED, Instant::now());
@@ -43,11 +42,11 @@ pub fn follow(session: u64, mut output: ChildStderr, exit: BorrowedFd<'_>, rest:
         let watch = |descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN);
         let mut ready: Vec<PollFd<'_>> = descriptors.into_iter().flatten().map(watch).collect();
         if gone.is_none() {
-            // For its end only, which poll tells unasked.
+            // Hang-ups only, which poll reports without being asked.
             ready.push(PollFd::from_borrowed_fd(rest.client(), PollFlags::empty()));
         }
-        let wait = gone.map(|_| PATIENCE);
-        // Whatever the poll says, the reads below do not wait.
+        let wait = gone.map(|_| TICK);
+        // The result does not matter for the reads below, which do not block.
         let polled = poll(&mut ready, wait.as_ref());
         let ended = polled.is_ok() && ready.first().is_some_and(|exit| !exit.revents().is_empty());
         if gone.is_none() && polled.is_ok() && ready.last().is_some_and(|client| !client.revents().is_empty()) {

@@ -1,8 +1,8 @@
-//! The sessions: from an accepted connection to the end of its worker.
+//! Sessions: from an accepted connection to the exit of its worker.
 //!
-//! Each session has a thread, which logs what its worker prints and sees to its end. Whoever holds the lock may signal
-//! the workers in the list: a worker is only reaped with the lock held and its entry gone, so a process number in there is
-//! never another's. What is counted is counted with the lock held too, so that the metrics fit each other at any moment.
+//! Each session has a thread, which logs its worker's output and handles its end. The lock must be held to signal a
+//! worker in the list: a worker is reaped only with the lock held and its entry removed, so no process id in there has
+//! been reused. Counters change with the lock held too, so that the metrics are consistent at any moment.
 
 use std::{
     borrow::Cow,
@@ -48,17 +48,17 @@ use crate::{
     worker::status::{End, Status},
 };
 
-/// Refusals that are logged at once.
+/// Burst of refusals that are logged.
 const REFUSALS_AT_ONCE: u32 = 100;
-/// After those, one in this time: a client can be refused as often as it likes. All are counted.
+/// Interval of further logged refusals: a client can be refused as often as it likes. All are counted.
 const REFUSAL_EVERY: Duration = Duration::from_secs(1);
-/// How Rust ends a process whose main thread panicked.
+/// Exit code of a Rust process whose main thread panicked.
 const PANIC_CODE: i32 = 101;
 
-/// The signals of a process that breaks by itself.
+/// Signals of a crash.
 const CRASHES: [Signal; 6] = [Signal::SEGV, Signal::BUS, Signal::ILL, Signal::FPE, Signal::ABORT, Signal::TRAP];
 
-/// All sessions.
+/// All sessions of the server.
 #[derive(Debug)]
 pub struct Sessions {
     launch: Launch,
@@ -66,7 +66,7 @@ pub struct Sessions {
     max_memory: u64,
     bounds: Bounds,
     state: Mutex<State>,
-    /// Sessions whose end is not yet seen to: those running, and those being counted and logged.
+    /// Sessions that are running or whose end is being counted and logged.
     open: AtomicUsize,
 }
 
@@ -76,11 +76,11 @@ struct State {
     running: HashMap<u64, Running>,
     next: u64,
     refusals: Throttle,
-    /// When they were last looked at.
+    /// At the last sample.
     used: Used,
 }
 
-/// What there is to know about a running session.
+/// State of a running session.
 #[derive(Debug)]
 struct Running {
     pid: Pid,
@@ -88,13 +88,13 @@ struct Running {
     since: Instant,
     status: OwnedFd,
     counters: Counters,
-    /// When its client last asked for anything, as far as has been seen.
+    /// Time of the sample that last saw new batches.
     active: Instant,
-    /// It was ended from here.
+    /// Set once the server has ended it.
     ending: Option<Ending>,
 }
 
-/// What a session's thread holds.
+/// Handles of a session's thread.
 #[derive(Debug)]
 struct Session {
     number: u64,
@@ -107,7 +107,7 @@ struct Session {
 }
 
 impl Sessions {
-    /// None yet.
+    /// Creates an empty list.
     pub fn new(launch: Launch, arguments: &ServeArguments) -> Result<Self, ServeError> {
         let state = State {
             admission: Admission::new(arguments),
@@ -121,23 +121,23 @@ impl Sessions {
         Ok(Self { launch, metrics, max_memory, bounds, state: Mutex::new(state), open: AtomicUsize::new(0) })
     }
 
-    /// Starts a worker to spare, if one is wanted; says whether another is. What fails is logged, and not tried again until
-    /// the next client comes.
-    pub fn add_spare(&self) -> bool {
-        self.launch.add_spare().unwrap_or_else(|error| {
-            tracing::warn!("cannot start a worker to spare: {error}");
+    /// Starts a standby worker if the pool is not full. Returns whether it still is not. A failure is logged, and not
+    /// retried until the next client connects.
+    pub fn add_standby(&self) -> bool {
+        self.launch.add_standby().unwrap_or_else(|error| {
+            tracing::warn!("cannot start a standby worker: {error}");
             false
         })
     }
 
-    /// Whether there are fewer workers to spare than there should be.
-    pub fn lacks_spares(&self) -> bool {
-        self.launch.lacks_spares()
+    /// True while the pool of standby workers is not full.
+    pub fn lacks_standby(&self) -> bool {
+        self.launch.lacks_standby()
     }
 
-    /// Ends the workers to spare.
-    pub fn end_spares(&self) {
-        self.launch.end_spares();
+    /// Kills the standby workers.
+    pub fn end_standby(&self) {
+        self.launch.end_standby();
     }
 
     /// Removes the workers' cgroups, when no worker is left.
@@ -145,12 +145,12 @@ impl Sessions {
         self.launch.remove_groups();
     }
 
-    /// How many have not ended, with all that follows from it.
+    /// Number of sessions that are running or whose end is being handled.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Acquire)
     }
 
-    /// Starts a session for a client, or tells the client why there is none.
+    /// Starts a session for a client, or refuses it with the reason.
     pub fn start(self: &Arc<Self>, connection: UnixStream) {
         match platform::peer(&connection) {
             Ok(peer) => {
@@ -159,13 +159,13 @@ impl Sessions {
                 }
             }
             Err(error) => {
-                tracing::debug!("nothing is known about a client: {error}");
+                tracing::debug!("cannot read a client's credentials: {error}");
                 self.refuse(connection, None, &Refusal::Unknown);
             }
         }
     }
 
-    /// Starts a session for a client that may have one.
+    /// Starts a session for a client, after the admission check.
     fn admit(self: &Arc<Self>, peer: &Peer, connection: &UnixStream) -> Result<(), Refusal> {
         let failed = |error: io::Error| Refusal::Start { cause: error.to_string() };
         let mut state = lock(&self.state);
@@ -174,7 +174,7 @@ impl Sessions {
         let lacking = state.used.exceeds(&self.bounds);
         let load = Load { running: state.running.len(), of_user, lacking };
         state.admission.check(peer, load, since)?;
-        // All that can fail comes before the worker, which would otherwise have to be ended again.
+        // Fallible steps come before the start of the worker, which would otherwise have to be killed again.
         let number = state.next;
         let connection = connection.try_clone().map_err(failed)?;
         let follower = self.follower(number).map_err(failed)?;
@@ -199,7 +199,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Makes the thread for a session that is about to start; it ends when nothing is sent.
+    /// Starts the thread of a session, before the worker; it exits when the sender is dropped.
     fn follower(self: &Arc<Self>, number: u64) -> io::Result<SyncSender<Session>> {
         let (sender, receiver) = mpsc::sync_channel::<Session>(1);
         let sessions = Arc::clone(self);
@@ -226,7 +226,7 @@ impl Sessions {
         launch::refuse(connection, refusal.to_string());
     }
 
-    /// A session's thread: its worker runs, and ends.
+    /// Main function of a session's thread.
     fn follow(&self, session: Session) {
         let Session { number, peer, child, output, exit, mut rest, group } = session;
         let lines_dropped = output::follow(number, output, exit.as_fd(), &mut rest, || self.kill_one(number));
@@ -234,12 +234,12 @@ impl Sessions {
         if let Some(ended) = self.end(number, &peer, child, lines_dropped) {
             rest.ended(ended);
         }
-        // Empty now.
+        // The group has no process any more.
         drop(group);
         self.open.fetch_sub(1, Ordering::Release);
     }
 
-    /// The end of a session whose worker's process has ended and is not reaped.
+    /// Ends a session whose worker's process has exited and is not reaped.
     fn end(&self, number: u64, peer: &Peer, mut child: Child, lines_dropped: u64) -> Option<Ended> {
         let mut state = lock(&self.state);
         let mut running = state.running.remove(&number)?;
@@ -289,16 +289,16 @@ impl Sessions {
         }
     }
 
-    /// Counts what a worker has done since it was last asked.
+    /// Adds the increase of a worker's counters since the last read.
     fn count(&self, running: &mut Running, now: Instant) {
-        // A file in memory can be read; if not, nothing is added.
-        if let Ok(says) = Status::read(&running.status) {
+        // Reading a memory file does not fail; if it did, nothing would be added.
+        if let Ok(reported) = Status::read(&running.status) {
             let age = now.saturating_duration_since(running.since);
-            self.metrics.grown(&running.counters.advance(&says, age, self.max_memory));
+            self.metrics.grown(&running.counters.advance(&reported, age, self.max_memory));
         }
     }
 
-    /// The metrics as they are now.
+    /// The current metrics as text.
     pub fn metrics(&self) -> prometheus::Result<String> {
         let mut state = lock(&self.state);
         let now = Instant::now();
@@ -310,23 +310,23 @@ impl Sessions {
         self.metrics.text(state.running.len(), gpu_memory, state.used.memory)
     }
 
-    /// Looks after the bounds that hold for all sessions together, for as long as the process runs.
+    /// Starts the thread that enforces the bounds on all sessions.
     pub fn watch(self: &Arc<Self>) -> io::Result<()> {
         let sessions = Arc::clone(self);
         let watch = move || {
             loop {
                 thread::sleep(process_memory::TICK);
-                sessions.look();
+                sessions.sample();
             }
         };
         thread::Builder::new().name("bounds".to_owned()).spawn(watch).map(drop)
     }
 
-    /// Ends sessions that are idle for too long, and those that have the most of what there is too little of.
-    fn look(&self) {
+    /// Samples the use of all sessions and ends those that the bounds name.
+    fn sample(&self) {
         let pids: Vec<(u64, Pid)> =
             lock(&self.state).running.iter().map(|(&number, running)| (number, running.pid)).collect();
-        // Without the lock, because it takes a while. A number may be another process's by now, which is only looked at.
+        // Without the lock, because it takes a while. A process id may have been reused by now, which is only read.
         let memory: HashMap<u64, u64> = pids
             .into_iter()
             .filter_map(|(number, pid)| {
@@ -355,14 +355,14 @@ impl Sessions {
         }
     }
 
-    /// Ends a worker that does not end with its client.
+    /// Kills a worker that does not exit with its client.
     fn kill_one(&self, number: u64) {
         if let Some(running) = lock(&self.state).running.get_mut(&number) {
             running.kill(number, Ending::Orphan);
         }
     }
 
-    /// Ends all workers.
+    /// Kills all workers.
     pub fn kill(&self) {
         for (&number, running) in &mut lock(&self.state).running {
             running.kill(number, Ending::Stopped);
@@ -371,26 +371,26 @@ impl Sessions {
 }
 
 impl Running {
-    /// Ends the worker. Whoever calls it holds the sessions' lock.
+    /// Kills the worker. Call it with the sessions' lock held.
     fn kill(&mut self, number: u64, why: Ending) {
         if self.ending.is_none() {
             self.ending = Some(why);
             match why {
                 Ending::Stopped => {}
                 Ending::Orphan => {
-                    tracing::warn!(session = number, "the worker goes on without its client and is ended");
+                    tracing::warn!(session = number, "the worker outlives its client and is killed");
                 }
-                Ending::Idle => tracing::info!(session = number, "the session is idle for too long and is ended"),
-                Ending::Memory => tracing::warn!(session = number, "memory is short, and the worker is ended"),
+                Ending::Idle => tracing::info!(session = number, "the session exceeds the idle timeout and is ended"),
+                Ending::Memory => tracing::warn!(session = number, "memory is short: the worker is killed"),
             }
         }
-        // One that has just ended by itself is no longer there.
+        // Fails if the worker has just exited by itself.
         let _ = kill_process(self.pid, Signal::KILL);
     }
 }
 
 impl Cause {
-    /// The `end`s in metrics and the log.
+    /// Values of the label `end` in metrics and the log.
     pub const LABELS: [&str; 14] = [
         "client",
         "violation",
@@ -408,7 +408,7 @@ impl Cause {
         "failed",
     ];
 
-    /// From how the process ended, and what the worker wrote about it.
+    /// Determines the reason from the exit status and the worker's own report.
     fn of(exit: Option<ExitStatus>, end: u64, ending: Option<Ending>) -> Self {
         let Some(exit) = exit else { return Cause::Failed };
         match (exit.signal(), exit.code(), End::of(end)) {
@@ -423,7 +423,7 @@ impl Cause {
         }
     }
 
-    /// One of [`Self::LABELS`].
+    /// The label: one of [`Self::LABELS`].
     pub fn label(self) -> &'static str {
         match self {
             Cause::End(End::Client) => "client",
@@ -443,7 +443,7 @@ impl Cause {
         }
     }
 
-    /// The name of the signal, or `panic`, if the worker crashed.
+    /// The signal's name, or `panic`, if the worker crashed.
     pub fn crash(self) -> Option<Cow<'static, str>> {
         match self {
             Cause::Signal(signal) => Some(signal_name(signal).map_or_else(|| signal.to_string().into(), Cow::Borrowed)),
@@ -452,9 +452,10 @@ impl Cause {
         }
     }
 
-    /// Whether this end may have reset a GPU under all others, where the worker had opened one (`gpu`): a driver that
-    /// crashed, or a submit that did not end. A panic is a check of this program's or of wgpu's, on the CPU, and SIGKILL is
-    /// sent by somebody; both leave the GPU as any client does that goes away. SIGSYS is an attack, whatever there is.
+    /// True when this end may have reset a GPU under all other sessions, where the worker had opened one (`gpu`): a
+    /// driver that crashed, or a submit that did not end. A panic is a failed check of this program or of wgpu on the
+    /// CPU, and SIGKILL comes from another process; both leave the GPU as any client's disconnect does. SIGSYS is an
+    /// attack in any case.
     fn may_reset_a_gpu(self, gpu: bool) -> bool {
         match self {
             Cause::Signal(signal) if signal == Signal::SYS.as_raw() => true,
@@ -470,7 +471,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_s_end_goes_before_what_it_says() {
+    fn an_exit_status_overrides_the_workers_report() {
         let code = |code: i32| Some(ExitStatus::from_raw(code << 8));
         let signal = |signal: i32| Some(ExitStatus::from_raw(signal));
         for (exit, end, ending, cause) in [
@@ -498,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_have_reset_a_gpu_counts_against_a_client() {
+    fn only_possible_resets_of_a_gpu_count_against_a_client() {
         for (cause, with_gpu, without) in [
             (Cause::Signal(11), true, false),
             (Cause::Signal(6), true, false),

@@ -1,4 +1,4 @@
-//! The signals that stop `serve`, as something that can be waited for together with clients.
+//! SIGTERM and SIGINT as a descriptor that can be polled together with the listening socket.
 
 use std::{
     io::{self, Read},
@@ -13,12 +13,12 @@ use signal_hook::{
     low_level::pipe,
 };
 
-/// SIGTERM and SIGINT that have come and were not taken yet: a byte for each.
+/// Pending signals: one byte each.
 #[derive(Debug)]
 pub struct Signals(UnixStream);
 
 impl Signals {
-    /// From here on, the signals do nothing but be counted.
+    /// Installs the handlers: from here on the signals are only queued.
     pub fn new() -> io::Result<Self> {
         let (signals, handler) = UnixStream::pair()?;
         signals.set_nonblocking(true)?;
@@ -27,7 +27,7 @@ impl Signals {
         Ok(Self(signals))
     }
 
-    /// Takes one; false when none has come.
+    /// Takes one signal; false when none is pending.
     pub fn take(&mut self) -> bool {
         matches!(self.0.read(&mut [0]), Ok(1))
     }
