@@ -7,8 +7,8 @@ use std::{
 
 use airlock_protocol::{
     Event,
-    eager::Eagerness,
     limits::RING_SIZE,
+    spin::SpinPolicy,
     transport::{BatchReceiver, ReceiveError},
 };
 
@@ -22,7 +22,7 @@ const CREDIT_STEP: u64 = RING_SIZE as u64 / 4;
 #[derive(Debug)]
 pub struct Intake {
     commands: BatchReceiver,
-    eagerness: Eagerness,
+    spin: SpinPolicy,
     /// How far the client knows that the ring was read.
     told: u64,
 }
@@ -30,7 +30,7 @@ pub struct Intake {
 impl Intake {
     /// Nothing has come yet.
     pub fn new(commands: BatchReceiver) -> Self {
-        Self { commands, eagerness: Eagerness::default(), told: 0 }
+        Self { commands, spin: SpinPolicy::default(), told: 0 }
     }
 
     /// Waits for a batch, eagerly at first. What is waited for on the GPU is polled meanwhile, and left to the poll thread
@@ -40,9 +40,9 @@ impl Intake {
         let begun = || vitals.enter(Phase::Receiving);
         let start = Instant::now();
         let mut time = Duration::ZERO;
-        while time < self.eagerness.window() {
+        while time < self.spin.window() {
             if let Some(batch) = self.commands.try_recv_watched(begun)? {
-                self.eagerness.waited(time);
+                self.spin.waited(time);
                 return Ok(batch);
             }
             session.waiting = session.waiting && vitals.polls.run(|| watch::poll_waited_for(completions));
@@ -55,7 +55,7 @@ impl Intake {
         }
         self.credit(session.payloads.consumed(), completions);
         let batch = self.commands.recv_watched(begun)?;
-        self.eagerness.waited(start.elapsed());
+        self.spin.waited(start.elapsed());
         Ok(batch)
     }
 

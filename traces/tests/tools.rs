@@ -344,7 +344,7 @@ fn a_check_finds_what_is_wrong() {
     });
     found(&without("CreateBuffer"), "(WriteBuffer) uses Buffer 0, which is not there");
     found(&twice, "command 3 (CreateBuffer) makes Buffer 0, which is there already");
-    found(&without("MapBuffer"), "Mapped answers question 2, which nobody asked");
+    found(&without("MapBuffer"), "Mapped replies to request 2, which no command made");
     found(&without("Stage"), "(WriteMapped) takes 12 staged bytes, and 6 were staged");
 
     // A payload under another's name, and data that is not there.

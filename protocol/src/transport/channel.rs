@@ -7,7 +7,7 @@ use std::{os::fd::OwnedFd, sync::Arc};
 
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
 
-use super::{Awaited, Gone, ReceiveError, lock};
+use super::received::{Awaited, Gone, ReceiveError, lock};
 #[cfg(target_os = "linux")]
 use super::{packets, waiting};
 
@@ -40,8 +40,7 @@ impl Sender {
         self.sender.send(message).map_err(|_| Gone)
     }
 
-    /// Sends a message if that takes no waiting, and says whether it did; where the platform does not let that be known, it
-    /// waits.
+    /// Sends a message unless that would block; returns whether it was sent. On platforms that cannot tell, it blocks.
     pub(super) fn try_send(&self, message: &[u8]) -> Result<bool, Gone> {
         #[cfg(target_os = "linux")]
         if let Some((socket, longest)) = &self.socket {
@@ -50,8 +49,7 @@ impl Sender {
         self.send(message).map(|()| true)
     }
 
-    /// Ends the channel: its receiver sees that before this process has ended. Nothing where the platform does not let that
-    /// be done.
+    /// Closes the channel: its receiver sees that before this process exits. Without effect on platforms that cannot do it.
     pub(super) fn close(&self) {
         #[cfg(target_os = "linux")]
         if let Some((socket, _)) = &self.socket {
@@ -64,7 +62,7 @@ impl Sender {
 /// The receiving end of a channel.
 #[derive(Debug)]
 pub(super) struct Receiver {
-    /// ipc-channel's own end is one thread's at a time.
+    /// ipc-channel's own end is not `Sync`.
     receiver: Mutex<IpcBytesReceiver>,
     #[cfg(target_os = "linux")]
     socket: Option<OwnedFd>,
@@ -85,29 +83,29 @@ impl Receiver {
         }
     }
 
-    /// Receives a message of at most `most` bytes. Says when it has begun to arrive, where the platform lets that be known.
-    pub(super) fn recv(&self, most: usize, begun: impl FnOnce()) -> Result<Vec<u8>, ReceiveError> {
+    /// Receives a message of at most `max` bytes. Calls `begun` when it has begun to arrive, on platforms
+    /// that can tell.
+    pub(super) fn recv(&self, max: usize, begun: impl FnOnce()) -> Result<Vec<u8>, ReceiveError> {
         #[cfg(target_os = "linux")]
         if let Some(socket) = &self.socket {
-            let received = packets::receive(socket, &mut lock(&self.inbox), true, most, begun)?;
+            let received = packets::receive(socket, &mut lock(&self.inbox), true, max, begun)?;
             return received.ok_or_else(|| Gone.into());
         }
         let _ = begun;
         let message = lock(&self.receiver).recv().map_err(|_| Gone)?;
-        if message.len() > most {
-            return Err(ReceiveError::TooLong { found: message.len() as u64, most });
+        if message.len() > max {
+            return Err(ReceiveError::TooLong { found: message.len() as u64, max });
         }
         Ok(message)
     }
 
-    /// As [`Receiver::recv`] where a message has begun to arrive, and `None` where none has, or where the platform does not
-    /// let that be known.
-    pub(super) fn try_recv(&self, most: usize, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
+    /// As [`Receiver::recv`] if a message has begun to arrive; otherwise `None`, as always on platforms that cannot tell.
+    pub(super) fn try_recv(&self, max: usize, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
         #[cfg(target_os = "linux")]
         if let Some(socket) = &self.socket {
-            return packets::receive(socket, &mut lock(&self.inbox), false, most, begun);
+            return packets::receive(socket, &mut lock(&self.inbox), false, max, begun);
         }
-        let _ = (most, begun);
+        let _ = (max, begun);
         Ok(None)
     }
 
@@ -120,14 +118,14 @@ impl Receiver {
         }
     }
 
-    /// The socket, where arrivals can be seen.
+    /// The socket, on platforms that can poll it.
     #[cfg(target_os = "linux")]
     pub(super) fn socket(&self) -> Option<&OwnedFd> {
         self.socket.as_ref()
     }
 }
 
-/// The receiving end of a channel whose waits another thread can end.
+/// The receiving end of a channel whose waits another thread can interrupt.
 #[derive(Debug)]
 pub(super) struct Interruptible {
     receiver: Receiver,
@@ -157,13 +155,13 @@ impl Interruptible {
         Ok(Awaited::Unknown)
     }
 
-    /// Ends a wait of another thread's, or the next one.
+    /// Interrupts a wait of another thread, or the next one.
     pub(super) fn interrupt(&self) {
         #[cfg(target_os = "linux")]
         self.interrupt.ring();
     }
 
-    /// Whether waits see messages arrive.
+    /// True where waits can poll for messages.
     pub(super) fn sees_arrivals(&self) -> bool {
         #[cfg(target_os = "linux")]
         return self.receiver.socket().is_some();
