@@ -79,7 +79,7 @@ fn rewritten(entry: &mut Entry, change: impl FnOnce(&mut Command<'_>)) {
     entry.what = What::Command(encoded.into());
 }
 
-/// Moves every number of a question, and every id of a buffer.
+/// Moves every number of a request, and every id of a buffer.
 fn shift(node: &mut Node) {
     node.walk_mut("", &mut |_, node| {
         if let Node::Id("BufferId" | "RequestId", number) = node {
@@ -236,7 +236,7 @@ fn a_range_far_into_a_trace_shows_its_data_and_labels() {
 fn traces_are_the_same_but_for_what_differs() {
     let sample = sample();
     assert!(compared(&sample, &sample).0.is_same());
-    // One more buffer at the start shifts the ids and the questions of all that follows.
+    // One more buffer at the start shifts the ids and the requests of all that follows.
     let inserted = changed(|entries| {
         let at = place(entries, "CreateBuffer");
         let mut extra = entries[at].clone();
