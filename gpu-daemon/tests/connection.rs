@@ -254,7 +254,7 @@ fn a_client_behind_a_socket_is_told_how_its_worker_ended() {
         let [worker] = children(serve.process.id())[..] else { panic!("one worker") };
         kill_process(worker, signal).unwrap();
         wait_for_the_end(&connection);
-        let explained = connection.life.explain();
+        let explained = connection.worker.explain();
         assert!(explained.contains(said), "{explained}");
         until("the worker is reaped", || children(serve.process.id()).is_empty());
     }
@@ -262,8 +262,8 @@ fn a_client_behind_a_socket_is_told_how_its_worker_ended() {
     let mut connection = welcomed(&serve.daemon());
     connection.channels.commands.send(&[1, 2, 3]).unwrap();
     wait_for_the_end(&connection);
-    assert_eq!(connection.life.explain(), "the GPU worker is gone: it ended with exit code 1");
-    assert_eq!(connection.life.explain_close(), "the session is closed", "it is told once");
+    assert_eq!(connection.worker.explain(), "the GPU worker is gone: it ended with exit code 1");
+    assert_eq!(connection.worker.explain_close(), "the session is closed", "it is told once");
 }
 
 /// The worker itself reports its end: its parent is the test.
@@ -348,14 +348,14 @@ fn a_broker_starts_one_worker_after_the_other() {
         kill_process(worker, if round == 0 { Signal::KILL } else { Signal::ABORT }).unwrap();
         wait_for_the_end(&connection);
         let said = if round == 0 { "it was killed (signal 9, SIGKILL)" } else { "it aborted (signal 6, SIGABRT)" };
-        assert_eq!(connection.life.explain(), format!("the GPU worker is gone: {said}"));
+        assert_eq!(connection.worker.explain(), format!("the GPU worker is gone: {said}"));
     }
     // A session outlives the value that it came from, and ends with its worker handle.
     let mut connection = welcomed(&daemon);
     assert_eq!(std::sync::Arc::strong_count(broker), 2);
     drop(daemon);
     assert_eq!(children(broker_pid).len(), 1);
-    connection.life.cut();
+    connection.worker.kill();
     wait_for_the_end(&connection);
     until("the broker stays", || children_named("broker").is_empty());
 }

@@ -1,8 +1,7 @@
-//! Bytes to commands and events, and back. Only this module and those below it name bincode, so that the crate can be
-//! replaced; the golden bytes in the tests would show whether a replacement is compatible.
+//! Encoding and decoding of commands and events. Only this module and its children name bincode, so that it can be replaced;
+//! the golden bytes in the tests show whether a replacement is compatible.
 //!
-//! Draws and what belongs to them are most of a stream, so that they set the pace: what is done here beside bincode is
-//! done for them, and `benches/codec.rs` measures it.
+//! Draws and their state are most of a stream: the code beside bincode is there for them, and `benches/codec.rs` measures it.
 //!
 //! A batch is a 16-byte header and commands without anything between them:
 //!
@@ -17,7 +16,6 @@ mod reading;
 mod writing;
 
 use bincode::{
-    config::{Configuration, standard},
     enc::write::Writer,
     error::EncodeError as BincodeEncode,
     serde::{borrow_decode_from_slice, encode_into_writer},
@@ -27,7 +25,10 @@ use thiserror::Error;
 
 use crate::{
     Command, Event,
-    codec::{reading::Wrong, writing::Unwritten},
+    codec::{
+        reading::Wrong,
+        writing::{CONFIG, Unwritten},
+    },
     commands::{Number, Record},
     ids::RequestId,
     limits::{BATCH_TARGET, INLINE_PAYLOAD, MAX_BATCH, MAX_EVENT},
@@ -39,21 +40,19 @@ pub const VERSION: u64 = 1;
 /// Length of a batch's header in bytes.
 pub const BATCH_HEADER: usize = 16;
 
-/// Bytes of which a batch has room from its start: what gathers before it leaves, and one more write with its data inside.
-/// A longer command makes more.
+/// Initial capacity of a batch in bytes: the commands that gather before it is sent, and one more write with its data
+/// inline. A longer command grows it.
 const ROOM: usize = BATCH_HEADER + BATCH_TARGET + INLINE_PAYLOAD + SHORT;
 
-/// Bytes that nearly every command without data is shorter than.
+/// An upper bound in bytes for nearly every command without data.
 const SHORT: usize = 1 << 10;
-
-const CONFIG: Configuration = standard();
 
 /// A value that has no encoding. Commands and events always have one; this is for completeness of the type.
 #[derive(Debug, Error)]
 #[error("cannot encode: {0}")]
 pub struct EncodeError(BincodeEncode);
 
-/// Bytes that are no value of the stream.
+/// Invalid bytes.
 #[derive(Debug, Error)]
 pub enum DecodeError {
     /// A batch shorter than its header.
@@ -68,12 +67,12 @@ pub enum DecodeError {
         /// Its length.
         found: usize,
     },
-    /// A batch whose header says another length.
+    /// A batch with another length than its header says.
     #[error("the header says {expected} bytes of commands, the batch has {found}")]
     Length {
-        /// What the header says.
+        /// The header's length.
         expected: usize,
-        /// What there is.
+        /// The actual length.
         found: usize,
     },
     /// A batch out of order.
@@ -84,14 +83,14 @@ pub enum DecodeError {
         /// The number in the header.
         found: u64,
     },
-    /// Bytes that are no command.
+    /// An invalid command.
     #[error("byte {offset} of the batch, command {command}: {cause}")]
     Command {
         /// Where it starts.
         offset: usize,
         /// Its number within the batch.
         command: u32,
-        /// What bincode says.
+        /// bincode's message.
         cause: String,
     },
     /// Bytes after the last command.
@@ -100,7 +99,7 @@ pub enum DecodeError {
         /// How many.
         found: usize,
     },
-    /// Bytes that are no event.
+    /// An invalid event.
     #[error("not an event: {0}")]
     Event(String),
 }
@@ -116,7 +115,7 @@ impl Writer for Append<'_> {
     }
 }
 
-/// A record, written as the command that it is of.
+/// A record, encoded as its command.
 struct Numbered<'a, R>(&'a R);
 
 impl<R: Record> Serialize for Numbered<'_, R> {
@@ -126,7 +125,7 @@ impl<R: Record> Serialize for Numbered<'_, R> {
     }
 }
 
-/// Writes a command over `bytes` from `start` on, and gives its end. `bytes` grow if need be.
+/// Encodes a command over `bytes` from `start` on and returns its end. `bytes` grow if necessary.
 #[inline]
 fn write(command: &impl Serialize, bytes: &mut Vec<u8>, start: usize) -> Result<usize, EncodeError> {
     let length = bytes.len();
@@ -136,7 +135,7 @@ fn write(command: &impl Serialize, bytes: &mut Vec<u8>, start: usize) -> Result<
     }
 }
 
-/// The same, for a command that has no room.
+/// The same, for a command that does not fit.
 #[cold]
 fn write_long(
     command: &impl Serialize,
@@ -162,15 +161,15 @@ pub fn encode_event(event: &Event<'_>, to: &mut Vec<u8>) -> Result<(), EncodeErr
 /// Appends the bytes of a [`Event::MapData`] up to its data, which has this length and follows.
 pub fn encode_map_data(request: RequestId, len: usize, to: &mut Vec<u8>) -> Result<(), EncodeError> {
     encode_event(&Event::MapData { request, data: &[] }, to)?;
-    // The length of no data, a single byte, gives way to the length of what follows.
+    // The length of no data, a single byte, is replaced by the length of the data that follows.
     to.pop();
     encode_into_writer(len, Append(to), CONFIG).map(|_| ()).map_err(EncodeError)
 }
 
-/// Where [`Event::MapData`] stands among the events.
+/// The number of [`Event::MapData`].
 const MAP_DATA: u32 = 6;
 
-/// Reads the bytes of a [`Event::MapData`] up to its data, of which there are `len`.
+/// Decodes a [`Event::MapData`] up to its data, which has `len` bytes.
 pub fn decode_map_data(start: &[u8], len: usize) -> Result<RequestId, DecodeError> {
     let ((kind, request, found), read): ((u32, RequestId, u64), usize) =
         borrow_decode_from_slice(start, CONFIG).map_err(|error| DecodeError::Event(error.to_string()))?;
@@ -180,9 +179,9 @@ pub fn decode_map_data(start: &[u8], len: usize) -> Result<RequestId, DecodeErro
     Ok(request)
 }
 
-/// Reads one event, which takes all the bytes.
+/// Decodes one event from all the bytes.
 pub fn decode_event(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
-    // bincode makes room for a string before it looks whether its bytes are there; the limit bounds that.
+    // bincode allocates a string before it checks that its bytes are there; the limit bounds that.
     let config = CONFIG.with_limit::<MAX_EVENT>();
     let (event, length) = borrow_decode_from_slice::<Event<'_>, _>(bytes, config)
         .map_err(|error| DecodeError::Event(error.to_string()))?;
@@ -201,7 +200,7 @@ pub fn encode_command(command: &Command<'_>, to: &mut Vec<u8>) -> Result<(), Enc
     end.map(|_| ())
 }
 
-/// Reads one command, which takes all the bytes.
+/// Decodes one command from all the bytes.
 pub fn decode_command(bytes: &[u8]) -> Result<Command<'_>, DecodeError> {
     let (command, length) = first_command(bytes)?;
     if length != bytes.len() {
@@ -210,23 +209,23 @@ pub fn decode_command(bytes: &[u8]) -> Result<Command<'_>, DecodeError> {
     Ok(command)
 }
 
-/// Reads the command at the start of bytes; gives its length too.
+/// Decodes the command at the start of the bytes; returns its length too.
 pub fn first_command(bytes: &[u8]) -> Result<(Command<'_>, usize), DecodeError> {
     let mut reader = BatchReader { bytes, offset: 0, command: 0, commands: 1 };
     match reader.next()? {
         Some(command) => Ok((command, reader.offset)),
-        // There is one command to be read, so that this is none.
+        // The reader has one command, so that `None` means no bytes.
         None => Err(DecodeError::NoHeader { found: bytes.len() }),
     }
 }
 
-/// The last number that bincode writes as one byte, which is the number itself.
+/// The largest number that bincode encodes as one byte, the number itself.
 const LAST_SHORT: u8 = 250;
 
 /// Gathers commands into a batch.
 #[derive(Debug)]
 pub struct BatchWriter {
-    /// The batch up to `end`, and room behind it.
+    /// The batch up to `end`, and free space after it.
     bytes: Vec<u8>,
     end: usize,
     commands: u32,
@@ -269,7 +268,7 @@ impl BatchWriter {
         self.commands
     }
 
-    /// True when no command waits.
+    /// True when it has no commands.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.commands == 0
@@ -285,7 +284,7 @@ impl BatchWriter {
         }
         let result = send(self.bytes.get(..self.end).unwrap_or_default());
         self.end = BATCH_HEADER;
-        // One long command must not keep its memory for the whole session.
+        // One long command must not keep the memory for the whole session.
         if self.bytes.len() > MAX_BATCH / 64 {
             self.bytes.truncate(ROOM);
             self.bytes.shrink_to_fit();
@@ -336,8 +335,8 @@ impl<'a> BatchReader<'a> {
         self.next_to(|command| command)
     }
 
-    /// Hands the next command over, and gives what comes of it; `None` after the last. A command is as large as the largest
-    /// one: whoever takes it here gets it where it is made, and it is not moved on its way.
+    /// Passes the next command to `take` and returns its result; `None` after the last. A command is as large as the largest
+    /// record: `take` gets it where it is built, without a move.
     #[inline]
     #[allow(non_upper_case_globals)]
     pub fn next_to<R>(&mut self, take: impl FnOnce(Command<'a>) -> R) -> Result<Option<R>, DecodeError> {
@@ -370,9 +369,9 @@ impl<'a> BatchReader<'a> {
                 }
             }};
         }
-        // The commands of a frame, and those that make, fill and drop what it needs. Serde's way to a command moves it
-        // through memory several times, which takes longer than reading it; these are made from their records at once.
-        // The outcome is the same.
+        // The commands of a frame, and those that make, fill and drop its objects. Serde's derive moves a command through
+        // memory several times, which takes longer than decoding it; these are built from their records directly, with the
+        // same result.
         read! {
             Submit WriteBuffer WriteTexture
             CreateBuffer CreateTextureView CreateBindGroup CreateCommandEncoder
@@ -404,7 +403,7 @@ impl<'a> BatchReader<'a> {
         self.offset
     }
 
-    /// The number of commands that the batch has by its header.
+    /// The number of commands in the batch's header.
     pub fn commands(&self) -> u32 {
         self.commands
     }

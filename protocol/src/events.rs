@@ -1,4 +1,4 @@
-//! What flows back from the daemon. Variants are appended and fields never change, as with commands.
+//! Events: the messages of the daemon. Variants are appended and fields never change, as with commands.
 
 use airlock_protocol_derive::wire;
 
@@ -8,7 +8,7 @@ use crate::{
     limits::{MAX_MAP_PIECE, MIN_MAP_PIECE},
 };
 
-/// One event.
+/// A message of the daemon.
 #[wire]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event<'a> {
@@ -16,105 +16,56 @@ pub enum Event<'a> {
     Welcome,
     /// The session ends, with the reason. The last event of a session that the daemon ends.
     Closed {
-        /// What the client did wrong, or what broke.
+        /// The client's fault, or the failure.
         reason: String,
     },
-    /// How far the shared ring has been read. It comes when a good part of the ring has been read since the last one, and
-    /// before the daemon sleeps.
+    /// Flow control of the shared ring: sent when a good part of it has been read since the last one, and before the daemon
+    /// blocks.
     Credit {
         /// Bytes since the session's start.
         consumed: u64,
     },
-    /// Answers `RequestAdapter`.
-    AdapterReply {
-        /// The question's number.
-        request: RequestId,
-        /// The adapter, or why there is none.
-        result: Result<Box<Capabilities>, String>,
-    },
-    /// Answers `ListAdapters`.
+    /// Replies to `RequestAdapter`.
+    AdapterReply { request: RequestId, result: Result<Box<Capabilities>, String> },
+    /// Replies to `ListAdapters`.
     AdapterList {
-        /// The question's number.
         request: RequestId,
-        /// All of them, in the order that [`AdapterSelector::Index`](crate::commands::instance::AdapterSelector) counts.
+        /// All adapters, in the order that [`AdapterSelector::Index`](crate::commands::instance::AdapterSelector) counts.
         #[bound(adapters)]
         adapters: Vec<Capabilities>,
     },
-    /// Answers `RequestDevice`.
-    DeviceReply {
-        /// The question's number.
-        request: RequestId,
-        /// What the device was granted, or why there is none.
-        result: Result<Box<Capabilities>, RequestDeviceError>,
-    },
+    /// Replies to `RequestDevice`.
+    DeviceReply { request: RequestId, result: Result<Box<Capabilities>, RequestDeviceError> },
     /// A piece of a mapped range. Pieces come in order and before [`Event::Mapped`].
     MapData {
-        /// The number of the `MapBuffer`.
+        /// The request of the `MapBuffer`.
         request: RequestId,
-        /// The piece.
         data: &'a [u8],
     },
-    /// Answers `MapBuffer`.
-    Mapped {
-        /// The question's number.
-        request: RequestId,
-        /// Why it failed, if it did.
-        result: Result<(), MapError>,
-    },
-    /// Answers `OnSubmittedWorkDone`.
-    WorkDone {
-        /// The question's number.
-        request: RequestId,
-    },
-    /// Answers the async form of pipeline creation.
-    PipelineReply {
-        /// The question's number.
-        request: RequestId,
-        /// Why it failed, if it did.
-        result: Result<(), PipelineError>,
-    },
-    /// Answers `GetCompilationInfo`.
-    CompilationInfo {
-        /// The question's number.
-        request: RequestId,
-        /// What the compiler said.
-            messages: Vec<CompilationMessage>,
-    },
-    /// Answers `PopErrorScope`.
+    /// Replies to `MapBuffer`.
+    Mapped { request: RequestId, result: Result<(), MapError> },
+    /// Replies to `OnSubmittedWorkDone`.
+    WorkDone { request: RequestId },
+    /// Replies to the async form of pipeline creation.
+    PipelineReply { request: RequestId, result: Result<(), PipelineError> },
+    /// Replies to `GetCompilationInfo`.
+    CompilationInfo { request: RequestId, messages: Vec<CompilationMessage> },
+    /// Replies to `PopErrorScope`.
     ScopePopped {
-        /// The question's number.
         request: RequestId,
         /// The error that the scope caught, if any; `Err` when there was no scope.
         result: Result<Option<GpuError>, ()>,
     },
     /// An error that no scope caught.
-    Uncaptured {
-        /// The device.
-        device: DeviceId,
-        /// The error.
-        error: GpuError,
-    },
+    Uncaptured { device: DeviceId, error: GpuError },
     /// A device is lost. Once per device.
-    DeviceLost {
-        /// The device.
-        device: DeviceId,
-        /// Why.
-        reason: DeviceLostReason,
-        /// What happened.
-        message: String,
-    },
-    /// Answers `ReportStats`.
-    Report {
-        /// The question's number.
-        request: RequestId,
-        /// What the daemon has done.
-        report: Report,
-    },
+    DeviceLost { device: DeviceId, reason: DeviceLostReason, message: String },
+    /// Replies to `ReportStats`.
+    Report { request: RequestId, report: Report },
 }
 
 impl Event<'_> {
-    /// How many kinds of events there are. A trace's header tells it, so that a reader can tell a newer trace from a
-    /// damaged one.
+    /// The number of kinds. A trace's header has it, so that a reader can tell a newer trace from a damaged one.
     pub const KINDS: usize = 15;
 
     /// The event's name.
@@ -138,7 +89,7 @@ impl Event<'_> {
         }
     }
 
-    /// The question that the event answers; `None` for what comes unasked.
+    /// The request that the event replies to; `None` for an event without a request.
     pub fn request(&self) -> Option<RequestId> {
         match self {
             Event::AdapterReply { request, .. }
@@ -160,13 +111,12 @@ impl Event<'_> {
     }
 }
 
-/// Why a device was not granted.
+/// A failed `requestDevice`.
 #[wire]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestDeviceError {
     /// Its kind: `TypeError` for a feature that the adapter lacks, `OperationError` for the rest.
     pub kind: RequestDeviceErrorKind,
-    /// What is wrong.
     pub message: String,
 }
 
@@ -180,13 +130,11 @@ pub enum RequestDeviceErrorKind {
     Operation,
 }
 
-/// Why a map failed.
+/// A failed `mapAsync`.
 #[wire]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapError {
-    /// Its kind.
     pub kind: MapErrorKind,
-    /// What is wrong.
     pub message: String,
 }
 
@@ -194,19 +142,17 @@ pub struct MapError {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapErrorKind {
-    /// The call was not valid.
+    /// `OperationError`.
     Operation,
-    /// The buffer was unmapped or destroyed before the map was done.
+    /// `AbortError`: the buffer was unmapped or destroyed before the map completed.
     Abort,
 }
 
-/// Why a pipeline was not made.
+/// A failed `createComputePipelineAsync` or `createRenderPipelineAsync`.
 #[wire]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PipelineError {
-    /// Its reason.
     pub reason: PipelineErrorReason,
-    /// What is wrong.
     pub message: String,
 }
 
@@ -224,13 +170,13 @@ pub enum PipelineErrorReason {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceLostReason {
-    /// Anything but a call of `destroy`.
+    /// Any cause but a call of `destroy`.
     Unknown,
     /// The guest called `destroy`.
     Destroyed,
 }
 
-/// What a daemon has done in a session.
+/// Statistics of a session.
 #[wire]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -242,9 +188,9 @@ pub struct Report {
     pub busy_ns: u64,
 }
 
-/// Cuts a map's contents into the pieces of its [`Event::MapData`]s. Each event costs a message, and while the host copies one
-/// piece the daemon copies the next: so pieces are long, but for the first, before which the host has nothing to do, and
-/// the last, beside which the daemon has nothing.
+/// Cuts a map's contents into the pieces of its [`Event::MapData`]s. Each event costs a message, and the
+/// host copies one piece while the daemon copies the next: pieces are long, except for the first, for which the host waits,
+/// and the last, during which the daemon has nothing left to copy.
 pub fn map_pieces(contents: &[u8]) -> impl Iterator<Item = &[u8]> {
     let (mut rest, mut longest) = (contents, MIN_MAP_PIECE);
     std::iter::from_fn(move || {

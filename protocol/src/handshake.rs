@@ -1,4 +1,4 @@
-//! How the two sides meet.
+//! The handshake of client and worker.
 //!
 //! A worker's standard input and output are one connection (a Unix stream socket where there are any): to the host that
 //! spawned it, or the one that `gpu-daemon serve` or `gpu-daemon broker` got. It writes one line to it:
@@ -13,8 +13,8 @@
 //! events. The worker takes exactly these and reads nothing else from it but its end. Then the client connects to the server
 //! and sends one [`Bootstrap`](crate::transport::Bootstrap). The first event is then `Welcome`.
 //!
-//! When a worker has ended that was not its client's own child, whoever started it writes a last line; so does a worker
-//! itself whose client has gone as it should, unless its end is to be counted first:
+//! When a worker ends that is not its client's own child, the process that started it writes a last line; so does a worker
+//! itself after an orderly end of its client, unless its end is counted first:
 //!
 //! ```text
 //! ENDED exit code <code>
@@ -23,7 +23,7 @@
 //! ENDED memory
 //! ```
 //!
-//! The last two are a server's own doing: the session had been idle for too long, or memory was short.
+//! The last two are decisions of a server: the session was idle for too long, or memory was short.
 
 use std::{fmt, process::ExitStatus};
 
@@ -35,7 +35,7 @@ use crate::{
     wire::{Schema, Wire},
 };
 
-/// The version of this exchange and of the stream's framing. It changes when an older side could not go on.
+/// The version of the handshake and of the stream's framing. It changes when older builds are incompatible.
 pub const PROTOCOL_VERSION: u32 = 5;
 
 /// A hash over the definitions of commands and events, the descriptions of commands, and [`codec::VERSION`]. Two builds
@@ -63,17 +63,17 @@ pub enum Hello {
         /// The name of its one-shot server.
         server: String,
     },
-    /// There is no worker to be had.
+    /// No worker is available.
     Refused {
         /// Why.
         reason: String,
     },
 }
 
-/// Why two sides do not fit.
+/// A failed handshake.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum HelloError {
-    /// The line is none of ours.
+    /// Not a line of this protocol.
     #[error("it does not speak Airlock's protocol (its first line is {found:?})")]
     Foreign {
         /// The line, cut.
@@ -117,7 +117,7 @@ impl Hello {
         }
     }
 
-    /// Reads a line and checks that its sender fits this build. Gives the server's name.
+    /// Reads a line and checks that its sender fits this build. Returns the server's name.
     pub fn check(line: &str) -> Result<String, HelloError> {
         let foreign = || HelloError::Foreign { found: crate::limits::cut(line, 80).to_owned() };
         if let Some(reason) = line.strip_prefix("REFUSED ") {
@@ -146,22 +146,22 @@ impl Hello {
     }
 }
 
-/// How a worker ended: the last line on its connection, from whoever started it or from itself. It has numbers and fixed words only, so
-/// that a worker that forges it can say nothing else than a wrong one.
+/// The end of a worker: the last line on its connection, from the process that started it or from the worker itself. It has
+/// numbers and fixed words only, so that a worker can forge no other content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// By itself.
+    /// An exit code.
     Code(i32),
-    /// By a signal.
+    /// A signal.
     Signal(i32),
-    /// By the server, because the client asked nothing of it for longer than the server lets it.
+    /// Ended by the server: the session was idle for too long.
     Idle,
-    /// By the server, because it had the most memory when there was too little for all.
+    /// Ended by the server: it used the most memory when memory was short.
     Memory,
 }
 
 impl Ended {
-    /// What the system says of a process.
+    /// The end of a process.
     pub fn of(status: ExitStatus) -> Self {
         #[cfg(unix)]
         if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
@@ -171,7 +171,7 @@ impl Ended {
         Ended::Code(status.code().unwrap_or(-1))
     }
 
-    /// It ended as it should when its client goes.
+    /// True for an orderly end.
     pub fn is_success(self) -> bool {
         self == Ended::Code(0)
     }
@@ -186,7 +186,7 @@ impl Ended {
         }
     }
 
-    /// Reads a line, with or without its newline; `None` for any other.
+    /// Parses a line, with or without its newline; `None` for any other.
     pub fn parse(line: &str) -> Option<Self> {
         let rest = line.strip_suffix('\n').unwrap_or(line).strip_prefix("ENDED ")?;
         let ended = match (rest, rest.strip_prefix("exit code ")) {
@@ -201,7 +201,7 @@ impl Ended {
 }
 
 impl fmt::Display for Ended {
-    /// For a person: `it was killed (signal 9, SIGKILL)`.
+    /// The text of messages: `it was killed (signal 9, SIGKILL)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Ended::Signal(9) => f.write_str("it was killed (signal 9, SIGKILL)"),

@@ -1,9 +1,7 @@
 //! Object ids. The client chooses them: dense, one number space per kind, reused only after the object's drop command.
-//! The daemon keeps a slab per kind and refuses a create on a live slot and a use of a dead one.
+//! The daemon keeps a slab per kind and rejects a create on a live slot and a use of a dead one.
 
 use serde::{Deserialize, Serialize};
-
-use crate::wire::{Schema, Use, VisitIds, Wire};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $Kind:ident => $Id:ident),* $(,)?) => {
@@ -34,15 +32,6 @@ macro_rules! ids {
                     Object::$Kind(id)
                 }
             }
-
-            impl Wire for $Id {
-                const SCHEMA: Schema = Schema::named(stringify!($Id)).then(u32::SCHEMA);
-
-                #[inline]
-                fn visit_ids(&self, how: Use, to: &mut impl VisitIds) {
-                    to.object(Object::$Kind(*self), how);
-                }
-            }
         )*
 
         /// The kinds of objects.
@@ -65,8 +54,7 @@ macro_rules! ids {
                 }
             }
 
-            /// The kind whose ids have this type: `BufferId`. It is how a reader that walks a command with serde tells an
-            /// id from any other number.
+            /// The kind whose id type has this name: `BufferId`. Readers that walk a value with serde recognise ids by it.
             pub fn of_id(type_name: &str) -> Option<Kind> {
                 match type_name {
                     $(stringify!($Id) => Some(Kind::$Kind),)*
@@ -82,7 +70,7 @@ macro_rules! ids {
             }
         }
 
-        /// Any object of a session, for the commands that every kind has: label and drop.
+        /// An object of any kind, for the commands that all kinds have: label and drop.
         #[airlock_protocol_derive::wire]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[allow(missing_docs)]
@@ -165,6 +153,6 @@ ids! {
     QuerySet => QuerySetId,
 }
 
-/// A question of the client's; the event that answers it carries the same number.
+/// The number of a request. The event that replies carries the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RequestId(pub u64);

@@ -1,8 +1,16 @@
-//! What crosses between the Wasm host and the GPU daemon, and what a trace holds: the one definition of commands,
-//! events, ids, limits, their bytes, the handshake and the transport.
+//! The protocol between the Wasm host and the GPU daemon, and the contents of a trace: the one definition of commands,
+//! events, ids, limits, their encoding, the handshake and the transport.
 //!
 //! Values are WebGPU's records and enums under WebGPU's names, with defaults resolved by the host. The daemon trusts
-//! none of them. This crate opens no device and knows no runtime.
+//! none of them. This crate opens no device and knows no runtime. Where a line of code belongs:
+//!
+//! - [`commands`]: a command's record and its description, in the file of its WebGPU object. [`events`]: the daemon's messages.
+//! - [`ids`], [`payload`]: the types that they share. [`wire`]: what every type of the stream implements.
+//! - [`codec`]: how values become bytes. The attributes of types that it needs are in the package `derive/`.
+//! - [`handshake`]: the lines before and after the stream. [`transport`]: channels and shared memory of a session.
+//! - [`connect`]: finding and starting workers, for every client.
+//! - [`limits`]: every bound on a peer. What differs between operating systems is in `platform`.
+//! - [`output`], [`throttle`], [`visible`], [`size`], [`spin`]: helpers of several packages, without knowledge of the stream.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 #[cfg(feature = "allocator")]
@@ -11,7 +19,6 @@ mod bytes;
 pub mod codec;
 pub mod commands;
 pub mod connect;
-pub mod eager;
 pub mod events;
 pub mod handshake;
 pub mod ids;
@@ -21,6 +28,7 @@ pub mod output;
 pub mod payload;
 mod platform;
 pub mod size;
+pub mod spin;
 pub mod throttle;
 pub mod transport;
 pub mod visible;

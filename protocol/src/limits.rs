@@ -1,9 +1,9 @@
-//! Every size that one side controls and the other must bear, with what the bound is there to stop.
+//! Limits: every size that one side controls and the other must hold, with the attack that the limit stops.
 
 use std::time::Duration;
 
 /// Commands gather up to this many bytes before a batch leaves by itself, so that the daemon works while the guest still
-/// records. Larger saves system calls, smaller starts the daemon earlier and leaves it less to do at the end.
+/// records. A larger value saves system calls; a smaller one starts the daemon earlier.
 pub const BATCH_TARGET: usize = 16 << 10;
 
 /// Bytes of one batch. A single command may be long (a shader's source), hence well above [`BATCH_TARGET`]; the bound
@@ -29,7 +29,7 @@ pub const MAX_SHADER_DECLARATIONS: usize = 4 << 10;
 /// times the length of the source.
 pub const MAX_SHADER_CONTROLS: usize = 64;
 
-/// Bytes of one label or debug marker; longer ones are cut by the host. Nothing is lost but memory spent on names.
+/// Bytes of one label or debug marker; longer ones are cut by the host. It bounds memory for names.
 pub const MAX_LABEL: usize = 4 << 10;
 
 /// Elements of one list in a descriptor (entries, constants, attributes, command buffers, bundles). WebGPU's own limits
@@ -90,7 +90,7 @@ pub const MAX_ADAPTERS: u32 = 1 << 10;
 /// Devices that a session may hold at a time. Each has memory and a thread or more in the driver.
 pub const MAX_DEVICES: u32 = 64;
 
-/// Requests that wait for an answer at a time. More is a guest that never reads what it asks for.
+/// Requests that wait for a reply at a time. A guest with more never reads its replies.
 pub const MAX_PENDING: usize = 64 << 10;
 
 /// Nested error scopes of one device.
@@ -109,8 +109,8 @@ pub const MAX_HELLO: usize = 4 << 10;
 /// has taken over from starting processes without bound.
 pub const MAX_BROKER_WORKERS: usize = 4;
 
-/// Bytes of the path of the folder in which workers' folders are made. A socket's path has 108 bytes, ipc-channel cuts a
-/// longer one without a word, and a worker's folder, its socket's folder and the socket take 38.
+/// Bytes of the path of the folder in which workers' folders are made. A socket's path has 108 bytes, ipc-channel truncates a
+/// longer one silently, and a worker's folder, its socket's folder and the socket take 38.
 pub const MAX_SOCKET_FOLDER: usize = 64;
 
 /// How long a client waits for a worker's first line, and a worker for its client.

@@ -1,11 +1,11 @@
-//! Lists that a peer cannot make large with few bytes.
+//! Bounded decoding of lists.
 //!
-//! An absent element of a list takes one byte in the stream and as much memory as a present one: a batch that is all
-//! absent elements would cost a hundred times its length before anyone could look at the list. So every list of every
-//! command and event is bounded while it is decoded: a field names one of these functions in `deserialize_with`. What
-//! lies beyond the bound is not read, and nothing is reserved for it. The bytes of a list are the same with and without.
+//! An absent element of a list takes one byte in the stream and as much memory as a present one: a batch of absent elements
+//! would cost a hundred times its length before the list could be checked. So every list of every command and event is
+//! bounded while it is decoded: `#[wire]` and `#[command]` name one of these functions for each field that is a list.
+//! Elements beyond the bound are not read, and no memory is reserved for them. The encoding does not depend on the bound.
 //!
-//! Nothing in the stream contains a value of its own kind, so that the depth of what is decoded is that of the types.
+//! No type of the stream contains itself, so that the depth of decoding is bounded by the types.
 //! Texts and bytes of commands are borrowed from the batch, so that they cost nothing; those of events are bounded
 //! together by [`MAX_EVENT`](crate::limits::MAX_EVENT).
 
@@ -53,7 +53,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Bounded<T> {
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
-        // The stream says the length before the elements. It is not believed beyond the limit.
+        // The length comes before the elements, and is not trusted beyond the limit.
         let length = elements.size_hint().unwrap_or(0);
         if length > self.limit {
             return Err(A::Error::invalid_length(length, &self));

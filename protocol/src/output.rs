@@ -1,9 +1,8 @@
-//! What a worker prints: its own messages, and those of its driver.
+//! The relay of a worker's output: its own messages, and those of its driver.
 //!
-//! A worker's standard error is always a pipe: a terminal could be read from, and one that was taken over would type into
-//! it. Whoever starts a worker passes on what comes out, in lines that are cut, at a bounded rate and up to a bounded
-//! number, with the characters made visible that a terminal would obey. A worker that prints faster than that is slowed
-//! down: its pipe is emptied in steps.
+//! A worker's standard error is always a pipe: a compromised worker could read from a terminal, or inject input into it. The
+//! process that starts a worker relays its output as truncated lines, at a bounded rate and up to a bounded number, with
+//! control characters escaped. A worker that prints faster is slowed down: its pipe is drained in steps.
 
 use std::{
     io::{Read, Write},
@@ -30,19 +29,19 @@ use rustix::{
 
 use crate::{throttle::Throttle, visible::visible};
 
-/// Bytes of a line that are passed on.
+/// Bytes of a line that are relayed.
 pub const MAX_LINE: usize = 1 << 10;
-/// Bytes that are read at a time: what a pipe holds.
+/// Bytes of one read: the size of a pipe.
 pub const CHUNK: usize = 64 << 10;
-/// The pause after a chunk with lines that were not passed on.
+/// The pause after a chunk with dropped lines.
 pub const SLOW_DOWN: Duration = Duration::from_millis(10);
 
 /// Lines of one worker that reach a terminal: a verbose log is much longer than what `serve` takes.
 const TO_TERMINAL: Rate = Rate { burst: 1_000, every: Duration::from_millis(10), total: 1_000_000 };
-/// Stands before each line of a worker on a terminal, so that none passes for a message of this program or of a shell.
+/// Precedes each line of a worker on a terminal, so that it cannot imitate a message of this program or of a shell.
 const PREFIX: &str = "worker: ";
 
-/// How many lines are passed on.
+/// The rate of relayed lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
     /// At once.
@@ -53,23 +52,23 @@ pub struct Rate {
     pub total: u64,
 }
 
-/// A line to be passed on.
+/// A line to be relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// The text, without characters that a terminal would obey.
+    /// The text, with control characters escaped.
     pub text: &'a str,
-    /// It is longer than this.
+    /// The line was truncated.
     pub cut: bool,
-    /// Lines before it that were too many.
+    /// The number of lines that were dropped before it.
     pub missing: u64,
 }
 
-/// Lines as they come in pieces.
+/// Assembles lines from pieces.
 #[derive(Debug)]
 pub struct Lines {
-    /// The beginning of a line whose end has not come.
+    /// An unfinished line.
     line: Vec<u8>,
-    /// It is longer than what is kept of it.
+    /// The unfinished line was truncated.
     cut: bool,
     throttle: Throttle,
     left: u64,
@@ -77,13 +76,13 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// None yet.
+    /// No lines yet.
     pub fn new(rate: Rate, now: Instant) -> Self {
         let throttle = Throttle::new(rate.burst, rate.every, now);
         Self { line: Vec::new(), cut: false, throttle, left: rate.total, dropped: 0 }
     }
 
-    /// Takes a piece; gives each whole line to `pass`.
+    /// Takes a piece and calls `pass` with each whole line.
     pub fn take(&mut self, bytes: &[u8], now: Instant, mut pass: impl FnMut(Line<'_>)) {
         let mut pieces = bytes.split(|&byte| byte == b'\n').peekable();
         while let Some(piece) = pieces.next() {
@@ -96,12 +95,12 @@ impl Lines {
         }
     }
 
-    /// Takes what there is of a line whose end has not come.
+    /// Passes on an unfinished line.
     pub fn finish(&mut self, now: Instant, mut pass: impl FnMut(Line<'_>)) {
         self.end_line(now, &mut pass);
     }
 
-    /// Lines that were not passed on.
+    /// The number of dropped lines.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -122,7 +121,7 @@ impl Lines {
     }
 }
 
-/// Passes a worker's output on to this process's standard error, on a thread of its own.
+/// Relays a worker's output to this process's standard error, on a thread of its own.
 #[derive(Debug)]
 pub struct Relay {
     over: Mutex<Receiver<()>>,
@@ -131,7 +130,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Starts. Where there is no thread to be had, what the worker prints is lost, and it goes on.
+    /// Starts the relay. Without a thread for it the output is lost, and the worker goes on.
     pub fn start(output: ChildStderr) -> Self {
         let (done, over) = channel();
         #[cfg(unix)]
@@ -175,15 +174,14 @@ impl Relay {
         }
     }
 
-    /// Waits until all that an ended worker printed is passed on, but not for longer than `patience`: another process
-    /// might hold its pipe.
+    /// Waits until the output of an ended worker is relayed, at most for `patience`: another process might hold its pipe.
     pub fn finish(&self, patience: Duration) {
-        // It hangs up when it has nothing more to wait for.
+        // The thread drops its end when the pipe has ended.
         let _ = self.over.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(patience);
     }
 
-    /// Waits until all is passed on that is in the pipe by now, but not for longer than `patience`, and not for the
-    /// worker's end, which takes the kernel a while.
+    /// Waits until the pipe's present contents are relayed, at most for `patience`, without waiting for the worker's exit,
+    /// which takes the kernel a while.
     #[cfg(unix)]
     pub fn drain(&self, patience: Duration) {
         let Drain { pipe: Some(pipe), printing } = &self.drain else { return };
@@ -195,19 +193,19 @@ impl Relay {
     }
 }
 
-/// Where [`Relay::drain`] looks.
+/// The state for [`Relay::drain`].
 #[cfg(unix)]
 #[derive(Debug)]
 struct Drain {
     pipe: Option<OwnedFd>,
-    /// Held from before a piece is taken out of the pipe until it is printed.
+    /// Locked from before a read of the pipe until its lines are printed.
     printing: Arc<Mutex<()>>,
 }
 
 fn print(line: Line<'_>) {
     let Line { text, cut, missing } = line;
     let (before, after) = (if missing > 0 { "[...] " } else { "" }, if cut { " [...]" } else { "" });
-    // With nobody to read it, nothing is lost.
+    // Without a reader of standard error there is no loss.
     let _ = std::io::stderr().lock().write_all(format!("{PREFIX}{before}{text}{after}\n").as_bytes());
 }
 

@@ -1,4 +1,4 @@
-//! Sizes as people write them.
+//! Sizes in bytes with units, parsed and formatted.
 
 use std::{fmt, str::FromStr};
 
@@ -31,7 +31,7 @@ impl FromStr for Size {
     }
 }
 
-/// A number of bytes for a person: `12.3 MiB`.
+/// A number of bytes with a unit: `12.3 MiB`.
 pub fn describe(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {

@@ -1,31 +1,31 @@
-//! A bound on how often something is logged that others can make happen as often as they like.
+//! A rate limit for log messages that a peer can cause.
 
 use std::time::{Duration, Instant};
 
-/// So many at once, then one in a while. What is too many is counted.
+/// A token bucket that counts what it drops.
 #[derive(Debug)]
 pub struct Throttle {
     burst: u32,
     every: Duration,
     left: u32,
-    /// Since when a next one is being waited for.
+    /// The start of the current period.
     since: Instant,
     dropped: u64,
 }
 
 impl Throttle {
-    /// Lets `burst` pass, and one more after each `every`.
+    /// Admits `burst` messages, and one more after each `every`.
     pub fn new(burst: u32, every: Duration, now: Instant) -> Self {
         Self { burst, every, left: burst, since: now, dropped: 0 }
     }
 
-    /// Whether one may pass. If so, gives how many did not since the last that did.
+    /// Admits a message and returns the number of those dropped before it; `None` to drop it.
     pub fn pass(&mut self, now: Instant) -> Option<u64> {
         let periods = now.saturating_duration_since(self.since).as_nanos() / self.every.as_nanos().max(1);
         let more = u32::try_from(periods).unwrap_or(u32::MAX);
         if more > 0 {
             self.left = self.left.saturating_add(more).min(self.burst);
-            // At full, nothing is waited for; else the rest of a period counts for the next.
+            // A full bucket starts no period; otherwise the rest of one counts towards the next.
             self.since = if self.left == self.burst { now } else { self.since + self.every * more };
         }
         match self.left.checked_sub(1) {
@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(throttle.pass(at(150)), Some(8));
         assert_eq!(throttle.pass(at(199)), None);
         assert_eq!(throttle.pass(at(200)), Some(1));
-        // A long pause fills it to the burst and no further.
+        // A long pause refills it to the burst at most.
         let passed = (0..10).filter(|_| throttle.pass(at(1_000_000)).is_some()).count();
         assert_eq!(passed, 3);
     }

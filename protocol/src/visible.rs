@@ -1,10 +1,9 @@
-//! Text from a guest, a worker or a file, for a person: every character that would change how the rest is shown is shown
-//! itself.
+//! Escapes control characters in untrusted text (of a guest, a worker or a file) before it is displayed.
 
 use std::{borrow::Cow, fmt::Write as _};
 
-/// True for what a terminal obeys (C0 and C1 controls, but for the line feed), for the bidirectional controls, which
-/// reorder what stands around them (Unicode Standard Annex #9), and for Unicode's own line ends.
+/// True for control characters of terminals (C0 and C1, except the line feed), bidirectional controls, which reorder the
+/// text around them (Unicode Standard Annex #9), and Unicode's own line ends.
 pub fn is_obeyed(c: char) -> bool {
     let bidirectional =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -40,7 +39,7 @@ mod tests {
         for c in ['\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{2066}', '\u{2069}', '\u{2028}', '\u{2029}', '\r'] {
             assert!(!visible(&c.to_string()).contains(c), "{c:?}");
         }
-        // Writing from right to left needs none of them.
+        // Right-to-left text needs none of them.
         assert!(matches!(visible("עברית, 中文, é"), Cow::Borrowed(_)));
     }
 }

@@ -1,6 +1,6 @@
 //! `Wire`: the hash of a type's definition, and a visit of the ids in a value. `#[wire]` and `#[command]` implement it.
 
-use crate::ids::{Object, RequestId};
+use crate::ids::{Id, Object, RequestId};
 
 /// How a command uses an object that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -150,6 +150,15 @@ macro_rules! flags {
 
 pub(crate) use flags;
 
+impl<I: Id> Wire for I {
+    const SCHEMA: Schema = Schema::named("id").text(I::KIND).then(u32::SCHEMA);
+
+    #[inline]
+    fn visit_ids(&self, how: Use, to: &mut impl VisitIds) {
+        to.object(self.object(), how);
+    }
+}
+
 impl Wire for RequestId {
     const SCHEMA: Schema = Schema::named("request").then(u64::SCHEMA);
 
@@ -185,14 +194,6 @@ impl<T: Wire> Wire for Option<T> {
         if let Some(value) = self {
             value.visit_ids(how, to);
         }
-    }
-}
-
-impl<T: Wire> Wire for Box<T> {
-    const SCHEMA: Schema = T::SCHEMA;
-
-    fn visit_ids(&self, how: Use, to: &mut impl VisitIds) {
-        (**self).visit_ids(how, to);
     }
 }
 

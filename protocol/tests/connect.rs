@@ -90,7 +90,7 @@ fn behind_a_socket(last: &'static [u8], hold: bool) -> String {
         !hold || released.recv_timeout(Duration::from_secs(300)) == Err(RecvTimeoutError::Disconnected)
     });
     let mut connection = Daemon::Socket(path).connect().unwrap();
-    let said = connection.life.explain();
+    let said = connection.worker.explain();
     drop(release);
     assert!(daemon.join().unwrap(), "the end of the connection was waited for");
     said

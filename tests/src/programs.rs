@@ -17,8 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::processes::{PAUSE, wait_for, wait_until};
 
-/// Longer than anything takes on a machine that is slow and does other things too; what hangs ends here.
-pub const LIMIT: Duration = Duration::from_secs(600);
+pub use crate::processes::LIMIT;
 
 /// A program that was built beside this test.
 pub fn program(name: &str) -> PathBuf {

@@ -49,7 +49,7 @@ impl Random {
 /// Works until the time is over or the session breaks, then is gone in the middle of whatever it does.
 fn client(daemon: &Daemon, time: Duration) {
     let since = Instant::now();
-    let Ok(Connection { mut channels, life }) = daemon.connect() else { return };
+    let Ok(Connection { mut channels, worker }) = daemon.connect() else { return };
     let mut writer = BatchWriter::default();
     let mut push = |command: Command<'_>| writer.push(&command).expect("it has an encoding");
     let adapter = AdapterId(0);
@@ -92,7 +92,7 @@ fn client(daemon: &Daemon, time: Duration) {
             }
         }
     }
-    drop((channels, life));
+    drop((channels, worker));
 }
 
 /// What a guest prints, but for how fast it was.

@@ -1,37 +1,40 @@
 //! The trace file, its tools, and the replayer.
 //!
-//! A trace is the command stream of a run as it crossed to the GPU's process, with the events that came back.
-//! [`notation`] says how values are written as text, [`CommandLines`] turns batches into lines. Nothing here names a
-//! command where it need not: a new one has its text, its JSON and its place in every tool as soon as
-//! `airlock-protocol` defines it.
+//! A trace is the command stream of a run as it crossed to the GPU's process, with the events that came back. Where a line
+//! of code belongs:
+//!
+//! - [`file`]: bytes to records and back, the index, a whole trace in memory. It knows batches and events as bytes.
+//! - [`schema`]: values of the stream as text ([`notation`]), as trees and JSON ([`node`]), and the ids in them
+//!   ([`facts`]). They follow from the definitions in `airlock-protocol`.
+//! - [`capture`]: recording a session, into a file or into the flight recorder's memory.
+//! - [`edit`]: what commands depend on ([`analysis`]), and what is made of a trace with that: [`tools`] and [`minimize`].
+//! - [`replay`]: a trace against a worker, the comparison of what comes back, and the [`probes`] that look on.
+//! - [`harness`]: traces as tests. [`cli`]: the commands of the program `airlock`.
+//!
+//! Nothing here matches on a command's name, or on commands with a catch-all: what a command is, its description says
+//! ([`airlock_protocol::commands::Description`]), and only the contents analysis and the probes know single commands.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
-pub mod analysis;
+pub mod capture;
 #[cfg(feature = "cli")]
 pub mod cli;
-pub mod facts;
-mod flip;
-pub mod format;
+pub mod edit;
+pub mod file;
 pub mod harness;
-pub mod header;
-pub mod index;
-mod lines;
-pub mod minimize;
-pub mod node;
-pub mod notation;
-pub mod probes;
-pub mod processor;
-pub mod reader;
-pub mod record;
 pub mod replay;
-pub mod survey;
-mod texels;
-pub mod tools;
-pub mod trace;
-mod wgsl;
-pub mod writer;
+pub mod schema;
 
-pub use lines::{CommandLines, LinesError};
-pub use reader::{ReadError, TraceFile};
-pub use trace::Trace;
-pub use writer::TraceWriter;
+pub use edit::{analysis, minimize, tools};
+pub use file::{
+    format, header, index, processor,
+    reader::{self, ReadError, TraceFile},
+    survey,
+    trace::{self, Trace},
+    writer::{self, TraceWriter},
+};
+pub use replay::probes;
+pub use schema::{
+    facts,
+    lines::{CommandLines, LinesError},
+    node, notation,
+};

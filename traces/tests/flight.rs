@@ -23,12 +23,12 @@ use airlock_protocol::{
 };
 use airlock_traces::{
     Trace, TraceFile,
-    facts::Facts,
-    header::Header,
-    record::{
+    capture::{
         Recorder, SessionRecorder,
         flight::{FlightOptions, MAX_TRACES, start},
     },
+    facts::Facts,
+    header::Header,
     trace::{Entry, What},
 };
 
@@ -147,7 +147,7 @@ fn check(trace: &Trace) -> Vec<&'static str> {
     for entry in &trace.entries {
         let Some(command) = entry.command() else { continue };
         let command = command.unwrap();
-        let facts = Facts::of(&command).unwrap();
+        let facts = Facts::of(&command);
         assert!(facts.needs().all(|object| live.contains(&object)), "{command:?}");
         assert!(facts.makes.is_none_or(|object| live.insert(object)), "{command:?}");
         facts.drops.map(|object| live.remove(&object));

@@ -194,7 +194,7 @@ struct Worker {
 
 impl Worker {
     fn command(&mut self, command: &Command<'_>) {
-        let facts = Facts::of(command).unwrap();
+        let facts = Facts::of(command);
         for object in facts.needs() {
             assert!(self.live.contains(&object), "{command:?} names what is not there");
         }

@@ -515,7 +515,7 @@ fn a_trace_that_makes_no_sense_is_an_error() {
     assert_eq!(error(&script), "the data of command 3 is not in the trace");
     let mut script = Script::new();
     script.map(INJECTED + 1, 4);
-    assert_eq!(error(&script), "command 3 asks a question whose number no run uses");
+    assert_eq!(error(&script), "command 3 makes a request whose number no run uses");
     let mut script = Script::new();
     script.0.entries.remove(0);
     assert_eq!(error(&script), "session 1 of the trace has no beginning");

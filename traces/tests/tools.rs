@@ -79,7 +79,7 @@ fn rewritten(entry: &mut Entry, change: impl FnOnce(&mut Command<'_>)) {
     entry.what = What::Command(encoded.into());
 }
 
-/// Moves every number of a question, and every id of a buffer.
+/// Moves every number of a request, and every id of a buffer.
 fn shift(node: &mut Node) {
     node.walk_mut("", &mut |_, node| {
         if let Node::Id("BufferId" | "RequestId", number) = node {
@@ -236,7 +236,7 @@ fn a_range_far_into_a_trace_shows_its_data_and_labels() {
 fn traces_are_the_same_but_for_what_differs() {
     let sample = sample();
     assert!(compared(&sample, &sample).0.is_same());
-    // One more buffer at the start shifts the ids and the questions of all that follows.
+    // One more buffer at the start shifts the ids and the requests of all that follows.
     let inserted = changed(|entries| {
         let at = place(entries, "CreateBuffer");
         let mut extra = entries[at].clone();
@@ -344,7 +344,7 @@ fn a_check_finds_what_is_wrong() {
     });
     found(&without("CreateBuffer"), "(WriteBuffer) uses Buffer 0, which is not there");
     found(&twice, "command 3 (CreateBuffer) makes Buffer 0, which is there already");
-    found(&without("MapBuffer"), "Mapped answers question 2, which nobody asked");
+    found(&without("MapBuffer"), "Mapped replies to request 2, which no command made");
     found(&without("Stage"), "(WriteMapped) takes 12 staged bytes, and 6 were staged");
 
     // A payload under another's name, and data that is not there.

@@ -124,7 +124,7 @@ impl Maker {
     }
 }
 
-/// Every command finds what it names, every answer its question.
+/// Every command finds what it names, every reply its request.
 fn check(trace: &Trace) {
     let (mut live, mut asked) = (HashSet::new(), HashSet::new());
     for entry in &trace.entries {

@@ -7,8 +7,8 @@ use std::{
 
 use airlock_protocol::{
     Event,
-    eager::Eagerness,
     limits::RING_SIZE,
+    spin::SpinPolicy,
     transport::{BatchReceiver, ReceiveError},
 };
 
@@ -26,7 +26,7 @@ const CREDIT_STEP: u64 = RING_SIZE as u64 / 4;
 #[derive(Debug)]
 pub struct Intake {
     commands: BatchReceiver,
-    eagerness: Eagerness,
+    spin: SpinPolicy,
     /// Ring position of the last credit event.
     credited: u64,
 }
@@ -34,7 +34,7 @@ pub struct Intake {
 impl Intake {
     /// Creates an intake that has received nothing.
     pub fn new(commands: BatchReceiver) -> Self {
-        Self { commands, eagerness: Eagerness::default(), credited: 0 }
+        Self { commands, spin: SpinPolicy::default(), credited: 0 }
     }
 
     /// Receives a batch: spins for a moment, then blocks. The spin phase polls pending GPU work itself; before
@@ -44,9 +44,9 @@ impl Intake {
         let begun = || vitals.enter(Phase::Receiving);
         let start = Instant::now();
         let mut time = Duration::ZERO;
-        while time < self.eagerness.window() {
+        while time < self.spin.window() {
             if let Some(batch) = self.commands.try_recv_watched(begun)? {
-                self.eagerness.waited(time);
+                self.spin.waited(time);
                 return Ok(batch);
             }
             session.waiting = session.waiting && vitals.polls.run(|| poll::poll_waited_for(completions));
@@ -59,7 +59,7 @@ impl Intake {
         }
         self.credit(session.payloads.consumed(), completions);
         let batch = self.commands.recv_watched(begun)?;
-        self.eagerness.waited(start.elapsed());
+        self.spin.waited(start.elapsed());
         Ok(batch)
     }
 

@@ -156,7 +156,7 @@ impl Run {
                     return self.execute(command, false);
                 }
                 let mut node = Node::of(&command).expect("a tree");
-                self.ids.repair(command.name(), &mut node, &mut self.live, None).ok_or(Skip::Command)?;
+                self.ids.repair(command.description().makes, &mut node, &mut self.live, None).ok_or(Skip::Command)?;
                 self.execute(node.decode().expect("a command"), true)
             }
             kind => self.generated(usize::from(kind - chunks::AS_IT_IS - 1), chunk.body),
@@ -171,7 +171,7 @@ impl Run {
         let command = Command::deserialize(&mut generator).map_err(|_| Skip::Command)?;
         let mut node = Node::of(&command).expect("a tree");
         let newest = number / Command::NAMES.len();
-        self.ids.repair(command.name(), &mut node, &mut self.live, Some(newest)).ok_or(Skip::Command)?;
+        self.ids.repair(command.description().makes, &mut node, &mut self.live, Some(newest)).ok_or(Skip::Command)?;
         let mut command: Command<'_> = node.decode().expect("a command");
         let code;
         match &mut command {
@@ -211,7 +211,7 @@ impl Run {
             }
             _ => {}
         }
-        let facts = Facts::of(&command).expect("facts");
+        let facts = Facts::of(&command);
         self.note_range(&command);
         let staged = match (&command, command.payload()) {
             (Command::Stage(_), Some(piece)) => self.staged + piece.len(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use airlock_protocol::ids::{Kind, Object};
-use airlock_traces::{facts::Facts, node::Node};
+use airlock_traces::node::Node;
 
 use super::generator::Live;
 
@@ -23,10 +23,15 @@ impl Ids {
         Self { renamed: HashMap::new(), next }
     }
 
-    /// Repairs a command; `None` when no object for it exists. With `newest`, its device is that many before the
+    /// Repairs a command that makes an object of a kind; `None` when no object for it exists. With `newest`, its device is that many before the
     /// newest, counted from 1, or the oldest for 0.
-    pub fn repair(&mut self, name: &str, node: &mut Node, live: &mut Live, newest: Option<usize>) -> Option<()> {
-        let makes = Facts::of_node(name, node).makes.map(Object::kind);
+    pub fn repair(
+        &mut self,
+        makes: Option<Kind>,
+        node: &mut Node,
+        live: &mut Live,
+        newest: Option<usize>,
+    ) -> Option<()> {
         let mut whole = Some(());
         node.walk_mut("", &mut |_, node| {
             let Node::Id(ty, number) = node else { return };

@@ -5,7 +5,7 @@ use std::{fs, ops::Range, path::Path};
 
 use wasmparser::{Chunk, Parser, Payload};
 
-use super::{WEBGPU_VERSION, error::CliError};
+use super::{error::CliError, versions::WEBGPU_VERSION};
 
 /// A component's file.
 #[derive(Debug)]

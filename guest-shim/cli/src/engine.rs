@@ -66,3 +66,12 @@ pub fn engine(cache: bool, interruptible: bool) -> Result<Engine, CliError> {
     }
     Engine::new(&config).map_err(|error| CliError::Engine { cause: root_cause(&error) })
 }
+
+/// The guest runs on the main thread; one more looks after timers and sockets.
+pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|cause| CliError::Runtime { cause })
+}

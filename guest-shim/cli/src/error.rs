@@ -7,7 +7,7 @@ use airlock::ConnectError;
 use airlock_traces::cli::ToolError;
 use thiserror::Error;
 
-use super::WEBGPU_VERSION;
+use super::versions::WEBGPU_VERSION;
 
 /// Why a command cannot do what it is asked.
 #[derive(Debug, Error)]

@@ -33,6 +33,7 @@ mod print;
 mod record;
 mod run;
 mod script;
+mod versions;
 
 use std::{process::ExitCode, sync::LazyLock};
 
@@ -44,15 +45,10 @@ use airlock_traces::cli::{ToolError, replay, terminal, trace, verify};
 use clap::{Parser, Subcommand};
 
 use error::CliError;
+use versions::WEBGPU_VERSION;
 
 #[global_allocator]
 static ALLOCATOR: BySize = BySize;
-
-/// The version of `wasi:webgpu` that guests are offered.
-pub const WEBGPU_VERSION: &str = "0.3.0-rc.2";
-
-/// The major version of wasmtime that this program is built with; a test compares it with the manifest.
-pub const WASMTIME_VERSION: &str = "48";
 
 /// Exit code for usage errors and for a set-up that cannot work; clap uses the same.
 const WRONG_USE: u8 = 2;
@@ -109,7 +105,7 @@ fn main() -> ExitCode {
     log::start();
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(arguments),
-        Command::Doctor(arguments) => runtime().and_then(|runtime| {
+        Command::Doctor(arguments) => engine::runtime().and_then(|runtime| {
             let outcome = runtime.block_on(doctor::doctor(arguments));
             // A thread that waits for a daemon which says nothing must not delay the end.
             runtime.shutdown_background();
@@ -134,18 +130,9 @@ fn tool(outcome: Result<u8, ToolError>) -> Result<u8, CliError> {
     outcome.map_err(CliError::Tool)
 }
 
-/// The guest runs on the main thread; one more looks after timers and sockets.
-fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|cause| CliError::Runtime { cause })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{versions::WASMTIME_VERSION, *};
     use clap::CommandFactory;
 
     #[test]

@@ -4,18 +4,18 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use airlock::{WasiWebGpuCtxBuilder, confine::Reach};
 use airlock_traces::{
-    cli::size::Size,
-    header::{ComponentName, Header},
-    processor::Processor,
-    record::{
+    capture::{
         Durability, Notice, Options, Recorder,
         flight::{self, FlightOptions},
     },
+    cli::size::Size,
+    header::{ComponentName, Header},
+    processor::Processor,
     tools::output::Output,
 };
 use clap::{Args, ValueEnum};
 
-use super::{WEBGPU_VERSION, component::ComponentFile};
+use super::{component::ComponentFile, versions::WEBGPU_VERSION};
 
 /// What is recorded, and how.
 #[derive(Debug, Args)]

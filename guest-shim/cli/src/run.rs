@@ -129,7 +129,7 @@ pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     let reach = Reach { folders: folders(&arguments), files: Vec::new() };
     confine(arguments.daemon.jail(), &arguments.record.reach(reach))?;
 
-    let runtime = super::runtime()?;
+    let runtime = super::engine::runtime()?;
     let watch = Watch { print_commands: arguments.print_commands, recordings: arguments.record.start(&file) };
     // Compiled code does not need it any more, and a guest may run for long.
     drop(file);

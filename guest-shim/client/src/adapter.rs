@@ -48,7 +48,7 @@ pub struct RequestedDevice {
     queue_label: String,
 }
 
-/// What the daemon says of a device that was asked for.
+/// The completion of `requestDevice`, from the daemon's reply.
 pub type DeviceWait = Wait<DeviceReply>;
 
 impl Adapter {
@@ -56,7 +56,7 @@ impl Adapter {
         Self { session, id, capabilities, consumed: false }
     }
 
-    /// What the adapter offers: features, limits, info.
+    /// Features, limits and info.
     pub fn capabilities(&self) -> &Arc<Capabilities> {
         &self.capabilities
     }
@@ -76,7 +76,7 @@ impl Adapter {
         &self.capabilities.info
     }
 
-    /// `GPUAdapter.requestDevice`. An adapter gives one device; a second request fails at once, and so does one with a limit
+    /// `GPUAdapter.requestDevice`. An adapter makes one device; a second request fails at once, and so does one with a limit
     /// that there is not. An error says which.
     pub fn request_device(
         &mut self,

@@ -77,13 +77,13 @@ pub enum BufferMapState {
     Mapped,
 }
 
-/// Why a mapped range cannot be had (WebGPU, getMappedRange).
+/// A mapped range that cannot be obtained (WebGPU, getMappedRange).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MappedRangeError {
     /// `OperationError`: it is not mapped, or not there.
     #[error("{0}")]
     Operation(String),
-    /// `RangeError`: what is to be written is longer than the range.
+    /// `RangeError`: the data is longer than the range.
     #[error("{0}")]
     Range(String),
 }
@@ -174,7 +174,7 @@ impl Buffer {
         let Some(id) = self.base.id else {
             return Err(operation_error("the buffer is invalid".to_owned()));
         };
-        // What is not within the buffer is refused by the daemon; the contents never get longer than the buffer.
+        // The daemon rejects a range outside the buffer; the contents never exceed the buffer.
         let expected = size.min(self.size);
         let Some(bytes) = usize::try_from(expected).ok().filter(|_| client.mapped_fits(expected)) else {
             return Err(operation_error(too_much(size)));

@@ -36,7 +36,7 @@ pub enum AdapterChoice {
 }
 
 impl AdapterChoice {
-    /// Reads what a person types: a number, `noop`, or a part of a name.
+    /// Reads what a user types: a number, `noop`, or a part of a name.
     pub fn parse(text: &str) -> Self {
         match text.parse() {
             Ok(index) => AdapterChoice::Index(index),
@@ -97,7 +97,7 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Where workers come from. By default [`Daemon::find`] decides when the first is needed.
+    /// Sets the source of workers. By default [`Daemon::find`] decides when the first is needed.
     pub fn daemon(mut self, daemon: Daemon) -> Self {
         self.daemon = Some(daemon);
         self
@@ -131,7 +131,7 @@ impl ClientBuilder {
     }
 }
 
-/// What a client did, across its sessions.
+/// Statistics of a client, across its sessions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClientStats {
     /// The stream.
@@ -155,7 +155,7 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// Where this client's workers come from.
+    /// The source of this client's workers.
     pub fn daemon(&self) -> Result<Daemon, ConnectError> {
         self.daemon.clone().map_or_else(Daemon::find, Ok)
     }
@@ -181,12 +181,12 @@ impl Client {
         self.session.as_ref().is_some_and(|session| session.ended().is_none())
     }
 
-    /// Why the last session is over, if it is.
+    /// The reason of the last session's end, if it has ended.
     pub fn ended(&self) -> Option<String> {
         self.session.as_deref().and_then(Session::ended)
     }
 
-    /// Why a request could not be made, or got no reply.
+    /// The reason for which a request could not be made, or got no reply.
     pub fn why_no_reply(&self) -> String {
         self.ended().unwrap_or_else(|| "too many calls wait for an answer".to_owned())
     }
@@ -210,7 +210,7 @@ impl Client {
         Some(wait)
     }
 
-    /// What has been done so far.
+    /// The statistics so far.
     pub fn stats(&self) -> ClientStats {
         let (mut stream, mut blocked) = (self.stream, self.blocks.get());
         if let Some(session) = &self.session {
@@ -383,7 +383,7 @@ impl Client {
         }
     }
 
-    /// Makes a request about a device and sends what has gathered. `None` when nobody can reply.
+    /// Makes a request about a device and sends what has gathered. `None` when the session has ended.
     pub(crate) fn request<T: crate::session::Reply, R: Record>(
         &mut self,
         device: &DeviceState,

@@ -1,4 +1,4 @@
-//! `GPUDevice`: its state, its error scopes, its loss. What it creates is in the file of the created object.
+//! `GPUDevice`: its state, its error scopes, its loss. Creation of other objects is in their files.
 
 use std::sync::{
     Arc, Mutex,
@@ -106,7 +106,7 @@ impl Device {
         Self::new(Arc::clone(&self.state), String::new())
     }
 
-    /// What the device was granted: features, limits, info.
+    /// Features, limits and info.
     pub fn capabilities(&self) -> &Arc<Capabilities> {
         &self.state.capabilities
     }

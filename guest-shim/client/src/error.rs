@@ -19,7 +19,7 @@ use crate::{
 #[error("there is no error scope to pop")]
 pub struct EmptyScopeStack;
 
-/// What a scope has caught, once it is known: for [`popped`].
+/// The result of `popErrorScope`, for [`popped`].
 pub type ScopeWait = Wait<ScopeReply>;
 
 impl Device {
@@ -40,8 +40,8 @@ impl Device {
             Err(_) => Err(EmptyScopeStack),
             Ok(depth) if depth > MAX_SCOPES as u32 => Ok(Wait::ready(Ok(None))),
             Ok(_) => {
-                let question = |request| PopErrorScope { request, device: device.id };
-                Ok(client.request(device, 0, question).unwrap_or_else(|| {
+                let command = |request| PopErrorScope { request, device: device.id };
+                Ok(client.request(device, 0, command).unwrap_or_else(|| {
                     // The daemon's stack still has it.
                     device.scopes.fetch_add(1, Ordering::Relaxed);
                     Wait::ready(Ok(None))

@@ -27,7 +27,7 @@ pub struct RequestAdapterOptions {
     pub force_fallback_adapter: Option<bool>,
 }
 
-/// Whether a feature level is one. Any other gives no adapter (WebGPU, "feature level string").
+/// True for a valid feature level. For any other there is no adapter (WebGPU, "feature level string").
 pub fn is_feature_level(level: &str) -> bool {
     matches!(level, "core" | "compatibility")
 }
@@ -39,7 +39,7 @@ pub struct RequestedAdapter {
     id: AdapterId,
 }
 
-/// What the daemon says of an adapter that was asked for.
+/// The completion of `requestAdapter`, from the daemon's reply.
 pub type AdapterWait = Wait<AdapterReply>;
 
 impl Client {

@@ -1,15 +1,15 @@
-//! The guest's side of the command stream: what knows WebGPU's objects, for whatever offers them to a program.
+//! The client library: WebGPU's objects on the guest's side of the command stream, independent of the front end.
 //!
-//! A line of code belongs here when it is about WebGPU or about the stream, and not about who calls: sessions, ids, the
-//! encoder, shadow state, map states, scopes, defaults of descriptors, waits. It is in the protocol's types, so that each
-//! version of `wasi:webgpu`, and a client that is no WebAssembly at all, uses the same. Resource tables, generated bindings
+//! A line of code belongs here when it is about WebGPU or about the stream, and not about the caller: sessions, ids, the
+//! encoder, shadow state, map states, scopes, defaults of descriptors, waits. It uses the protocol's types, so that every
+//! version of `wasi:webgpu`, and clients that are no WebAssembly, share it. Resource tables, generated bindings
 //! and error kinds of one interface are in `guest-shim/host`; options, messages and files of a command line in
 //! `guest-shim/cli`. Nothing here knows wasmtime or an asynchronous runtime.
 //!
-//! - A [`Client`] is the GPU as one program sees it: where workers come from, the session with the current one.
-//! - One module per WebGPU object holds the object, its descriptors and its functions. Every function takes the client; what
-//!   it can answer from shadow state it answers at once.
-//! - What only the daemon can answer is a [`Wait`], and a value that makes the result of its reply.
+//! - A [`Client`] is one program's connection to the GPU: the source of workers, and the session with the current one.
+//! - One module per WebGPU object holds the object, its descriptors and its functions. Every function takes the client, and
+//!   returns at once where shadow state has the result.
+//! - A function that needs the daemon's reply returns a [`Wait`], and a value that builds the result from the reply.
 //!
 //! ```no_run
 //! use airlock_client::{

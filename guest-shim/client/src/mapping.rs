@@ -16,7 +16,7 @@ pub(crate) enum MapState {
     Unmapped,
     Pending {
         request: RequestId,
-        /// How long the mapped range will be.
+        /// The length of the mapped range.
         bytes: usize,
     },
     Mapped(Mapping),
@@ -39,9 +39,9 @@ pub(crate) struct Mapping {
     pub(crate) mode: MapMode,
     /// Start in bytes from the buffer's start.
     pub(crate) offset: u64,
-    /// Shared with whoever was given a part to read; copied if the guest writes to it meanwhile.
+    /// Shared with readers of its parts; copied if the guest writes to it meanwhile.
     data: Arc<Vec<u8>>,
-    /// What the guest wrote, in bytes from the range's start; kept apart and in the order of their starts.
+    /// The ranges that the guest wrote, in bytes from the range's start; disjoint and in order.
     written: Vec<Range<usize>>,
 }
 
@@ -66,7 +66,7 @@ impl AsRef<[u8]> for MappedBytes {
     }
 }
 
-/// A mapping that was taken out of its buffer, with the place where data is to be written. Whoever has it puts it back.
+/// A mapping that was taken out of its buffer, with the place where data is to be written. Its owner puts it back.
 #[derive(Debug)]
 pub struct LiftedMapping {
     pub(crate) mapping: Mapping,
@@ -95,7 +95,7 @@ impl Mapping {
         MappedBytes { owner: Arc::clone(&self.data), range }
     }
 
-    /// Takes it out of its buffer; whoever does puts it back.
+    /// Takes it out of its buffer; the caller puts it back.
     pub(crate) fn take(&mut self) -> Self {
         let none = Self::new(self.mode, self.offset, Vec::new());
         std::mem::replace(self, none)
@@ -133,7 +133,7 @@ impl Mapping {
         if self.written.len() > MAX_WRITTEN
             && let (Some(first), Some(last)) = (self.written.first(), self.written.last())
         {
-            // What lies between has not changed: sending it too changes nothing.
+            // The bytes between are unchanged, so that they may be sent too.
             let whole = first.start..last.end;
             self.written.clear();
             self.written.push(whole);

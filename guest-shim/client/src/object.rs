@@ -1,4 +1,4 @@
-//! What all objects of a device have in common: an id or none, a device, a label. How a command names them, and how they
+//! The common state of a device's objects: an id or none, a device, a label. How a command names them, and how they
 //! end.
 
 use std::sync::Arc;
@@ -164,7 +164,7 @@ pub(crate) fn bounded_label(label: Option<String>) -> String {
 }
 
 /// A list of a descriptor, no longer than the stream allows. What is cut off is far beyond every limit of WebGPU, so that
-/// the rest gives the same validation error.
+/// the rest raises the same validation error.
 pub(crate) fn bounded<T>(mut list: Vec<T>) -> Vec<T> {
     list.truncate(MAX_LIST);
     list

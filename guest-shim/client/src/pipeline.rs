@@ -73,7 +73,7 @@ pub struct RenderPipelineDescriptor<'a> {
     pub vertex: ProgrammableStage<'a>,
     /// The vertex buffers, by slot. Of theirs and their attributes, so many are kept as a command may have.
     pub vertex_buffers: Vec<Option<VertexBufferLayout>>,
-    /// How vertices make primitives.
+    /// The assembly of primitives.
     pub primitive: PrimitiveState,
     /// Depth and stencil, if there are any.
     pub depth_stencil: Option<DepthStencilState>,
@@ -193,7 +193,7 @@ pub struct BlendComponent {
 #[derive(Debug)]
 pub struct RequestedPipeline<P>(P);
 
-/// What the daemon says of a pipeline that was asked for, for [`RequestedPipeline::finish`].
+/// The daemon's reply to a request for a pipeline, for [`RequestedPipeline::finish`].
 pub type PipelineWait = Wait<PipelineReply>;
 
 impl<P: DeviceObject> RequestedPipeline<P> {
@@ -293,7 +293,7 @@ impl Device {
             fragment,
         } = descriptor;
         let vertex = Stage::resolve(vertex, client, device);
-        // One that is there and cannot be named is not the same as none.
+        // A layout without an id is not the same as no layout.
         let (fragment, targets) = match fragment {
             Some(FragmentState { stage, targets }) => (Some(Stage::resolve(stage, client, device)), targets),
             None => (None, Vec::new()),
@@ -373,7 +373,7 @@ fn create<'a, I: Id, R: Record>(
     None
 }
 
-/// Makes a pipeline inert whose request nobody could take: the daemon never makes it.
+/// Makes a pipeline inert whose request could not be sent: the daemon never makes it.
 fn check_sent<I: Id>(client: &mut Client, base: &mut Base<I>, refused: bool) {
     if refused && let Some(id) = base.id.take() {
         client.reclaim(base.device.session, id);

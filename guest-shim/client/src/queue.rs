@@ -63,12 +63,12 @@ impl Queue {
         client.flush(device);
     }
 
-    /// `GPUQueue.onSubmittedWorkDone`. When the session ends there is no more work: that is an answer, too, and
+    /// `GPUQueue.onSubmittedWorkDone`. When the session ends there is no more work: that is a reply, too, and
     /// [`Gone`](crate::Gone) says nothing worse.
     pub fn on_submitted_work_done(&self, client: &mut Client) -> Wait<()> {
         let device = &self.device;
-        let question = |request| OnSubmittedWorkDone { request, device: device.id };
-        client.request(device, 0, question).unwrap_or_else(|| Wait::ready(()))
+        let command = |request| OnSubmittedWorkDone { request, device: device.id };
+        client.request(device, 0, command).unwrap_or_else(|| Wait::ready(()))
     }
 
     /// `GPUQueue.writeBuffer`: `size` bytes of the data from `data_offset`, or all that follows. Data that is longer than
@@ -228,12 +228,12 @@ impl TextureWrite {
         let Some(Rows { bytes, stride }) = rows.filter(|_| data.len() > TEXTURE_PIECE) else {
             return session.send_with_data(data, |data| at(destination, layout, size, data));
         };
-        let most = u32::try_from(TEXTURE_PIECE / stride.max(1)).unwrap_or(u32::MAX).max(1);
+        let max_rows = u32::try_from(TEXTURE_PIECE / stride.max(1)).unwrap_or(u32::MAX).max(1);
         let data = usize::try_from(layout.offset).ok().and_then(|offset| data.get(offset..)).unwrap_or_default();
         for (part, first) in
-            data.chunks(stride.saturating_mul(most as usize)).zip((0..size.height).step_by(most as usize))
+            data.chunks(stride.saturating_mul(max_rows as usize)).zip((0..size.height).step_by(max_rows as usize))
         {
-            let height = size.height.saturating_sub(first).min(most);
+            let height = size.height.saturating_sub(first).min(max_rows);
             // Without what lies behind the last row.
             let end = stride.saturating_mul(height.saturating_sub(1) as usize).saturating_add(bytes);
             let part = part.get(..end).unwrap_or(part);
@@ -263,7 +263,7 @@ fn part(len: usize, offset: Option<u64>, size: Option<u64>) -> Result<Range<usiz
     })
 }
 
-/// The offset and bytes that a `setImmediates` names. Where WebGPU throws, `wasi:webgpu` gives the function no result: then
+/// The offset and bytes that a `setImmediates` names. Where WebGPU throws, `wasi:webgpu`'s function has no result: then
 /// it is an offset that is never valid, so that the daemon spoils the recording.
 pub(crate) fn immediates(range_offset: u32, data: &[u8], offset: Option<u64>, size: Option<u64>) -> (u32, &[u8]) {
     /// No device has more (WebGPU, "maxImmediateSize"; wgpu's largest is 256).

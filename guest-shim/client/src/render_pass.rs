@@ -44,7 +44,7 @@ pub struct RenderPassDescriptor<'a> {
     pub color_attachments: Vec<Option<ColorAttachment<'a>>>,
     /// Depth and stencil, if there are any.
     pub depth_stencil_attachment: Option<DepthStencilAttachment<'a>>,
-    /// Where occlusion queries write, if there are any.
+    /// The set of occlusion queries.
     pub occlusion_query_set: Option<&'a QuerySet>,
     /// Timestamps of the pass, if any are taken.
     pub timestamp_writes: Option<TimestampWrites<'a>>,
@@ -53,38 +53,38 @@ pub struct RenderPassDescriptor<'a> {
 /// `GPURenderPassColorAttachment`.
 #[derive(Clone, Copy, Debug)]
 pub struct ColorAttachment<'a> {
-    /// What is drawn to.
+    /// The attachment.
     pub view: &'a TextureView,
     /// The slice of a view with three dimensions.
     pub depth_slice: Option<u32>,
-    /// Where samples are resolved to.
+    /// The resolve target.
     pub resolve_target: Option<&'a TextureView>,
     /// Red, green, blue, alpha; transparent black by default.
     pub clear_value: Option<[f64; 4]>,
-    /// What it starts with.
+    /// The load operation.
     pub load_op: LoadOp,
-    /// What becomes of it.
+    /// The store operation.
     pub store_op: StoreOp,
 }
 
 /// `GPURenderPassDepthStencilAttachment`.
 #[derive(Clone, Copy, Debug)]
 pub struct DepthStencilAttachment<'a> {
-    /// What is drawn to.
+    /// The attachment.
     pub view: &'a TextureView,
     /// From 0 to 1; needed where depth is cleared.
     pub depth_clear_value: Option<f32>,
-    /// What depth starts with.
+    /// The load operation of depth.
     pub depth_load_op: Option<LoadOp>,
-    /// What becomes of it.
+    /// The store operation.
     pub depth_store_op: Option<StoreOp>,
     /// False by default.
     pub depth_read_only: Option<bool>,
     /// 0 by default.
     pub stencil_clear_value: Option<u32>,
-    /// What the stencil starts with.
+    /// The load operation of the stencil.
     pub stencil_load_op: Option<LoadOp>,
-    /// What becomes of it.
+    /// The store operation.
     pub stencil_store_op: Option<StoreOp>,
     /// False by default.
     pub stencil_read_only: Option<bool>,
@@ -110,7 +110,7 @@ impl TimestampWrites<'_> {
     }
 }
 
-/// What a render pass works on, named.
+/// The attachments of a render pass, by their ids.
 pub(crate) struct Attachments {
     pub(crate) color: Vec<Option<wire::ColorAttachment>>,
     pub(crate) depth_stencil: Option<wire::DepthStencilAttachment>,

@@ -28,7 +28,7 @@ use airlock_protocol::{
     Payload, Record,
     codec::BatchWriter,
     commands::session as wire,
-    connect::{Connection, Lifeline},
+    connect::{Connection, WorkerHandle},
     ids::{DeviceId, Id, RequestId},
     limits::{BATCH_TARGET, INLINE_PAYLOAD, MAX_PIECE, MAX_STAGED},
     transport::RingWriter,
@@ -61,9 +61,9 @@ pub struct StreamStats {
     pub stream_bytes: u64,
     /// Bytes of buffer and texture data, in batches or through the ring.
     pub data_bytes: u64,
-    /// How often an upload waited for room in the ring.
+    /// The number of uploads that waited for space in the ring.
     pub ring_waits: u64,
-    /// How long those waits took.
+    /// The duration of those waits.
     pub ring_wait: Duration,
 }
 
@@ -93,7 +93,7 @@ pub(crate) struct Session {
     shared: Arc<Shared>,
     receiver: Arc<Receiver>,
     taps: Vec<Box<dyn Tap>>,
-    life: Arc<Mutex<Lifeline>>,
+    worker: Arc<Mutex<WorkerHandle>>,
     received: Arc<Slot<()>>,
     blocks: Arc<Blocks>,
     stats: StreamStats,
@@ -103,7 +103,7 @@ pub(crate) struct Session {
 /// both use few enough of them to find them in a cache.
 const DATA_TARGET: usize = 256 << 10;
 
-/// How long a worker may take to end by itself when its session closes.
+/// The time for a worker to exit by itself when its session closes.
 const CLOSE_WAIT: Duration = Duration::from_millis(300);
 
 impl fmt::Debug for Session {
@@ -113,17 +113,17 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// Takes over a connection. `number` tells this session from the ones before it.
+    /// Opens a session on a connection. `number` distinguishes it from earlier sessions.
     pub fn start(connection: Connection, number: u32, mut taps: Vec<Box<dyn Tap>>, blocks: Arc<Blocks>) -> Self {
-        let Connection { channels, life } = connection;
+        let Connection { channels, worker } = connection;
         let shared = Arc::new(Shared::default());
-        let life = Arc::new(Mutex::new(life));
+        let worker = Arc::new(Mutex::new(worker));
         let (done, received) = Slot::new();
         let heard = taps.iter_mut().filter_map(|tap| tap.events()).collect();
         let receiver = Arc::new(Receiver::new(
             channels.events,
             Arc::clone(&shared),
-            Arc::clone(&life),
+            Arc::clone(&worker),
             heard,
             Arc::clone(&blocks),
         ));
@@ -143,7 +143,7 @@ impl Session {
             shared,
             receiver,
             taps,
-            life,
+            worker,
             received,
             blocks,
             stats: StreamStats::default(),
@@ -155,7 +155,7 @@ impl Session {
         self.number
     }
 
-    /// What it has sent.
+    /// The statistics of its stream.
     pub fn stats(&self) -> StreamStats {
         self.stats
     }
@@ -170,7 +170,7 @@ impl Session {
         blocked
     }
 
-    /// Why the session is over, once it is.
+    /// The reason of the session's end, once it has ended.
     pub fn ended(&self) -> Option<String> {
         self.shared.ended()
     }
@@ -254,7 +254,7 @@ impl Session {
         self.shared.forget(id);
     }
 
-    /// Sends a command that carries bulk data: inside it when it is short, through the ring when it is long. Gives the
+    /// Sends a command that carries bulk data: inside it when it is short, through the ring when it is long. Returns the
     /// data back as an error when it is longer than a daemon gathers.
     pub fn send_with_data<'a, R: Record>(
         &mut self,
@@ -300,7 +300,7 @@ impl Session {
                 }
                 return Payload::Shared { start, len };
             }
-            // What the daemon must read before there is room may still be in our batch.
+            // The commands that free space in the ring may still be in our batch.
             self.flush();
             let since = Instant::now();
             self.receiver.look_until(|| self.shared.consumed() != seen);
@@ -336,10 +336,10 @@ impl Drop for Session {
         self.flush();
         self.shared.close();
         self.batches = None;
-        // For good: nobody looks any more.
+        // Polling has ended for good.
         self.receiver.rely();
         self.wait_for_end();
-        lock(&self.life).cut();
+        lock(&self.worker).kill();
         // What the session's end says belongs into recordings; it comes at once where it has not come before.
         self.wait_for_end();
     }

@@ -255,21 +255,21 @@ impl Texture {
     ) -> Option<Rows> {
         use TextureFormat::{Depth16unorm, Depth32float, Stencil8};
         let limits = &self.base.device.capabilities.limits;
-        let most = wire::Extent3d {
+        let max = wire::Extent3d {
             width: limits.max_texture_dimension_2d,
             height: limits.max_texture_dimension_2d,
             depth_or_array_layers: limits.max_texture_array_layers,
         };
-        let within = |start: u32, size: u32, most: u32| start.checked_add(size).is_some_and(|end| end <= most);
+        let within = |start: u32, size: u32, max: u32| start.checked_add(size).is_some_and(|end| end <= max);
         let level = |length: u32| length.checked_shr(to.mip_level).unwrap_or(0).max(1);
         let plain = self.usage.contains(TextureUsage::COPY_DST)
             && self.dimension == TextureDimension::D2
             && self.sample_count == 1
             && !self.destroyed
             && !matches!(self.format, Stencil8 | Depth16unorm | Depth32float)
-            && self.size.width <= most.width
-            && self.size.height <= most.height
-            && self.size.depth_or_array_layers <= most.depth_or_array_layers;
+            && self.size.width <= max.width
+            && self.size.height <= max.height
+            && self.size.depth_or_array_layers <= max.depth_or_array_layers;
         let place = to.aspect == TextureAspect::All
             && to.mip_level < self.mip_level_count
             && within(to.origin.x, size.width, level(self.size.width))
@@ -287,7 +287,7 @@ impl Texture {
     }
 }
 
-/// How the rows of a write to a texture lie in its data.
+/// The layout of a texture write's rows in its data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows {
     /// Bytes of a row.

@@ -66,7 +66,9 @@ pub(crate) fn implement(item: &DeriveInput, arguments: &Arguments) -> Result<Tok
     let Data::Struct(data) = &item.data else { return fail("a command's record is a struct") };
     let Fields::Named(_) = &data.fields else { return fail("a command's record has named fields") };
     let Some(effect) = &arguments.effect else {
-        return fail("`effect = ...` is missing: the case of `Effect` that says what the command does to contents and state");
+        return fail(
+            "`effect = ...` is missing: the case of `Effect` that says what the command does to contents and state",
+        );
     };
     let fields: Vec<(&Ident, &Field)> =
         data.fields.iter().filter_map(|field| Some((field.ident.as_ref()?, field))).collect();
@@ -108,7 +110,9 @@ pub(crate) fn implement(item: &DeriveInput, arguments: &Arguments) -> Result<Tok
     let wire = wire(item, &schema, &visit);
     let describe = describe(item, &description, &methods(&fields, arguments, label));
     let checked = arguments.reply.iter().map(|reply| {
-        quote!(const _: fn(&crate::Event<'_>) -> bool = |event| matches!(event, crate::Event::#reply { .. });)
+        quote!(
+            const _: fn(&crate::Event<'_>) -> bool = |event| matches!(event, crate::Event::#reply { .. });
+        )
     });
     Ok(quote!(#wire #describe #(#checked)*))
 }

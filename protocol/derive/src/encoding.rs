@@ -8,9 +8,7 @@ use syn::{Data, DeriveInput, Error, Field, GenericArgument, Ident, PathArguments
 pub(crate) fn prepare(item: &mut DeriveInput) -> Result<()> {
     match &mut item.data {
         Data::Struct(data) => data.fields.iter_mut().try_for_each(field),
-        Data::Enum(data) => {
-            data.variants.iter_mut().flat_map(|variant| variant.fields.iter_mut()).try_for_each(field)
-        }
+        Data::Enum(data) => data.variants.iter_mut().flat_map(|variant| variant.fields.iter_mut()).try_for_each(field),
         Data::Union(_) => Err(Error::new_spanned(&item.ident, "a union has no encoding")),
     }
 }

@@ -59,6 +59,8 @@ fn expand(mut item: DeriveInput, arguments: Option<describe::Arguments>) -> Toke
     });
     match expanded {
         Ok(implementations) => quote! {
+            // Fields have WebGPU's names: a comment that repeats one says nothing.
+            #[allow(missing_docs)]
             #[derive(::serde::Serialize, ::serde::Deserialize)]
             #item
             #implementations

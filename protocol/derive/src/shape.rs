@@ -9,7 +9,8 @@ pub(crate) fn implement(item: &DeriveInput) -> Result<TokenStream> {
     let (schema, visit) = match &item.data {
         Data::Struct(data) => {
             let schema = fields_schema(&data.fields, quote!(crate::wire::Schema::named("record")));
-            let visits = members(&data.fields).map(|member| quote!(crate::wire::Wire::visit_ids(&self.#member, how, to);));
+            let visits =
+                members(&data.fields).map(|member| quote!(crate::wire::Wire::visit_ids(&self.#member, how, to);));
             (schema, quote!(#(#visits)*))
         }
         Data::Enum(data) => {
@@ -68,8 +69,7 @@ fn members(fields: &Fields) -> impl Iterator<Item = TokenStream> + '_ {
 
 /// The visit of one variant.
 fn arm(name: &Ident, fields: &Fields) -> TokenStream {
-    let bound: Vec<Ident> =
-        fields.iter().enumerate().map(|(number, _)| format_ident!("field_{}", number)).collect();
+    let bound: Vec<Ident> = fields.iter().enumerate().map(|(number, _)| format_ident!("field_{}", number)).collect();
     let pattern = match fields {
         Fields::Named(_) => {
             let names = fields.iter().filter_map(|field| field.ident.as_ref());

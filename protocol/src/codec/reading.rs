@@ -1,9 +1,8 @@
-//! Serde's way to bincode for the records of commands: the same calls of bincode as its own serde module makes, with a
-//! smaller error.
+//! The deserializer of commands: the same calls of bincode as its own serde module makes, with a smaller error.
 //!
-//! Every number of a record comes back as a `Result`, and is handed with it from one of serde's functions to the next.
-//! bincode's error has data at odd places, by which the compiler takes what lies beside it to pieces: that took longer
-//! than to read it. Here an error is one pointer, and a number stays in a register.
+//! Serde's functions return each number of a record in a `Result`. bincode's error type has padding that makes the compiler
+//! assemble such a result in memory, which took longer than decoding. Here an error is one pointer, and a number stays in a
+//! register.
 
 use std::fmt;
 
@@ -20,7 +19,7 @@ use serde::{
     de::{DeserializeSeed, EnumAccess, Error, IntoDeserializer, SeqAccess, VariantAccess, Visitor},
 };
 
-/// Reads a record at the start of bytes, and gives what is left of them.
+/// Decodes a record at the start of bytes and returns the rest of them.
 #[inline(always)]
 pub(super) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], config: Configuration) -> Result<(T, &'a [u8]), Wrong> {
     let mut decoder = DecoderImpl::new(Cursor(bytes), config, ());
@@ -28,7 +27,7 @@ pub(super) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], config: Configuratio
     Ok((record, decoder.borrow_reader().0))
 }
 
-/// What bincode says of bytes that are no record.
+/// bincode's error for an invalid record.
 #[derive(Debug)]
 pub(super) struct Wrong(Box<DecodeError>);
 
@@ -54,7 +53,7 @@ impl Error for Wrong {
     }
 }
 
-/// What is left of the bytes that a record is read from.
+/// The bytes that are not decoded yet.
 struct Cursor<'a>(&'a [u8]);
 
 impl Reader for Cursor<'_> {
@@ -97,7 +96,7 @@ macro_rules! numbers {
     };
 }
 
-/// What bytes do not tell. No record asks for it.
+/// Self-describing formats only; records do not use these.
 macro_rules! absent {
     ($($function:ident)*) => {
         $(fn $function<V: Visitor<'a>>(self, _: V) -> Result<V::Value, Wrong> {
@@ -207,7 +206,7 @@ impl<'a> Deserializer<'a> for Records<'_, 'a> {
     }
 }
 
-/// The elements of a list, or the fields of a record, that are still to come.
+/// The remaining elements of a list, or fields of a record.
 struct Elements<'r, 'a> {
     records: Records<'r, 'a>,
     left: usize,

@@ -1,13 +1,13 @@
-//! Serde's way to bincode in the other direction: the same calls of bincode as its own serde module makes, into memory
-//! that is there already.
+//! The serializer: the same calls of bincode as its own serde module makes, into memory that is allocated already.
 //!
-//! What goes from one of serde's functions to the next is the room that is left, two words, and what is left of it then comes
-//! back as the result: both stay in registers from a command's first number to its last, where an encoder behind a
-//! reference is stored and loaded with every one. The error is one pointer for the same reason.
+//! Serde's functions pass the remaining space along as a value of two words and return what remains of it: both stay in
+//! registers for a whole command, where an encoder behind a reference is stored and loaded for every number. The error is
+//! one pointer for the same reason.
 
 use std::{fmt, mem};
 
 use bincode::{
+    config::{Configuration, standard},
     enc::{Encode, EncoderImpl, write::Writer},
     error::EncodeError,
 };
@@ -19,20 +19,21 @@ use serde::{
     },
 };
 
-use super::CONFIG;
+/// The integers of the stream: one byte up to 250, longer ones with a mark of their length.
+pub(super) const CONFIG: Configuration = standard();
 
-/// Writes a value at the start of bytes, and gives what is left of them.
+/// Encodes a value at the start of bytes and returns the rest of them.
 #[inline]
 pub(super) fn write<'a>(value: &impl Serialize, bytes: &'a mut [u8]) -> Result<&'a mut [u8], Unwritten> {
     value.serialize(Room(bytes))
 }
 
-/// Why a value is not written.
+/// A value that was not encoded.
 #[derive(Debug)]
 pub(super) enum Unwritten {
-    /// It takes more bytes than there are. Some of them are written over.
+    /// It does not fit. Some of the bytes are overwritten.
     NoRoom,
-    /// It has no encoding, and bincode says why.
+    /// It has no encoding, with bincode's reason.
     Wrong(Box<EncodeError>),
 }
 
@@ -68,7 +69,7 @@ impl Error for Unwritten {
 struct Room<'a>(&'a mut [u8]);
 
 impl<'a> Room<'a> {
-    /// Writes what bincode has an encoding for.
+    /// Encodes a value that bincode knows.
     #[inline(always)]
     fn put(self, value: impl Encode) -> Result<&'a mut [u8], Unwritten> {
         let mut encoder = EncoderImpl::new(self, CONFIG);

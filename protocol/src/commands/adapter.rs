@@ -2,30 +2,28 @@
 
 use airlock_protocol_derive::{command, wire};
 
-use crate::ids::{AdapterId, DeviceId, RequestId};
+use crate::{
+    ids::{AdapterId, DeviceId, RequestId},
+    wire::{Schema, Use, VisitIds, Wire},
+};
 
-/// `GPUAdapter.requestDevice`. Answered by [`Event::DeviceReply`](crate::Event::DeviceReply).
+/// `GPUAdapter.requestDevice`. The reply is [`Event::DeviceReply`](crate::Event::DeviceReply).
 #[command(effect = Create, makes = device, reply = DeviceReply)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestDevice<'a> {
-    /// The answer's number.
     pub request: RequestId,
-    /// The adapter that is asked.
     pub adapter: AdapterId,
-    /// The id that the device gets when it is granted.
+    /// The id of the device, if the request succeeds.
     pub device: DeviceId,
-    /// The device's label.
     pub label: &'a str,
-    /// Features that the device must have.
     pub required_features: Vec<FeatureName>,
-    /// Limits that the device must have at least; the others are WebGPU's defaults.
+    /// Minimum limits; the others are WebGPU's defaults.
     pub required_limits: Vec<(LimitName, u64)>,
 }
 
 /// `GPUFeatureName`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum FeatureName {
     CoreFeaturesAndLimits,
     DepthClipControl,
@@ -210,13 +208,13 @@ limits! {
 }
 
 impl LimitName {
-    /// True for the alignments, where a smaller value is the better one.
+    /// True for alignments, where a smaller value is better.
     pub const fn smaller_is_better(self) -> bool {
         matches!(self, LimitName::MinUniformBufferOffsetAlignment | LimitName::MinStorageBufferOffsetAlignment)
     }
 }
 
-/// `GPUAdapterInfo`, with what a person needs to tell adapters apart.
+/// `GPUAdapterInfo`, and fields that tell adapters of one machine apart.
 #[wire]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdapterInfo {
@@ -226,7 +224,7 @@ pub struct AdapterInfo {
     pub architecture: String,
     /// `GPUAdapterInfo.device`: empty or a vendor-specific identifier.
     pub device: String,
-    /// `GPUAdapterInfo.description`: the name that the driver gives it.
+    /// `GPUAdapterInfo.description`: the driver's name for it.
     pub description: String,
     /// `GPUAdapterInfo.subgroupMinSize`.
     pub subgroup_min_size: u32,
@@ -242,14 +240,20 @@ pub struct AdapterInfo {
     pub driver_info: String,
 }
 
-/// What an adapter offers, or a device was granted.
+/// Features and limits of an adapter, or of a device.
 #[wire]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Who it is.
     pub info: AdapterInfo,
-    /// Its features.
     pub features: Vec<FeatureName>,
-    /// Its limits.
     pub limits: Limits,
+}
+
+/// An event is as large as its largest variant: the capabilities stand apart.
+impl Wire for Box<Capabilities> {
+    const SCHEMA: Schema = Capabilities::SCHEMA;
+
+    fn visit_ids(&self, how: Use, to: &mut impl VisitIds) {
+        (**self).visit_ids(how, to);
+    }
 }

@@ -12,29 +12,23 @@ use crate::{
 #[command(effect = Create, makes = layout)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateBindGroupLayout<'a> {
-    /// The device.
     pub device: DeviceId,
-    /// The new layout.
     pub layout: BindGroupLayoutId,
-    /// Its label.
     pub label: &'a str,
-    /// Its bindings.
     pub entries: Vec<BindGroupLayoutEntry>,
 }
 
-/// `GPUBindGroupLayoutEntry`. WebGPU demands exactly one of the four; the daemon reports anything else.
+/// `GPUBindGroupLayoutEntry`. WebGPU requires exactly one of the four; the daemon reports an error for any other number.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BindGroupLayoutEntry {
     /// The `@binding` number.
     pub binding: u32,
-    /// Which stages see it.
     pub visibility: ShaderStage,
-    /// What is bound.
     pub ty: BindingType,
 }
 
-/// What a binding holds.
+/// The type of a binding.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindingType {
@@ -42,7 +36,7 @@ pub enum BindingType {
     Buffer {
         /// Uniform or storage.
         ty: BufferBindingType,
-        /// Each `set-bind-group` gives an offset.
+        /// Each `set-bind-group` has an offset for it.
         has_dynamic_offset: bool,
         /// Smallest bound size in bytes; 0 leaves the check to each draw.
         min_binding_size: u64,
@@ -51,9 +45,7 @@ pub enum BindingType {
     Sampler(SamplerBindingType),
     /// `GPUTextureBindingLayout`.
     Texture {
-        /// What a sample of it is.
         sample_type: TextureSampleType,
-        /// How shaders see it.
         view_dimension: TextureViewDimension,
         /// It is `texture_multisampled_2d`.
         multisampled: bool,
@@ -64,25 +56,18 @@ pub enum BindingType {
         access: StorageTextureAccess,
         /// The texels' format.
         format: TextureFormat,
-        /// How shaders see it.
         view_dimension: TextureViewDimension,
     },
-    /// None of the four was given, or several: an invalid layout.
-    Invalid {
-        /// How many were given.
-        given: u32,
-    },
+    /// An invalid layout: none of the four was given, or several.
+    Invalid { given: u32 },
 }
 
 /// `GPUDevice.createPipelineLayout`.
 #[command(effect = Create, makes = layout)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatePipelineLayout<'a> {
-    /// The device.
     pub device: DeviceId,
-    /// The new layout.
     pub layout: PipelineLayoutId,
-    /// Its label.
     pub label: &'a str,
     /// One layout per group; absent for an empty group.
     pub bind_group_layouts: Vec<Option<BindGroupLayoutId>>,
@@ -94,15 +79,10 @@ pub struct CreatePipelineLayout<'a> {
 #[command(effect = Create, makes = bind_group)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateBindGroup<'a> {
-    /// The device.
     pub device: DeviceId,
-    /// The new group.
     pub bind_group: BindGroupId,
-    /// Its label.
     pub label: &'a str,
-    /// What it must fit.
     pub layout: BindGroupLayoutId,
-    /// What is bound.
     pub entries: Vec<BindGroupEntry>,
 }
 
@@ -112,7 +92,6 @@ pub struct CreateBindGroup<'a> {
 pub struct BindGroupEntry {
     /// The `@binding` number.
     pub binding: u32,
-    /// What is bound there.
     pub resource: BindingResource,
 }
 
@@ -122,18 +101,15 @@ pub struct BindGroupEntry {
 pub enum BindingResource {
     /// A range of a buffer.
     Buffer {
-        /// The buffer.
         buffer: BufferId,
         /// Start in bytes.
         offset: u64,
         /// Length in bytes; absent up to the buffer's end.
         size: Option<u64>,
     },
-    /// A sampler.
     Sampler(SamplerId),
     /// A texture, bound by its default view.
     Texture(TextureId),
-    /// A texture view.
     TextureView(TextureViewId),
 }
 
@@ -155,7 +131,6 @@ crate::wire::flags!(ShaderStage);
 /// `GPUBufferBindingType`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum BufferBindingType {
     Uniform,
     Storage,
@@ -165,7 +140,6 @@ pub enum BufferBindingType {
 /// `GPUSamplerBindingType`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum SamplerBindingType {
     Filtering,
     NonFiltering,
@@ -175,7 +149,6 @@ pub enum SamplerBindingType {
 /// `GPUTextureSampleType`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum TextureSampleType {
     Float,
     UnfilterableFloat,
@@ -187,7 +160,6 @@ pub enum TextureSampleType {
 /// `GPUStorageTextureAccess`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum StorageTextureAccess {
     WriteOnly,
     ReadOnly,

@@ -1,4 +1,5 @@
-//! `GPUBuffer`. Mapped contents live in the host: a map for reading brings them over, an unmap sends what was written.
+//! `GPUBuffer`. Mapped contents live in the host: a map for reading transfers them, and an unmap sends the bytes that were
+//! written.
 
 use airlock_protocol_derive::{command, wire};
 use serde::{Deserialize, Serialize};
@@ -12,28 +13,22 @@ use crate::{
 #[command(effect = Create, makes = buffer)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateBuffer<'a> {
-    /// The device.
     pub device: DeviceId,
-    /// The new buffer.
     pub buffer: BufferId,
-    /// Its label.
     pub label: &'a str,
     /// Its size in bytes.
     pub size: u64,
-    /// How it may be used.
     pub usage: BufferUsage,
-    /// It starts mapped for writing; its contents arrive in [`WriteMapped`].
+    /// It is mapped for writing from the start; its contents arrive in [`WriteMapped`].
     pub mapped_at_creation: bool,
 }
 
-/// `GPUBuffer.mapAsync`. Answered by [`Event::Mapped`](crate::Event::Mapped), which
+/// `GPUBuffer.mapAsync`. The reply is [`Event::Mapped`](crate::Event::Mapped), which
 /// [`Event::MapData`](crate::Event::MapData) precedes with the range's contents.
 #[command(effect = Map, reads(buffer), reply = Mapped)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MapBuffer {
-    /// The answer's number.
     pub request: RequestId,
-    /// The buffer.
     pub buffer: BufferId,
     /// For reading or for writing.
     pub mode: MapMode,
@@ -43,15 +38,14 @@ pub struct MapBuffer {
     pub size: u64,
 }
 
-/// Bytes that the guest wrote into a mapped range. They reach the buffer before its [`UnmapBuffer`].
+/// Bytes that the guest wrote into a mapped range. They arrive before the [`UnmapBuffer`].
 #[command(effect = Write, writes(buffer))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteMapped<'a> {
     /// The buffer, mapped for writing.
     pub buffer: BufferId,
-    /// Where the data goes, in bytes from the buffer's start.
+    /// Destination in bytes from the buffer's start.
     pub offset: u64,
-    /// The data.
     pub data: Payload<'a>,
 }
 
@@ -59,7 +53,6 @@ pub struct WriteMapped<'a> {
 #[command(effect = Unmap)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnmapBuffer {
-    /// The buffer.
     pub buffer: BufferId,
 }
 
@@ -67,7 +60,6 @@ pub struct UnmapBuffer {
 #[command(effect = Destroy)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DestroyBuffer {
-    /// The buffer.
     pub buffer: BufferId,
 }
 
@@ -100,12 +92,10 @@ bitflags::bitflags! {
 
 crate::wire::flags!(BufferUsage);
 
-/// `GPUMapMode`: exactly one of its two flags is valid.
+/// `GPUMapMode`. WebGPU accepts exactly one of its two flags.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MapMode {
-    /// For reading.
     Read,
-    /// For writing.
     Write,
 }

@@ -11,11 +11,8 @@ use crate::{
 #[command(effect = Create, makes = encoder)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateCommandEncoder<'a> {
-    /// The device.
     pub device: DeviceId,
-    /// The new encoder.
     pub encoder: CommandEncoderId,
-    /// Its label.
     pub label: &'a str,
 }
 
@@ -23,13 +20,10 @@ pub struct CreateCommandEncoder<'a> {
 #[command(effect = Record, reads(source), writes(destination))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyBufferToBuffer {
-    /// The encoder.
     pub encoder: CommandEncoderId,
-    /// Read from.
     pub source: BufferId,
     /// In bytes.
     pub source_offset: u64,
-    /// Written to.
     pub destination: BufferId,
     /// In bytes.
     pub destination_offset: u64,
@@ -41,11 +35,8 @@ pub struct CopyBufferToBuffer {
 #[command(effect = Record, reads(source), writes(destination))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyBufferToTexture {
-    /// The encoder.
     pub encoder: CommandEncoderId,
-    /// Read from.
     pub source: TexelCopyBufferInfo,
-    /// Written to.
     pub destination: TexelCopyTextureInfo,
     /// How many texels.
     pub size: Extent3d,
@@ -55,11 +46,8 @@ pub struct CopyBufferToTexture {
 #[command(effect = Record, reads(source), writes(destination))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyTextureToBuffer {
-    /// The encoder.
     pub encoder: CommandEncoderId,
-    /// Read from.
     pub source: TexelCopyTextureInfo,
-    /// Written to.
     pub destination: TexelCopyBufferInfo,
     /// How many texels.
     pub size: Extent3d,
@@ -69,11 +57,8 @@ pub struct CopyTextureToBuffer {
 #[command(effect = Record, reads(source), writes(destination))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyTextureToTexture {
-    /// The encoder.
     pub encoder: CommandEncoderId,
-    /// Read from.
     pub source: TexelCopyTextureInfo,
-    /// Written to.
     pub destination: TexelCopyTextureInfo,
     /// How many texels.
     pub size: Extent3d,
@@ -83,7 +68,6 @@ pub struct CopyTextureToTexture {
 #[command(effect = Record, writes(buffer))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClearBuffer {
-    /// The encoder.
     pub encoder: CommandEncoderId,
     /// Set to zeros.
     pub buffer: BufferId,
@@ -97,13 +81,9 @@ pub struct ClearBuffer {
 #[command(effect = Record, reads(query_set), writes(destination))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResolveQuerySet {
-    /// The encoder.
     pub encoder: CommandEncoderId,
-    /// Read from.
     pub query_set: QuerySetId,
-    /// The first query.
     pub first_query: u32,
-    /// How many queries.
     pub query_count: u32,
     /// Written to, 8 bytes a query.
     pub destination: BufferId,
@@ -117,9 +97,7 @@ pub struct ResolveQuerySet {
 pub struct FinishCommandEncoder<'a> {
     /// The encoder, which takes no further commands.
     pub encoder: CommandEncoderId,
-    /// The new command buffer.
     pub command_buffer: CommandBufferId,
-    /// Its label.
     pub label: &'a str,
 }
 
@@ -127,9 +105,7 @@ pub struct FinishCommandEncoder<'a> {
 #[command(effect = Record, opens = DebugGroup)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncoderPushDebugGroup<'a> {
-    /// The encoder.
     pub encoder: CommandEncoderId,
-    /// The group's label.
     pub label: &'a str,
 }
 
@@ -137,7 +113,6 @@ pub struct EncoderPushDebugGroup<'a> {
 #[command(effect = Record, closes = DebugGroup)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncoderPopDebugGroup {
-    /// The encoder.
     pub encoder: CommandEncoderId,
 }
 
@@ -145,8 +120,6 @@ pub struct EncoderPopDebugGroup {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncoderInsertDebugMarker<'a> {
-    /// The encoder.
     pub encoder: CommandEncoderId,
-    /// The marker's label.
     pub label: &'a str,
 }

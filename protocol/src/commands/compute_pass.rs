@@ -13,9 +13,7 @@ use crate::{
 pub struct BeginComputePass<'a> {
     /// The encoder, locked until the pass ends.
     pub encoder: CommandEncoderId,
-    /// The new pass.
     pub pass: ComputePassId,
-    /// Its label.
     pub label: &'a str,
     /// Timestamps of the pass.
     pub timestamp_writes: Option<TimestampWrites>,
@@ -25,9 +23,7 @@ pub struct BeginComputePass<'a> {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComputePassSetPipeline {
-    /// The pass.
     pub pass: ComputePassId,
-    /// The pipeline.
     pub pipeline: ComputePipelineId,
 }
 
@@ -35,7 +31,6 @@ pub struct ComputePassSetPipeline {
 #[command(effect = Record, reads(bind_group), writes(bind_group))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComputePassSetBindGroup {
-    /// The pass.
     pub pass: ComputePassId,
     /// The group's number.
     pub index: u32,
@@ -49,11 +44,9 @@ pub struct ComputePassSetBindGroup {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComputePassSetImmediates<'a> {
-    /// The pass.
     pub pass: ComputePassId,
     /// Where the data goes, in bytes.
     pub offset: u32,
-    /// The data.
     pub data: &'a [u8],
 }
 
@@ -61,13 +54,9 @@ pub struct ComputePassSetImmediates<'a> {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DispatchWorkgroups {
-    /// The pass.
     pub pass: ComputePassId,
-    /// Workgroups along x.
     pub x: u32,
-    /// Workgroups along y.
     pub y: u32,
-    /// Workgroups along z.
     pub z: u32,
 }
 
@@ -75,7 +64,6 @@ pub struct DispatchWorkgroups {
 #[command(effect = Record, reads(buffer))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DispatchWorkgroupsIndirect {
-    /// The pass.
     pub pass: ComputePassId,
     /// Holds three `u32` arguments.
     pub buffer: BufferId,
@@ -87,7 +75,6 @@ pub struct DispatchWorkgroupsIndirect {
 #[command(effect = Record, closes = Pass)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndComputePass {
-    /// The pass.
     pub pass: ComputePassId,
 }
 
@@ -95,9 +82,7 @@ pub struct EndComputePass {
 #[command(effect = Record, opens = DebugGroup)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComputePassPushDebugGroup<'a> {
-    /// The pass.
     pub pass: ComputePassId,
-    /// The group's label.
     pub label: &'a str,
 }
 
@@ -105,7 +90,6 @@ pub struct ComputePassPushDebugGroup<'a> {
 #[command(effect = Record, closes = DebugGroup)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComputePassPopDebugGroup {
-    /// The pass.
     pub pass: ComputePassId,
 }
 
@@ -113,8 +97,6 @@ pub struct ComputePassPopDebugGroup {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComputePassInsertDebugMarker<'a> {
-    /// The pass.
     pub pass: ComputePassId,
-    /// The marker's label.
     pub label: &'a str,
 }

@@ -1,13 +1,12 @@
-//! `GPUDevice` itself. What it creates is in the file of the created object.
+//! `GPUDevice` itself. Creation of other objects is in their files.
 
 use airlock_protocol_derive::command;
 
 use crate::ids::DeviceId;
 
-/// `GPUDevice.destroy`. Its loss is reported by [`Event::DeviceLost`](crate::Event::DeviceLost).
+/// `GPUDevice.destroy`. Its loss is reported as [`Event::DeviceLost`](crate::Event::DeviceLost).
 #[command(effect = Destroy)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DestroyDevice {
-    /// The device.
     pub device: DeviceId,
 }

@@ -1,4 +1,4 @@
-//! Error scopes, and errors that the host finds.
+//! Error scopes, and errors that the host raises.
 
 use airlock_protocol_derive::{command, wire};
 
@@ -8,39 +8,31 @@ use crate::ids::{DeviceId, RequestId};
 #[command(effect = PushScope, opens = ErrorScope)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PushErrorScope {
-    /// The device.
     pub device: DeviceId,
-    /// Which errors it catches.
     pub filter: ErrorFilter,
 }
 
-/// `GPUDevice.popErrorScope`. Answered by [`Event::ScopePopped`](crate::Event::ScopePopped).
+/// `GPUDevice.popErrorScope`. The reply is [`Event::ScopePopped`](crate::Event::ScopePopped).
 #[command(effect = PopScope, closes = ErrorScope, reply = ScopePopped)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PopErrorScope {
-    /// The answer's number.
     pub request: RequestId,
-    /// The device.
     pub device: DeviceId,
 }
 
-/// An error that the host found where only it can look (a value that has no place on the wire, for example). The
-/// daemon puts it where its own errors go: into the innermost matching scope.
+/// An error of the host's own validation (of a value that has no encoding, for example). The daemon delivers it like its
+/// own errors, to the innermost matching scope.
 #[command(effect = Raise)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RaiseError<'a> {
-    /// The device.
     pub device: DeviceId,
-    /// Its kind.
     pub kind: ErrorFilter,
-    /// What is wrong.
     pub message: &'a str,
 }
 
 /// `GPUErrorFilter`, which is also the kind of a `GPUError`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum ErrorFilter {
     Validation,
     OutOfMemory,
@@ -51,8 +43,6 @@ pub enum ErrorFilter {
 #[wire]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GpuError {
-    /// Its kind.
     pub kind: ErrorFilter,
-    /// What is wrong.
     pub message: String,
 }

@@ -4,27 +4,24 @@ use airlock_protocol_derive::{command, wire};
 
 use crate::ids::{AdapterId, RequestId};
 
-/// `GPU.requestAdapter`. Answered by [`Event::AdapterReply`](crate::Event::AdapterReply).
+/// `GPU.requestAdapter`. The reply is [`Event::AdapterReply`](crate::Event::AdapterReply).
 #[command(effect = Create, makes = adapter, reply = AdapterReply)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestAdapter<'a> {
-    /// The answer's number.
     pub request: RequestId,
-    /// The id that the adapter gets when there is one.
+    /// The id of the adapter, if the request succeeds.
     pub adapter: AdapterId,
-    /// What the guest prefers.
     pub power_preference: Option<PowerPreference>,
-    /// The guest asks for a software adapter.
+    /// The guest requests a software adapter.
     pub force_fallback_adapter: bool,
-    /// What the person who started the host chose; it comes before the guest's preferences.
+    /// The choice of the user who started the host. It takes precedence over the guest's preferences.
     pub selector: AdapterSelector<'a>,
 }
 
-/// Lists every adapter. Answered by [`Event::AdapterList`](crate::Event::AdapterList).
+/// Lists all adapters. The reply is [`Event::AdapterList`](crate::Event::AdapterList).
 #[command(effect = Query, reply = AdapterList)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListAdapters {
-    /// The answer's number.
     pub request: RequestId,
 }
 
@@ -46,7 +43,6 @@ pub enum AdapterSelector<'a> {
 /// `GPUPowerPreference`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum PowerPreference {
     LowPower,
     HighPerformance,

@@ -37,10 +37,10 @@ pub mod texture;
 pub(crate) use description::hash;
 pub use description::{Describe, Description, Effect, End, Pair};
 
-/// What a command says: the record in a variant of [`Command`].
+/// The record of a command, in a variant of [`Command`].
 ///
-/// Who has a record needs no [`Command`] to append it to a batch: that would be made as large as the largest, taken apart
-/// again by its variant, and dropped, for each call of a guest.
+/// A record is appended to a batch without making a [`Command`] of it, which is as large as the largest record and would be
+/// built, matched and dropped for each call of a guest.
 pub trait Record: Serialize {
     /// The command's number on the wire.
     const NUMBER: u32;

@@ -10,22 +10,20 @@ use crate::{
     },
 };
 
+pub use crate::commands::texture::CompareFunction;
+
 /// `GPUDevice.createComputePipeline`, and its async form.
 #[command(effect = Create, makes = pipeline, reply = PipelineReply)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateComputePipeline<'a> {
-    /// The device.
     pub device: DeviceId,
-    /// The new pipeline.
     pub pipeline: ComputePipelineId,
     /// Present for the async form: failure answers there with
     /// [`Event::PipelineReply`](crate::Event::PipelineReply) and raises no error.
     pub request: Option<RequestId>,
-    /// Its label.
     pub label: &'a str,
     /// Its layout; absent for `"auto"`.
     pub layout: Option<PipelineLayoutId>,
-    /// The compute stage.
     pub compute: ProgrammableStage<'a>,
 }
 
@@ -33,17 +31,13 @@ pub struct CreateComputePipeline<'a> {
 #[command(effect = Create, makes = pipeline, reply = PipelineReply)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateRenderPipeline<'a> {
-    /// The device.
     pub device: DeviceId,
-    /// The new pipeline.
     pub pipeline: RenderPipelineId,
     /// Present for the async form, as in [`CreateComputePipeline::request`].
     pub request: Option<RequestId>,
-    /// Its label.
     pub label: &'a str,
     /// Its layout; absent for `"auto"`.
     pub layout: Option<PipelineLayoutId>,
-    /// The vertex stage.
     pub vertex: ProgrammableStage<'a>,
     /// One layout per vertex buffer slot; absent for an unused slot.
     #[bound(pipeline)]
@@ -52,7 +46,6 @@ pub struct CreateRenderPipeline<'a> {
     pub primitive: PrimitiveState,
     /// Depth and stencil tests, where there are any.
     pub depth_stencil: Option<DepthStencilState>,
-    /// Multisampling.
     pub multisample: MultisampleState,
     /// The fragment stage and its targets.
     pub fragment: Option<FragmentState<'a>>,
@@ -62,7 +55,6 @@ pub struct CreateRenderPipeline<'a> {
 #[command(effect = Create, makes = layout)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GetBindGroupLayout {
-    /// The pipeline.
     pub pipeline: PipelineId,
     /// The group's number.
     pub index: u32,
@@ -74,9 +66,7 @@ pub struct GetBindGroupLayout {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PipelineId {
-    /// A compute pipeline.
     Compute(ComputePipelineId),
-    /// A render pipeline.
     Render(RenderPipelineId),
 }
 
@@ -84,7 +74,6 @@ pub enum PipelineId {
 #[wire]
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProgrammableStage<'a> {
-    /// The module.
     pub module: ShaderModuleId,
     /// The entry point; absent when the module has just one for the stage.
     pub entry_point: Option<&'a str>,
@@ -97,7 +86,6 @@ pub struct ProgrammableStage<'a> {
 #[wire]
 #[derive(Clone, Debug, PartialEq)]
 pub struct FragmentState<'a> {
-    /// The fragment stage.
     pub stage: ProgrammableStage<'a>,
     /// One state per color attachment; absent for an unused one.
     #[bound(pipeline)]
@@ -145,7 +133,6 @@ pub struct VertexBufferLayout {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VertexAttribute {
-    /// Its format.
     pub format: VertexFormat,
     /// From the element's start, in bytes.
     pub offset: u64,
@@ -213,7 +200,6 @@ pub struct StencilFaceState {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MultisampleState {
-    /// Samples per texel.
     pub count: u32,
     /// Samples that are written.
     pub mask: u32,
@@ -238,25 +224,9 @@ bitflags::bitflags! {
 
 crate::wire::flags!(ColorWrite);
 
-/// `GPUCompareFunction`.
-#[wire]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum CompareFunction {
-    Never,
-    Less,
-    Equal,
-    LessEqual,
-    Greater,
-    NotEqual,
-    GreaterEqual,
-    Always,
-}
-
 /// `GPUStencilOperation`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum StencilOperation {
     Keep,
     Zero,
@@ -271,7 +241,6 @@ pub enum StencilOperation {
 /// `GPUBlendFactor`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum BlendFactor {
     Zero,
     One,
@@ -295,7 +264,6 @@ pub enum BlendFactor {
 /// `GPUBlendOperation`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum BlendOperation {
     Add,
     Subtract,
@@ -307,7 +275,6 @@ pub enum BlendOperation {
 /// `GPUPrimitiveTopology`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum PrimitiveTopology {
     PointList,
     LineList,
@@ -319,7 +286,6 @@ pub enum PrimitiveTopology {
 /// `GPUFrontFace`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum FrontFace {
     Ccw,
     Cw,
@@ -328,7 +294,6 @@ pub enum FrontFace {
 /// `GPUCullMode`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum CullMode {
     None,
     Front,
@@ -338,7 +303,6 @@ pub enum CullMode {
 /// `GPUIndexFormat`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum IndexFormat {
     Uint16,
     Uint32,
@@ -347,7 +311,6 @@ pub enum IndexFormat {
 /// `GPUVertexStepMode`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum VertexStepMode {
     Vertex,
     Instance,
@@ -356,7 +319,6 @@ pub enum VertexStepMode {
 /// `GPUVertexFormat`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum VertexFormat {
     Uint8,
     Uint8x2,

@@ -8,15 +8,10 @@ use crate::ids::{DeviceId, QuerySetId};
 #[command(effect = Create, makes = query_set)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateQuerySet<'a> {
-    /// The device.
     pub device: DeviceId,
-    /// The new set.
     pub query_set: QuerySetId,
-    /// Its label.
     pub label: &'a str,
-    /// What its queries count.
     pub ty: QueryType,
-    /// How many queries.
     pub count: u32,
 }
 
@@ -24,14 +19,12 @@ pub struct CreateQuerySet<'a> {
 #[command(effect = Destroy)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DestroyQuerySet {
-    /// The set.
     pub query_set: QuerySetId,
 }
 
 /// `GPUQueryType`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum QueryType {
     Occlusion,
     Timestamp,

@@ -11,17 +11,13 @@ use crate::{
 #[command(effect = Create, makes = encoder)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateRenderBundleEncoder<'a> {
-    /// The device.
     pub device: DeviceId,
-    /// The new encoder.
     pub encoder: RenderBundleEncoderId,
-    /// Its label.
     pub label: &'a str,
     /// Formats of the color attachments; absent for an unused slot.
     pub color_formats: Vec<Option<TextureFormat>>,
     /// Format of the depth-stencil attachment.
     pub depth_stencil_format: Option<TextureFormat>,
-    /// Samples per texel.
     pub sample_count: u32,
     /// Depth is only read.
     pub depth_read_only: bool,
@@ -33,9 +29,7 @@ pub struct CreateRenderBundleEncoder<'a> {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleSetPipeline {
-    /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
-    /// The pipeline.
     pub pipeline: RenderPipelineId,
 }
 
@@ -43,9 +37,7 @@ pub struct BundleSetPipeline {
 #[command(effect = Record, reads(buffer))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleSetIndexBuffer {
-    /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
-    /// The buffer.
     pub buffer: BufferId,
     /// 16 or 32 bits an index.
     pub format: IndexFormat,
@@ -59,9 +51,7 @@ pub struct BundleSetIndexBuffer {
 #[command(effect = Record, reads(buffer))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleSetVertexBuffer {
-    /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
-    /// The slot.
     pub slot: u32,
     /// The buffer; absent to unset.
     pub buffer: Option<BufferId>,
@@ -75,15 +65,10 @@ pub struct BundleSetVertexBuffer {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleDraw {
-    /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
-    /// Vertices.
     pub vertex_count: u32,
-    /// Instances.
     pub instance_count: u32,
-    /// First vertex.
     pub first_vertex: u32,
-    /// First instance.
     pub first_instance: u32,
 }
 
@@ -91,17 +76,12 @@ pub struct BundleDraw {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleDrawIndexed {
-    /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
-    /// Indices.
     pub index_count: u32,
-    /// Instances.
     pub instance_count: u32,
-    /// First index.
     pub first_index: u32,
     /// Added to each index.
     pub base_vertex: i32,
-    /// First instance.
     pub first_instance: u32,
 }
 
@@ -109,7 +89,6 @@ pub struct BundleDrawIndexed {
 #[command(effect = Record, reads(buffer))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleDrawIndirect {
-    /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
     /// Holds four `u32` arguments.
     pub buffer: BufferId,
@@ -121,7 +100,6 @@ pub struct BundleDrawIndirect {
 #[command(effect = Record, reads(buffer))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleDrawIndexedIndirect {
-    /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
     /// Holds five `u32` arguments.
     pub buffer: BufferId,
@@ -133,7 +111,6 @@ pub struct BundleDrawIndexedIndirect {
 #[command(effect = Record, reads(bind_group), writes(bind_group))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundleSetBindGroup {
-    /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
     /// The group's number.
     pub index: u32,
@@ -147,11 +124,9 @@ pub struct BundleSetBindGroup {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleSetImmediates<'a> {
-    /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
     /// Where the data goes, in bytes.
     pub offset: u32,
-    /// The data.
     pub data: &'a [u8],
 }
 
@@ -159,11 +134,8 @@ pub struct BundleSetImmediates<'a> {
 #[command(effect = Finish, makes = bundle)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FinishRenderBundle<'a> {
-    /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
-    /// The new bundle.
     pub bundle: RenderBundleId,
-    /// Its label.
     pub label: &'a str,
 }
 
@@ -171,9 +143,7 @@ pub struct FinishRenderBundle<'a> {
 #[command(effect = Record, opens = DebugGroup)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundlePushDebugGroup<'a> {
-    /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
-    /// The group's label.
     pub label: &'a str,
 }
 
@@ -181,7 +151,6 @@ pub struct BundlePushDebugGroup<'a> {
 #[command(effect = Record, closes = DebugGroup)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundlePopDebugGroup {
-    /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
 }
 
@@ -189,8 +158,6 @@ pub struct BundlePopDebugGroup {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleInsertDebugMarker<'a> {
-    /// The bundle encoder.
     pub encoder: RenderBundleEncoderId,
-    /// The marker's label.
     pub label: &'a str,
 }

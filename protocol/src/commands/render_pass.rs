@@ -21,9 +21,7 @@ use crate::{
 pub struct BeginRenderPass<'a> {
     /// The encoder, locked until the pass ends.
     pub encoder: CommandEncoderId,
-    /// The new pass.
     pub pass: RenderPassId,
-    /// Its label.
     pub label: &'a str,
     /// What fragments are written to; absent for an unused slot.
     pub color_attachments: Vec<Option<ColorAttachment>>,
@@ -39,7 +37,6 @@ pub struct BeginRenderPass<'a> {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ColorAttachment {
-    /// The attachment.
     pub view: TextureViewId,
     /// The slice of a 3D view.
     pub depth_slice: Option<u32>,
@@ -57,7 +54,6 @@ pub struct ColorAttachment {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DepthStencilAttachment {
-    /// The attachment.
     pub view: TextureViewId,
     /// What a clear of depth writes; WebGPU demands it for a clear.
     pub depth_clear_value: Option<f32>,
@@ -81,7 +77,6 @@ pub struct DepthStencilAttachment {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimestampWrites {
-    /// The set.
     pub query_set: QuerySetId,
     /// Written at the start.
     pub beginning_of_pass_write_index: Option<u32>,
@@ -93,9 +88,7 @@ pub struct TimestampWrites {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassSetPipeline {
-    /// The pass.
     pub pass: RenderPassId,
-    /// The pipeline.
     pub pipeline: RenderPipelineId,
 }
 
@@ -103,9 +96,7 @@ pub struct RenderPassSetPipeline {
 #[command(effect = Record, reads(buffer))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassSetIndexBuffer {
-    /// The pass.
     pub pass: RenderPassId,
-    /// The buffer.
     pub buffer: BufferId,
     /// 16 or 32 bits an index.
     pub format: IndexFormat,
@@ -119,9 +110,7 @@ pub struct RenderPassSetIndexBuffer {
 #[command(effect = Record, reads(buffer))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassSetVertexBuffer {
-    /// The pass.
     pub pass: RenderPassId,
-    /// The slot.
     pub slot: u32,
     /// The buffer; absent to unset.
     pub buffer: Option<BufferId>,
@@ -135,15 +124,10 @@ pub struct RenderPassSetVertexBuffer {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassDraw {
-    /// The pass.
     pub pass: RenderPassId,
-    /// Vertices.
     pub vertex_count: u32,
-    /// Instances.
     pub instance_count: u32,
-    /// First vertex.
     pub first_vertex: u32,
-    /// First instance.
     pub first_instance: u32,
 }
 
@@ -151,17 +135,12 @@ pub struct RenderPassDraw {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassDrawIndexed {
-    /// The pass.
     pub pass: RenderPassId,
-    /// Indices.
     pub index_count: u32,
-    /// Instances.
     pub instance_count: u32,
-    /// First index.
     pub first_index: u32,
     /// Added to each index.
     pub base_vertex: i32,
-    /// First instance.
     pub first_instance: u32,
 }
 
@@ -169,7 +148,6 @@ pub struct RenderPassDrawIndexed {
 #[command(effect = Record, reads(buffer))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassDrawIndirect {
-    /// The pass.
     pub pass: RenderPassId,
     /// Holds four `u32` arguments.
     pub buffer: BufferId,
@@ -181,7 +159,6 @@ pub struct RenderPassDrawIndirect {
 #[command(effect = Record, reads(buffer))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassDrawIndexedIndirect {
-    /// The pass.
     pub pass: RenderPassId,
     /// Holds five `u32` arguments.
     pub buffer: BufferId,
@@ -193,7 +170,6 @@ pub struct RenderPassDrawIndexedIndirect {
 #[command(effect = Record, reads(bind_group), writes(bind_group))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderPassSetBindGroup {
-    /// The pass.
     pub pass: RenderPassId,
     /// The group's number.
     pub index: u32,
@@ -207,11 +183,9 @@ pub struct RenderPassSetBindGroup {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassSetImmediates<'a> {
-    /// The pass.
     pub pass: RenderPassId,
     /// Where the data goes, in bytes.
     pub offset: u32,
-    /// The data.
     pub data: &'a [u8],
 }
 
@@ -219,7 +193,6 @@ pub struct RenderPassSetImmediates<'a> {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SetViewport {
-    /// The pass.
     pub pass: RenderPassId,
     /// Left, in texels.
     pub x: f32,
@@ -239,7 +212,6 @@ pub struct SetViewport {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetScissorRect {
-    /// The pass.
     pub pass: RenderPassId,
     /// Left, in texels.
     pub x: u32,
@@ -255,7 +227,6 @@ pub struct SetScissorRect {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SetBlendConstant {
-    /// The pass.
     pub pass: RenderPassId,
     /// Red, green, blue, alpha.
     pub color: [f64; 4],
@@ -265,9 +236,7 @@ pub struct SetBlendConstant {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetStencilReference {
-    /// The pass.
     pub pass: RenderPassId,
-    /// The value.
     pub reference: u32,
 }
 
@@ -275,7 +244,6 @@ pub struct SetStencilReference {
 #[command(effect = Record, opens = OcclusionQuery)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BeginOcclusionQuery {
-    /// The pass.
     pub pass: RenderPassId,
     /// The query in the pass's set.
     pub query_index: u32,
@@ -285,7 +253,6 @@ pub struct BeginOcclusionQuery {
 #[command(effect = Record, closes = OcclusionQuery)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndOcclusionQuery {
-    /// The pass.
     pub pass: RenderPassId,
 }
 
@@ -293,9 +260,7 @@ pub struct EndOcclusionQuery {
 #[command(effect = Record, list = bundles)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecuteBundles {
-    /// The pass.
     pub pass: RenderPassId,
-    /// The bundles, in order.
     pub bundles: Vec<RenderBundleId>,
 }
 
@@ -303,7 +268,6 @@ pub struct ExecuteBundles {
 #[command(effect = Record, closes = Pass)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndRenderPass {
-    /// The pass.
     pub pass: RenderPassId,
 }
 
@@ -311,9 +275,7 @@ pub struct EndRenderPass {
 #[command(effect = Record, opens = DebugGroup)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassPushDebugGroup<'a> {
-    /// The pass.
     pub pass: RenderPassId,
-    /// The group's label.
     pub label: &'a str,
 }
 
@@ -321,7 +283,6 @@ pub struct RenderPassPushDebugGroup<'a> {
 #[command(effect = Record, closes = DebugGroup)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassPopDebugGroup {
-    /// The pass.
     pub pass: RenderPassId,
 }
 
@@ -329,16 +290,13 @@ pub struct RenderPassPopDebugGroup {
 #[command(effect = Record)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassInsertDebugMarker<'a> {
-    /// The pass.
     pub pass: RenderPassId,
-    /// The marker's label.
     pub label: &'a str,
 }
 
 /// `GPULoadOp`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum LoadOp {
     Load,
     Clear,
@@ -347,7 +305,6 @@ pub enum LoadOp {
 /// `GPUStoreOp`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum StoreOp {
     Store,
     Discard,

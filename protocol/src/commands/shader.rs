@@ -8,23 +8,18 @@ use crate::ids::{DeviceId, RequestId, ShaderModuleId};
 #[command(effect = Create, makes = module)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateShaderModule<'a> {
-    /// The device.
     pub device: DeviceId,
-    /// The new module.
     pub module: ShaderModuleId,
-    /// Its label.
     pub label: &'a str,
     /// WGSL source.
     pub code: &'a str,
 }
 
-/// `GPUShaderModule.getCompilationInfo`. Answered by [`Event::CompilationInfo`](crate::Event::CompilationInfo).
+/// `GPUShaderModule.getCompilationInfo`. The reply is [`Event::CompilationInfo`](crate::Event::CompilationInfo).
 #[command(effect = Query, reply = CompilationInfo)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GetCompilationInfo {
-    /// The answer's number.
     pub request: RequestId,
-    /// The module.
     pub module: ShaderModuleId,
 }
 
@@ -32,9 +27,7 @@ pub struct GetCompilationInfo {
 #[wire]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompilationMessage {
-    /// What the compiler says.
     pub message: String,
-    /// How grave it is.
     pub ty: CompilationMessageType,
     /// Line in the source, from 1; 0 when there is no position.
     pub line_num: u64,
@@ -49,7 +42,6 @@ pub struct CompilationMessage {
 /// `GPUCompilationMessageType`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum CompilationMessageType {
     Error,
     Warning,

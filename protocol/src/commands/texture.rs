@@ -3,24 +3,16 @@
 use airlock_protocol_derive::{command, wire};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    commands::pipeline::CompareFunction,
-    ids::{BufferId, DeviceId, SamplerId, TextureId, TextureViewId},
-};
+use crate::ids::{BufferId, DeviceId, SamplerId, TextureId, TextureViewId};
 
 /// `GPUDevice.createTexture`.
 #[command(effect = Create, makes = texture)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateTexture<'a> {
-    /// The device.
     pub device: DeviceId,
-    /// The new texture.
     pub texture: TextureId,
-    /// Its label.
     pub label: &'a str,
-    /// Its size in texels and layers.
     pub size: Extent3d,
-    /// How many mip levels it has.
     pub mip_level_count: u32,
     /// Samples per texel: 1 or 4.
     pub sample_count: u32,
@@ -28,7 +20,6 @@ pub struct CreateTexture<'a> {
     pub dimension: TextureDimension,
     /// The texels' format.
     pub format: TextureFormat,
-    /// How it may be used.
     pub usage: TextureUsage,
     /// Other formats that its views may have.
     pub view_formats: Vec<TextureFormat>,
@@ -39,13 +30,9 @@ pub struct CreateTexture<'a> {
 #[command(effect = Create, makes = view)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateTextureView<'a> {
-    /// The texture.
     pub texture: TextureId,
-    /// The new view.
     pub view: TextureViewId,
-    /// Its label.
     pub label: &'a str,
-    /// Its format.
     pub format: Option<TextureFormat>,
     /// How shaders see it.
     pub dimension: Option<TextureViewDimension>,
@@ -53,13 +40,9 @@ pub struct CreateTextureView<'a> {
     pub usage: Option<TextureUsage>,
     /// Which aspects it shows.
     pub aspect: TextureAspect,
-    /// First mip level.
     pub base_mip_level: u32,
-    /// How many mip levels.
     pub mip_level_count: Option<u32>,
-    /// First array layer.
     pub base_array_layer: u32,
-    /// How many array layers.
     pub array_layer_count: Option<u32>,
 }
 
@@ -67,7 +50,6 @@ pub struct CreateTextureView<'a> {
 #[command(effect = Destroy)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DestroyTexture {
-    /// The texture.
     pub texture: TextureId,
 }
 
@@ -75,11 +57,8 @@ pub struct DestroyTexture {
 #[command(effect = Create, makes = sampler)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CreateSampler<'a> {
-    /// The device.
     pub device: DeviceId,
-    /// The new sampler.
     pub sampler: SamplerId,
-    /// Its label.
     pub label: &'a str,
     /// What lies beyond the edges, along u, v and w.
     pub address_modes: [AddressMode; 3],
@@ -103,9 +82,7 @@ pub struct CreateSampler<'a> {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Extent3d {
-    /// Texels along x.
     pub width: u32,
-    /// Texels along y.
     pub height: u32,
     /// Texels along z, or layers.
     pub depth_or_array_layers: u32,
@@ -115,9 +92,7 @@ pub struct Extent3d {
 #[wire]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Origin3d {
-    /// Texels along x.
     pub x: u32,
-    /// Texels along y.
     pub y: u32,
     /// Texels along z, or layers.
     pub z: u32,
@@ -127,9 +102,7 @@ pub struct Origin3d {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TexelCopyTextureInfo {
-    /// The texture.
     pub texture: TextureId,
-    /// Its mip level.
     pub mip_level: u32,
     /// The first texel.
     pub origin: Origin3d,
@@ -153,7 +126,6 @@ pub struct TexelCopyBufferLayout {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TexelCopyBufferInfo {
-    /// The buffer.
     pub buffer: BufferId,
     /// How the texels lie in it.
     pub layout: TexelCopyBufferLayout,
@@ -183,7 +155,6 @@ crate::wire::flags!(TextureUsage);
 /// `GPUTextureDimension`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum TextureDimension {
     D1,
     D2,
@@ -193,7 +164,6 @@ pub enum TextureDimension {
 /// `GPUTextureViewDimension`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum TextureViewDimension {
     D1,
     D2,
@@ -206,7 +176,6 @@ pub enum TextureViewDimension {
 /// `GPUTextureAspect`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum TextureAspect {
     All,
     StencilOnly,
@@ -216,7 +185,6 @@ pub enum TextureAspect {
 /// `GPUAddressMode`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum AddressMode {
     ClampToEdge,
     Repeat,
@@ -226,16 +194,28 @@ pub enum AddressMode {
 /// `GPUFilterMode`, and `GPUMipmapFilterMode`, which has the same cases.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum FilterMode {
     Nearest,
     Linear,
 }
 
+/// `GPUCompareFunction`.
+#[wire]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CompareFunction {
+    Never,
+    Less,
+    Equal,
+    LessEqual,
+    Greater,
+    NotEqual,
+    GreaterEqual,
+    Always,
+}
+
 /// `GPUTextureFormat`.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum TextureFormat {
     R8unorm,
     R8snorm,

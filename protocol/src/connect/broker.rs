@@ -1,4 +1,4 @@
-//! The host's side of `gpu-daemon broker`: workers for a process that can start no processes.
+//! The client of `gpu-daemon broker`: workers for a process that can start no processes.
 
 use std::{
     os::{
@@ -13,33 +13,41 @@ use std::{
     time::Instant,
 };
 
-use super::{ConnectError, Connection, Lifeline, Link, environment, lifeline::wait_briefly, open, plain};
-use crate::{descriptors, limits::HELLO_TIMEOUT};
+use super::{
+    environment,
+    error::{ConnectError, plain},
+    open::{Connection, open},
+    worker_handle::{WorkerHandle, wait_briefly},
+};
+use crate::{
+    limits::HELLO_TIMEOUT,
+    platform::{Link, descriptors},
+};
 
-/// A broker that runs. It ends, with its workers, when this value and all connections that came from it are gone.
+/// A running broker. It exits, with its workers, when this value and all connections from it are dropped.
 #[derive(Debug)]
 pub struct Broker {
     program: PathBuf,
-    /// `None` only while it is dropped.
+    /// `None` only during the drop.
     requests: Option<UnixStream>,
     child: Option<Child>,
-    /// The first worker, which is on its way before anybody asks for one, and since when.
+    /// A worker that was requested in advance, and the time of the request.
     first: Mutex<Option<(Link, Instant)>>,
 }
 
 impl Broker {
-    /// Starts the broker, from the worker's program, and has it start a first worker, which is ready sooner then. The
-    /// arguments are those of a worker, and every worker has them.
+    /// Starts the broker from the worker's program and requests a first worker in advance, which is ready sooner then. Every
+    /// worker gets the arguments.
     pub fn start(program: PathBuf, arguments: &[String]) -> Result<Self, ConnectError> {
         let failed = |error| ConnectError::Spawn { path: program.display().to_string(), cause: plain(&error) };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let mut command = Command::new(&program);
-        // It hands its environment on to its workers, and needs no more of it than they.
+        // Its workers inherit its environment, and it needs no other variables.
         environment::restrict(&mut command);
         command.arg("broker").args(arguments).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
         let child = command.spawn().map_err(failed)?;
         let mut broker = Self { program, requests: Some(ours), child: Some(child), first: Mutex::default() };
-        // Where it cannot be had, whoever connects is told.
+        // A failure is reported by the next connection.
         broker.first = Mutex::new(broker.order().ok().map(|link| (link, Instant::now())));
         Ok(broker)
     }
@@ -49,8 +57,8 @@ impl Broker {
         &self.program
     }
 
-    /// Has it start a worker. It makes no process and no file. The worker's end of the connection is the broker's and the
-    /// worker's alone: it is seen to end when they are gone.
+    /// Requests a worker, without making a process or a file here. Only broker and worker hold the other end of the
+    /// connection, so that their exit closes it.
     fn order(&self) -> Result<Link, ConnectError> {
         let failed = |error| ConnectError::Broker { path: self.program.display().to_string(), cause: plain(&error) };
         let (link, theirs) = Link::pair().map_err(failed)?;
@@ -61,16 +69,17 @@ impl Broker {
         Ok(link)
     }
 
-    /// Opens a session with the first worker, or has another one started for it.
+    /// Opens a session with the first worker, or with a new one.
     pub(super) fn connect(self: &Arc<Self>) -> Result<Connection, ConnectError> {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let link = match first {
-            // It does not wait for a client for ever.
+            // A worker's wait for its client times out.
             Some((link, since)) if since.elapsed() < HELLO_TIMEOUT / 2 => link,
             _ => self.order()?,
         };
         let channels = open(&link, &self.program.display().to_string())?;
-        Ok(Connection { channels, life: Lifeline::of_broker(link, Arc::clone(self)) })
+        let broker: Arc<Self> = Arc::clone(self);
+        Ok(Connection { channels, worker: WorkerHandle::of_broker(link, broker) })
     }
 }
 

@@ -1,11 +1,11 @@
-//! What a worker inherits of its parent's environment.
+//! The environment of a worker.
 //!
-//! An environment holds secrets: keys of services, paths of a user's files. A worker is where a driver meets what a stranger
-//! wrote, so it gets the variables that drivers, their loader and the log are configured with, and no others.
+//! An environment holds secrets: keys of services, paths of a user's files. A worker runs drivers on untrusted input, so it
+//! inherits only the variables that configure drivers, their loader and the log.
 
 use std::{env, ffi::OsStr, fs, io::ErrorKind, path::Path, process::Command};
 
-/// Variables by their whole names.
+/// Inherited variables.
 const NAMES: &[&str] = &[
     "LD_LIBRARY_PATH",
     "LANG",
@@ -20,15 +20,15 @@ const NAMES: &[&str] = &[
     "XDG_DATA_DIRS",
 ];
 
-/// Variables by how their names start: the loaders', Mesa's and its drivers', NVIDIA's.
+/// Prefixes of inherited variables: of the loaders, Mesa and its drivers, NVIDIA.
 const PREFIXES: &[&str] = &[
     "ACO_", "AMD_", "ANV_", "DRI_", "EGL_", "GALLIUM_", "GBM_", "INTEL_", "LIBGL_", "LP_", "LVP_", "MESA_", "NIR_",
     "NVIDIA_", "NVK_", "PAN_", "RADV_", "TU_", "V3D_", "VK_", "__EGL_", "__GLX_", "__GL_", "__NV_",
 ];
 
-/// What a worker is told beside.
+/// Variables that are set for a worker.
 const TOLD: &[(&str, &str)] = &[
-    // Its drivers share no cache with other sessions, and look for no display.
+    // Drivers share no cache with other sessions and connect to no display.
     ("MESA_SHADER_CACHE_DISABLE", "true"),
     ("__GL_SHADER_DISK_CACHE", "0"),
     ("NODEVICE_SELECT", "1"),
@@ -48,20 +48,20 @@ const DRM_DRIVERS: &str = "asahi_icd*,broadcom_icd*,freedreno_icd*,gfxstream_vk_
 /// Where the DRM render nodes are.
 const DRM_NODES: &str = "/dev/dri";
 
-/// Leaves a worker's command what it needs of this process's environment. What is set on the command afterwards stays.
+/// Restricts the environment of a worker's command. Variables that are set afterwards stay.
 pub fn restrict(command: &mut Command) {
     // Programs of other systems do not start without some of theirs.
     if cfg!(target_os = "linux") {
         command.env_clear().envs(env::vars_os().filter(|(name, _)| is_needed(name)));
         command.envs(TOLD.iter().copied());
-        // Drivers that cannot find anything are not even loaded: that takes time, and each is code more to attack.
+        // Drivers without a device are not loaded: loading takes time, and their code is attack surface.
         if env::var_os(DRIVERS_DISABLE).is_none() && !has_render_node(Path::new(DRM_NODES)) {
             command.env(DRIVERS_DISABLE, DRM_DRIVERS);
         }
     }
 }
 
-/// Whether a folder has a render node, as far as can be told.
+/// True when a folder has a render node, or cannot be read.
 fn has_render_node(folder: &Path) -> bool {
     match fs::read_dir(folder) {
         Ok(entries) => entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("renderD")),

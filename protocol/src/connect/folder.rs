@@ -1,10 +1,10 @@
-//! The private folder in which a worker makes the socket that its client comes to.
+//! The private folder for the socket on which a worker waits for its client.
 //!
 //! ipc-channel makes that socket in a folder below `TMPDIR` and removes both when the client has come. A worker that is
-//! killed before removes nothing, and one in a jail may write nowhere else; so whoever starts a worker gives it a folder
-//! of its own as `TMPDIR`, and removes that with all that is in it once the client is connected or the worker has ended.
+//! killed before removes nothing, and one in a jail may write nowhere else; so the process that starts a worker gives it a folder
+//! of its own as `TMPDIR`, and removes it once the client is connected or the worker has ended.
 //! A folder outlives its worker in one case: its maker is killed with SIGKILL in the milliseconds in which a client
-//! connects, or while the worker is one to spare, and a jail, or the same signal, keeps the worker from tidying up.
+//! connects, or while the worker is a standby worker, and a jail, or the same signal, keeps the worker from tidying up.
 
 use std::{
     env,
@@ -22,7 +22,7 @@ use crate::limits::MAX_SOCKET_FOLDER;
 /// How the folders' names start.
 pub const FOLDER_PREFIX: &str = "airlock-worker-";
 
-/// A worker's private folder. It is removed with this value.
+/// A worker's private folder, removed on drop.
 #[derive(Debug)]
 pub struct Folder(TempDir);
 
@@ -31,14 +31,14 @@ pub struct Folder(TempDir);
 const REMOVALS: u32 = 100;
 
 impl Folder {
-    /// Makes one that only this user can enter, in `XDG_RUNTIME_DIR` where that is usable, else in the folder for
+    /// Creates one that only this user can enter, in `XDG_RUNTIME_DIR` where that is usable, else in the folder for
     /// temporary files.
     pub fn new() -> io::Result<Self> {
         Self::within(env::var_os("XDG_RUNTIME_DIR"), env::temp_dir())
     }
 
-    /// Makes one for a worker whose client is another user, in the folder for temporary files, because this user's runtime
-    /// folder is closed to others. It can be passed by all and listed by nobody, so that only who is told the socket's name finds it.
+    /// Creates one for a worker whose client is another user, in the folder for temporary files, because this user's runtime
+    /// folder is closed to others. It is searchable and not listable, so that only a client that knows the socket's name finds it.
     #[cfg(unix)]
     pub fn for_others() -> io::Result<Self> {
         let folder = Self::for_anybody()?;
@@ -46,13 +46,13 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Makes one for a worker whose client is not known yet. Only this user can enter it until [`Folder::open_to_others`].
+    /// Creates one for a worker whose client is not known yet. Only this user can enter it until [`Folder::open_to_others`].
     #[cfg(unix)]
     pub fn for_anybody() -> io::Result<Self> {
         Self::within(None, env::temp_dir())
     }
 
-    /// Lets others pass it.
+    /// Makes it searchable for others.
     #[cfg(unix)]
     pub fn open_to_others(&self) -> io::Result<()> {
         fs::set_permissions(self.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))
@@ -77,12 +77,12 @@ impl Folder {
         builder.tempdir_in(temporary).map(Self)
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Has a worker use it.
+    /// Sets it as a worker's `TMPDIR`.
     pub fn give_to(&self, worker: &mut Command) {
         worker.env("TMPDIR", self.path());
     }

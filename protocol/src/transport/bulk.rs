@@ -12,8 +12,9 @@
 //! the socket whole, and its sender waits as for any other: so nobody waits for the ring.
 
 use super::{
-    Gone, ReceiveError, RingReader, RingWriter,
     memory::{CountReader, CountWriter},
+    received::{Gone, ReceiveError},
+    ring::{RingReader, RingWriter},
 };
 use crate::limits::MAX_PIECE;
 
@@ -89,7 +90,7 @@ pub fn refers(message: &mut Vec<u8>) -> Result<Option<Piece>, ReceiveError> {
     let position = u64::from_le_bytes([p0, p1, p2, p3, p4, p5, p6, p7]);
     let len = u32::from_le_bytes([l0, l1, l2, l3]);
     if len > MAX_PIECE {
-        return Err(ReceiveError::TooLong { found: u64::from(len), most: MAX_PIECE as usize });
+        return Err(ReceiveError::TooLong { found: u64::from(len), max: MAX_PIECE as usize });
     }
     message.drain(..PREFIX);
     Ok(Some(Piece { position, len }))
@@ -133,7 +134,7 @@ mod tests {
         let theirs = SharedPeer::open(file).unwrap();
         let (link, there) = std::os::unix::net::UnixStream::pair().unwrap();
         let sender = channel::pair(&link).unwrap();
-        let receiver = channel::check(crate::descriptors::receive(&there, None).unwrap()).unwrap();
+        let receiver = channel::check(crate::platform::descriptors::receive(&there, None).unwrap()).unwrap();
         (
             Sender::new(RingWriter::new(theirs.events), theirs.count),
             Receiver::new(RingReader::rewinding(ours.events), ours.count),

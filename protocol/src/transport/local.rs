@@ -1,12 +1,12 @@
-//! Channels between two threads of one process: what a socket is between two processes, without the system. A bounded number
-//! of bytes wait in one, and its ends can be dropped, closed and interrupted as a socket's can.
+//! Channels between two threads of one process. They hold a bounded number of bytes, and their ends can be dropped, closed
+//! and interrupted as a socket's can.
 
 use std::{
     collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Awaited, Gone, ReceiveError};
+use super::received::{Awaited, Gone, ReceiveError};
 
 #[derive(Debug)]
 struct Pipe {
@@ -36,7 +36,7 @@ impl Pipe {
         self.changed.wait_while(state, |state| goes_on(state)).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a message has to wait. One that is longer than the room goes alone.
+    /// True when a message has to wait. One that exceeds the capacity is sent alone.
     fn is_full(&self, state: &State, len: usize) -> bool {
         !state.closed && state.bytes > 0 && state.bytes.saturating_add(len) > self.room
     }
@@ -52,15 +52,15 @@ impl Pipe {
     }
 
     /// The next message; `None` when there is none yet.
-    fn pop(&self, state: &mut State, most: usize, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
+    fn pop(&self, state: &mut State, max: usize, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
         let Some(message) = state.messages.pop_front() else {
             return if state.closed { Err(Gone.into()) } else { Ok(None) };
         };
         begun();
         state.bytes = state.bytes.saturating_sub(message.len());
         self.changed.notify_all();
-        if message.len() > most {
-            return Err(ReceiveError::TooLong { found: message.len() as u64, most });
+        if message.len() > max {
+            return Err(ReceiveError::TooLong { found: message.len() as u64, max });
         }
         Ok(Some(message))
     }
@@ -121,15 +121,15 @@ impl Sender {
 }
 
 impl Receiver {
-    pub(super) fn recv(&self, most: usize, begun: impl FnOnce()) -> Result<Vec<u8>, ReceiveError> {
+    pub(super) fn recv(&self, max: usize, begun: impl FnOnce()) -> Result<Vec<u8>, ReceiveError> {
         let pipe = &self.0.0;
         let mut state = pipe.wait(pipe.lock(), |state| state.messages.is_empty() && !state.closed);
-        pipe.pop(&mut state, most, begun)?.ok_or_else(|| Gone.into())
+        pipe.pop(&mut state, max, begun)?.ok_or_else(|| Gone.into())
     }
 
-    pub(super) fn try_recv(&self, most: usize, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
+    pub(super) fn try_recv(&self, max: usize, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
         let pipe = &self.0.0;
-        pipe.pop(&mut pipe.lock(), most, begun)
+        pipe.pop(&mut pipe.lock(), max, begun)
     }
 
     /// Waits for a message, the end of the channel, or an interruption.
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(receiver.recv(99, || {}).unwrap(), b"next");
         waiter.join().unwrap().unwrap();
         sender.send(b"12345").unwrap();
-        assert!(matches!(receiver.recv(4, || {}), Err(ReceiveError::TooLong { found: 5, most: 4 })));
+        assert!(matches!(receiver.recv(4, || {}), Err(ReceiveError::TooLong { found: 5, max: 4 })));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{io, sync::Mutex};
 
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
 
-use super::{Awaited, Gone, ReceiveError, lock};
+use super::received::{Awaited, Gone, ReceiveError, lock};
 
 /// The sending end of a channel.
 #[derive(Clone, Debug)]
@@ -37,17 +37,17 @@ impl Receiver {
         Self(Mutex::new(receiver))
     }
 
-    /// Receives a message of at most `most` bytes. The platform does not report when it begins to arrive.
-    pub(super) fn recv(&self, most: usize, _begun: impl FnOnce()) -> Result<Vec<u8>, ReceiveError> {
+    /// Receives a message of at most `max` bytes. The platform does not report when it begins to arrive.
+    pub(super) fn recv(&self, max: usize, _begun: impl FnOnce()) -> Result<Vec<u8>, ReceiveError> {
         let message = lock(&self.0).recv().map_err(|_| Gone)?;
-        if message.len() > most {
-            return Err(ReceiveError::TooLong { found: message.len() as u64, most });
+        if message.len() > max {
+            return Err(ReceiveError::TooLong { found: message.len() as u64, max });
         }
         Ok(message)
     }
 
     /// Returns `None`: the platform does not report whether a message arrives.
-    pub(super) fn try_recv(&self, _most: usize, _begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
+    pub(super) fn try_recv(&self, _max: usize, _begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
         Ok(None)
     }
 

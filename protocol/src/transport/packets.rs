@@ -31,7 +31,7 @@ use rustix::{
     },
 };
 
-use super::{Awaited, Gone, ReceiveError};
+use super::received::{Awaited, Gone, ReceiveError};
 
 /// Length of the first packet's header in bytes.
 const HEADER: usize = 16;
@@ -73,7 +73,7 @@ pub fn try_send(socket: &OwnedFd, longest: usize, message: &[u8]) -> Result<bool
     }
 }
 
-/// Sends the first packet; gives the socket for the rest, if there is a rest.
+/// Sends the first packet; returns the socket for the rest, if there is one.
 fn send_start(socket: &OwnedFd, start: &[u8], rest: &[u8], flags: SendFlags) -> Result<Option<OwnedFd>, Errno> {
     let flags = flags | SendFlags::NOSIGNAL;
     let packet = (HEADER.saturating_add(start.len()) as u64).to_ne_bytes();
@@ -105,7 +105,7 @@ fn send_rest(socket: &OwnedFd, mut longest: usize, mut rest: &[u8]) -> Result<()
     Ok(())
 }
 
-/// Ends a thread's wait from another thread.
+/// Interrupts the wait of another thread.
 #[derive(Debug)]
 pub struct Interrupt(OwnedFd);
 
@@ -132,7 +132,7 @@ pub fn wait_for_either(socket: &OwnedFd, interrupt: &Interrupt) -> Result<Awaite
     Ok(if packet { Awaited::Event } else { Awaited::Interrupted })
 }
 
-/// Room for the first packet of a message, which serves again for each.
+/// The buffer for the first packet of a message, reused for each.
 #[derive(Debug, Default)]
 pub struct Inbox(Vec<u8>);
 
@@ -143,13 +143,13 @@ impl Inbox {
     }
 }
 
-/// Receives a message. It may be `most` bytes long. Says when it has begun to arrive; with `wait` it waits until then, and
-/// gives `None` without it.
+/// Receives a message. It may be `max` bytes long. Calls `begun` when it has begun to arrive; with `wait` it blocks until
+/// then, without it returns `None`.
 pub fn receive(
     socket: &OwnedFd,
     inbox: &mut Inbox,
     wait: bool,
-    most: usize,
+    max: usize,
     begun: impl FnOnce(),
 ) -> Result<Option<Vec<u8>>, ReceiveError> {
     let flags = if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
@@ -174,8 +174,8 @@ pub fn receive(
         }
     }
     let length = packet.checked_sub(HEADER).ok_or(ReceiveError::NoMessage("it has no header"))?;
-    if length > most {
-        return Err(ReceiveError::TooLong { found: length as u64, most });
+    if length > max {
+        return Err(ReceiveError::TooLong { found: length as u64, max });
     }
     let start = inbox.0.get(..length).ok_or(ReceiveError::NoMessage("its packet is longer than a socket's buffer"))?;
     let [p0, p1, p2, p3, p4, p5, p6, p7, m0, m1, m2, m3, m4, m5, m6, m7] = header;
@@ -183,8 +183,8 @@ pub fn receive(
         return Err(ReceiveError::NoMessage("its header says another length"));
     }
     let found = u64::from_ne_bytes([m0, m1, m2, m3, m4, m5, m6, m7]);
-    let total = usize::try_from(found).ok().filter(|&total| total <= most);
-    let total = total.ok_or(ReceiveError::TooLong { found, most })?;
+    let total = usize::try_from(found).ok().filter(|&total| total <= max);
+    let total = total.ok_or(ReceiveError::TooLong { found, max })?;
     if total < length {
         return Err(ReceiveError::NoMessage("it is longer than it says"));
     }

@@ -1,9 +1,9 @@
-//! The shared rings for bulk data: mapped once per session, written by one side, read by the other. One takes what belongs
-//! to commands to the daemon, one takes what belongs to events to the client.
+//! The shared rings for bulk data: mapped once per session, written by one side, read by the other. One carries the data of
+//! commands to the daemon, one the data of events to the client.
 //!
 //! Positions count bytes since the session's start, so that a position names one piece for ever; the place in memory is
-//! the position modulo the size. A piece never wraps: where it would, the rest of the ring is skipped. The reader gives
-//! credit by saying how far it has read; what lies beyond is the writer's. Where all has been read, the ring for events goes
+//! the position modulo the size. A piece never wraps: where it would, the rest of the ring is skipped. The reader
+//! reports its position as credit; the bytes beyond belong to the writer. Where all has been read, the ring for events goes
 //! on at its start; the one for commands does not, because a trace tells positions from lengths.
 //!
 //! The peer can write to the memory at any moment. No slice of it is ever made: bytes are copied out, then used.
@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::memory::{ReadMemory, WriteMemory};
 use crate::limits::{MAX_PIECE, RING_SIZE};
 
-/// A piece that the ring does not hold.
+/// An invalid piece.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("a piece of {len} bytes at {start} does not lie in the ring, which has been read up to {consumed}")]
 pub struct RingError {
@@ -38,7 +38,7 @@ impl RingWriter {
         Self { memory, head: 0, consumed: 0 }
     }
 
-    /// Notes how far the reader has read. A position that was never written is a lie and ignored.
+    /// Notes how far the reader has read. A position that was never written is ignored.
     pub fn credit(&mut self, consumed: u64) {
         if consumed <= self.head {
             self.consumed = self.consumed.max(consumed);
@@ -57,7 +57,7 @@ impl RingWriter {
         }
     }
 
-    /// Puts a piece of at most [`MAX_PIECE`] bytes into the ring and gives its start; `None` while there is no room.
+    /// Puts a piece of at most [`MAX_PIECE`] bytes into the ring and returns its start; `None` while it is full.
     pub fn write(&mut self, piece: &[u8]) -> Option<u64> {
         let size = self.memory.size();
         let len = u64::try_from(piece.len()).ok().filter(|&len| len <= u64::from(MAX_PIECE))?;

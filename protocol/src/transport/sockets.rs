@@ -14,8 +14,11 @@ use rustix::net::{
     sockopt::{socket_domain, socket_type},
 };
 
-use super::{Awaited, Gone, ReceiveError, lock, packets};
-use crate::descriptors;
+use super::{
+    packets,
+    received::{Awaited, Gone, ReceiveError, lock},
+};
+use crate::platform::descriptors;
 
 /// Makes a channel and sends its other end on `link`.
 pub(super) fn pair(link: impl AsFd) -> io::Result<OwnedFd> {
@@ -72,14 +75,14 @@ impl Receiver {
         Self { inbox: Mutex::new(packets::Inbox::of(&socket)), socket }
     }
 
-    /// Receives a message of at most `most` bytes. Calls `begun` when it begins to arrive.
-    pub(super) fn recv(&self, most: usize, begun: impl FnOnce()) -> Result<Vec<u8>, ReceiveError> {
-        packets::receive(&self.socket, &mut lock(&self.inbox), true, most, begun)?.ok_or_else(|| Gone.into())
+    /// Receives a message of at most `max` bytes. Calls `begun` when it begins to arrive.
+    pub(super) fn recv(&self, max: usize, begun: impl FnOnce()) -> Result<Vec<u8>, ReceiveError> {
+        packets::receive(&self.socket, &mut lock(&self.inbox), true, max, begun)?.ok_or_else(|| Gone.into())
     }
 
     /// As [`Receiver::recv`] where a message has begun to arrive; `None` otherwise.
-    pub(super) fn try_recv(&self, most: usize, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
-        packets::receive(&self.socket, &mut lock(&self.inbox), false, most, begun)
+    pub(super) fn try_recv(&self, max: usize, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
+        packets::receive(&self.socket, &mut lock(&self.inbox), false, max, begun)
     }
 
     /// See [`Sender::close`].

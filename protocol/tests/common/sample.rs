@@ -8,7 +8,9 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{self, DeserializeSeed, EnumAccess, IntoDeserializer, SeqAccess, VariantAccess, Visitor, value::U32Deserializer},
+    de::{
+        self, DeserializeSeed, EnumAccess, IntoDeserializer, SeqAccess, VariantAccess, Visitor, value::U32Deserializer,
+    },
 };
 
 /// The sample of an enum's variant with this number.

@@ -1,4 +1,4 @@
-//! Where workers come from, as the command line says it.
+//! The options for the source of workers.
 
 use std::path::PathBuf;
 
@@ -37,7 +37,7 @@ impl DaemonOption {
         }
     }
 
-    /// How strictly processes are jailed.
+    /// The strictness of the jail.
     pub fn jail(&self) -> JailMode {
         self.jail
     }

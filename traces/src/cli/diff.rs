@@ -12,7 +12,7 @@ use super::{
     DIFFERENT, SAME, ToolError, busy, open, printed,
     terminal::{Paint, harmless, one_line},
 };
-use crate::tools::{
+use crate::edit::tools::{
     Error,
     diff::{self, Change, Row, Summary},
 };
@@ -23,7 +23,7 @@ Examples:
   airlock trace diff --context 0 before.airtrace after.airtrace
   airlock trace diff --json before.airtrace after.airtrace | jq .summary
 
-A call more in one of the traces is one line: ids and numbers of questions that shift with it do not count. Data and
+A call more in one of the traces is one line: ids and numbers of requests that shift with it do not count. Data and
 readbacks count by their contents, errors by their text. Not compared are times, and where batches end.
 
 The exit code is 0 when the traces are the same, 1 when they differ, 2 when they could not be compared.

@@ -10,7 +10,7 @@ use std::{
 use clap::Args;
 
 use super::{SAME, ToolError, busy, open, printed, terminal, write_error};
-use crate::tools::{
+use crate::edit::tools::{
     self,
     dump::{self, Filter},
     load::{self, LoadError},

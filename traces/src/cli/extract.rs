@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{SAME, ToolError, busy, open, print, print_json, terminal::one_line, tool_error};
-use crate::tools::{
+use crate::edit::tools::{
     extract::{self, Extracted, MAX_FILES, Wanted},
     output::Budget,
 };

@@ -9,7 +9,7 @@ use super::{
     size::describe,
     terminal::{Paint, one_line},
 };
-use crate::{header::DeviceRecord, tools::info::Info};
+use crate::{edit::tools::info::Info, file::header::DeviceRecord};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,7 +23,7 @@ const FEW: usize = 12;
 
 /// Print what a trace holds
 ///
-/// The answer comes from the header and the index, however long the trace is. A recording that was not closed has no
+/// The reply comes from the header and the index, however long the trace is. A recording that was not closed has no
 /// index and is read once.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

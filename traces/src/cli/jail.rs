@@ -1,4 +1,4 @@
-//! How strictly processes are jailed, as the command line says it.
+//! The option for the strictness of the jail.
 
 use std::fmt;
 

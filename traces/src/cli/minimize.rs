@@ -1,6 +1,7 @@
 //! `airlock trace minimize`: the smallest trace that still shows a fault.
 
 mod command;
+mod output;
 
 use std::{
     io::IsTerminal,
@@ -17,14 +18,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::{
-    minimize::{
+    edit::minimize::{
         Candidate, Failure, Ground, Stats, Watch,
         fault::{Fault, Kind},
         minimize,
     },
+    file::trace::Trace,
     replay::Options,
-    tools::output::Output,
-    trace::Trace,
 };
 
 use super::{
@@ -32,9 +32,9 @@ use super::{
     daemon::DaemonOption,
     open, read_error,
     terminal::{Paint, harmless, one_line},
-    write_error,
 };
 use command::External;
+use output::save;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,7 +54,7 @@ after Ctrl-C.
 /// The exit code after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
 
-/// How often a line tells where the search is, where there is no terminal for a bar.
+/// The interval of progress lines, where there is no terminal for a bar.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Find the smallest trace that still shows a fault
@@ -77,7 +77,7 @@ pub struct Arguments {
     /// Stop after so many replays
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     max_tests: u64,
-    /// Seconds that a replay waits for an answer, or that the command may take
+    /// Seconds that a replay waits for a reply, or that the command may take
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     timeout: u64,
     /// The adapter to replay on: a part of its name, its number in `airlock doctor`, or `noop`
@@ -156,13 +156,13 @@ fn not_shown(arguments: &Arguments) -> u8 {
     DIFFERENT
 }
 
-/// What is tried, and how.
-fn test(arguments: &Arguments, trace: &Trace) -> Result<Option<(crate::minimize::Goal, Test)>, ToolError> {
+/// The search's watcher.
+fn test(arguments: &Arguments, trace: &Trace) -> Result<Option<(crate::edit::minimize::Goal, Test)>, ToolError> {
     let timeout = Duration::from_secs(arguments.timeout);
     let kind = match arguments.keep {
         None => {
             let external = External::new(&arguments.command, &arguments.output, timeout);
-            return Ok(Some((crate::minimize::Goal::default(), Test::External(external))));
+            return Ok(Some((crate::edit::minimize::Goal::default(), Test::External(external))));
         }
         Some(Keep::Divergence) => Kind::Divergence,
         Some(Keep::ValidationError) => Kind::ValidationError(arguments.nth),
@@ -230,23 +230,7 @@ impl Watch for Run<'_> {
     }
 }
 
-/// A file's name with something behind it, in the same folder.
-fn beside(path: &Path, what: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(what);
-    path.with_file_name(name)
-}
-
-/// Writes a trace and puts it in the place of the last one.
-fn save(trace: &Trace, path: &Path) -> Result<(), ToolError> {
-    let (output, file) = Output::create(path).map_err(write_error(path))?;
-    trace
-        .write(file)
-        .map_err(|cause| ToolError::Write { file: path.display().to_string(), cause: cause.to_string() })?;
-    output.commit().map_err(write_error(path))
-}
-
-/// Where the search is: a bar on a terminal, else a line now and then.
+/// The progress of the search: a bar on a terminal, else a line now and then.
 struct Shown {
     bar: Option<ProgressBar>,
     last: Instant,
@@ -302,7 +286,7 @@ fn grouped_64(number: u64) -> String {
     text
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Serialize)]
 struct Summary {
     commands_before: usize,

@@ -1,4 +1,4 @@
-//! The commands that the `airlock` program offers for traces: one file each, with its arguments and its `run`, which gives
+//! The commands that the `airlock` program offers for traces: one file each, with its arguments and its `run`, which returns
 //! the exit code.
 
 pub mod busy;
@@ -33,8 +33,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::{
-    reader::{ReadError, TraceFile},
-    tools,
+    edit::tools,
+    file::reader::{ReadError, TraceFile},
 };
 
 /// The exit code where all is as it should be.
@@ -42,7 +42,7 @@ pub const SAME: u8 = 0;
 /// The exit code where something differs: a replay that diverges, two traces that are not the same.
 pub const DIFFERENT: u8 = 1;
 
-/// Why a command cannot do what it is asked. The exit code is 2.
+/// A failed command. The exit code is 2.
 #[derive(Debug, Error)]
 pub enum ToolError {
     /// The trace cannot be read.
@@ -64,7 +64,7 @@ pub enum ToolError {
     /// There is no worker to replay with.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// What was asked makes no sense for this trace.
+    /// The request is invalid for this trace.
     #[error("{0}")]
     Refused(String),
 }
@@ -97,7 +97,7 @@ pub fn tool_error(input: &Path, output: &Path) -> impl Fn(tools::Error) -> ToolE
     }
 }
 
-/// What writing to standard output gave. Whoever reads no further (`head`) has seen enough: that is no error.
+/// The result of writing to standard output. A reader that closes the pipe (`head`) is no error.
 pub fn printed(result: Result<(), tools::Error>, input: &Path) -> Result<(), ToolError> {
     match result {
         Err(tools::Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -1,4 +1,4 @@
-//! `airlock trace recover`: what is whole of a damaged trace.
+//! `airlock trace recover`: the intact part of a damaged trace.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     SAME, ToolError, busy, open, print, print_json, size::describe, terminal::one_line, tool_error, write_error,
 };
-use crate::tools::{output::Output, recover};
+use crate::edit::tools::{output::Output, recover};
 
 const EXAMPLES: &str = "\
 Examples:

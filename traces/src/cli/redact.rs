@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::{
     SAME, ToolError, busy, open, print, print_json, size::describe, terminal::one_line, tool_error, write_error,
 };
-use crate::tools::{
+use crate::edit::tools::{
     output::Output,
     redact::{self, Keep, Redacted},
 };

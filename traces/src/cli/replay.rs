@@ -1,4 +1,4 @@
-//! `airlock replay`: a trace again, against a fresh worker, and every answer compared.
+//! `airlock replay`: replays a trace against a fresh worker and compares every reply.
 
 use std::{
     io::{IsTerminal, Write as _},
@@ -19,7 +19,7 @@ use super::{
     replay_text, terminal,
 };
 use crate::{
-    reader::TraceFile,
+    file::reader::TraceFile,
     replay::{self, Input, Options, Outcome, Probe, ReplayError, Report, Tolerance},
 };
 
@@ -36,14 +36,14 @@ Examples:
   airlock replay bug.airtrace --json               the report for a script
 
 The exit code is 0 when all answers are as recorded, 1 when one is not, 3 when the worker crashes, 4 when it hangs,
-2 when there is nothing to replay or nobody to replay it.
+2 when the trace cannot be read or no worker starts.
 ";
 
 /// The exit code where the worker ended by itself.
 const CRASHED: u8 = 3;
 /// The exit code where the adapter lacks what the trace needs, as for a trace that cannot be read.
 const NOT_REPLAYABLE: u8 = 2;
-/// The exit code where an answer did not come.
+/// The exit code where a reply did not come.
 const HUNG: u8 = 4;
 
 /// Replay a trace and compare every answer with the recorded one

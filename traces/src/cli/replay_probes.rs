@@ -1,4 +1,4 @@
-//! What `airlock replay` saves on the way: pictures, readbacks, times.
+//! The probes of `airlock replay`: pictures, readbacks, times.
 
 use std::{io::Write as _, path::PathBuf};
 
@@ -7,14 +7,15 @@ use clap::Args;
 
 use super::{ToolError, read_error, terminal, write_error};
 use crate::{
-    probes::{FreeIds, SaveBuffers, SaveImages, Saved, Timing},
-    reader::TraceFile,
-    replay::Probe,
-    tools::output::Output,
-    trace::What,
+    edit::tools::output::Output,
+    file::{reader::TraceFile, trace::What},
+    replay::{
+        Probe,
+        probes::{FreeIds, SaveBuffers, SaveImages, Saved, Timing},
+    },
 };
 
-/// What is saved.
+/// The parts to save.
 #[derive(Clone, Debug, Args)]
 pub struct SaveOptions {
     /// Save every texture that was rendered to or read back, in its last state, as PNG named by its label
@@ -63,7 +64,7 @@ impl SaveOptions {
         self.timing.as_ref().is_some_and(|path| path.as_os_str() == "-")
     }
 
-    /// Writes what is left, and says on standard error what was saved and what not.
+    /// Writes the rest, and reports saved and skipped files on standard error.
     pub fn finish(&self, saving: Saving) -> Result<(), ToolError> {
         if let (Some(images), Some(folder)) = (saving.images, &self.save_images) {
             tell("picture", &images.finish().map_err(write_error(folder))?, folder);

@@ -1,10 +1,10 @@
-//! The report of `airlock replay` for a person.
+//! The report of `airlock replay` for the user.
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use super::terminal::{Paint, harmless, one_line};
 use crate::{
-    reader::TraceFile,
+    file::reader::TraceFile,
     replay::{Divergence, Likeness, Outcome, Report},
 };
 

@@ -1,4 +1,4 @@
-//! Text for a person: colours where they help, and nothing in it that a terminal would obey.
+//! Text for the user: colours where they help, and nothing in it that a terminal would obey.
 
 use std::{borrow::Cow, env, io::IsTerminal};
 
@@ -40,7 +40,7 @@ impl Paint {
         self.wrap("2", text)
     }
 
-    /// For what is well.
+    /// For good results.
     pub fn good(self, text: &str) -> String {
         self.wrap("1;32", text)
     }
@@ -50,7 +50,7 @@ impl Paint {
         self.wrap("1;33", text)
     }
 
-    /// For what is wrong.
+    /// For errors.
     pub fn bad(self, text: &str) -> String {
         self.wrap("1;31", text)
     }

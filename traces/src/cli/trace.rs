@@ -20,7 +20,7 @@ pub enum Command {
     Extract(extract::Arguments),
 }
 
-/// Does what the command line says; gives the exit code.
+/// Does what the command line says; returns the exit code.
 pub fn run(command: Command) -> Result<u8, ToolError> {
     match command {
         Command::Info(arguments) => info::run(arguments),

@@ -9,11 +9,11 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    reader::ReadError,
-    tools::{
+    edit::tools::{
         output::Output,
         trim::{TrimError, Trimmed, Window, trim},
     },
+    file::reader::ReadError,
 };
 
 use super::{SAME, ToolError, open, read_error, size, terminal, write_error};
@@ -86,7 +86,7 @@ fn bar(commands: u64, quiet: bool) -> ProgressBar {
     ProgressBar::new(commands).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Writes the trace; gives its length.
+/// Writes the trace; returns its length.
 fn write(trimmed: &Trimmed, path: &Path, from: &Path) -> Result<u64, ToolError> {
     let (output, file) = Output::create(path).map_err(write_error(path))?;
     let file = trimmed.trace.write(file).map_err(|error| match error {

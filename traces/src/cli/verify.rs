@@ -21,9 +21,9 @@ use super::{
     write_error,
 };
 use crate::{
+    edit::tools::output::Output,
     harness::{Harness, Status, Verdict, find, junit},
     replay::{TIMEOUT, Tolerance},
-    tools::output::Output,
 };
 
 const EXAMPLES: &str = "\
@@ -71,14 +71,14 @@ pub struct Arguments {
     /// Let readbacks differ: by a number for each byte (2), or for each float (f32:1e-5)
     #[arg(long, value_name = "TOLERANCE")]
     tolerance: Option<Tolerance>,
-    /// Seconds that an answer of the GPU may take
+    /// Seconds that a reply of the GPU may take
     #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT.as_secs())]
     timeout: u64,
     #[command(flatten)]
     daemon: DaemonOption,
 }
 
-/// Replays all of them; gives the exit code.
+/// Replays all of them; returns the exit code.
 pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     let mut files = Vec::new();
     for path in &arguments.paths {

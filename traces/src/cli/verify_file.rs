@@ -13,11 +13,11 @@ use super::{
     terminal::{Paint, one_line},
 };
 use crate::{
-    reader::Source,
-    tools::{
+    edit::tools::{
         check::{self, Check},
         input,
     },
+    file::reader::Source,
 };
 
 const EXAMPLES: &str = "\

@@ -1,4 +1,4 @@
-//! Traces as tests: replay a file, or a folder of them, and say what is not as it was.
+//! Traces as tests: replays a file, or a folder of them, and reports the differences.
 //!
 //! A trace brings its own expectations: the events and digests that were recorded. Beside `NAME.airtrace` there may lie
 //!
@@ -14,6 +14,7 @@
 //! ```
 
 mod junit;
+mod output;
 mod pictures;
 mod reference;
 
@@ -28,61 +29,62 @@ use airlock_protocol::connect::Daemon;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    reader::TraceFile,
-    replay::{self, Input, Likeness, NotCompared, Outcome, Report, Rounded, Subject, Tolerance, replay},
-    tools::{
+    edit::tools::{
         dump::{self, Filter},
         input,
-        output::Output,
     },
+    file::reader::TraceFile,
+    replay::{self, Input, Likeness, NotCompared, Outcome, Report, Rounded, Subject, Tolerance, replay},
 };
+
+use output::{name, write};
 
 pub use junit::junit;
 pub use reference::{Reference, ReferenceReadback};
 
-/// Commands of a trace for which `--bless` makes a text: a longer one is read by nobody. One that is there is renewed.
+/// Commands of a trace for which `--bless` makes a text: a longer one is of no use in a review. An existing one is renewed.
 pub const TEXT_COMMANDS: u64 = 1000;
 
 /// The ending of a trace's file name.
 pub const ENDING: &str = "airtrace";
 
-/// How traces are verified.
+/// The options of a verification.
 #[derive(Clone, Debug)]
 pub struct Harness {
-    /// Where workers come from.
+    /// The source of workers.
     pub daemon: Daemon,
     /// The adapter, where it is not to be the recorded one.
     pub adapter: Option<String>,
     /// For traces whose settings name none.
     pub tolerance: Option<Tolerance>,
-    /// How long an answer may take, for traces whose settings say nothing.
+    /// The timeout of replies, for traces without a setting.
     pub timeout: Duration,
     /// Write references and texts instead of comparing with them.
     pub bless: bool,
-    /// Where pictures of readbacks that are not equal are written; nowhere by default.
+    /// The folder for pictures of readbacks that are not equal; none by default.
     pub pictures: Option<PathBuf>,
 }
 
-/// How one trace is replayed: `NAME.settings.json`. What it does not say is as the command line has it.
+/// The settings of one trace: `NAME.settings.json`. The command line decides the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// See [`Tolerance`]: `"2"` or `"f32:1e-5"`.
     pub tolerance: Option<String>,
-    /// Seconds that an answer may take.
+    /// Seconds that a reply may take.
     pub timeout: Option<u64>,
     /// The adapter.
     pub adapter: Option<String>,
 }
 
-/// What came of one trace.
+/// The result for one trace.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
     /// The trace.
     pub file: PathBuf,
-    /// How it went.
+    /// Its status.
     pub status: Status,
-    /// What is wrong, or worth knowing; a line each.
+    /// Errors and remarks, a line each.
     pub lines: Vec<String>,
     /// The replay's own report, where there was one.
     pub report: Option<Report>,
@@ -90,7 +92,7 @@ pub struct Verdict {
     pub time: Duration,
 }
 
-/// How a trace went.
+/// The status of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -281,14 +283,6 @@ fn settings(path: &Path) -> Result<Settings, String> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Settings::default()),
         Err(error) => Err(format!("cannot read {}: {error}", name(&beside))),
     }
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    Output::write(path, bytes).map_err(|error| format!("cannot write {}: {error}", name(path)))
 }
 
 /// The traces of a folder and of those below it, by name. A file is itself.

@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{flip, replay::Picture};
+use crate::replay::{Picture, flip};
+
+use super::output;
 
 /// Pictures of one trace that are written.
 const MAX_PICTURES: usize = 16;
@@ -25,7 +27,7 @@ pub(super) fn write(folder: &Path, name: &str, pictures: &[Picture]) -> io::Resu
         for (side, rgb) in sides {
             let Some(rgb) = rgb else { continue };
             let path = folder.join(format!("{name}-command-{}-{side}.png", picture.command));
-            super::write(&path, &png(picture, rgb)?).map_err(io::Error::other)?;
+            output::write(&path, &png(picture, rgb)?).map_err(io::Error::other)?;
             written.push(path);
         }
     }

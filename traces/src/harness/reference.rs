@@ -1,4 +1,4 @@
-//! What an adapter answers to a trace: the reference results that lie beside it.
+//! Reference results of an adapter, beside a trace.
 
 use std::{
     collections::BTreeMap,
@@ -10,14 +10,12 @@ use airlock_protocol::ids::BufferId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    format::Digest,
-    header::Adapter,
-    processor::Processor,
+    edit::tools::input,
+    file::{format::Digest, header::Adapter, processor::Processor},
     replay::{Probe, Report},
-    tools::input,
 };
 
-/// What an adapter answers to a trace, as a JSON file.
+/// The results of an adapter, as a JSON file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
     /// The adapter and its driver.
@@ -66,7 +64,7 @@ impl Readbacks {
 }
 
 impl Reference {
-    /// Where the reference of a trace lies.
+    /// The path of a trace's reference.
     pub fn path(&self, trace: &Path) -> PathBuf {
         let on = self.processor.as_ref().map_or_else(String::new, |processor| format!("-on-{}", processor.slug()));
         trace.with_extension(format!("{}{on}.json", self.adapter.slug()))
@@ -89,7 +87,7 @@ impl Reference {
         Ok(None)
     }
 
-    /// What differs in another answer: the command, and a line.
+    /// The differences of other results: the command, and a line each.
     pub fn differences(&self, found: &Reference) -> Vec<(u64, String)> {
         let by_command = |reference: &Reference| -> BTreeMap<u64, ReferenceReadback> {
             reference.readbacks.iter().map(|readback| (readback.command, readback.clone())).collect()

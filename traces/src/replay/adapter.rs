@@ -5,7 +5,7 @@ use airlock_protocol::commands::{
     instance::AdapterSelector,
 };
 
-/// What a person's words mean: a number, `noop`, or a part of a name.
+/// Parses an adapter option: a number, `noop`, or a part of a name.
 pub(super) fn parse(choice: &str) -> AdapterSelector<'_> {
     match choice.parse() {
         Ok(index) => AdapterSelector::Index(index),

@@ -1,4 +1,4 @@
-//! What maps return: gathered from its pieces, and compared with what was recorded.
+//! Contents that maps return: gathered from pieces, and compared with the recorded ones.
 
 use std::{collections::HashMap, ops::Range};
 
@@ -9,13 +9,13 @@ use airlock_protocol::{
 
 use super::{
     Tolerance,
-    alike::{self, Alike},
+    alike::{self, Alike, value},
     events::Verdict,
     place::Place,
 };
 use crate::{
-    analysis::{Latitude, Uncertain},
-    format::{Digest, Readback},
+    edit::analysis::{Latitude, Uncertain},
+    file::format::{Digest, Readback},
 };
 
 /// The readbacks that have come and were not looked at yet.
@@ -64,7 +64,7 @@ impl Gathered {
 impl Contents {
     /// Adds a piece.
     pub fn add(&mut self, request: RequestId, bytes: &[u8]) {
-        // A worker may send what nobody asked for.
+        // A worker may send data without a request.
         if self.open.len() >= MAX_PENDING && !self.open.contains_key(&request.0) {
             return;
         }
@@ -80,12 +80,12 @@ impl Contents {
         gathered.add(bytes);
     }
 
-    /// What a map has returned, once it is answered.
+    /// The contents of a map, once the reply has arrived.
     pub fn look(&mut self, request: RequestId) -> &Gathered {
         self.open.entry(request.0).or_default()
     }
 
-    /// The same, to be forgotten here.
+    /// The same, removed.
     pub fn take(&mut self, request: RequestId) -> Gathered {
         let gathered = self.open.remove(&request.0).unwrap_or_default();
         self.kept = self.kept.saturating_sub(gathered.bytes().map_or(0, |bytes| bytes.len() as u64));
@@ -93,39 +93,39 @@ impl Contents {
     }
 }
 
-/// What a comparison needs to know.
+/// The recorded side of a comparison, with its rules.
 #[derive(Debug)]
 pub(super) struct Expected<'e> {
-    /// What was recorded.
+    /// The recorded value.
     pub readback: &'e Readback,
     /// Its bytes, where they were recorded.
     pub bytes: Option<&'e [u8]>,
-    /// What may differ.
+    /// Permitted differences.
     pub latitude: &'e Latitude,
-    /// How much values may differ.
+    /// The tolerance.
     pub tolerance: Option<Tolerance>,
-    /// Where the replay takes place.
+    /// The place of the replay.
     pub place: Place,
 }
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Debug)]
 pub(super) struct Compared {
     /// See [`Verdict`].
     pub verdict: Verdict,
     /// At least a part was compared.
     pub counts: bool,
-    /// What was not: which part, and why.
+    /// Parts that were not compared, with the reason.
     pub left_out: Vec<(String, String)>,
-    /// What differs of pictures and floats, elsewhere.
+    /// Measures of pictures and floats on another processor or adapter.
     pub elsewhere: Option<alike::Compared>,
-    /// Why there is no comparison elsewhere.
+    /// The reason for which it cannot be compared on this processor.
     pub incomparable: Option<&'static str>,
 }
 
-/// Why a digest is not enough.
+/// The reason for which a digest is not enough.
 const ONLY_A_DIGEST: &str = "the trace has only a digest of it";
-/// Why values are not judged.
+/// The reason for which values are not judged.
 const UNKNOWN_TYPE: &str = "the type of what a shader stored in it is not known";
 
 impl Compared {
@@ -237,14 +237,14 @@ impl Expected<'_> {
     }
 }
 
-/// Where two contents differ.
+/// The first difference of two contents.
 #[derive(Debug, PartialEq, Eq)]
 struct Difference {
     /// The first byte that does.
     offset: usize,
     expected: String,
     found: String,
-    /// How many bytes or values do.
+    /// The number of bytes or values that differ.
     how_many: String,
 }
 
@@ -304,19 +304,6 @@ fn parts(len: usize, leave_out: &[Uncertain], width: usize) -> Vec<Range<usize>>
         parts.push(start..len);
     }
     parts
-}
-
-/// The value around a byte: the 32-bit word where there is a whole one.
-pub(super) fn value(bytes: &[u8], offset: usize) -> String {
-    let word = bytes.get(offset / 4 * 4..).and_then(<[u8]>::first_chunk);
-    match (word, bytes.get(offset)) {
-        (Some(word), Some(byte)) => {
-            let number = u32::from_le_bytes(*word);
-            format!("0x{byte:02x} (word 0x{number:08x}, u32 {number}, f32 {:?})", f32::from_bits(number))
-        }
-        (None, Some(byte)) => format!("0x{byte:02x}"),
-        _ => String::new(),
-    }
 }
 
 #[cfg(test)]

@@ -11,32 +11,32 @@ use airlock_protocol::{
 };
 
 use super::place::Place;
-use crate::header::Adapter;
+use crate::file::header::Adapter;
 
 /// Bytes of one side of a divergence in words.
 const MAX_TEXT: usize = 16 << 10;
 
-/// How strict a comparison is.
+/// The strictness of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
     /// This build made the trace: words are the same, too.
     pub ours: bool,
-    /// Where the replay takes place.
+    /// The place of the replay.
     pub place: Place,
     /// A probe has asked for a device that can do more.
     pub probed: bool,
 }
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// No difference.
     Same,
     /// A difference that may be, and why.
     May {
-        /// What differs.
+        /// The differences.
         what: String,
-        /// Why it may.
+        /// The reason.
         why: &'static str,
     },
     /// A difference that must not be.
@@ -48,16 +48,16 @@ pub(super) enum Verdict {
     },
 }
 
-/// Why words may differ.
+/// The reason for which messages may differ.
 const ANOTHER_VERSION: &str = "another version recorded the trace";
 
 impl Rules {
-    /// True where words must be the same: another processor rounds otherwise, and says the same.
+    /// True where messages must be the same: another processor rounds differently, and has the same messages.
     fn exact(self) -> bool {
         self.ours && self.place < Place::AnotherAdapter
     }
 
-    /// Why a difference may be.
+    /// The reason for which a difference is permitted.
     fn excuse(self) -> &'static str {
         if self.place < Place::AnotherAdapter { ANOTHER_VERSION } else { self.place.excuse() }
     }
@@ -164,7 +164,7 @@ fn capabilities(of: &str, a: &Capabilities, b: &Capabilities, rules: Rules) -> V
     Verdict::May { what: format!("what the {of} can do: {}", pairs.join("; ")), why: rules.place.excuse() }
 }
 
-/// What is recorded and what there is now, only where they differ.
+/// The recorded and the present values of the capabilities that differ.
 fn capability_differences(a: &Capabilities, b: &Capabilities, more_is_fine: bool) -> Vec<(String, String)> {
     let mut differences = Vec::new();
     if a.info != b.info {

@@ -1,4 +1,4 @@
-//! How far the worker has got: every batch ends with a question of the replayer's own, whose answer says that the batch
+//! How far the worker has got: every batch ends with a request of the replayer's own, whose answer says that the batch
 //! was executed.
 
 use std::collections::VecDeque;
@@ -31,13 +31,13 @@ pub(super) struct Fences {
 }
 
 impl Fences {
-    /// A batch leaves, with this question at its end. Without a window it adds nothing to the commands before.
+    /// A batch leaves, with this request at its end. Without a window it adds nothing to the commands before.
     pub fn sent(&mut self, request: RequestId, window: Option<Window>) {
         let before = self.sent.back().map_or(self.done, |&(_, window)| window);
         self.sent.push_back((request, window.or(before)));
     }
 
-    /// An answer has come; true when it is one of these.
+    /// A reply has come; true when it is one of these.
     pub fn answered(&mut self, request: RequestId) -> bool {
         let Some(place) = self.sent.iter().position(|&(sent, _)| sent == request) else { return false };
         if let Some((_, window)) = self.sent.drain(..=place).next_back() {
@@ -46,7 +46,7 @@ impl Fences {
         true
     }
 
-    /// True while an answer is missing.
+    /// True while a reply is missing.
     pub fn wait(&self) -> bool {
         !self.sent.is_empty()
     }

@@ -1,10 +1,10 @@
-//! What objects are called, for a person.
+//! Labels of objects, for messages.
 
 use std::collections::HashMap;
 
 use airlock_protocol::{Command, commands::Effect, ids::Object, limits::cut};
 
-use crate::facts::Facts;
+use crate::schema::facts::Facts;
 
 /// Bytes of a label that are kept.
 const MAX_TEXT: usize = 256;
@@ -12,12 +12,12 @@ const MAX_TEXT: usize = 256;
 /// Objects of one command that are named.
 const MAX_OBJECTS: usize = 16;
 
-/// The labels of a session's objects. Those of dropped ones stay until the id is used again: an answer may come late.
+/// The labels of a session's objects. Those of dropped ones stay until the id is used again: a reply may come late.
 #[derive(Debug, Default)]
 pub(super) struct Labels(HashMap<Object, String>);
 
 impl Labels {
-    /// A command that makes or labels an object goes by.
+    /// Records the label of a command that makes or labels an object.
     pub fn note(&mut self, command: &Command<'_>, facts: &Facts) {
         match command.label() {
             Some((object, text)) if !text.is_empty() => {

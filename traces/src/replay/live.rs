@@ -22,7 +22,7 @@ use super::{
     labels::facts,
     worker::{Heard, Worker},
 };
-use crate::reader::ReadError;
+use crate::file::reader::ReadError;
 
 /// Bytes that a command may grow by when its bulk data lies elsewhere or a probe changes it.
 const SLACK: usize = 256;
@@ -34,10 +34,10 @@ const FENCE: usize = 16;
 /// makes errors.
 const MAX_UNASKED: usize = 64 << 10;
 
-/// How long an event is waited for that may come at any time, once everything before it is done.
+/// The wait for an event that may arrive at any time, once everything before it is done.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Why a replay goes no further.
+/// The end of a replay.
 #[derive(Debug)]
 pub(super) enum Stop {
     /// The worker is gone without a word.
@@ -45,7 +45,7 @@ pub(super) enum Stop {
         /// How it ended.
         reason: String,
     },
-    /// An answer does not come.
+    /// A reply does not come.
     Late {
         /// The command that asks.
         command: Option<u64>,
@@ -70,11 +70,11 @@ pub(super) enum Stop {
 pub(super) struct Finding {
     /// The commands that it can be due to.
     pub place: Option<Window>,
-    /// What is compared.
+    /// The subject of the comparison.
     pub what: Subject,
-    /// What was recorded.
+    /// The recorded value.
     pub expected: String,
-    /// What there is now.
+    /// The value in this replay.
     pub found: String,
     /// Its kind.
     pub kind: FoundKind,
@@ -82,7 +82,7 @@ pub(super) struct Finding {
     pub digest: Option<String>,
 }
 
-/// What a step of a replay gives.
+/// The result of a step of a replay.
 pub(super) type Step<T = ()> = Result<T, Stop>;
 
 impl<E: Into<ReplayError>> From<E> for Stop {
@@ -96,7 +96,7 @@ pub(super) fn nonsense(what: String) -> Stop {
     ReadError::Io(io::Error::new(io::ErrorKind::InvalidData, what)).into()
 }
 
-/// An event that nobody has asked for.
+/// An event without a request.
 #[derive(Debug)]
 pub(super) struct Unasked {
     /// Its bytes.
@@ -110,15 +110,15 @@ pub(super) struct Unasked {
 /// See the module's header.
 #[derive(Debug)]
 pub(super) struct Live {
-    /// How far the worker has got.
+    /// The progress of the worker.
     pub fences: Fences,
-    /// What maps have returned.
+    /// Contents of maps.
     pub contents: Contents,
     /// The worker is gone, and has said why.
     pub over: bool,
-    /// Answers to questions of probes, for them.
+    /// Answers to requests of probes, for them.
     pub for_probes: VecDeque<Box<[u8]>>,
-    /// What went wrong while a probe had the session.
+    /// The error of a probe's calls.
     pub failure: Option<Stop>,
     worker: Worker,
     timeout: Duration,
@@ -129,7 +129,7 @@ pub(super) struct Live {
     answers: HashMap<u64, VecDeque<Box<[u8]>>>,
     unasked: VecDeque<Unasked>,
     said_why: bool,
-    /// Questions of probes without an answer.
+    /// Questions of probes without a reply.
     injected: HashSet<u64>,
 }
 
@@ -176,7 +176,7 @@ impl Live {
         self.batch.push(command).map_err(|error| nonsense(error.to_string()))
     }
 
-    /// Puts bulk data into the ring, waiting for room; gives its place.
+    /// Puts bulk data into the ring, waiting for room; returns its place.
     pub fn put_piece(&mut self, number: u64, bytes: &[u8]) -> Step<u64> {
         loop {
             if self.over {
@@ -308,7 +308,7 @@ impl Live {
         self.unasked.pop_front().map_or(Ok(()), |first| Err(first.not_recorded()))
     }
 
-    /// Waits for the answer to a command's question; `None` when the worker has ended the session before.
+    /// Waits for the reply to a command's request; `None` when the worker has ended the session before.
     pub fn answer(&mut self, request: RequestId, command: u64, what: &str) -> Step<Option<Box<[u8]>>> {
         if !self.wait_for(request, command, what)? {
             return Ok(None);
@@ -321,7 +321,7 @@ impl Live {
         Ok(answer)
     }
 
-    /// As [`Live::answer`], and leaves the answer where it is.
+    /// As [`Live::answer`], and leaves the reply where it is.
     pub fn peek(&mut self, request: RequestId, command: u64, what: &str) -> Step<Option<&[u8]>> {
         let there = self.wait_for(request, command, what)?;
         let answer = self.answers.get(&request.0).and_then(|answers| answers.front());
@@ -425,13 +425,13 @@ impl Live {
         Ok(())
     }
 
-    /// Waits for any news while a question that was injected has no answer; false when all have.
+    /// Waits for any news while a request that was injected has no reply; false when all have.
     pub fn settle_some(&mut self) -> Step<bool> {
         self.flush()?;
         if self.injected.is_empty() || self.over {
             return Ok(false);
         }
-        self.pump(None, "the answer to a question that was injected")?;
+        self.pump(None, "the reply to an injected request")?;
         Ok(true)
     }
 
@@ -466,8 +466,9 @@ impl Unasked {
 
     /// The divergence that this event is where nothing was recorded.
     pub fn not_recorded(&self) -> Stop {
-        let (found, kind) = codec::decode_event(&self.bytes)
-            .map_or((String::new(), FoundKind::Value), |event| (super::events::describe(&event), FoundKind::of(&event)));
+        let (found, kind) = codec::decode_event(&self.bytes).map_or((String::new(), FoundKind::Value), |event| {
+            (super::events::describe(&event), FoundKind::of(&event))
+        });
         Stop::Diverged(Box::new(Finding {
             place: self.cause,
             what: Subject::Event(self.name),

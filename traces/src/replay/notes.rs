@@ -1,11 +1,11 @@
-//! What a replay notes down on its way, for the report.
+//! Notes of a replay, for its report.
 
 use std::collections::HashSet;
 
 use airlock_protocol::commands::adapter::AdapterInfo;
 
 use super::{Differing, NotCompared, Subject, Tolerance, pictures::Elsewhere};
-use crate::header::Adapter;
+use crate::file::header::Adapter;
 
 /// Notes of one kind that a report has. A run of a million frames with timestamps must not fill the memory.
 const MAX_NOTES: usize = 10_000;
@@ -15,7 +15,7 @@ const MAX_NOTES: usize = 10_000;
 pub(super) struct Notes {
     /// Anything is compared at all.
     pub check: bool,
-    /// How much readbacks may differ.
+    /// The tolerance for readbacks.
     pub tolerance: Option<Tolerance>,
     /// Commands that were sent.
     pub commands: u64,
@@ -29,11 +29,11 @@ pub(super) struct Notes {
     pub adapter: Option<Adapter>,
     /// It is a software adapter.
     pub is_software: bool,
-    /// What another processor or adapter rounds otherwise.
+    /// Differences by the rounding of another processor or adapter.
     pub elsewhere: Elsewhere,
     not_compared: Vec<NotCompared>,
     differing: Vec<Differing>,
-    /// What was noted as differing, so that the same is not said of every device.
+    /// The noted differences, so that each is noted once and not for every device.
     said: HashSet<(String, &'static str)>,
     left_out: u64,
     statistics: u64,

@@ -1,8 +1,10 @@
-//! What a replay elsewhere finds of pictures and floats: measures of what is rounded, and the pictures themselves.
+//! Differences of pictures and floats on another processor or adapter: measures, and the pictures themselves.
 
 use super::{
-    NotCompared, Rounded,
     alike::{Alike, Compared, Measure, rgb8},
+    flip,
+    picture::Picture,
+    report::{NotCompared, Rounded},
 };
 
 /// Notes of one kind. A run of a million frames must not fill the memory.
@@ -13,21 +15,6 @@ const MAX_KEPT: usize = 64 << 20;
 
 /// Texels of a picture that is kept: FLIP takes a second for some millions of them.
 const MAX_TEXELS: u64 = 4 << 20;
-
-/// Both sides of a picture that is not equal, in 8-bit red, green and blue, row by row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
-    /// The `MapBuffer` that returned it, by its number in the trace.
-    pub command: u64,
-    /// Texels of a row.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-    /// As it was recorded.
-    pub expected: Vec<u8>,
-    /// As it is now.
-    pub found: Vec<u8>,
-}
 
 /// See the module's header.
 #[derive(Debug, Default)]
@@ -53,7 +40,7 @@ impl Elsewhere {
                 continue;
             }
             if let Some(measure) = compared.measures.get_mut(*place) {
-                measure.flip = crate::flip::mean(&picture);
+                measure.flip = flip::mean(&picture);
             }
             self.kept = self.kept.saturating_add(picture.expected.len() + picture.found.len());
             self.pictures.push(picture);

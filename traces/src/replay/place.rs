@@ -2,9 +2,9 @@
 
 use airlock_protocol::commands::adapter::AdapterInfo;
 
-use crate::processor::Processor;
+use crate::file::processor::Processor;
 
-/// Where a replay takes place; later ones allow more differences.
+/// The place of a replay; later ones permit more differences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     /// The recorded adapter and driver, and for a software adapter the recorded processor: every bit is the same.
@@ -42,10 +42,10 @@ impl Place {
         Place::AnotherAdapter
     }
 
-    /// Why something may differ.
+    /// The reason for permitted differences.
     pub fn excuse(self) -> &'static str {
         match self {
-            // Only what another version says of the same machine.
+            // The same machine, described by another version.
             Place::Recorded => "another version recorded the trace",
             Place::UnknownProcessor => "the trace does not name the processor that it was recorded on",
             Place::AnotherProcessor => "another processor rounds otherwise",

@@ -1,4 +1,4 @@
-//! What a replay found.
+//! The report of a replay.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -6,9 +6,9 @@ use airlock_protocol::{Event, events::DeviceLostReason};
 use serde::{Serialize, Serializer};
 
 use super::{Measure, Picture};
-use crate::header::Adapter;
+use crate::file::header::Adapter;
 
-/// What a replay found. It serializes to JSON for scripts.
+/// The report of a replay. It serializes to JSON for scripts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// How it ended.
@@ -29,9 +29,9 @@ pub struct Report {
     pub rounded: Vec<Rounded>,
     /// Readbacks of which the trace has a digest only, and which another processor or adapter rounds otherwise.
     pub incomparable: Vec<NotCompared>,
-    /// What was not compared, and why.
+    /// Parts that were not compared, with the reason.
     pub not_compared: Vec<NotCompared>,
-    /// What differs as it may on another adapter or from another version.
+    /// Permitted differences of another adapter or version.
     pub differing: Vec<Differing>,
     /// The pictures of which [`Report::rounded`] and the divergence tell, as many as are kept.
     #[serde(skip)]
@@ -40,7 +40,7 @@ pub struct Report {
     pub time: Duration,
 }
 
-/// How much a replay that has not diverged is like the recorded run.
+/// The likeness of a replay without divergence and the recorded run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
     /// Every bit that was compared is the same.
@@ -52,7 +52,7 @@ pub enum Likeness {
 }
 
 impl Report {
-    /// How much a replay with the outcome [`Outcome::Same`] is like the recorded run.
+    /// The likeness of a replay with the outcome [`Outcome::Same`] and the recorded run.
     pub fn likeness(&self) -> Likeness {
         match (self.rounded.is_empty(), self.incomparable.is_empty()) {
             (true, true) => Likeness::Exact,
@@ -69,11 +69,11 @@ pub struct Rounded {
     pub command: u64,
     /// The buffer: `Buffer 3 "pixels"`.
     pub buffer: String,
-    /// What differs in it.
+    /// The difference.
     pub measure: Measure,
 }
 
-/// How a replay ended.
+/// The outcome of a replay.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -89,21 +89,21 @@ pub enum Outcome {
         command: Option<u64>,
         /// That command's name and objects.
         what: String,
-        /// How the worker ended.
+        /// The worker's end.
         reason: WorkerEnd,
     },
     /// The adapter of this replay lacks what a device of the recorded run had: there is nothing to compare.
     Unsupported {
         /// The `RequestDevice`.
         command: u64,
-        /// What the adapter lacks.
+        /// The missing capability.
         why: String,
     },
-    /// An answer did not come in time.
+    /// A reply did not come in time.
     Hung {
         /// The command that asks.
         command: Option<u64>,
-        /// What was waited for.
+        /// The missing reply.
         what: String,
     },
 }
@@ -142,12 +142,12 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// How a worker ended by itself.
+/// The end of a worker that ended by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerEnd {
     /// Its exit code or signal, in words.
     pub how: String,
-    /// How the recorded session ended, where a worker's end ended that, too.
+    /// The end of the recorded session, where a worker's end ended that, too.
     pub recorded: Option<String>,
 }
 
@@ -201,7 +201,7 @@ impl Serialize for Subject {
     }
 }
 
-/// The kind of a replay's side of a divergence. Its text is for a person, and differs between builds.
+/// The kind of a replay's side of a divergence. Its text is for the user, and differs between builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FoundKind {
     /// Another value, or an event that was not recorded.
@@ -233,7 +233,7 @@ pub struct Divergence {
     pub name: String,
     /// The objects that it names, with their labels: `Buffer 3 "positions"`.
     pub objects: Vec<String>,
-    /// What differs.
+    /// The differences.
     pub what: Subject,
     /// The recorded value.
     pub expected: String,
@@ -262,16 +262,16 @@ pub struct NotCompared {
 pub struct Differing {
     /// The command.
     pub command: Option<u64>,
-    /// What is compared.
+    /// The subject of the comparison.
     #[serde(skip)]
     pub subject: Subject,
     /// What.
     pub what: String,
-    /// Why it may.
+    /// The reason.
     pub why: String,
 }
 
-/// How much the values of a readback may differ from the recorded ones.
+/// The permitted difference of a readback's values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tolerance {

@@ -23,7 +23,7 @@ use super::{
     session::{Probes, Session},
     source,
 };
-use crate::{
+use crate::file::{
     format::Readback,
     processor::Processor,
     reader::ReadError,
@@ -55,11 +55,11 @@ pub(super) struct Run<'r> {
     number: u64,
 }
 
-/// How a pass went.
+/// The result of a pass.
 pub(super) struct Pass {
-    /// What was found.
+    /// The report.
     pub report: Report,
-    /// Where to look closer for the command that is to blame.
+    /// The commands among which the cause is.
     pub window: Option<Window>,
 }
 
@@ -326,7 +326,7 @@ impl<'r> Run<'r> {
         let found = command.and_then(|command| source::command(self.input, command));
         let Some((session, bytes)) = found else { return (String::new(), Vec::new()) };
         match codec::decode_command(&bytes) {
-            // An answer can come when its objects are gone and others have their numbers.
+            // A reply can come when its objects are gone and others have their numbers.
             Ok(decoded) => {
                 let labels = source::labels(self.input, session, command.unwrap_or_default());
                 (decoded.name().to_owned(), labels.objects(&decoded))

@@ -1,4 +1,4 @@
-//! One session of a replay: the recorded commands go to the worker, the recorded events are held against its own.
+//! One session of a replay: sends the recorded commands to the worker and compares its events with the recorded ones.
 
 use std::collections::HashMap;
 
@@ -21,14 +21,16 @@ use super::{
     place::Place,
 };
 use crate::{
-    analysis::Uncertainty,
-    facts::Facts,
-    format::{Piece, Readback},
-    processor::Processor,
-    reader::ReadError,
+    edit::analysis::Uncertainty,
+    file::{
+        format::{Piece, Readback},
+        processor::Processor,
+        reader::ReadError,
+    },
+    schema::facts::Facts,
 };
 
-/// A question without its recorded answer so far.
+/// A request without its recorded answer so far.
 #[derive(Debug)]
 struct Asked {
     command: u64,
@@ -43,11 +45,11 @@ struct Asked {
 pub(super) struct Session {
     /// The worker.
     pub live: Live,
-    /// What objects are called.
+    /// The labels of objects.
     pub labels: Labels,
-    /// What need not be the same.
+    /// Permitted differences.
     pub uncertainty: Uncertainty,
-    /// Where the data of coming commands is.
+    /// The data of the commands to come.
     pub pieces: HashMap<u64, Piece>,
     number: u32,
     asked: HashMap<u64, Asked>,
@@ -107,7 +109,7 @@ impl Session {
             self.labels.note(command, &facts);
             if let Some(request) = facts.request {
                 if request.0 >= INJECTED {
-                    return Err(nonsense(format!("command {number} asks a question whose number no run uses")));
+                    return Err(nonsense(format!("command {number} makes a request whose number no run uses")));
                 }
                 let is_map = command.description().effect == Effect::Map;
                 let buffer = match facts.touches {
@@ -137,7 +139,7 @@ impl Session {
         }
     }
 
-    /// Puts a command's bulk data into the ring and says there where it is.
+    /// Puts a command's bulk data into the ring and updates its position in the command.
     pub fn place_data(&mut self, number: u64, command: &mut Command<'_>, bytes: &[u8]) -> Step {
         if let Some(Payload::Shared { start, len }) = command.payload_mut() {
             if bytes.len() != *len as usize || *len > MAX_PIECE {
@@ -148,14 +150,14 @@ impl Session {
         Ok(())
     }
 
-    /// Chooses this machine's adapter for a question that was answered with one.
+    /// Chooses this machine's adapter for a request that was answered with one.
     pub fn choose_adapter(&mut self, number: u64, recorded: &AdapterInfo) -> Step<AdapterSelector<'static>> {
         Ok(super::adapter::find(recorded, &self.live.adapters(number)?))
     }
 
     // Events.
 
-    /// Holds a recorded event against the one of this replay.
+    /// Compares a recorded event with the one of this replay.
     pub fn event(&mut self, recorded: &Event<'_>, notes: &mut Notes, probes: Probes<'_, '_>) -> Step {
         match recorded {
             // These are not in a trace.
@@ -192,7 +194,13 @@ impl Session {
             }
             let verdict = judge(recorded, &found, self.rules);
             notes.events += 1;
-            self.take(verdict, Some(asked.command), (Subject::Event(recorded.name()), FoundKind::of(&found)), None, notes)?;
+            self.take(
+                verdict,
+                Some(asked.command),
+                (Subject::Event(recorded.name()), FoundKind::of(&found)),
+                None,
+                notes,
+            )?;
         } else {
             self.learn_adapter(recorded, &found, notes);
         }
@@ -258,7 +266,7 @@ impl Session {
         }
     }
 
-    /// Holds a recorded event of a time after the replay's end against what has come, without waiting for what has not.
+    /// Compares a recorded event of a time after the replay's end with one that has arrived, without waiting.
     pub fn late_event(&mut self, recorded: &Event<'_>, notes: &mut Notes, probes: Probes<'_, '_>) -> Step {
         match (recorded.request(), recorded) {
             (Some(request), _) if self.asked.contains_key(&request.0) => self.answer(request, recorded, notes, probes),
@@ -283,7 +291,7 @@ impl Session {
         }
     }
 
-    /// True for an answer that is still expected.
+    /// True for a reply that is still expected.
     pub fn expects(&self, request: RequestId) -> bool {
         self.asked.contains_key(&request.0)
     }
@@ -293,7 +301,7 @@ impl Session {
         self.asked.is_empty() && !self.live.has_unasked()
     }
 
-    /// Holds a recorded readback against the one of this replay.
+    /// Compares a recorded readback with the one of this replay.
     pub fn readback(&mut self, recorded: &Readback, bytes: Option<&[u8]>, notes: &mut Notes) -> Step {
         let Some(asked) = self.asked.get(&recorded.request.0) else {
             let event = Event::Mapped { request: recorded.request, result: Ok(()) };
@@ -301,7 +309,7 @@ impl Session {
         };
         let (command, buffer) = (asked.command, asked.buffer);
         let answer = self.live.peek(recorded.request, command, "Mapped")?.map(decode).transpose()?;
-        // The event that follows tells of a map that fails.
+        // A failed map is compared by the event that follows.
         if !notes.check || !matches!(answer, Some(Event::Mapped { result: Ok(()), .. })) {
             return Ok(());
         }
@@ -358,7 +366,7 @@ impl Session {
         }
     }
 
-    // What is missing or too much.
+    // Missing and surplus events.
 
     fn nobody_asks(&self, recorded: &Event<'_>) -> Stop {
         let found = format!("no command up to {} asks for it", self.last);
@@ -369,7 +377,7 @@ impl Session {
         self.missing(Some(Window { first: asked.command, last: asked.command }), recorded, self.nothing())
     }
 
-    /// What there is where an event is missing.
+    /// The replay's side where an event is missing.
     fn nothing(&self) -> (String, FoundKind) {
         match self.live.closed().and_then(|closed| codec::decode_event(&closed.bytes).ok()) {
             Some(closed) => (describe(&closed), FoundKind::Value),
@@ -378,7 +386,7 @@ impl Session {
     }
 
     fn missing(&self, place: Option<Window>, recorded: &Event<'_>, found: (String, FoundKind)) -> Stop {
-        // A worker that has ended the session says more by that than by what is missing since.
+        // The end of the session explains more than the events that are missing since.
         let closed = self.live.closed();
         let place = closed.map_or(place, |closed| closed.cause);
         let what = Subject::Event(if closed.is_some() { "Closed" } else { recorded.name() });

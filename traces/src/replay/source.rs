@@ -1,4 +1,4 @@
-//! The entries of what is replayed, and a look at some of them out of turn.
+//! The entries of the input, and access to some of them out of order.
 
 use std::borrow::Cow;
 
@@ -8,12 +8,12 @@ use super::{
     Input,
     labels::{Labels, facts},
 };
-use crate::{
+use crate::file::{
     reader::ReadError,
     trace::{Entry, What},
 };
 
-/// Entries that are looked at for the answer to a question. A guest that asks for an adapter waits for it.
+/// Entries that are looked at for the reply to a request. A guest that asks for an adapter waits for it.
 const LOOK_AHEAD: usize = 16 << 10;
 
 /// Entries, each with the number of commands before it.
@@ -47,7 +47,7 @@ pub(super) fn command(input: &Input<'_>, wanted: u64) -> Option<(u32, Box<[u8]>)
     found.flatten()
 }
 
-/// What a session's objects are called when a command comes.
+/// The labels of a session's objects at a command.
 pub(super) fn labels(input: &Input<'_>, session: u32, until: u64) -> Labels {
     let mut labels = Labels::default();
     for (_, entry) in entries(input, 0).map_while(Result::ok).take_while(|&(number, _)| number <= until) {
@@ -60,7 +60,7 @@ pub(super) fn labels(input: &Input<'_>, session: u32, until: u64) -> Labels {
     labels
 }
 
-/// The recorded answer to a question that a command asks.
+/// The recorded answer to a request that a command asks.
 pub(super) fn answer(input: &Input<'_>, session: u32, asks: u64, request: RequestId) -> Option<Box<[u8]>> {
     let after = entries(input, asks).map_while(Result::ok).skip_while(|&(number, _)| number <= asks);
     after.take(LOOK_AHEAD).find_map(|(_, entry)| match &entry.what {
@@ -72,7 +72,7 @@ pub(super) fn answer(input: &Input<'_>, session: u32, asks: u64, request: Reques
     })
 }
 
-/// Why the recorded session ended, when its client did not close it.
+/// The reason of a recorded session's end, unless its client closed it.
 pub(super) fn broken_end(input: &Input<'_>, session: u32, from: u64) -> Option<String> {
     entries(input, from).map_while(Result::ok).find_map(|(_, entry)| match &entry.what {
         What::End(reason) if entry.session == session && reason != CLOSED => Some(reason.clone()),

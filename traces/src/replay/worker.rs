@@ -12,7 +12,7 @@ use std::{
 };
 
 use airlock_protocol::{
-    connect::{ConnectError, Connection, Daemon, Lifeline},
+    connect::{ConnectError, Connection, Daemon, WorkerHandle},
     limits::{MAX_BATCH, MAX_EVENT, MAX_MAPPED},
     transport::{BatchSender, EventReceiver, RingWriter},
 };
@@ -24,7 +24,7 @@ const MAX_UNSENT: usize = 2 * MAX_BATCH;
 /// broken.
 const MAX_UNHEARD: usize = MAX_MAPPED as usize + 16 * MAX_EVENT;
 
-/// What the threads tell.
+/// A message of the threads.
 #[derive(Debug)]
 enum News {
     Event(Vec<u8>),
@@ -34,7 +34,7 @@ enum News {
     Over(Option<&'static str>),
 }
 
-/// What a wait brought.
+/// The result of a wait.
 #[derive(Debug)]
 pub(super) enum Heard {
     /// The bytes of an event.
@@ -56,19 +56,19 @@ pub(super) struct Worker {
     unsent: usize,
     unheard: Arc<AtomicUsize>,
     why: Option<&'static str>,
-    life: Lifeline,
+    worker: WorkerHandle,
 }
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Worker").field("life", &self.life).finish_non_exhaustive()
+        f.debug_struct("Worker").field("worker", &self.worker).finish_non_exhaustive()
     }
 }
 
 impl Worker {
     /// Connects a fresh worker.
     pub fn start(daemon: &Daemon) -> Result<Self, ConnectError> {
-        let Connection { channels, life } = daemon.connect()?;
+        let Connection { channels, worker } = daemon.connect()?;
         let (send_news, news) = mpsc::channel();
         let (batches, receive_batches) = mpsc::channel();
         let unheard = Arc::new(AtomicUsize::new(0));
@@ -76,7 +76,7 @@ impl Worker {
         spawn(daemon, "replay-events", move || receive(&events, &heard, &queued))?;
         let commands = channels.commands;
         spawn(daemon, "replay-batches", move || send(&commands, &receive_batches, &send_news))?;
-        Ok(Self { ring: channels.ring, news, batches, unsent: 0, unheard, why: None, life })
+        Ok(Self { ring: channels.ring, news, batches, unsent: 0, unheard, why: None, worker })
     }
 
     /// Sends a batch, in the background.
@@ -119,16 +119,16 @@ impl Worker {
         }
     }
 
-    /// How the worker ended.
+    /// The worker's end.
     pub fn explain(&mut self) -> String {
-        self.why.map_or_else(|| self.life.explain(), str::to_owned)
+        self.why.map_or_else(|| self.worker.explain(), str::to_owned)
     }
 }
 
 impl Drop for Worker {
     /// Ends the worker, and leaves nothing of it behind.
     fn drop(&mut self) {
-        self.life.cut();
+        self.worker.kill();
     }
 }
 

@@ -10,7 +10,10 @@ use airlock_protocol::{
 use serde::Serialize;
 
 use super::jail::JailReport;
-use crate::{WASMTIME_VERSION, WEBGPU_VERSION, error::CliError};
+use crate::{
+    error::CliError,
+    versions::{WASMTIME_VERSION, WEBGPU_VERSION},
+};
 
 /// Everything.
 #[derive(Debug, Serialize)]

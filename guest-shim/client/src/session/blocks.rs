@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often and how long the threads of callers have blocked: for room in the ring, for a send queue that is full, for a
+/// The number and duration of callers' blocking waits: for space in the ring, for a full send queue, for a
 /// reply that they chose to block for, for the end of a worker. Looking for something without blocking is not counted.
 #[derive(Debug, Default)]
 pub(crate) struct Blocks {
@@ -16,9 +16,9 @@ pub(crate) struct Blocks {
 /// See [`Client::stats`](crate::Client::stats).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Blocked {
-    /// How often.
+    /// The number.
     pub count: u64,
-    /// How long, all together.
+    /// The total duration.
     pub time: Duration,
 }
 
@@ -38,7 +38,7 @@ impl Blocks {
         self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
-    /// What was counted.
+    /// The counts so far.
     pub(crate) fn get(&self) -> Blocked {
         Blocked {
             count: self.count.load(Ordering::Relaxed),

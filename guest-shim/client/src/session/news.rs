@@ -1,4 +1,4 @@
-//! What arrives about a device on its own: its loss, and the errors that no scope caught.
+//! News of a device, which arrive without a request: its loss, and errors that no scope caught.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,7 +17,7 @@ use super::{
     sync::lock,
 };
 
-/// Why a device is lost (WebGPU, GPUDeviceLostInfo).
+/// The loss of a device (WebGPU, GPUDeviceLostInfo).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// `Destroyed` when the guest asked for it.

@@ -23,12 +23,12 @@ use super::{
     sync::lock,
 };
 
-/// What replies carry.
+/// The values of replies.
 pub(crate) type AdapterReply = Result<Box<Capabilities>, String>;
 pub(crate) type DeviceReply = Result<Box<Capabilities>, RequestDeviceError>;
 pub(crate) type MapReply = Result<Vec<u8>, MapError>;
 pub(crate) type PipelineReply = Result<(), PipelineError>;
-/// An error says that there was no scope.
+/// An error means that there was no scope.
 pub(crate) type ScopeReply = Result<Option<GpuError>, ()>;
 
 /// A value that a reply carries; each kind of request has one type of it.
@@ -39,7 +39,7 @@ pub(crate) trait Reply: Sized {
 
 macro_rules! replies {
     ($($Kind:ident($Value:ty),)*) => {
-        /// Where the reply to a request goes.
+        /// The sender of a reply's value.
         #[derive(Debug)]
         pub(crate) enum Expected {
             $($Kind(Sender<$Value>),)*
@@ -72,19 +72,19 @@ replies! {
     Report(Report),
 }
 
-/// A request without its reply. Dropping it tells its asker that the session is over.
+/// A request whose reply has not arrived. Dropping it closes the slot of its wait.
 #[derive(Debug)]
-struct Pending {
+struct PendingReply {
     reply: Expected,
-    /// Where a map's contents gather, and how long they may become.
+    /// The contents of a map so far, and their maximum length.
     data: Vec<u8>,
     expected: usize,
 }
 
-/// What the encoder and the thread that receives events have in common.
+/// The state that the encoder and the receiving thread share.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    pending: Mutex<HashMap<u64, Pending>>,
+    pending: Mutex<HashMap<u64, PendingReply>>,
     devices: Mutex<HashMap<u32, Arc<News>>>,
     credit: Mutex<Credit>,
     credited: Condvar,
@@ -95,7 +95,7 @@ pub(crate) struct Shared {
 #[derive(Debug, Default)]
 struct Credit {
     consumed: u64,
-    /// Why the session is over, once it is.
+    /// The reason of the session's end, once it has ended.
     ended: Option<String>,
 }
 
@@ -108,9 +108,9 @@ impl Shared {
         if pending.len() >= MAX_PENDING {
             return None;
         }
-        // After the end nobody would take the request from the table.
+        // After the end, the request would stay in the table.
         if lock(&self.credit).ended.is_none() {
-            pending.insert(request, Pending { reply: T::expect(sender), data: Vec::new(), expected: map_bytes });
+            pending.insert(request, PendingReply { reply: T::expect(sender), data: Vec::new(), expected: map_bytes });
         }
         Some(slot)
     }
@@ -130,17 +130,17 @@ impl Shared {
         lock(&self.devices).remove(&device.0);
     }
 
-    /// Why the session is over, once it is.
+    /// The reason of the session's end, once it has ended.
     pub(crate) fn ended(&self) -> Option<String> {
         lock(&self.credit).ended.clone()
     }
 
-    /// How many bytes of the ring the daemon has read.
+    /// The number of bytes of the ring that the daemon has read.
     pub(crate) fn consumed(&self) -> u64 {
         lock(&self.credit).consumed
     }
 
-    /// Blocks until the daemon has read more than `seen`, or the session is over; says whether it is.
+    /// Blocks until the daemon has read more than `seen`, or the session has ended; returns whether it has.
     pub(crate) fn wait_for_credit(&self, seen: u64) -> bool {
         let starved = |credit: &mut Credit| credit.ended.is_none() && credit.consumed == seen;
         let credit = self.credited.wait_while(lock(&self.credit), starved);
@@ -157,7 +157,7 @@ impl Shared {
         self.closing.load(Ordering::Relaxed)
     }
 
-    /// Hands an event to whoever waits for it.
+    /// Delivers an event to its waiter.
     pub(crate) fn dispatch(&self, event: Event<'_>) {
         match event {
             Event::Welcome | Event::Closed { .. } => {}
@@ -175,7 +175,7 @@ impl Shared {
                 }
             }
             Event::Mapped { request, result } => {
-                if let Some(Pending { reply, data, .. }) = self.take(request) {
+                if let Some(PendingReply { reply, data, .. }) = self.take(request) {
                     send(reply, result.map(|()| data));
                 }
             }
@@ -205,7 +205,7 @@ impl Shared {
         append(pending.get_mut(&map.0).and_then(|pending| pending.room(len)))
     }
 
-    fn take(&self, request: RequestId) -> Option<Pending> {
+    fn take(&self, request: RequestId) -> Option<PendingReply> {
         lock(&self.pending).remove(&request.0)
     }
 
@@ -238,7 +238,7 @@ fn send<T: Reply>(expected: Expected, value: T) {
     }
 }
 
-impl Pending {
+impl PendingReply {
     /// Takes a piece of a map's contents, never more than the map asked for.
     fn gather(&mut self, data: &[u8]) {
         let left = self.left();

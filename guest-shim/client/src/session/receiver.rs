@@ -1,7 +1,7 @@
-//! Receiving events, and handing them to whoever waits.
+//! Receives events and delivers them to their waiters.
 //!
-//! A thread of its own receives them. A guest's thread that waits for an answer receives for a moment too: to wake a sleeping
-//! thread takes several times as long as a small readback, and [`Turns`] keeps the two apart. Whoever receives holds the
+//! A thread of its own receives them. A guest's thread that waits for a reply receives for a moment too: to wake a sleeping
+//! thread takes several times as long as a small readback, and [`Turns`] keeps the two apart. The receiving thread holds the
 //! lock meanwhile, so that events are handled in order and one at a time.
 
 use std::{
@@ -13,26 +13,26 @@ use std::{
 
 use airlock_protocol::{
     Event, codec,
-    connect::Lifeline,
-    eager::Eagerness,
+    connect::WorkerHandle,
     ids::RequestId,
     limits::{MAX_MESSAGE, cut},
+    spin::SpinPolicy,
     transport::{Awaited, EventReceiver, Incoming, Piece, ReceiveError},
 };
 
 use super::{blocks::Blocks, pending::Shared, slot::Sender, sync::lock, tap::EventTap, turns::Turns};
 
-/// Why a session ends that a panic ends.
+/// The reason of a session that a panic ends.
 const UNRECEIVED: &str = "what the GPU daemon sent cannot be received";
 
 /// The receiving end of a session.
 pub(crate) struct Receiver {
     events: EventReceiver,
     shared: Arc<Shared>,
-    life: Arc<Mutex<Lifeline>>,
+    worker: Arc<Mutex<WorkerHandle>>,
     state: Mutex<State>,
-    /// How long a thread that waits for an answer receives itself before it sleeps. Other tasks of the guest go on meanwhile.
-    eagerness: Mutex<Eagerness>,
+    /// The policy by which a waiting thread receives itself before it blocks.
+    spin: Mutex<SpinPolicy>,
     turns: Turns,
     blocks: Arc<Blocks>,
 }
@@ -42,7 +42,7 @@ struct State {
     taps: Vec<Box<dyn EventTap>>,
     /// Memory that serves again for each event.
     bytes: Vec<u8>,
-    /// Why the session ends, as far as an event or a mistake in one has said.
+    /// The reason of the session's end, if an event or an invalid one has decided it.
     reason: Option<String>,
     /// Nothing is received any more.
     over: bool,
@@ -52,16 +52,16 @@ impl Receiver {
     pub(super) fn new(
         events: EventReceiver,
         shared: Arc<Shared>,
-        life: Arc<Mutex<Lifeline>>,
+        worker: Arc<Mutex<WorkerHandle>>,
         taps: Vec<Box<dyn EventTap>>,
         blocks: Arc<Blocks>,
     ) -> Self {
         let state = State { taps, bytes: Vec::new(), reason: None, over: false };
-        let (state, eagerness) = (Mutex::new(state), Mutex::default());
-        Self { events, shared, life, state, eagerness, turns: Turns::new(), blocks }
+        let (state, spin) = (Mutex::new(state), Mutex::default());
+        Self { events, shared, worker, state, spin, turns: Turns::new(), blocks }
     }
 
-    /// The thread's body: runs until the session ends, whoever ends it. `done` is dropped then, which tells the session.
+    /// The thread's body: runs until the session ends. `done` is dropped then, which notifies the session.
     pub(super) fn run(&self, done: Sender<()>) {
         // A panic here, in ipc-channel for example, must not leave the guest waiting.
         let reason = catch_unwind(AssertUnwindSafe(|| self.receive())).unwrap_or_else(|_| UNRECEIVED.to_owned());
@@ -70,11 +70,11 @@ impl Receiver {
             tap.ended(&reason);
         }
         self.shared.end(&reason);
-        lock(&self.life).cut();
+        lock(&self.worker).kill();
         drop(done);
     }
 
-    /// Receives events to the end of the session; gives the reason of the end.
+    /// Receives events to the end of the session; returns the reason of the end.
     fn receive(&self) -> String {
         loop {
             self.turns.wait();
@@ -98,14 +98,14 @@ impl Receiver {
             }
             if state.over {
                 return state.reason.take().unwrap_or_else(|| {
-                    let mut life = lock(&self.life);
-                    if self.shared.is_closing() { life.explain_close() } else { life.explain() }
+                    let mut worker = lock(&self.worker);
+                    if self.shared.is_closing() { worker.explain_close() } else { worker.explain() }
                 });
             }
         }
     }
 
-    /// Receives what is there, unless another thread is at it; says whether anything was there.
+    /// Receives the events that have arrived, unless another thread receives; returns whether there were any.
     pub(super) fn look(&self) -> bool {
         let Ok(mut state) = self.state.try_lock() else { return false };
         if state.over {
@@ -127,9 +127,9 @@ impl Receiver {
 
     /// The end of the time in which a wait that begins now is eager; nothing, where it is not worth keeping the thread away.
     pub(super) fn window(&self) -> (Instant, Option<Instant>) {
-        let (now, eagerness) = (Instant::now(), *lock(&self.eagerness));
-        let end = now.checked_add(eagerness.window()).unwrap_or(now);
-        (end, Some(end).filter(|_| eagerness.hopes()))
+        let (now, spin) = (Instant::now(), *lock(&self.spin));
+        let end = now.checked_add(spin.window()).unwrap_or(now);
+        (end, Some(end).filter(|_| spin.should_spin()))
     }
 
     /// Receives until something has happened, but no longer than is worth the while. Who then waits relies on the thread.
@@ -161,7 +161,7 @@ impl Receiver {
         self.turns.release();
     }
 
-    /// Receives all that is there; says whether that was anything.
+    /// Receives all events that have arrived; returns whether there were any.
     fn drain(&self, state: &mut State) -> bool {
         let mut any = false;
         while !state.over {
@@ -226,10 +226,10 @@ impl Receiver {
 
     /// Learns how long a reply was waited for.
     pub(super) fn waited(&self, time: Duration) {
-        lock(&self.eagerness).waited(time);
+        lock(&self.spin).waited(time);
     }
 
-    /// Where blocks of callers are counted.
+    /// The counts of blocking waits.
     pub(super) fn blocks(&self) -> &Blocks {
         &self.blocks
     }

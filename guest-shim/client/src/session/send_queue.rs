@@ -23,7 +23,7 @@ pub(super) struct SendQueue {
     sender: BatchSender,
     queue: Arc<Queue>,
     blocks: Arc<Blocks>,
-    /// The thread is there, from the first batch on that has to wait.
+    /// The thread has started: with the first batch that had to wait.
     threaded: bool,
 }
 

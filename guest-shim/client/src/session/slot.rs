@@ -22,14 +22,14 @@ enum State<T> {
     Over,
 }
 
-/// Where the value will be. One side has it as a [`Sender`].
+/// The slot for a value. The other side is a [`Sender`].
 #[derive(Debug)]
 pub(crate) struct Slot<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
 }
 
-/// Leaves the value. Dropped without it, it says that there will be none.
+/// Fills the slot. Dropping it without a value closes the slot.
 #[derive(Debug)]
 pub(crate) struct Sender<T>(Arc<Slot<T>>);
 

@@ -1,4 +1,4 @@
-//! Whose turn it is to receive: the guest's, while it looks for an answer itself, or the thread's.
+//! Coordination of the receivers: the guest's thread while it spins for a reply, or the receiving thread.
 //!
 //! A thread that sleeps at the socket is woken by every message, also by one that the guest takes before it: that costs the
 //! daemon some ten microseconds a message, and a readback of a megabyte is six of them. So while guests receive, and for a
@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the thread stays away after a guest has looked: the next look is probably near, and what nobody waits for may
+/// How long the thread stays away after a guest has looked: the next poll is probably near, and events without a waiter may
 /// come so much later.
 const LINGER: Duration = Duration::from_millis(2);
 
@@ -25,7 +25,7 @@ pub(super) struct Turns {
     away: AtomicU64,
     /// Those that wait and do not look any more. As long as there is one, the thread receives.
     relying: AtomicUsize,
-    /// The thread is at the socket, or on its way there. Whoever sets this back interrupts it.
+    /// The thread waits at the socket, or is about to. A reset of this flag interrupts it.
     watching: AtomicBool,
     thread: OnceLock<Thread>,
 }
@@ -41,7 +41,7 @@ impl Turns {
         }
     }
 
-    /// A guest receives until then, unless somebody relies on the thread. Gives whether the thread is at the socket and must
+    /// A guest receives until then, unless somebody relies on the thread. Returns whether the thread is at the socket and must
     /// be interrupted.
     pub(super) fn take(&self, until: Instant) -> bool {
         let away = until.saturating_duration_since(self.start).saturating_add(LINGER);
@@ -75,7 +75,7 @@ impl Turns {
     pub(super) fn wait(&self) {
         self.thread.get_or_init(thread::current);
         loop {
-            // First this, then the look at the others: whoever changes what is seen there sees this, and interrupts.
+            // Set this before reading the others: a thread that changes those sees this, and interrupts.
             self.watching.store(true, SeqCst);
             let away = self.away();
             if away.is_zero() {

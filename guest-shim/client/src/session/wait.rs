@@ -18,7 +18,7 @@ use super::{
 
 /// The reply to a request, or another thing that comes once.
 ///
-/// It keeps nothing alive and holds no lock. Dropped, it gives up: the reply is then thrown away when it comes.
+/// It keeps nothing alive and holds no lock. When it is dropped, the reply is discarded on arrival.
 #[must_use = "the reply is thrown away when its wait is dropped"]
 pub struct Wait<T> {
     slot: Arc<Slot<T>>,
@@ -44,7 +44,7 @@ impl<T> Wait<T> {
         Self::new(Slot::full(value), None)
     }
 
-    /// True once [`Wait::try_take`] gives something: the reply is there, or there will be none.
+    /// True once [`Wait::try_take`] returns a result: the reply has arrived, or the session has ended.
     pub fn is_ready(&self) -> bool {
         self.slot.is_settled()
     }
@@ -61,7 +61,7 @@ impl<T> Wait<T> {
         self.receiver.as_ref().is_some_and(|receiver| receiver.look())
     }
 
-    /// Blocks until the reply is there, or there will be none. Counted in [`Client::stats`](crate::Client::stats) where it
+    /// Blocks until the reply has arrived, or the session has ended. Counted in [`Client::stats`](crate::Client::stats) where it
     /// is not there yet. Must not be called on a thread that the reply depends on: one that drives tasks of a guest, for
     /// example.
     pub fn wait(mut self) -> Result<T, Gone> {
@@ -81,7 +81,7 @@ impl<T> Wait<T> {
         Spinning { since: Instant::now(), eager: None, wait: self }
     }
 
-    /// From now on nobody looks: the thread must receive.
+    /// Stops polling: from now on the thread must receive.
     fn rely(&mut self) {
         if let Some(receiver) = &self.receiver
             && !std::mem::replace(&mut self.relies, true)
@@ -148,7 +148,7 @@ impl<T> Future for Spinning<T> {
         }
         let now = Instant::now();
         let Some(until) = self.eager else {
-            // The guest's own call: it sees the question pending, however fast the answer is (WebGPU, mapAsync: "pending").
+            // The guest's own call: it sees the request pending, however fast the reply is (WebGPU, mapAsync: "pending").
             self.look_on();
             context.waker().wake_by_ref();
             return Poll::Pending;

@@ -1,4 +1,4 @@
-//! A program that says whether a trace shows the fault.
+//! An external program that decides whether a trace shows the fault.
 
 use std::{
     ffi::OsString,
@@ -10,9 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{cli::ToolError, trace::Trace};
+use crate::{cli::ToolError, file::trace::Trace};
 
-/// How often the program is looked at.
+use super::output::{beside, save};
+
+/// The polling interval of the program.
 const LOOK: Duration = Duration::from_millis(2);
 
 /// See the module's header.
@@ -26,7 +28,7 @@ pub struct External {
 impl External {
     /// Candidates are written beside the output.
     pub fn new(command: &[OsString], output: &Path, timeout: Duration) -> Self {
-        Self { command: command.to_vec(), candidate: super::beside(output, ".candidate"), timeout }
+        Self { command: command.to_vec(), candidate: beside(output, ".candidate"), timeout }
     }
 
     /// The program's name.
@@ -34,9 +36,9 @@ impl External {
         self.command.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// Runs the program on a trace; true when it exits with 0 in time. Its output is nobody's.
+    /// Runs the program on a trace; true when it exits with 0 in time. Its output is discarded.
     pub fn shows(&self, trace: &Trace, stop: &AtomicBool) -> Result<bool, ToolError> {
-        super::save(trace, &self.candidate)?;
+        save(trace, &self.candidate)?;
         let mut arguments = self.command.iter().skip(1).cloned().collect::<Vec<_>>();
         let mut named = false;
         for argument in arguments.iter_mut().filter(|argument| *argument == "{}") {

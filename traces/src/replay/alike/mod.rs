@@ -4,74 +4,29 @@
 //! - A float may differ by a small part of itself ([`FLOAT`], [`HALF`]).
 //! - A texel may differ by [`STEPS`] steps of its format. One that differs by more is taken for an edge that was rounded to
 //!   the other side when both its values occur around it in the other picture, within one texel, and when there are few of
-//!   them ([`MAX_EDGES`]).
+//!   them ([`MAX_EDGES`](measure::MAX_EDGES)).
 
+mod measure;
 mod picture;
 
-use std::{collections::HashMap, fmt, ops::Range};
+use std::{collections::HashMap, ops::Range};
 
-use serde::Serialize;
-
-use super::contents::value;
 use crate::{
-    analysis::{Form, Formed, Latitude, Texels},
-    texels::half,
-    wgsl::{Scalar, Type},
+    edit::{
+        analysis::{Form, Formed, Latitude, Texels},
+        wgsl::{Scalar, Type},
+    },
+    replay::texels::half,
 };
 use picture::Pair;
 
+use measure::{FLOAT, HALF, relative};
+
+pub use measure::Measure;
+pub(super) use measure::value;
 pub(super) use picture::rgb8;
 
-/// Relative error of 32-bit floats, and absolute error of those near 0: some hundred roundings of 2^-24.
-pub const FLOAT: f32 = 1e-4;
-
-/// The same for 16-bit floats, which round at 2^-11.
-pub const HALF: f32 = 4e-3;
-
-/// Absolute error beside a relative one, as a part of it: what is this near to 0 was subtracted from larger numbers.
-const NEAR_ZERO: f32 = 1e-2;
-
-/// Steps of a normalized format.
-pub const STEPS: f32 = 2.0;
-
-/// The share of a picture's texels that may lie on rounded edges.
-pub const MAX_EDGES: f64 = 0.01;
-
-/// What differs in a readback that is the same but for rounding.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Measure {
-    /// `picture of 320 x 200 texels`, or `floats`.
-    pub what: String,
-    /// Texels or floats that were compared.
-    pub values: u64,
-    /// Those that differ at all.
-    pub differing: u64,
-    /// Texels on edges that were rounded to the other side.
-    pub edges: u64,
-    /// The largest difference of the others: of a channel from 0 to 1, or as a part of a float.
-    pub largest: f32,
-    /// The mean of NVIDIA's FLIP over the picture, from 0 (equal) to 1; absent for floats and for large pictures.
-    pub flip: Option<f32>,
-}
-
-impl fmt::Display for Measure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let share = self.differing as f64 * 100.0 / (self.values as f64).max(1.0);
-        write!(f, "{}: {} of {} ({share:.2} %) differ", self.what, self.differing, self.values)?;
-        match self.largest {
-            // Only texels on edges.
-            0.0 => {}
-            largest if largest < 1e-3 => write!(f, ", by {largest:.1e} at most")?,
-            largest => write!(f, ", by {largest:.4} at most")?,
-        }
-        if self.edges > 0 {
-            write!(f, " and {} on edges", self.edges)?;
-        }
-        self.flip.map_or(Ok(()), |flip| write!(f, "; FLIP {flip:.5}"))
-    }
-}
-
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Debug, PartialEq)]
 pub(super) enum Alike {
     /// The same but for rounding.
@@ -152,7 +107,7 @@ impl Work<'_> {
         Some((self.expected.get(range.clone())?, self.found.get(range)?))
     }
 
-    /// What has no form.
+    /// Bytes without a form.
     fn exact_bytes(&mut self) {
         let forms = self.latitude.forms.iter().map(|formed| formed.range.clone());
         let ends = std::iter::once(0).chain(forms.clone().map(|range| range.end));
@@ -248,18 +203,6 @@ impl Work<'_> {
 fn contains(ranges: &[Range<u64>], byte: u64) -> bool {
     let next = ranges.partition_point(|range| range.end <= byte);
     ranges.get(next).is_some_and(|range| range.contains(&byte))
-}
-
-/// The difference of two floats as a part of the larger.
-fn relative(a: f32, b: f32) -> f32 {
-    if a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()) {
-        return 0.0;
-    }
-    finite((a - b).abs() / a.abs().max(b.abs()).max(NEAR_ZERO))
-}
-
-fn finite(apart: f32) -> f32 {
-    if apart.is_finite() { apart } else { f32::INFINITY }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Two pictures: texels that differ by a little, and those that lie on edges.
 
-use super::{HALF, MAX_EDGES, Measure, STEPS, finite, relative};
+use super::measure::{HALF, MAX_EDGES, Measure, STEPS, finite, relative};
 use crate::{
-    analysis::Texels,
-    texels::{Layout, copied},
+    edit::analysis::Texels,
+    replay::texels::{Layout, copied},
 };
 
 /// A picture as it was recorded, and as it is now.
@@ -13,7 +13,7 @@ pub(super) struct Pair<'p> {
     step: f32,
 }
 
-/// Why a picture is another one.
+/// A texel that differs by more than rounding.
 pub(super) struct Beyond {
     /// The first byte that shows it.
     pub offset: usize,
@@ -112,7 +112,7 @@ impl<'p> Pair<'p> {
         }
     }
 
-    /// How far two channels are apart: absolute for a normalized format, relative for floats.
+    /// The difference of two channels: absolute for a normalized format, relative for floats.
     fn apart(&self, a: f32, b: f32) -> f32 {
         if self.step > 0.0 { finite((a - b).abs()) } else { relative(a, b) }
     }
@@ -148,7 +148,7 @@ struct View<'v> {
 }
 
 impl<'v> View<'v> {
-    /// Where a texel is; `None` where it is not in the buffer.
+    /// The position of a texel; `None` where it is not in the buffer.
     fn offset(&self, x: u32, y: u32, z: u32) -> Option<u64> {
         let Texels { start, row, image, size, .. } = self.texels;
         if x >= size.0 || y >= size.1 || z >= size.2 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use airlock_protocol::commands::texture::{Extent3d, TextureAspect, TextureFormat};
 
 use super::*;
-use crate::{analysis::Uncertain, wgsl::StorageTypes};
+use crate::edit::{analysis::Uncertain, wgsl::StorageTypes};
 
 const SIDE: u32 = 32;
 

@@ -1,0 +1,7 @@
+//! Versions of the interfaces and the runtime, for messages.
+
+/// The version of `wasi:webgpu` that guests are offered.
+pub const WEBGPU_VERSION: &str = "0.3.0-rc.2";
+
+/// The major version of wasmtime that this program is built with; a test compares it with the manifest.
+pub const WASMTIME_VERSION: &str = "48";

@@ -1,0 +1,59 @@
+//! Adaptive spinning before blocking.
+//!
+//! A blocked thread takes tens of microseconds to wake, and hundreds where its processor has gone to sleep too, while a
+//! small readback takes ten. So both sides poll for a while before they block, where that has been worth it: after short
+//! waits the next one is probably short, and after long ones polling gains nothing. Blocking itself may be what makes them
+//! long, so a thread that has stopped spinning tries again now and then.
+
+use std::time::Duration;
+
+/// The longest time that is spent polling: about as long as a readback of a megabyte takes.
+const LONGEST: Duration = Duration::from_micros(500);
+/// The shortest.
+const SHORTEST: Duration = Duration::from_micros(10);
+/// Long waits in a row after which a thread stops spinning.
+const PATIENCE: u32 = 3;
+/// Waits between two attempts of a thread that has stopped spinning.
+const RETRY: u32 = 8;
+
+/// How long to spin, from the lengths of the waits before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SpinPolicy {
+    /// Long waits since the last short one.
+    long: u32,
+}
+
+impl SpinPolicy {
+    /// True where the wait will probably be short.
+    pub fn should_spin(self) -> bool {
+        self.long < PATIENCE || self.long.is_multiple_of(RETRY)
+    }
+
+    /// How long to spin.
+    pub fn window(self) -> Duration {
+        if self.should_spin() { LONGEST } else { SHORTEST }
+    }
+
+    /// Records the length of a wait.
+    pub fn waited(&mut self, time: Duration) {
+        self.long = if time < LONGEST { 0 } else { self.long.wrapping_add(1) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_waits_stop_it_soon_and_a_short_one_starts_it_again() {
+        let mut policy = SpinPolicy::default();
+        let mut spins = 0;
+        for _ in 0..100 * RETRY {
+            policy.waited(Duration::from_millis(16));
+            spins += u32::from(policy.window() == LONGEST);
+        }
+        assert_eq!(spins, 100 + PATIENCE - 1);
+        policy.waited(LONGEST / 2);
+        assert_eq!(policy.window(), LONGEST);
+    }
+}

@@ -1,0 +1,195 @@
+//! The output of tools: under another name until it is complete, so that half a file cannot be taken for the result,
+//! and never through a symbolic link or into what is no file. A folder of traces may be a stranger's, and a link in it
+//! would have a tool write wherever its maker likes.
+#![allow(clippy::disallowed_methods)]
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process,
+};
+
+/// A file that is being made. Dropping it takes away what there is of it.
+#[derive(Debug)]
+pub struct Output {
+    path: PathBuf,
+    temporary: Option<PathBuf>,
+}
+
+impl Output {
+    /// Begins a file. One that is there already is replaced when this one is whole; a link, a device, a pipe or a folder is
+    /// left as it is, and is an error.
+    pub fn create(path: &Path) -> io::Result<(Self, File)> {
+        let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it has no name"))?;
+        check(path)?;
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}.part", process::id()));
+        let temporary = path.with_file_name(hidden);
+        // A link of this name is not followed either: the call makes a file or fails.
+        let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+        Ok((Self { path: path.to_owned(), temporary: Some(temporary) }, file))
+    }
+
+    /// Makes a whole file.
+    pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let (output, mut file) = Self::create(path)?;
+        file.write_all(bytes)?;
+        output.commit()
+    }
+
+    /// Opens a file that must have its name from its first byte on, because the process may not live to give it one: a
+    /// recording. One that is there is emptied. The last part of the path may be no link, but for one that the system makes
+    /// for a descriptor of this process (`/dev/stdout`, `/dev/fd/3`), whose pipe may be written to.
+    pub fn in_place(path: &Path) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        if !is_descriptor(path) {
+            refuse_links(&mut options);
+        }
+        options.open(path)
+    }
+
+    /// Makes a file that is to be opened in place later, and leaves one that is there as it is.
+    pub fn touch(path: &Path) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        if !is_descriptor(path) {
+            refuse_links(&mut options);
+        }
+        options.open(path).map(drop)
+    }
+
+    /// The file is whole: it gets its name. A link that has come in its place is replaced and not followed.
+    pub fn commit(mut self) -> io::Result<()> {
+        match &self.temporary {
+            Some(temporary) => fs::rename(temporary, &self.path)?,
+            None => return Ok(()),
+        }
+        self.temporary = None;
+        Ok(())
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            // Where it cannot be taken away, its name tells that it is not whole.
+            let _ = fs::remove_file(temporary);
+        }
+    }
+}
+
+/// Bytes that a tool may still write, where what it reads decides how much that is: a compressed file may hold a thousand
+/// times its length.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget(u64);
+
+impl Budget {
+    /// Bytes that any file may become.
+    pub const ANY: u64 = 64 << 20;
+    /// Bytes for each byte of the file.
+    pub const PER_BYTE: u64 = 32;
+
+    /// So many bytes.
+    pub fn new(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
+    /// In proportion to a file.
+    pub fn of(file_length: u64) -> Self {
+        Self(file_length.saturating_mul(Self::PER_BYTE).saturating_add(Self::ANY))
+    }
+
+    /// Takes so many of them; false, and none taken, when there are not as many.
+    pub fn take(&mut self, bytes: usize) -> bool {
+        match self.0.checked_sub(bytes as u64) {
+            Some(left) => {
+                self.0 = left;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// Nothing is in a file's place but, perhaps, a file.
+fn check(path: &Path) -> io::Result<()> {
+    let what = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => return Ok(()),
+        Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        Ok(found) if found.is_symlink() => "it is a symbolic link, which is not followed",
+        Ok(_) => "it is there and is no file",
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+}
+
+/// Whether a path names a descriptor of this process.
+fn is_descriptor(path: &Path) -> bool {
+    ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path.parent() == Some(Path::new(folder)))
+        || ["/dev/stdout", "/dev/stderr"].iter().any(|stream| path == Path::new(stream))
+}
+
+#[cfg(unix)]
+fn refuse_links(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+}
+
+#[cfg(not(unix))]
+fn refuse_links(_: &mut OpenOptions) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_files_have_their_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let (output, mut file) = Output::create(&path).unwrap();
+        file.write_all(b"half").unwrap();
+        assert!(!path.exists());
+        drop(output);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        Output::write(&path, b"whole").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        Output::write(&path, b"again").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"again");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_and_devices_are_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        fs::write(&target, b"mine").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(Output::create(&link).unwrap_err().to_string().contains("symbolic link"));
+        assert!(Output::in_place(&link).is_err());
+        assert!(Output::create(folder.path()).is_err());
+        assert!(Output::create(Path::new("/dev/null")).is_err());
+        // One that comes while the file is made is replaced.
+        let path = folder.path().join("out");
+        let (output, mut file) = Output::create(&path).unwrap();
+        file.write_all(b"new").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        output.commit().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"mine");
+        assert!(!fs::symlink_metadata(&path).unwrap().is_symlink());
+        Output::in_place(&path).unwrap().write_all(b"x").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"x");
+        Output::in_place(Path::new("/dev/null")).unwrap();
+    }
+
+    #[test]
+    fn a_budget_is_used_up() {
+        let mut budget = Budget::of(1);
+        assert!(budget.take(Budget::ANY as usize) && !budget.take(33) && budget.take(32) && !budget.take(1));
+    }
+}

@@ -1,0 +1,63 @@
+//! Input and options of a replay.
+
+use std::{sync::Arc, time::Duration};
+
+use airlock_protocol::connect::{ConnectError, Daemon};
+use thiserror::Error;
+
+use crate::file::{
+    reader::{ReadError, TraceFile},
+    trace::Trace,
+};
+
+use super::report::Tolerance;
+
+/// The default timeout for a reply that the recorded run got.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The input of a replay.
+#[derive(Clone, Debug)]
+pub enum Input<'t> {
+    /// A file, read as the replay goes.
+    File(Arc<TraceFile>),
+    /// A trace that a tool has changed.
+    Trace(&'t Trace),
+}
+
+/// The options of a replay.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The source of workers.
+    pub daemon: Daemon,
+    /// The adapter that the user chose: a part of its name, its number, or `noop`. By default the recorded one where this
+    /// machine has it, else the best.
+    pub adapter: Option<String>,
+    /// The last command to replay, by its number in the trace.
+    pub until: Option<u64>,
+    /// Compare events; without it everything is replayed and nothing looked at.
+    pub check: bool,
+    /// The tolerance for readbacks.
+    pub tolerance: Option<Tolerance>,
+    /// See [`TIMEOUT`].
+    pub timeout: Duration,
+    /// After a divergence, replay again to find the command that an unasked event belongs to.
+    pub locate: bool,
+}
+
+impl Options {
+    /// The default options.
+    pub fn new(daemon: Daemon) -> Self {
+        Self { daemon, adapter: None, until: None, check: true, tolerance: None, timeout: TIMEOUT, locate: true }
+    }
+}
+
+/// A replay that failed. A divergence, a crash or a hang is none of these but an [`Outcome`](super::Outcome).
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    /// There is no worker.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The trace cannot be read on.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
