@@ -2,7 +2,7 @@
 //!
 //! `serve` has the same options and hands them on to each worker.
 
-use std::{fmt::Display, time::Duration};
+use std::{fmt::Display, path::PathBuf, time::Duration};
 
 use airlock_protocol::{limits::MAX_STAGED, size::Size};
 use clap::{Args, ValueEnum};
@@ -16,6 +16,9 @@ pub struct WorkerArguments {
     /// An inherited descriptor that the counters are written to, for `serve`'s metrics.
     #[arg(long, value_name = "N", hide = true)]
     pub status_fd: Option<i32>,
+    /// An inherited descriptor of the file through which a shader cache comes and goes.
+    #[arg(long, value_name = "N", hide = true)]
+    pub shader_cache_fd: Option<i32>,
     /// The client is another user: its way in must be open to it.
     #[arg(long, hide = true)]
     pub foreign_client: bool,
@@ -42,6 +45,43 @@ pub struct WorkerOptions {
     /// See [`Deadlines`].
     #[command(flatten)]
     pub deadlines: Deadlines,
+}
+
+/// What drivers may keep of the shaders that they have compiled. Whoever starts workers sees to it.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Shader cache")]
+pub struct ShaderCacheOptions {
+    /// Disk space for compiled shaders, of all tenants together. What was not used for the longest time goes first
+    #[arg(long, value_name = "SIZE", default_value = "256M")]
+    pub shader_cache_size: Size,
+    /// Keep no compiled shaders, and use none
+    #[arg(long)]
+    pub no_shader_cache: bool,
+}
+
+/// The most that one tenant has of it. A worker has it in memory.
+const MAX_TENANTS_SHADERS: u64 = 16 << 20;
+
+impl ShaderCacheOptions {
+    /// Bytes of one tenant's cache; `None` where there is to be none.
+    pub fn capacity(&self) -> Option<u64> {
+        let Self { shader_cache_size: Size(size), no_shader_cache } = *self;
+        (size > 0 && !no_shader_cache).then_some(size.min(MAX_TENANTS_SHADERS))
+    }
+}
+
+/// The command line of `broker`.
+#[derive(Clone, Debug, Args)]
+pub struct BrokerArguments {
+    /// What the host's user sets.
+    #[command(flatten)]
+    pub options: WorkerOptions,
+    /// See [`ShaderCacheOptions`].
+    #[command(flatten)]
+    pub shader_cache: ShaderCacheOptions,
+    /// The guest's file, by whose contents its shader cache is known. Without it there is no cache
+    #[arg(long, value_name = "FILE")]
+    pub guest: Option<PathBuf>,
 }
 
 /// How strictly a worker is jailed.

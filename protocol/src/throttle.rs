@@ -1,4 +1,4 @@
-//! A bound on how often something is logged that others can make happen as often as they like.
+//! A bound on how often something is logged, or written, that others can make happen as often as they like.
 
 use std::time::{Duration, Instant};
 

@@ -21,7 +21,7 @@ use crate::{
     convert,
     gpu::objects::Adapter,
     jail::{Family, Jail, JailError},
-    worker::vitals::Vitals,
+    worker::{shader_cache::ShaderCache, vitals::Vitals},
 };
 
 /// The instances of a session.
@@ -34,6 +34,8 @@ pub struct Instances {
     jail: Jail,
     /// Who is to know that a GPU is about to be opened; `None` where there is none.
     vitals: Option<Arc<Vitals>>,
+    /// What drivers find when they start.
+    cache: Option<Arc<ShaderCache>>,
 }
 
 /// An instance with real adapters, if there are any.
@@ -113,8 +115,8 @@ impl Found {
 
 impl Instances {
     /// None is made yet. The jail is narrowed when the drivers have started.
-    pub fn new(jail: Jail) -> Self {
-        Self { starting: None, real: None, noop: None, jail, vitals: None }
+    pub fn new(jail: Jail, cache: Option<Arc<ShaderCache>>) -> Self {
+        Self { starting: None, real: None, noop: None, jail, vitals: None, cache }
     }
 
     /// The machine has a GPU: these are told when drivers start, which open it.
@@ -132,6 +134,8 @@ impl Instances {
     /// Starts the drivers on a thread, for whoever asks for adapters.
     pub fn start_drivers(&mut self) -> io::Result<()> {
         self.tell();
+        let cache = self.cache.clone();
+        let start = move || start(cache.as_deref());
         self.starting = Some(thread::Builder::new().name("drivers".to_owned()).spawn(start)?);
         Ok(())
     }
@@ -150,7 +154,7 @@ impl Instances {
                 let (real, found) = match self.starting.take() {
                     // A panic over there is one of this command.
                     Some(starting) => starting.join().unwrap_or_else(|panic| resume_unwind(panic)),
-                    None => start(),
+                    None => start(self.cache.as_deref()),
                 };
                 // Kept only where it found something: the next request looks again.
                 self.real = real;
@@ -182,7 +186,10 @@ pub fn prefer(found: Vec<Found>, preference: Option<PowerPreference>, fallback: 
     found.into_iter().next()
 }
 
-fn start() -> Real {
+fn start(cache: Option<&ShaderCache>) -> Real {
+    if let Some(cache) = cache {
+        cache.load();
+    }
     for backends in [Backends::VULKAN | Backends::METAL | Backends::DX12, Backends::GL] {
         let global = Arc::new(instance(backends));
         let found = list(&global);

@@ -24,7 +24,12 @@
 //! thread that asks for them and its later children, and drivers make threads while they start. What they read at their
 //! start is therefore readable ever after, and is nothing secret. seccomp binds all threads at once; its second, narrower
 //! filter goes up when the drivers run, by their families.
+//!
+//! One thing may be let in: a folder in memory for the drivers' shader cache (`cache`), of a size that the kernel bounds,
+//! which is the only place where files are made.
 
+#[cfg(target_os = "linux")]
+mod cache;
 #[cfg(target_os = "linux")]
 mod capabilities;
 #[cfg(target_os = "linux")]
@@ -55,7 +60,10 @@ mod other;
 #[cfg(not(target_os = "linux"))]
 use other as system;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 
@@ -85,6 +93,15 @@ pub struct Plan {
     pub folder: Option<PathBuf>,
     /// Bytes of GPU memory that a session may have.
     pub memory: u64,
+    /// Bytes of the folder in memory for a shader cache; `None` for no such folder.
+    pub cache: Option<u64>,
+}
+
+/// What [`Jail::enter`] has put up.
+#[derive(Debug)]
+struct Entered {
+    layers: Vec<(Layer, Result<(), String>)>,
+    cache: Option<Result<PathBuf, String>>,
 }
 
 /// The layers that go up before a worker opens anything of its own.
@@ -95,6 +112,13 @@ pub struct Prepared(Vec<(Layer, Result<(), String>)>);
 /// worker's own later; and enters the namespaces, so that the socket on which the client is awaited is listed nowhere else.
 pub fn prepare(mode: JailMode, keep: &[i32]) -> Prepared {
     Prepared(if mode == JailMode::Off { Vec::new() } else { system::prepare(keep) })
+}
+
+/// Bytes of the folder for a shader cache that is kept in so many: drivers have files there that are not kept. Whole pages.
+pub fn cache_space(capacity: u64) -> u64 {
+    const NOT_KEPT: u64 = 2 << 20;
+    const LARGEST_PAGE: u64 = 64 << 10;
+    capacity.div_ceil(LARGEST_PAGE).saturating_mul(LARGEST_PAGE).saturating_add(NOT_KEPT)
 }
 
 /// Whether this machine has a GPU's node that a driver might open, as far as can be seen from outside the jail.
@@ -109,22 +133,30 @@ pub struct Jail {
     memory: u64,
     layers: Vec<(Layer, Result<(), String>)>,
     families: Option<BTreeSet<Family>>,
+    cache: Option<Result<PathBuf, String>>,
 }
 
 impl Jail {
     /// Puts all layers up. The process must have no second thread yet.
     pub fn enter(mode: JailMode, plan: Plan) -> Result<Self, JailError> {
-        let Plan { prepared, folder, memory } = plan;
-        let layers = match mode {
-            JailMode::Off => Layer::ALL.map(|layer| (layer, Err("the jail is off".to_owned()))).to_vec(),
-            JailMode::Strict | JailMode::BestEffort => system::enter(folder.as_deref(), memory, prepared.0),
+        let Entered { layers, cache } = match mode {
+            JailMode::Off => {
+                let why = "the jail is off".to_owned();
+                let layers = Layer::ALL.map(|layer| (layer, Err(why.clone()))).to_vec();
+                Entered { layers, cache: plan.cache.map(|_| Err(why)) }
+            }
+            JailMode::Strict | JailMode::BestEffort => system::enter(&plan),
         };
+        let memory = plan.memory;
         if mode != JailMode::Off {
             for (layer, state) in &layers {
                 check(mode, *layer, state)?;
             }
         }
-        Ok(Self { mode, memory, layers, families: None })
+        if let Some(Err(why)) = &cache {
+            tracing::debug!("there is no shader cache: {why}");
+        }
+        Ok(Self { mode, memory, layers, families: None, cache })
     }
 
     /// Narrows the jail to what drivers of these families need while they run. Only the first time counts: a filter cannot be
@@ -133,7 +165,7 @@ impl Jail {
         if self.mode == JailMode::Off || families.is_empty() || self.families.is_some() {
             return Ok(());
         }
-        let narrowed = system::narrow(&families, self.memory);
+        let narrowed = system::narrow(&families, self.memory, self.cache_folder().is_some());
         let names: Vec<_> = families.iter().map(|family| family.name()).collect();
         tracing::debug!("the jail is narrowed to drivers of {}", names.join(", "));
         self.families = Some(families);
@@ -149,6 +181,16 @@ impl Jail {
     /// Every layer: `Ok`, or why it does not hold.
     pub fn layers(&self) -> &[(Layer, Result<(), String>)] {
         &self.layers
+    }
+
+    /// The folder for a shader cache, where the plan had one and it holds what it should.
+    pub fn cache_folder(&self) -> Option<&Path> {
+        self.cache.as_ref()?.as_deref().ok()
+    }
+
+    /// Whether there is a folder for a shader cache, or why not; `None` where the plan had none.
+    pub fn cache(&self) -> Option<Result<(), &String>> {
+        self.cache.as_ref().map(|cache| cache.as_ref().map(drop))
     }
 
     /// The families that it was narrowed to.

@@ -1,6 +1,7 @@
 //! The host's side of `gpu-daemon broker`: workers for a process that can start no processes.
 
 use std::{
+    env,
     os::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixStream,
@@ -15,6 +16,9 @@ use std::{
 
 use super::{ConnectError, Connection, Lifeline, Link, environment, lifeline::wait_briefly, open, plain};
 use crate::{descriptors, limits::HELLO_TIMEOUT};
+
+/// Variables that say where a user's caches are.
+const CACHE_PLACES: &[&str] = &["HOME", "XDG_CACHE_HOME"];
 
 /// A broker that runs. It ends, with its workers, when this value and all connections that came from it are gone.
 #[derive(Debug)]
@@ -34,8 +38,10 @@ impl Broker {
         let failed = |error| ConnectError::Spawn { path: program.display().to_string(), cause: plain(&error) };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let mut command = Command::new(&program);
-        // It hands its environment on to its workers, and needs no more of it than they.
+        // It hands its environment on to its workers, and needs no more of it than they, but for where caches are kept, which
+        // they are not told.
         environment::restrict(&mut command);
+        command.envs(CACHE_PLACES.iter().filter_map(|&name| Some((name, env::var_os(name)?))));
         command.arg("broker").args(arguments).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
         let child = command.spawn().map_err(failed)?;
         let mut broker = Self { program, requests: Some(ours), child: Some(child), first: Mutex::default() };

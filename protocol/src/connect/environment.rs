@@ -28,7 +28,7 @@ const PREFIXES: &[&str] = &[
 
 /// What a worker is told beside.
 const TOLD: &[(&str, &str)] = &[
-    // Its drivers share no cache with other sessions, and look for no display.
+    // Its drivers have no cache but the one that a worker is given, and look for no display.
     ("MESA_SHADER_CACHE_DISABLE", "true"),
     ("__GL_SHADER_DISK_CACHE", "0"),
     ("NODEVICE_SELECT", "1"),

@@ -8,7 +8,7 @@ use std::{
     fs,
     io::{self, Read},
     os::{
-        fd::{AsFd, AsRawFd, OwnedFd},
+        fd::{AsFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt},
     },
     path::PathBuf,
@@ -20,7 +20,6 @@ use std::{
 };
 
 use airlock_protocol::{connect::Folder, descriptors, visible::is_obeyed};
-use command_fds::CommandFdExt;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
@@ -30,12 +29,13 @@ use rustix::{
 
 use crate::{
     lock::lock,
-    options::WorkerOptions,
     platform::Peer,
     supervisor::{
         cgroups::{Cgroup, Cgroups},
         launch::{self, Launched, Rest, Started},
         process_memory::BEYOND_QUOTA,
+        serve::ServeArguments,
+        shader_cache::{self, Lent, ShaderCaches, Tenant},
     },
     worker::status::STATUS_LEN,
 };
@@ -63,6 +63,8 @@ pub struct Launch {
     memory: u64,
     /// Groups that were made.
     made: AtomicU64,
+    /// Where there are any.
+    caches: Option<ShaderCaches>,
 }
 
 /// A worker's process, and what is held of it.
@@ -89,6 +91,8 @@ pub struct Process {
     pub status: OwnedFd,
     /// What bounds it.
     pub group: Option<Cgroup>,
+    /// Its shader cache.
+    pub lent: Option<Lent>,
 }
 
 /// A worker that waits for a connection, its drivers started.
@@ -102,36 +106,49 @@ struct Spare {
 
 impl Launch {
     /// Workers are this program; so many of them are kept to spare, and each has a group of its own.
-    pub fn new(options: &WorkerOptions, spares: usize, groups: Option<Cgroups>) -> io::Result<Self> {
+    pub fn new(arguments: &ServeArguments, groups: Option<Cgroups>) -> io::Result<Self> {
+        let options = &arguments.worker;
         Ok(Self {
             program: std::env::current_exe()?,
             arguments: options.to_arguments(),
             spares: Mutex::default(),
-            wanted: spares,
+            wanted: arguments.spare_workers,
             groups: Mutex::new(groups),
             memory: options.quotas.max_memory.0.saturating_add(BEYOND_QUOTA),
             made: AtomicU64::new(0),
+            caches: ShaderCaches::open(&arguments.shader_cache, options.jail),
         })
+    }
+
+    /// Keeps what an ended worker has left in its shader cache.
+    pub fn keep(&self, lent: &Lent) {
+        if let Some(caches) = &self.caches {
+            caches.keep(lent);
+        }
     }
 
     /// Gives a client a worker: one to spare, or one that starts now. The client's connection becomes its standard input
     /// and output.
     pub fn start(&self, connection: UnixStream, peer: &Peer) -> io::Result<Worker> {
         let foreign = peer.uid != geteuid().as_raw();
-        match self.hand_over(connection, foreign) {
+        let tenant = Tenant::User(peer.uid);
+        match self.hand_over(connection, &tenant, foreign) {
             Ok(worker) => Ok(worker),
             Err(connection) => {
                 let folder = if foreign { Folder::for_others()? } else { Folder::new()? };
-                let (started, process) = self.start_process(&connection, folder, foreign, &[])?;
+                let (started, process) = self.start_process(&connection, folder, foreign, Some(&tenant))?;
                 Ok(Worker::new(started.with_client(connection), process))
             }
         }
     }
 
     /// Hands a connection to a worker to spare; gives it back when there is none.
-    fn hand_over(&self, connection: UnixStream, foreign: bool) -> Result<Worker, UnixStream> {
+    fn hand_over(&self, connection: UnixStream, tenant: &Tenant, foreign: bool) -> Result<Worker, UnixStream> {
         loop {
-            let Some(spare) = lock(&self.spares).pop_front() else { return Err(connection) };
+            let Some(mut spare) = lock(&self.spares).pop_front() else { return Err(connection) };
+            if let (Some(caches), Some(lent)) = (&self.caches, &mut spare.process.lent) {
+                caches.fill(lent, tenant);
+            }
             match spare.take(&connection, foreign) {
                 Ok(()) => return Ok(Worker::new(spare.started.with_client(connection), spare.process)),
                 Err(error) => {
@@ -148,7 +165,7 @@ impl Launch {
         if self.lacks_spares() {
             let (handover, theirs) = UnixStream::pair()?;
             // Its client may be another user, to whom its folder is opened then.
-            let (started, process) = self.start_process(&theirs, Folder::for_anybody()?, true, &["--spare"])?;
+            let (started, process) = self.start_process(&theirs, Folder::for_anybody()?, true, None)?;
             lock(&self.spares).push_back(Spare { started, process, handover });
         }
         Ok(self.lacks_spares())
@@ -184,29 +201,32 @@ impl Launch {
         *lock(&self.groups) = None;
     }
 
-    /// Starts a worker's process.
+    /// Starts a worker's process; one to spare where there is no tenant yet.
     ///
-    /// It inherits the connection, its standard error and its counters, and no other descriptor: all others are closed on
-    /// exec, as the standard library makes them, and that of the counters is opened to the child between fork and exec,
-    /// where a worker that is being started at the same time does not see it.
+    /// It inherits the connection, its standard error, its counters and its shader cache, and no other descriptor: all others are
+    /// closed on exec, as the standard library makes them, and those two are opened to the child between fork and exec,
+    /// where a worker that is being started at the same time does not see them.
     fn start_process(
         &self,
         connection: &UnixStream,
         folder: Folder,
         foreign: bool,
-        options: &[&str],
+        tenant: Option<&Tenant>,
     ) -> io::Result<(Started, Process)> {
         let status = counters()?;
-        let inherited = status.try_clone()?;
+        let lent = self.caches.as_ref().and_then(|caches| caches.lend(tenant));
+        let mut inherited = vec![("status-fd", status.try_clone()?)];
+        if let Some(lent) = &lent {
+            inherited.push((shader_cache::OPTION, lent.descriptor()?));
+        }
         let mut command = launch::worker(&self.program, &self.arguments);
         command
-            .arg(format!("--status-fd={}", inherited.as_raw_fd()))
             .arg(format!("--server={}", std::process::id()))
-            .args(options)
+            .args(tenant.is_none().then_some("--spare"))
             .stderr(Stdio::piped())
             // A terminal's Ctrl-C is for the server, which gives workers time to end.
-            .process_group(0)
-            .preserved_fds(vec![inherited]);
+            .process_group(0);
+        shader_cache::give_to(&mut command, inherited);
         if foreign {
             command.arg("--foreign-client");
         }
@@ -219,7 +239,7 @@ impl Launch {
         let pid = Pid::from_child(&started.child);
         let group = group.and_then(|group| kept(group.add(started.child.id()).map(|()| group)));
         match (pidfd_open(pid, PidfdFlags::empty()), started.child.stderr.take()) {
-            (Ok(exit), Some(output)) => Ok((started, Process { pid, exit, output, status, group })),
+            (Ok(exit), Some(output)) => Ok((started, Process { pid, exit, output, status, group, lent })),
             (exit, _) => {
                 let _ = started.end();
                 Err(exit.err().map_or_else(|| io::Error::other("it has no output"), io::Error::from))

@@ -81,7 +81,7 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
             tracing::info!("no cgroups for workers, whose memory is looked at twice a second instead: {why}")
         })
         .ok();
-    let launch = Launch::new(&arguments.worker, arguments.spare_workers, groups)?;
+    let launch = Launch::new(&arguments, groups)?;
     let sessions = Arc::new(Sessions::new(launch, &arguments)?);
     sessions.watch()?;
     let mut metrics_file = None;

@@ -8,7 +8,7 @@ use nix::unistd::{Group, User};
 
 use crate::{
     logs::LogFormat,
-    options::{WorkerOptions, seconds},
+    options::{ShaderCacheOptions, WorkerOptions, seconds},
 };
 
 /// The most workers that are kept to spare. Each has a process's memory and does nothing.
@@ -71,6 +71,9 @@ pub struct ServeArguments {
     /// read them, so use a loopback address
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<MetricsAddress>,
+    /// See [`ShaderCacheOptions`].
+    #[command(flatten)]
+    pub shader_cache: ShaderCacheOptions,
     /// What each worker is started with.
     #[command(flatten)]
     pub worker: WorkerOptions,
