@@ -94,7 +94,7 @@ impl LocalSession {
         let vitals = Arc::new(Vitals::new(None));
         let completions = Arc::new(Completions::new(Events::new(events, Arc::clone(&vitals))));
         let jail = Jail::enter(JailMode::Off, Plan::default())?;
-        let session = Session::new(Arc::clone(&completions), vitals, ring, &quotas(), Instances::new(jail));
+        let session = Session::new(Arc::clone(&completions), vitals, ring, &quotas(), Instances::new(jail, None));
         Ok(Self { session, completions, ring: client.ring, reader })
     }
 
@@ -161,7 +161,7 @@ pub fn serve(channels: DaemonChannels) -> Result<JoinHandle<Result<(), String>>,
         let vitals = Arc::new(Vitals::new(None));
         let completions = Arc::new(Completions::new(Events::new(events, Arc::clone(&vitals))));
         let jail = Jail::enter(JailMode::Off, Plan::default()).map_err(|error| error.to_string())?;
-        let mut session = Session::new(Arc::clone(&completions), vitals, ring, &quotas(), Instances::new(jail));
+        let mut session = Session::new(Arc::clone(&completions), vitals, ring, &quotas(), Instances::new(jail, None));
         completions.events.send(&Event::Welcome);
         loop {
             let batch = match commands.recv() {

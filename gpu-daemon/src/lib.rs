@@ -8,8 +8,8 @@
 //!
 //! | module | contents | depends on |
 //! |---|---|---|
-//! | `supervisor` | `serve`, `broker`, start and end of worker processes; no GPU, no bytes of a client | `platform`, `worker::status` |
-//! | `worker` | the process of one session: intake of batches, events, watchdog, the status that `serve` reads | all below |
+//! | `supervisor` | `serve`, `broker`, start and end of worker processes, tenants' shader caches; no GPU, no bytes of a client | `platform`, `worker::status`, `worker::shader_cache::shared` |
+//! | `worker` | the process of one session: intake of batches, events, watchdog, the status that `serve` reads, the drivers' shader cache | all below |
 //! | `execute` | the arm of each command, one file per WebGPU object; quotas and back-pressure | all below |
 //! | `session` | the state that commands work on: a slab per kind of object | `gpu`, `pending` |
 //! | `pending` | unfinished GPU work: maps, submits, losses, the poll thread | `gpu` |
@@ -62,7 +62,7 @@ use clap::{Parser, Subcommand};
 
 use jail::report::JailArguments;
 use logs::LogFormat;
-use options::{WorkerArguments, WorkerOptions};
+use options::WorkerArguments;
 
 /// Executes Airlock command streams on the GPU.
 ///
@@ -84,7 +84,7 @@ enum Command {
     Jail(JailArguments),
     /// Start workers for one host that may not start processes itself. Started by `airlock run`, not by hand.
     #[cfg(target_os = "linux")]
-    Broker(WorkerOptions),
+    Broker(options::BrokerArguments),
     /// Accept clients on a Unix socket and start a worker for each.
     ///
     /// SIGTERM and SIGINT stop it: it accepts no further clients and ends the sessions that are left after --drain. A
@@ -106,9 +106,9 @@ pub fn main() -> ExitCode {
             jail::report::run(&arguments).map_err(|error| error.to_string())
         }
         #[cfg(target_os = "linux")]
-        Command::Broker(options) => {
+        Command::Broker(arguments) => {
             logs::start(LogFormat::Text, "warn");
-            supervisor::broker::run(&options).map_err(|error| error.to_string())
+            supervisor::broker::run(&arguments).map_err(|error| error.to_string())
         }
         #[cfg(target_os = "linux")]
         Command::Serve(arguments) => {

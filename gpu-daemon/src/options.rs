@@ -2,7 +2,7 @@
 //!
 //! `serve` and `broker` take the same options and pass them on to each worker.
 
-use std::{fmt::Display, time::Duration};
+use std::{fmt::Display, path::PathBuf, time::Duration};
 
 use airlock_protocol::{limits::MAX_STAGED, size::Size};
 use clap::{Args, ValueEnum};
@@ -16,6 +16,9 @@ pub struct WorkerArguments {
     /// Inherited descriptor of the status file, for the metrics of `serve`.
     #[arg(long, value_name = "N", hide = true)]
     pub status_fd: Option<i32>,
+    /// Inherited descriptor of the memory that the shader cache is exchanged in.
+    #[arg(long, value_name = "N", hide = true)]
+    pub shader_cache_fd: Option<i32>,
     /// The client is another user: the socket must be accessible to it.
     #[arg(long, hide = true)]
     pub foreign_client: bool,
@@ -42,6 +45,43 @@ pub struct WorkerOptions {
     /// See [`Deadlines`].
     #[command(flatten)]
     pub deadlines: Deadlines,
+}
+
+/// Shader cache of drivers, which the process that starts workers keeps.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Shader cache")]
+pub struct ShaderCacheOptions {
+    /// Disk space for compiled shaders, of all tenants together. The least recently used go first
+    #[arg(long, value_name = "SIZE", default_value = "256M")]
+    pub shader_cache_size: Size,
+    /// Keep no compiled shaders, and use none
+    #[arg(long)]
+    pub no_shader_cache: bool,
+}
+
+/// Maximum size of one tenant's cache, in bytes. A worker has it in memory.
+const MAX_TENANTS_SHADERS: u64 = 16 << 20;
+
+impl ShaderCacheOptions {
+    /// Size of one tenant's cache in bytes; `None` where caching is off.
+    pub fn capacity(&self) -> Option<u64> {
+        let Self { shader_cache_size: Size(size), no_shader_cache } = *self;
+        (size > 0 && !no_shader_cache).then_some(size.min(MAX_TENANTS_SHADERS))
+    }
+}
+
+/// The command line of `broker`.
+#[derive(Clone, Debug, Args)]
+pub struct BrokerArguments {
+    /// Options of each worker.
+    #[command(flatten)]
+    pub options: WorkerOptions,
+    /// See [`ShaderCacheOptions`].
+    #[command(flatten)]
+    pub shader_cache: ShaderCacheOptions,
+    /// The guest's file, whose digest selects the shader cache. Without it there is no cache
+    #[arg(long, value_name = "FILE")]
+    pub guest: Option<PathBuf>,
 }
 
 /// Strictness of a worker's jail.

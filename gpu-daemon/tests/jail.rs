@@ -105,6 +105,15 @@ fn every_layer_holds() {
     assert_eq!(output.status.code(), Some(0));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(!report["drivers"].as_array().unwrap().is_empty(), "{report}");
+    assert_eq!(report["shader-cache"]["holds"], true, "{report}");
+}
+
+#[test]
+fn without_a_shader_cache_every_layer_holds_too() {
+    let output = jail(&["--json", "--no-shader-cache", "--jail=strict"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["shader-cache"].is_null(), "{report}");
 }
 
 #[test]

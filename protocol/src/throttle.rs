@@ -1,4 +1,4 @@
-//! A rate limit for log messages that a peer can cause.
+//! A rate limit for log messages and writes that a peer can cause.
 
 use std::time::{Duration, Instant};
 

@@ -21,7 +21,7 @@ use crate::{
     convert,
     gpu::objects::Adapter,
     jail::{Family, Jail, JailError},
-    worker::vitals::Vitals,
+    worker::{shader_cache::ShaderCache, vitals::Vitals},
 };
 
 /// The instances of a session.
@@ -34,6 +34,8 @@ pub struct Instances {
     jail: Jail,
     /// Where to record that a GPU is about to be opened; `None` on a machine without one.
     vitals: Option<Arc<Vitals>>,
+    /// What drivers find when they start.
+    cache: Option<Arc<ShaderCache>>,
 }
 
 /// An instance with its real adapters, if any.
@@ -112,8 +114,8 @@ impl Found {
 
 impl Instances {
     /// Creates the value without starting a driver. The jail is narrowed when the drivers have started.
-    pub fn new(jail: Jail) -> Self {
-        Self { starting: None, real: None, noop: None, jail, vitals: None }
+    pub fn new(jail: Jail, cache: Option<Arc<ShaderCache>>) -> Self {
+        Self { starting: None, real: None, noop: None, jail, vitals: None, cache }
     }
 
     /// For a machine with a GPU: records in `vitals` when drivers start, which open it.
@@ -131,6 +133,8 @@ impl Instances {
     /// Starts the drivers on a thread, ahead of the first request for adapters.
     pub fn start_drivers(&mut self) -> io::Result<()> {
         self.tell();
+        let cache = self.cache.clone();
+        let start = move || start(cache.as_deref());
         self.starting = Some(thread::Builder::new().name("drivers".to_owned()).spawn(start)?);
         Ok(())
     }
@@ -149,7 +153,7 @@ impl Instances {
                 let (real, found) = match self.starting.take() {
                     // A panic of that thread counts as one of this command.
                     Some(starting) => starting.join().unwrap_or_else(|panic| resume_unwind(panic)),
-                    None => start(),
+                    None => start(self.cache.as_deref()),
                 };
                 // `None` without adapters, so that the next request enumerates again.
                 self.real = real;
@@ -181,7 +185,10 @@ pub fn prefer(found: Vec<Found>, preference: Option<PowerPreference>, fallback: 
     found.into_iter().next()
 }
 
-fn start() -> Real {
+fn start(cache: Option<&ShaderCache>) -> Real {
+    if let Some(cache) = cache {
+        cache.load();
+    }
     for backends in [Backends::VULKAN | Backends::METAL | Backends::DX12, Backends::GL] {
         let global = Arc::new(instance(backends));
         let found = list(&global);

@@ -1,4 +1,5 @@
-//! Landlock: read access to the files that a driver needs, and no write, create or execute access anywhere.
+//! Landlock: read access to the files that a driver needs, and no write, create or execute access anywhere but in the folder
+//! of a shader cache, where files and folders may be created and none executed.
 //!
 //! The rules name folders of the system, not files of one distribution: a driver's version is part of the names of its
 //! files. None of the folders holds user data.
@@ -101,8 +102,8 @@ pub struct Restricted {
 }
 
 /// Applies the rules to this thread and to the threads that it creates later.
-pub fn restrict(folder: Option<&Path>) -> Restricted {
-    let abi = match apply(folder) {
+pub fn restrict(folder: Option<&Path>, cache: Option<&Path>) -> Restricted {
+    let abi = match apply(folder, cache) {
         Ok(LandlockStatus::Available { effective_abi, .. }) => effective_abi,
         Ok(LandlockStatus::NotEnabled) => return nothing("it is not enabled in this kernel (lsm=landlock,...)"),
         Ok(LandlockStatus::NotImplemented) => return nothing("this kernel has none (Linux 5.13 has it)"),
@@ -123,11 +124,12 @@ fn nothing(why: &str) -> Restricted {
     Restricted { files: missing(), tcp: missing(), scope: missing() }
 }
 
-fn apply(folder: Option<&Path>) -> Result<LandlockStatus, RulesetError> {
+fn apply(folder: Option<&Path>, cache: Option<&Path>) -> Result<LandlockStatus, RulesetError> {
     let newest = ABI::V6;
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
     let remove: BitFlags<AccessFs> = AccessFs::RemoveFile | AccessFs::RemoveDir | AccessFs::ReadDir;
+    let keep = read | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::MakeReg | AccessFs::MakeDir | remove;
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(newest))?
@@ -140,6 +142,7 @@ fn apply(folder: Option<&Path>) -> Result<LandlockStatus, RulesetError> {
         .add_rules(path_beneath_rules(devices(), device | AccessFs::ReadDir))?
         .add_rules(path_beneath_rules(HARMLESS_DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))?
         .add_rules(path_beneath_rules(folder, remove))?
+        .add_rules(path_beneath_rules(cache, keep))?
         .restrict_self()?;
     Ok(status.landlock)
 }

@@ -4,24 +4,37 @@
 use std::{collections::BTreeSet, path::Path};
 
 use super::{
-    capabilities, descriptors, files,
+    Entered, Plan, cache, capabilities, descriptors, files,
     layer::{Family, Layer},
     limits, namespaces, root, seccomp,
     trial::Held,
 };
 
-/// Applies and tests all layers. Files in `folder` may be removed; `memory` is the quota of GPU memory in bytes.
-pub fn enter(folder: Option<&Path>, memory: u64, mut layers: Vec<(Layer, Held)>) -> Vec<(Layer, Held)> {
+/// Applies and tests all layers of the plan.
+pub fn enter(plan: &Plan) -> Entered {
+    let folder = plan.folder.as_deref();
+    let mut layers = plan.prepared.0.clone();
     layers.push((Layer::NoNewPrivileges, capabilities::no_new_privileges()));
-    layers.push((Layer::MinimalRoot, root::enter(&files::needed(folder))));
+    let mut mounted = None;
+    let root = root::enter(&files::needed(folder), |root| mounted = plan.cache.map(|size| cache::mount(root, size)));
+    // Without a root of its own the worker has no place to make files in that is not the machine's.
+    let mut cache =
+        plan.cache.map(|_| root.clone().and_then(|()| mounted.unwrap_or_else(|| Err("it was not made".to_owned()))));
+    layers.push((Layer::MinimalRoot, root));
     layers.push((Layer::Capabilities, capabilities::drop_all()));
-    layers.push((Layer::Limits, limits::set(memory)));
-    let files = files::restrict(folder);
-    layers.push((Layer::LandlockFiles, files.files));
+    layers.push((Layer::Limits, limits::set(plan.memory)));
+    let admitted = cache.as_ref().is_some_and(Result::is_ok);
+    let files = files::restrict(folder, admitted.then_some(Path::new(cache::FOLDER)));
+    // Where a file can be made, nothing but a file can be made, and nowhere else.
+    let confined = if admitted { cache::nothing_gets_out() } else { Ok(()) };
+    layers.push((Layer::LandlockFiles, files.files.and(confined)));
     layers.push((Layer::LandlockTcp, files.tcp));
     layers.push((Layer::LandlockScope, files.scope));
-    layers.push((Layer::Seccomp, seccomp::start()));
-    layers
+    layers.push((Layer::Seccomp, seccomp::start(admitted)));
+    if let (Some(Ok(())), Some(size)) = (&cache, plan.cache) {
+        cache = Some(cache::holds(size));
+    }
+    Entered { layers, cache: cache.map(|held| held.map(|()| cache::FOLDER.into())) }
 }
 
 /// See [`super::prepare`].
@@ -43,9 +56,9 @@ pub fn has_gpu() -> bool {
 }
 
 /// Narrows the seccomp filter of all threads.
-pub fn narrow(families: &BTreeSet<Family>, memory: u64) -> Held {
+pub fn narrow(families: &BTreeSet<Family>, memory: u64, cache: bool) -> Held {
     if families.iter().all(|&family| family == Family::MesaSoftware) {
         limits::set_memory(memory)?;
     }
-    seccomp::narrow(families)
+    seccomp::narrow(families, cache)
 }

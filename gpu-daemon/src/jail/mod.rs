@@ -23,7 +23,11 @@
 //! bind the calling thread and its later children, and drivers create threads while they start. So files that they read
 //! at their start stay readable; none of them is secret. seccomp binds all threads at once; its second, narrower filter
 //! is applied when the drivers run, by their families.
+//!
+//! One write access may be granted: a folder in memory for the drivers' shader cache (`cache`), whose size the kernel bounds.
 
+#[cfg(target_os = "linux")]
+mod cache;
 #[cfg(target_os = "linux")]
 mod capabilities;
 #[cfg(target_os = "linux")]
@@ -54,7 +58,10 @@ mod other;
 #[cfg(not(target_os = "linux"))]
 use other as system;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 
@@ -79,6 +86,15 @@ pub struct Plan {
     pub folder: Option<PathBuf>,
     /// Quota of GPU memory in bytes.
     pub memory: u64,
+    /// Bytes of the folder in memory for a shader cache; `None` for no such folder.
+    pub cache: Option<u64>,
+}
+
+/// What [`Jail::enter`] has put up.
+#[derive(Debug)]
+struct Entered {
+    layers: Vec<(Layer, Result<(), String>)>,
+    cache: Option<Result<PathBuf, String>>,
 }
 
 /// Layers applied before a worker opens a descriptor of its own.
@@ -89,6 +105,14 @@ pub struct Prepared(Vec<(Layer, Result<(), String>)>);
 /// worker's own later; and enters the namespaces, so that the listening socket is listed nowhere else.
 pub fn prepare(mode: JailMode, keep: &[i32]) -> Prepared {
     Prepared(if mode == JailMode::Off { Vec::new() } else { system::prepare(keep) })
+}
+
+/// Size in bytes of the folder of a shader cache with this capacity: whole pages, with room for files of drivers that are
+/// not kept.
+pub fn cache_space(capacity: u64) -> u64 {
+    const NOT_KEPT: u64 = 2 << 20;
+    const LARGEST_PAGE: u64 = 64 << 10;
+    capacity.div_ceil(LARGEST_PAGE).saturating_mul(LARGEST_PAGE).saturating_add(NOT_KEPT)
 }
 
 /// True when this machine has a GPU node that a driver might open. Call it before the jail hides them.
@@ -103,22 +127,30 @@ pub struct Jail {
     memory: u64,
     layers: Vec<(Layer, Result<(), String>)>,
     families: Option<BTreeSet<Family>>,
+    cache: Option<Result<PathBuf, String>>,
 }
 
 impl Jail {
     /// Applies all layers. The process must have no second thread yet.
     pub fn enter(mode: JailMode, plan: Plan) -> Result<Self, JailError> {
-        let Plan { prepared, folder, memory } = plan;
-        let layers = match mode {
-            JailMode::Off => Layer::ALL.map(|layer| (layer, Err("the jail is off".to_owned()))).to_vec(),
-            JailMode::Strict | JailMode::BestEffort => system::enter(folder.as_deref(), memory, prepared.0),
+        let Entered { layers, cache } = match mode {
+            JailMode::Off => {
+                let why = "the jail is off".to_owned();
+                let layers = Layer::ALL.map(|layer| (layer, Err(why.clone()))).to_vec();
+                Entered { layers, cache: plan.cache.map(|_| Err(why)) }
+            }
+            JailMode::Strict | JailMode::BestEffort => system::enter(&plan),
         };
+        let memory = plan.memory;
         if mode != JailMode::Off {
             for (layer, state) in &layers {
                 check(mode, *layer, state)?;
             }
         }
-        Ok(Self { mode, memory, layers, families: None })
+        if let Some(Err(why)) = &cache {
+            tracing::debug!("there is no shader cache: {why}");
+        }
+        Ok(Self { mode, memory, layers, families: None, cache })
     }
 
     /// Narrows the jail to the system calls that running drivers of these families need. Further calls have no effect:
@@ -127,7 +159,7 @@ impl Jail {
         if self.mode == JailMode::Off || families.is_empty() || self.families.is_some() {
             return Ok(());
         }
-        let narrowed = system::narrow(&families, self.memory);
+        let narrowed = system::narrow(&families, self.memory, self.cache_folder().is_some());
         let names: Vec<_> = families.iter().map(|family| family.name()).collect();
         tracing::debug!("the jail is narrowed to drivers of {}", names.join(", "));
         self.families = Some(families);
@@ -143,6 +175,16 @@ impl Jail {
     /// The result of every layer.
     pub fn layers(&self) -> &[(Layer, Result<(), String>)] {
         &self.layers
+    }
+
+    /// The folder of the shader cache, where the plan had one and its self-test passed.
+    pub fn cache_folder(&self) -> Option<&Path> {
+        self.cache.as_ref()?.as_deref().ok()
+    }
+
+    /// State of the folder of the shader cache, with the reason where it is missing; `None` where the plan had none.
+    pub fn cache(&self) -> Option<Result<(), &String>> {
+        self.cache.as_ref().map(|cache| cache.as_ref().map(drop))
     }
 
     /// The families that the jail was narrowed to.

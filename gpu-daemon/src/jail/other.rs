@@ -1,12 +1,18 @@
 //! Systems other than Linux: no jail yet, so that strict mode refuses to start.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
-use super::layer::{Family, Layer};
+use super::{
+    Entered, Plan,
+    layer::{Family, Layer},
+};
+
+const WHY: &str = "only Linux has it";
 
 /// Reports all layers as missing.
-pub fn enter(_: Option<&Path>, _: u64, _: Vec<(Layer, Result<(), String>)>) -> Vec<(Layer, Result<(), String>)> {
-    Layer::ALL.map(|layer| (layer, Err("only Linux has it".to_owned()))).to_vec()
+pub fn enter(plan: &Plan) -> Entered {
+    let layers = Layer::ALL.map(|layer| (layer, Err(WHY.to_owned()))).to_vec();
+    Entered { layers, cache: plan.cache.map(|_| Err(WHY.to_owned())) }
 }
 
 /// Does nothing.
@@ -20,6 +26,6 @@ pub fn has_gpu() -> bool {
 }
 
 /// Unsupported.
-pub fn narrow(_: &BTreeSet<Family>, _: u64) -> Result<(), String> {
-    Err("only Linux has it".to_owned())
+pub fn narrow(_: &BTreeSet<Family>, _: u64, _: bool) -> Result<(), String> {
+    Err(WHY.to_owned())
 }

@@ -12,10 +12,10 @@ use clap::Args;
 use serde_json::json;
 use thiserror::Error;
 
-use super::{Jail, JailError, Plan, prepare};
+use super::{Jail, JailError, Plan, cache_space, prepare};
 use crate::{
     gpu::instances::Instances,
-    options::{JailMode, WorkerOptions},
+    options::{JailMode, ShaderCacheOptions, WorkerOptions},
 };
 
 /// Exit code when a layer does not hold.
@@ -31,6 +31,9 @@ pub struct JailArguments {
     /// Options of workers.
     #[command(flatten)]
     options: WorkerOptions,
+    /// See [`ShaderCacheOptions`].
+    #[command(flatten)]
+    shader_cache: ShaderCacheOptions,
     /// Write JSON, for scripts
     #[arg(long)]
     json: bool,
@@ -83,8 +86,9 @@ fn enter(arguments: &JailArguments) -> Result<ExitCode, JailError> {
         prepared: prepare(arguments.options.jail, &[]),
         folder: None,
         memory: arguments.options.quotas.max_gpu_memory.0,
+        cache: arguments.shader_cache.capacity().map(cache_space),
     };
-    let mut instances = Instances::new(Jail::enter(arguments.options.jail, plan)?);
+    let mut instances = Instances::new(Jail::enter(arguments.options.jail, plan)?, None);
     if !arguments.no_drivers {
         instances.adapters()?;
     }
@@ -106,7 +110,10 @@ fn as_json(jail: &Jail) -> String {
         .iter()
         .map(|(layer, state)| json!({ "layer": layer.name(), "holds": state.is_ok(), "why": state.as_ref().err() }))
         .collect();
-    let report = json!({ "mode": jail.mode.to_string(), "layers": layers, "drivers": families(jail) });
+    let cache = jail.cache().map(|cache| json!({ "holds": cache.is_ok(), "why": cache.err() }));
+    let report = json!({
+        "mode": jail.mode.to_string(), "layers": layers, "drivers": families(jail), "shader-cache": cache,
+    });
     format!("{report}\n")
 }
 
@@ -120,6 +127,11 @@ fn as_text(jail: &Jail) -> String {
         };
     }
     let families = families(jail);
+    match jail.cache() {
+        Some(Ok(())) => text.push_str("shader cache: in memory, of bounded size, the one place to make files in\n"),
+        Some(Err(why)) => drop(writeln!(text, "shader cache: none: {why}")),
+        None => {}
+    }
     if !families.is_empty() {
         let _ = writeln!(text, "system calls are narrowed to drivers of: {}", families.join(", "));
     }

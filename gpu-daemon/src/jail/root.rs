@@ -30,9 +30,9 @@ pub const TRIAL: &str = "/airlock-self-test";
 /// Paths that must not exist afterwards.
 const HIDDEN: [&str; 4] = ["/etc/passwd", "/home", "/root", "/var"];
 
-/// Creates the new root with these paths, as far as they exist, and enters it. Needs the rights of the first process in
-/// a user namespace, and one thread.
-pub fn enter(paths: &[PathBuf]) -> Held {
+/// Creates the new root with these paths, as far as they exist, and with the entries that `more` creates, and enters it. Needs
+/// the rights of the first process in a user namespace, and one thread.
+pub fn enter(paths: &[PathBuf], more: impl FnOnce(&Path)) -> Held {
     let failed = |what: &str, error: io::Error| because(what, error);
     let existing: Vec<_> = paths.iter().filter(|path| fs::symlink_metadata(path).is_ok()).collect();
     let place = PLACES.iter().map(Path::new).find(|place| {
@@ -51,6 +51,7 @@ pub fn enter(paths: &[PathBuf]) -> Held {
     }
     own_process(place).map_err(|error| failed("/proc/self", error))?;
     make_file(&place.join(TRIAL.trim_start_matches('/'))).map_err(|error| failed(TRIAL, error))?;
+    more(place);
     chdir(place).map_err(|error| because("chdir", error))?;
     // The old root is stacked on the new one for a moment (pivot_root(2), "pivot_root(".", ".")").
     // SAFETY: both paths are strings that end in a NUL and live until the call returns.
@@ -109,14 +110,30 @@ fn own_process(root: &Path) -> io::Result<()> {
     symlink(&number, root.join("proc/self"))
 }
 
+/// A file system in memory, with these options (tmpfs(5)).
+pub fn mount_memory(to: &Path, options: &str) -> io::Result<()> {
+    mount_with(None, to, Some("tmpfs"), libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC, Some(options))
+}
+
 fn mount(what: Option<&Path>, to: &Path, kind: Option<&str>, flags: libc::c_ulong) -> io::Result<()> {
+    mount_with(what, to, kind, flags, None)
+}
+
+fn mount_with(
+    what: Option<&Path>,
+    to: &Path,
+    kind: Option<&str>,
+    flags: libc::c_ulong,
+    options: Option<&str>,
+) -> io::Result<()> {
     let text = |bytes: &[u8]| CString::new(bytes).map_err(io::Error::other);
     let what = what.map(|path| text(path.as_os_str().as_bytes())).transpose()?;
     let kind = kind.map(|kind| text(kind.as_bytes())).transpose()?;
     let to = text(to.as_os_str().as_bytes())?;
+    let options = options.map(|options| text(options.as_bytes())).transpose()?;
     let pointer = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
     // SAFETY: each pointer is null or points to a string that ends in a NUL; all live until the call returns. The
-    // kernel accepts null for an absent argument, as here for the data.
-    let done = unsafe { libc::mount(pointer(&what), to.as_ptr(), pointer(&kind), flags, ptr::null()) };
+    // kernel accepts null for an absent argument.
+    let done = unsafe { libc::mount(pointer(&what), to.as_ptr(), pointer(&kind), flags, pointer(&options).cast()) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

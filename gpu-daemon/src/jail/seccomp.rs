@@ -32,6 +32,7 @@ macro_rules! files {
             mesa_software: include_str!(concat!("../../jail/", $architecture, "-mesa-software.json")),
             mesa_hardware: include_str!(concat!("../../jail/", $architecture, "-mesa-hardware.json")),
             nvidia: include_str!(concat!("../../jail/", $architecture, "-nvidia.json")),
+            shader_cache: include_str!(concat!("../../jail/", $architecture, "-shader-cache.json")),
         }
     };
 }
@@ -45,6 +46,7 @@ struct Files {
     mesa_software: &'static str,
     mesa_hardware: &'static str,
     nvidia: &'static str,
+    shader_cache: &'static str,
 }
 
 impl Files {
@@ -65,11 +67,13 @@ impl Files {
     }
 }
 
-/// Applies the filter for the start, before the driver families are known: the calls that any family needs.
-pub fn start() -> Held {
+/// Applies the filter for the start, before the driver families are known: the calls that any family needs, and those of
+/// their shader cache, where there is one.
+pub fn start(cache: bool) -> Held {
     let architecture = this_architecture()?;
     let files = Files::of(architecture)?;
-    let rules = [files.common, files.startup, files.mesa_software, files.mesa_hardware, files.nvidia];
+    let mut rules = vec![files.common, files.startup, files.mesa_software, files.mesa_hardware, files.nvidia];
+    rules.extend(cache.then_some(files.shader_cache));
     if architecture == TargetArch::x86_64 {
         apply(&no_x32())?;
     }
@@ -81,11 +85,12 @@ pub fn start() -> Held {
 }
 
 /// Applies the filter for the rest of the session.
-pub fn narrow(families: &BTreeSet<Family>) -> Held {
+pub fn narrow(families: &BTreeSet<Family>, cache: bool) -> Held {
     let architecture = this_architecture()?;
     let files = Files::of(architecture)?;
     let mut rules = vec![files.common];
     rules.extend(families.iter().map(|&family| files.family(family)));
+    rules.extend(cache.then_some(files.shader_cache));
     let filter = compile(&to_oneself(merge(&rules)?), Filter::Allow, architecture)?;
     // Tested on a thread that exists before the filter, as the drivers' threads do.
     let (go, wait) = sync_channel::<()>(0);
@@ -193,12 +198,20 @@ mod tests {
 
     const FAMILIES: [Family; 3] = [Family::MesaSoftware, Family::MesaHardware, Family::Nvidia];
 
+    impl Files {
+        fn allowed(&self) -> [&'static str; 6] {
+            let Self { common, startup, mesa_software, mesa_hardware, nvidia, shader_cache, .. } = *self;
+            [common, startup, mesa_software, mesa_hardware, nvidia, shader_cache]
+        }
+    }
+
     #[test]
     fn rules_of_every_architecture_and_family_compile() {
         for architecture in [TargetArch::x86_64, TargetArch::aarch64] {
             let files = Files::of(architecture).unwrap();
             for family in FAMILIES {
-                for rules in [vec![files.common, files.family(family)], vec![files.common, files.startup]] {
+                let cached = vec![files.common, files.family(family), files.shader_cache];
+                for rules in [vec![files.common, files.family(family)], vec![files.common, files.startup], cached] {
                     let filter = compile(&merge(&rules).unwrap(), Filter::Allow, architecture).unwrap();
                     assert!(filter.len() > 100, "{family:?}");
                 }
@@ -212,9 +225,7 @@ mod tests {
     fn every_rule_has_a_reason() {
         for architecture in [TargetArch::x86_64, TargetArch::aarch64] {
             let files = Files::of(architecture).unwrap();
-            for file in
-                [files.exploits, files.common, files.startup, files.mesa_software, files.mesa_hardware, files.nvidia]
-            {
+            for file in [files.exploits].into_iter().chain(files.allowed()) {
                 for rule in merge(&[file]).unwrap() {
                     assert!(rule.get("comment").and_then(Value::as_str).is_some_and(|why| why.len() > 4), "{rule}");
                 }
@@ -231,7 +242,7 @@ mod tests {
                 merge(&[file]).unwrap().iter().map(|rule| rule["syscall"].as_str().unwrap().to_owned()).collect()
             };
             let exploits = names(files.exploits);
-            for file in [files.common, files.startup, files.mesa_software, files.mesa_hardware, files.nvidia] {
+            for file in files.allowed() {
                 assert!(exploits.is_disjoint(&names(file)), "{:?}", exploits.intersection(&names(file)));
             }
         }

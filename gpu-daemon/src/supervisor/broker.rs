@@ -6,13 +6,16 @@
 //! worker, as a connection does that `serve` accepts. The broker reads nothing else from the host and writes only
 //! refusals and end lines, so that all a host can do is start a bounded number of workers with the options of the
 //! command line. The broker exits with its workers when its input ends.
+//!
+//! The broker starts before the guest runs, and computes the digest of the guest's file. That selects the shader cache of the
+//! workers; the host cannot change it later.
 
 use std::{
     collections::HashMap,
     io,
     os::{fd::OwnedFd, unix::net::UnixStream},
-    path::Path,
-    process::{ExitCode, Stdio},
+    path::PathBuf,
+    process::{ExitCode, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::Duration,
@@ -36,11 +39,12 @@ use thiserror::Error;
 
 use crate::{
     lock::lock,
-    options::WorkerOptions,
+    options::BrokerArguments,
     platform,
     supervisor::{
         launch::{self, Launched},
         process_memory,
+        shader_cache::{self, Lent, ShaderCaches, Tenant},
     },
 };
 
@@ -67,27 +71,62 @@ type Workers = Arc<Mutex<HashMap<u64, Worker>>>;
 struct Worker {
     pid: Pid,
     output: Option<Arc<Relay>>,
+    lent: Option<Arc<Lent>>,
+}
+
+/// What workers are started with.
+#[derive(Debug)]
+struct Starter {
+    program: PathBuf,
+    arguments: Vec<String>,
+    workers: Workers,
+    caches: Option<Caches>,
+}
+
+/// The shader caches, and whose workers these are.
+#[derive(Clone, Debug)]
+struct Caches(Arc<ShaderCaches>, Tenant);
+
+impl Caches {
+    fn open(arguments: &BrokerArguments) -> Option<Self> {
+        let guest = arguments.guest.as_ref()?;
+        let caches = ShaderCaches::open(&arguments.shader_cache, arguments.options.jail)?;
+        let tenant = Tenant::of_file(guest)
+            .inspect_err(|error| tracing::debug!("there is no shader cache for {}: {error}", guest.display()));
+        Some(Self(Arc::new(caches), tenant.ok()?))
+    }
+
+    fn lend(&self) -> Option<Lent> {
+        self.0.lend(Some(&self.1))
+    }
 }
 
 /// Starts workers until the host disconnects.
-pub fn run(options: &WorkerOptions) -> Result<ExitCode, BrokerError> {
+pub fn run(arguments: &BrokerArguments) -> Result<ExitCode, BrokerError> {
+    let options = &arguments.options;
     if !platform::stdin_is_connection() {
         return Err(BrokerError::ByHand);
     }
-    let program = std::env::current_exe()?;
-    let arguments = options.to_arguments();
     let workers = Workers::default();
+    let starter = Starter {
+        program: std::env::current_exe()?,
+        arguments: options.to_arguments(),
+        workers: Arc::clone(&workers),
+        caches: Caches::open(arguments),
+    };
     // A terminal's signals reach the host as well; its exit then ends everything here.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
-    let running = Arc::clone(&workers);
-    thread::Builder::new().name("signals".to_owned()).spawn(move || end_with_signal(signals, &running))?;
+    let (running, caches) = (Arc::clone(&workers), starter.caches.clone());
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || end_with_signal(signals, &running, caches.as_ref()))?;
     let (running, max_memory) =
         (Arc::clone(&workers), options.quotas.max_memory.0.saturating_add(process_memory::BEYOND_QUOTA));
     thread::Builder::new().name("memory".to_owned()).spawn(move || bound_memory(&running, max_memory))?;
     for number in 0.. {
         match descriptors::receive(io::stdin(), None) {
             Ok(descriptor) => match connection(descriptor) {
-                Some(connection) => start(&program, &arguments, &workers, number, connection),
+                Some(connection) => starter.start(number, connection),
                 None => tracing::warn!("invalid request of the host: the descriptor is not a Unix stream socket"),
             },
             Err(DescriptorError::Ended) => break,
@@ -99,7 +138,7 @@ pub fn run(options: &WorkerOptions) -> Result<ExitCode, BrokerError> {
             }
         }
     }
-    end(&workers)
+    end(&workers, starter.caches.as_ref())
 }
 
 /// Kills workers above the memory bound, which a worker that works as intended never reaches: it ends its own session
@@ -124,41 +163,57 @@ fn connection(descriptor: OwnedFd) -> Option<UnixStream> {
     (unix && stream).then(|| UnixStream::from(descriptor))
 }
 
-/// Starts a worker, or sends a refusal with the reason.
-fn start(program: &Path, arguments: &[String], workers: &Workers, number: u64, connection: UnixStream) {
-    let mut running = lock(workers);
-    if running.len() >= MAX_BROKER_WORKERS {
-        drop(running);
-        tracing::warn!("worker {number} is refused: {MAX_BROKER_WORKERS} are running");
-        launch::refuse(connection, format!("{MAX_BROKER_WORKERS} workers of this host are running already"));
-        return;
-    }
-    let mut command = launch::worker(program, arguments);
-    command.stderr(Stdio::piped());
-    match launch::launch(command, connection, false) {
-        Ok(mut launched) => {
-            let output = launched.child.stderr.take().map(Relay::start).map(Arc::new);
-            let worker = Worker { pid: Pid::from_child(&launched.child), output };
-            tracing::debug!("worker {number} starts as process {}", launched.child.id());
-            running.insert(number, worker.clone());
+impl Starter {
+    /// Starts a worker, or sends a refusal with the reason.
+    fn start(&self, number: u64, connection: UnixStream) {
+        let mut running = lock(&self.workers);
+        if running.len() >= MAX_BROKER_WORKERS {
             drop(running);
-            let workers = Arc::clone(workers);
-            let wait = move || wait(launched, &worker, number, &workers);
-            if let Err(error) = thread::Builder::new().name(format!("worker {number}")).spawn(wait) {
-                // The worker runs and its place stays taken, which is the lesser evil.
-                tracing::error!("worker {number} has no thread to wait for it: {error}");
+            tracing::warn!("worker {number} is refused: {MAX_BROKER_WORKERS} are running");
+            launch::refuse(connection, format!("{MAX_BROKER_WORKERS} workers of this host are running already"));
+            return;
+        }
+        let mut command = launch::worker(&self.program, &self.arguments);
+        command.stderr(Stdio::piped());
+        let lent = self.caches.as_ref().and_then(Caches::lend);
+        // Without the cache the drivers start cold.
+        let descriptor = lent.as_ref().and_then(|lent| lent.descriptor().ok());
+        let given = descriptor.map(|descriptor| vec![(shader_cache::OPTION, descriptor)]);
+        shader_cache::give_to(&mut command, given.unwrap_or_default());
+        match launch::launch(command, connection, false) {
+            Ok(mut launched) => {
+                let output = launched.child.stderr.take().map(Relay::start).map(Arc::new);
+                let worker = Worker { pid: Pid::from_child(&launched.child), output, lent: lent.map(Arc::new) };
+                tracing::debug!("worker {number} starts as process {}", launched.child.id());
+                running.insert(number, worker.clone());
+                drop(running);
+                let (workers, caches) = (Arc::clone(&self.workers), self.caches.clone());
+                let wait = move || wait(launched, &worker, number, &workers, caches.as_ref());
+                if let Err(error) = thread::Builder::new().name(format!("worker {number}")).spawn(wait) {
+                    // The worker runs and its place stays taken, which is the lesser evil.
+                    tracing::error!("worker {number} has no thread to wait for it: {error}");
+                }
+            }
+            Err((connection, error)) => {
+                drop(running);
+                tracing::error!("cannot start worker {number}: {error}");
+                launch::refuse(connection, format!("the worker cannot be started: {error}"));
             }
         }
-        Err((connection, error)) => {
-            drop(running);
-            tracing::error!("cannot start worker {number}: {error}");
-            launch::refuse(connection, format!("the worker cannot be started: {error}"));
+    }
+}
+
+impl Worker {
+    /// Keeps what it has left in its shader cache.
+    fn keep(&self, caches: Option<&Caches>) {
+        if let (Some(Caches(caches, _)), Some(lent)) = (caches, &self.lent) {
+            caches.keep(lent);
         }
     }
 }
 
 /// Waits for a worker's exit without reaping it, removes its entry, reaps it, and tells its client.
-fn wait(launched: Launched, worker: &Worker, number: u64, workers: &Workers) {
+fn wait(launched: Launched, worker: &Worker, number: u64, workers: &Workers, caches: Option<&Caches>) {
     let Launched { mut child, mut rest } = launched;
     rest.tidy(&child);
     while let Err(rustix::io::Errno::INTR) =
@@ -171,6 +226,10 @@ fn wait(launched: Launched, worker: &Worker, number: u64, workers: &Workers) {
     let mut running = lock(workers);
     running.remove(&number);
     let ended = child.wait();
+    // What one leaves that broke is not for the next one. With the lock held, which the end of this process waits for.
+    if ended.as_ref().is_ok_and(ExitStatus::success) {
+        worker.keep(caches);
+    }
     drop(running);
     match ended {
         Ok(status) => {
@@ -181,17 +240,21 @@ fn wait(launched: Launched, worker: &Worker, number: u64, workers: &Workers) {
     }
 }
 
-fn end_with_signal(mut signals: Signals, workers: &Workers) {
+fn end_with_signal(mut signals: Signals, workers: &Workers, caches: Option<&Caches>) {
     if signals.forever().any(|signal| signal == SIGTERM) {
-        end(workers)
+        end(workers, caches)
     }
 }
 
 /// Kills the workers, removes their folders and exits. The lock stays held, so that no worker starts meanwhile.
-fn end(workers: &Workers) -> ! {
+fn end(workers: &Workers, caches: Option<&Caches>) -> ! {
     let workers = lock(workers);
     for worker in workers.values() {
         let _ = kill_process(worker.pid, Signal::KILL);
+    }
+    // The host may have gone as soon as its worker said that all is done.
+    for worker in workers.values() {
+        worker.keep(caches);
     }
     for output in workers.values().filter_map(|worker| worker.output.as_ref()) {
         output.drain(OUTPUT_WAIT);

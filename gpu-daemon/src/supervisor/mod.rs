@@ -10,3 +10,5 @@ pub mod launch;
 pub mod process_memory;
 #[cfg(target_os = "linux")]
 pub mod serve;
+#[cfg(target_os = "linux")]
+pub mod shader_cache;

@@ -6,6 +6,7 @@
 
 pub mod events;
 mod intake;
+pub mod shader_cache;
 pub mod status;
 pub mod vitals;
 pub mod watchdog;
@@ -48,6 +49,7 @@ use crate::{
     worker::{
         events::Events,
         intake::Intake,
+        shader_cache::{ShaderCache, shared::Shared},
         status::End,
         vitals::{Phase, Vitals},
         watchdog::Watchdog,
@@ -117,15 +119,24 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     set_hook(Box::new(|info| tracing::error!("{}", one_line(&info.to_string()))));
     // Before this process opens a descriptor of its own.
     let vitals = Arc::new(Vitals::new(arguments.status_fd.and_then(platform::inherited)));
+    let cache = arguments.shader_cache_fd.and_then(platform::inherited).map(Shared::new);
     // The jail is up before the first byte of the client is read, and before any thread starts.
-    let prepared = jail::prepare(arguments.options.jail, arguments.status_fd.as_slice());
+    let keep: Vec<_> = arguments.status_fd.into_iter().chain(arguments.shader_cache_fd).collect();
+    let prepared = jail::prepare(arguments.options.jail, &keep);
     let listener = Listener::new()?;
     if arguments.foreign_client {
         platform::open_to_others(Path::new(listener.name())).map_err(WorkerError::Socket)?;
     }
     let has_gpu = jail::has_gpu();
-    let jail = Jail::enter(arguments.options.jail, plan(arguments, prepared, listener.name()))?;
-    let mut instances = Instances::new(jail);
+    let mut plan = plan(arguments, prepared, listener.name());
+    plan.cache = cache.as_ref().map(|cache| jail::cache_space(cache.capacity()));
+    let jail = Jail::enter(arguments.options.jail, plan)?;
+    let cache = cache.zip(jail.cache_folder()).map(|(cache, folder)| Arc::new(ShaderCache::new(cache, folder)));
+    if let Some(cache) = &cache {
+        // No thread has been started yet.
+        cache.tell_drivers();
+    }
+    let mut instances = Instances::new(jail, cache.clone());
     if has_gpu {
         instances = instances.on_a_gpu(Arc::clone(&vitals));
     }
@@ -138,6 +149,10 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
         waiting.clean_up();
         platform::quit(0)
     }
+    if let Some(cache) = cache.as_ref().filter(|_| arguments.standby) {
+        // It is known whose it is only now.
+        cache.load();
+    }
     let ring = match meet(&hello) {
         Err(WorkerError::Transport(TransportError::NoClient)) => {
             waiting.clean_up();
@@ -148,7 +163,8 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     // From here on only the end of standard input matters.
     let watched = Arc::clone(&waiting);
     let alive = Arc::clone(&vitals);
-    let watch_stdin = move || end_with_stdin(&watched, &alive);
+    let kept = cache.clone();
+    let watch_stdin = move || end_with_stdin(&watched, &alive, kept.as_deref());
     thread::Builder::new().name("stdin".to_owned()).spawn(watch_stdin).map_err(WorkerError::Thread)?;
     let channels = accept(listener, ring).inspect_err(|_| waiting.clean_up())?;
     waiting.over();
@@ -165,7 +181,7 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     completions.events.send(&Event::Welcome);
     // A server counts a session's end before it tells the client.
     let counted = arguments.server.is_some();
-    let execute = move || serve(channels, &completions, &vitals, &quotas, instances, counted);
+    let execute = move || serve(channels, &completions, &vitals, &quotas, instances, cache.as_deref(), counted);
     let executor = thread::Builder::new().name("execute".to_owned()).stack_size(EXECUTOR_STACK).spawn(execute);
     match executor.map_err(WorkerError::Thread)?.join() {
         Ok(never) => never,
@@ -185,6 +201,7 @@ fn plan(arguments: &WorkerArguments, prepared: Prepared, socket: &str) -> Plan {
         prepared,
         folder: given.or_else(|| own.map(Path::to_owned)),
         memory: arguments.options.quotas.max_gpu_memory.0,
+        cache: None,
     }
 }
 
@@ -220,7 +237,7 @@ impl Waiting {
 }
 
 /// Reads standard input to its end, then exits the process: the client is gone.
-fn end_with_stdin(waiting: &Waiting, vitals: &Vitals) {
+fn end_with_stdin(waiting: &Waiting, vitals: &Vitals, cache: Option<&ShaderCache>) {
     let mut stdin = std::io::stdin().lock();
     let mut ignored = [0; 256];
     loop {
@@ -232,6 +249,9 @@ fn end_with_stdin(waiting: &Waiting, vitals: &Vitals) {
         }
     }
     waiting.clean_up();
+    if let Some(cache) = cache {
+        cache.leave();
+    }
     vitals.quit(End::Client, 0)
 }
 
@@ -269,6 +289,7 @@ fn serve(
     vitals: &Arc<Vitals>,
     quotas: &Quotas,
     instances: Instances,
+    cache: Option<&ShaderCache>,
     counted: bool,
 ) -> ! {
     let mut session = Session::new(Arc::clone(completions), Arc::clone(vitals), channels.ring, quotas, instances);
@@ -281,6 +302,10 @@ fn serve(
             Ok(batch) => batch,
             Err(ReceiveError::Gone(_)) => {
                 tracing::debug!("the client is gone");
+                if let Some(cache) = cache {
+                    // Before the client knows: it may end its broker, and that this process.
+                    cache.leave();
+                }
                 if !counted {
                     done(completions);
                 }

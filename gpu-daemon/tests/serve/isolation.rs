@@ -26,7 +26,7 @@ fn a_worker_inherits_nothing_of_the_server_and_of_other_sessions() {
     let server = Server::start("descriptors", &[]);
     let sessions: Vec<_> = (0..3).map(|_| server.session()).collect();
     let servers: Vec<File> = files(server.process.id()).into_iter().filter(own_file).collect();
-    let mut counters = Vec::new();
+    let mut own = Vec::new();
     for &(_, worker) in &sessions {
         let workers: Vec<File> = files(worker).into_iter().filter(own_file).collect();
         let shared: Vec<&File> =
@@ -36,27 +36,34 @@ fn a_worker_inherits_nothing_of_the_server_and_of_other_sessions() {
         // After the hello line, standard output goes to the log.
         // It has sent its hello line, or is about to continue after it.
         assert!(of(2).name.starts_with("pipe:") && [of(0).id, of(2).id].contains(&of(1).id), "{workers:?}");
-        // The connection and standard error, one of them twice; the status file.
-        assert_eq!(shared.len(), 4, "{shared:?}");
+        // The connection and standard error, one of them twice; the status file; the shader cache.
+        assert_eq!(shared.len(), 5, "{shared:?}");
         let line = fs::read_to_string(format!("/proc/{worker}/cmdline")).unwrap();
-        let descriptor = line.split('\0').find_map(|word| word.strip_prefix("--status-fd=")).unwrap();
-        let status = of(descriptor.parse().unwrap());
-        assert!(status.name.contains("airlock-status") && shared.contains(&status), "{shared:?}");
-        counters.push(status.id);
+        for (option, name) in [("--status-fd=", "airlock-status"), ("--shader-cache-fd=", "airlock-shaders")] {
+            let descriptor = line.split('\0').find_map(|word| word.strip_prefix(option)).unwrap();
+            let file = of(descriptor.parse().unwrap());
+            assert!(file.name.contains(name) && shared.contains(&file), "{shared:?}");
+            own.push(file.id);
+        }
     }
-    counters.dedup();
-    assert_eq!(counters.len(), 3, "counters are shared");
+    own.sort_unstable();
+    own.dedup();
+    assert_eq!(own.len(), 6, "files are shared");
 }
 
 #[test]
-fn the_status_file_has_a_sealed_length() {
-    let server = Server::start("sealed", &[]);
+fn the_status_file_and_the_shader_cache_have_a_sealed_length() {
+    let server = Server::start("sealed", &["--shader-cache-size=1M"]);
     let (_connection, _) = server.session();
-    let status = files(server.process.id()).into_iter().find(|file| file.name.contains("airlock-status")).unwrap();
-    let file = fs::OpenOptions::new().read(true).write(true).open(status.path).unwrap();
-    assert_eq!(file.metadata().unwrap().len(), gpu_daemon::status::STATUS_LEN as u64);
-    assert!(ftruncate(&file, 0).is_err() && ftruncate(&file, 1 << 30).is_err());
-    assert!(fcntl_get_seals(&file).unwrap().contains(SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL));
+    for (name, length) in
+        [("airlock-status", gpu_daemon::status::STATUS_LEN as u64), ("airlock-shaders", (1 << 20) - 32 + 4096)]
+    {
+        let found = files(server.process.id()).into_iter().find(|file| file.name.contains(name)).unwrap();
+        let file = fs::OpenOptions::new().read(true).write(true).open(found.path).unwrap();
+        assert_eq!(file.metadata().unwrap().len(), length);
+        assert!(ftruncate(&file, 0).is_err() && ftruncate(&file, 1 << 30).is_err());
+        assert!(fcntl_get_seals(&file).unwrap().contains(SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL));
+    }
 }
 
 /// Stops all threads of a process.

@@ -33,6 +33,7 @@ mod print;
 mod record;
 mod run;
 mod script;
+mod shader_cache;
 mod versions;
 
 use std::{process::ExitCode, sync::LazyLock};

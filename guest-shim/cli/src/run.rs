@@ -27,6 +27,7 @@ use super::{
     limits::{self, LimitOptions},
     record::RecordOptions,
     script::Script,
+    shader_cache::ShaderCacheOptions,
 };
 
 const EXAMPLES: &str = "\
@@ -77,6 +78,8 @@ pub struct Arguments {
     /// Compile the component anew instead of using wasmtime's cache
     #[arg(long)]
     no_cache: bool,
+    #[command(flatten)]
+    shader_cache: ShaderCacheOptions,
     /// The component or script; everything after it goes to the guest
     // One list, so that an option after the file is the guest's even where this program has one of that name.
     #[arg(value_name = "APP", required = true, trailing_var_arg = true)]
@@ -92,10 +95,12 @@ impl Arguments {
     fn starting_daemon(&self) -> Result<Daemon, CliError> {
         let mut daemon = self.daemon.daemon()?;
         let noop = self.adapter.as_deref().map(AdapterChoice::parse) == Some(AdapterChoice::Noop);
-        if let Daemon::Spawn { arguments, .. } = &mut daemon
-            && !noop
-        {
-            arguments.push("--start-drivers".to_owned());
+        if let Daemon::Spawn { arguments, .. } = &mut daemon {
+            arguments.extend((!noop).then(|| "--start-drivers".to_owned()));
+            if cfg!(target_os = "linux") {
+                // Elsewhere there is no broker.
+                arguments.extend(self.shader_cache.to_arguments(self.file()));
+            }
         }
         Ok(daemon.brokered()?)
     }

@@ -1,6 +1,7 @@
 //! The client of `gpu-daemon broker`: workers for a process that can start no processes.
 
 use std::{
+    env,
     os::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixStream,
@@ -24,6 +25,9 @@ use crate::{
     platform::{Link, descriptors},
 };
 
+/// Variables with the folders of a user's caches.
+const CACHE_PLACES: &[&str] = &["HOME", "XDG_CACHE_HOME"];
+
 /// A running broker. It exits, with its workers, when this value and all connections from it are dropped.
 #[derive(Debug)]
 pub struct Broker {
@@ -42,8 +46,9 @@ impl Broker {
         let failed = |error| ConnectError::Spawn { path: program.display().to_string(), cause: plain(&error) };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let mut command = Command::new(&program);
-        // Its workers inherit its environment, and it needs no other variables.
+        // Its workers inherit its environment without the places of caches, and it needs no other variables.
         environment::restrict(&mut command);
+        command.envs(CACHE_PLACES.iter().filter_map(|&name| Some((name, env::var_os(name)?))));
         command.arg("broker").args(arguments).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
         let child = command.spawn().map_err(failed)?;
         let mut broker = Self { program, requests: Some(ours), child: Some(child), first: Mutex::default() };

@@ -28,7 +28,7 @@ const PREFIXES: &[&str] = &[
 
 /// Variables that are set for a worker.
 const TOLD: &[(&str, &str)] = &[
-    // Drivers share no cache with other sessions and connect to no display.
+    // Drivers have no cache but the one that a worker is given, and connect to no display.
     ("MESA_SHADER_CACHE_DISABLE", "true"),
     ("__GL_SHADER_DISK_CACHE", "0"),
     ("NODEVICE_SELECT", "1"),

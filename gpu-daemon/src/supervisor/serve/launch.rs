@@ -8,7 +8,7 @@ use std::{
     fs,
     io::{self, Read},
     os::{
-        fd::{AsFd, AsRawFd, OwnedFd},
+        fd::{AsFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt},
     },
     path::PathBuf,
@@ -20,7 +20,6 @@ use std::{
 };
 
 use airlock_protocol::{connect::Folder, descriptors, visible::is_obeyed};
-use command_fds::CommandFdExt;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
@@ -30,12 +29,13 @@ use rustix::{
 
 use crate::{
     lock::lock,
-    options::WorkerOptions,
     platform::Peer,
     supervisor::{
         cgroups::{Cgroup, Cgroups},
         launch::{self, Launched, Rest, Started},
         process_memory::BEYOND_QUOTA,
+        serve::ServeArguments,
+        shader_cache::{self, Lent, ShaderCaches, Tenant},
     },
     worker::status::STATUS_LEN,
 };
@@ -63,6 +63,8 @@ pub struct Launch {
     memory: u64,
     /// Groups created so far: the number in the next one's name.
     made: AtomicU64,
+    /// Where there are any.
+    caches: Option<ShaderCaches>,
 }
 
 /// A worker with its client.
@@ -86,6 +88,8 @@ pub struct Process {
     /// The status file.
     pub status: OwnedFd,
     pub group: Option<Cgroup>,
+    /// Its shader cache.
+    pub lent: Option<Lent>,
 }
 
 /// A standby worker: waits for a connection, its drivers started.
@@ -98,36 +102,49 @@ struct Standby {
 }
 
 impl Launch {
-    /// Creates a launcher of this program with `max_standby` standby workers.
-    pub fn new(options: &WorkerOptions, max_standby: usize, groups: Option<Cgroups>) -> io::Result<Self> {
+    /// Creates a launcher of this program, with the standby workers, cgroups and shader caches of `serve`.
+    pub fn new(arguments: &ServeArguments, groups: Option<Cgroups>) -> io::Result<Self> {
+        let options = &arguments.worker;
         Ok(Self {
             program: std::env::current_exe()?,
             arguments: options.to_arguments(),
             standby: Mutex::default(),
-            max_standby,
+            max_standby: arguments.standby_workers,
             groups: Mutex::new(groups),
             memory: options.quotas.max_memory.0.saturating_add(BEYOND_QUOTA),
             made: AtomicU64::new(0),
+            caches: ShaderCaches::open(&arguments.shader_cache, options.jail),
         })
+    }
+
+    /// Stores the shader cache of an ended worker.
+    pub fn keep(&self, lent: &Lent) {
+        if let Some(caches) = &self.caches {
+            caches.keep(lent);
+        }
     }
 
     /// Takes a standby worker or starts one. The client's connection becomes its standard input and output.
     pub fn start(&self, connection: UnixStream, peer: &Peer) -> io::Result<Worker> {
         let foreign = peer.uid != geteuid().as_raw();
-        match self.hand_over(connection, foreign) {
+        let tenant = Tenant::User(peer.uid);
+        match self.hand_over(connection, &tenant, foreign) {
             Ok(worker) => Ok(worker),
             Err(connection) => {
                 let folder = if foreign { Folder::for_others()? } else { Folder::new()? };
-                let (started, process) = self.start_process(&connection, folder, foreign, &[])?;
+                let (started, process) = self.start_process(&connection, folder, foreign, Some(&tenant))?;
                 Ok(Worker::new(started.with_client(connection), process))
             }
         }
     }
 
     /// Sends a connection to a standby worker. The error returns the connection when there is none.
-    fn hand_over(&self, connection: UnixStream, foreign: bool) -> Result<Worker, UnixStream> {
+    fn hand_over(&self, connection: UnixStream, tenant: &Tenant, foreign: bool) -> Result<Worker, UnixStream> {
         loop {
-            let Some(standby) = lock(&self.standby).pop_front() else { return Err(connection) };
+            let Some(mut standby) = lock(&self.standby).pop_front() else { return Err(connection) };
+            if let (Some(caches), Some(lent)) = (&self.caches, &mut standby.process.lent) {
+                caches.fill(lent, tenant);
+            }
             match standby.take(&connection, foreign) {
                 Ok(()) => return Ok(Worker::new(standby.started.with_client(connection), standby.process)),
                 Err(error) => {
@@ -144,7 +161,7 @@ impl Launch {
         if self.lacks_standby() {
             let (handover, theirs) = UnixStream::pair()?;
             // Its client may be another user, to whom the folder is opened then.
-            let (started, process) = self.start_process(&theirs, Folder::for_anybody()?, true, &["--standby"])?;
+            let (started, process) = self.start_process(&theirs, Folder::for_anybody()?, true, None)?;
             lock(&self.standby).push_back(Standby { started, process, handover });
         }
         Ok(self.lacks_standby())
@@ -180,29 +197,32 @@ impl Launch {
         *lock(&self.groups) = None;
     }
 
-    /// Starts a worker's process.
+    /// Starts a worker's process; a standby worker where there is no tenant yet.
     ///
-    /// It inherits the connection, its standard error and its status file, and no other descriptor: all others are
-    /// close-on-exec, as the standard library creates them, and the flag of the status file is cleared in the child
-    /// between fork and exec, where a worker that starts at the same time does not inherit it.
+    /// It inherits the connection, its standard error, its status file and its shader cache, and no other descriptor: all others
+    /// are close-on-exec, as the standard library creates them, and the flag of those two is cleared in the child between fork
+    /// and exec, where a worker that starts at the same time does not inherit them.
     fn start_process(
         &self,
         connection: &UnixStream,
         folder: Folder,
         foreign: bool,
-        options: &[&str],
+        tenant: Option<&Tenant>,
     ) -> io::Result<(Started, Process)> {
         let status = counters()?;
-        let inherited = status.try_clone()?;
+        let lent = self.caches.as_ref().and_then(|caches| caches.lend(tenant));
+        let mut inherited = vec![("status-fd", status.try_clone()?)];
+        if let Some(lent) = &lent {
+            inherited.push((shader_cache::OPTION, lent.descriptor()?));
+        }
         let mut command = launch::worker(&self.program, &self.arguments);
         command
-            .arg(format!("--status-fd={}", inherited.as_raw_fd()))
             .arg(format!("--server={}", std::process::id()))
-            .args(options)
+            .args(tenant.is_none().then_some("--standby"))
             .stderr(Stdio::piped())
             // A terminal's Ctrl-C is for the server, which leaves workers time to end.
-            .process_group(0)
-            .preserved_fds(vec![inherited]);
+            .process_group(0);
+        shader_cache::give_to(&mut command, inherited);
         if foreign {
             command.arg("--foreign-client");
         }
@@ -215,7 +235,7 @@ impl Launch {
         let pid = Pid::from_child(&started.child);
         let group = group.and_then(|group| kept(group.add(started.child.id()).map(|()| group)));
         match (pidfd_open(pid, PidfdFlags::empty()), started.child.stderr.take()) {
-            (Ok(exit), Some(output)) => Ok((started, Process { pid, exit, output, status, group })),
+            (Ok(exit), Some(output)) => Ok((started, Process { pid, exit, output, status, group, lent })),
             (exit, _) => {
                 let _ = started.end();
                 Err(exit.err().map_or_else(|| io::Error::other("it has no output"), io::Error::from))

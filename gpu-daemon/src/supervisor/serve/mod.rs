@@ -80,7 +80,7 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
             tracing::info!("no cgroups for workers; their memory is sampled twice a second instead: {why}")
         })
         .ok();
-    let launch = Launch::new(&arguments.worker, arguments.standby_workers, groups)?;
+    let launch = Launch::new(&arguments, groups)?;
     let sessions = Arc::new(Sessions::new(launch, &arguments)?);
     sessions.watch()?;
     let mut metrics_file = None;

@@ -8,7 +8,7 @@ use nix::unistd::{Group, User};
 
 use crate::{
     logs::LogFormat,
-    options::{WorkerOptions, seconds},
+    options::{ShaderCacheOptions, WorkerOptions, seconds},
 };
 
 /// Upper bound of `--standby-workers`: each takes a process's memory while idle.
@@ -71,6 +71,9 @@ pub struct ServeArguments {
     /// access-controlled beyond that, so use a loopback address
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<MetricsAddress>,
+    /// See [`ShaderCacheOptions`].
+    #[command(flatten)]
+    pub shader_cache: ShaderCacheOptions,
     /// Options of each worker.
     #[command(flatten)]
     pub worker: WorkerOptions,

@@ -44,6 +44,7 @@ use crate::{
         cgroups::Cgroup,
         launch::{self, Rest},
         process_memory,
+        shader_cache::Lent,
     },
     worker::status::{End, Status},
 };
@@ -104,6 +105,7 @@ struct Session {
     exit: OwnedFd,
     rest: Rest,
     group: Option<Cgroup>,
+    lent: Option<Lent>,
 }
 
 impl Sessions {
@@ -179,7 +181,7 @@ impl Sessions {
         let connection = connection.try_clone().map_err(failed)?;
         let follower = self.follower(number).map_err(failed)?;
         let Worker { child, process, rest } = self.launch.start(connection, peer).map_err(failed)?;
-        let Process { pid, exit, output, status, group } = process;
+        let Process { pid, exit, output, status, group, lent } = process;
         state.next += 1;
         let counters = Counters::default();
         let (active, ending) = (since, None);
@@ -195,7 +197,7 @@ impl Sessions {
             "session starts"
         );
         // The thread waits for this.
-        let _ = follower.send(Session { number, peer: peer.clone(), child, output, exit, rest, group });
+        let _ = follower.send(Session { number, peer: peer.clone(), child, output, exit, rest, group, lent });
         Ok(())
     }
 
@@ -228,10 +230,14 @@ impl Sessions {
 
     /// Main function of a session's thread.
     fn follow(&self, session: Session) {
-        let Session { number, peer, child, output, exit, mut rest, group } = session;
+        let Session { number, peer, child, output, exit, mut rest, group, lent } = session;
         let lines_dropped = output::follow(number, output, exit.as_fd(), &mut rest, || self.kill_one(number));
         // Last, so that a client that reads it finds its session counted and its place free.
         if let Some(ended) = self.end(number, &peer, child, lines_dropped) {
+            // What a worker leaves that broke is not for the next one.
+            if let Some(lent) = lent.filter(|_| ended.is_success()) {
+                self.launch.keep(&lent);
+            }
             rest.ended(ended);
         }
         // The group has no process any more.

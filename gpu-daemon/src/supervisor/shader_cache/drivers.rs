@@ -1,0 +1,131 @@
+//! Which drivers are installed, without starting one: what the Vulkan loader's manifests say, and the libraries that they name,
+//! by their places, lengths and times. A new version of a driver is another tenant's cache, so to say; drivers check
+//! what they find by their own build besides.
+
+use std::{
+    env, fs,
+    io::Read,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+/// Where manifests lie, below the folders of `XDG_DATA_DIRS` and the like (Vulkan loader, "Driver Discovery").
+const MANIFESTS: &[&str] = &[
+    "/etc/vulkan/icd.d",
+    "/etc/xdg/vulkan/icd.d",
+    "/usr/local/etc/vulkan/icd.d",
+    "/usr/local/share/vulkan/icd.d",
+    "/usr/share/vulkan/icd.d",
+    "/run/opengl-driver/share/vulkan/icd.d",
+];
+/// Variables that name manifests or their folders.
+const VARIABLES: &[&str] = &["VK_DRIVER_FILES", "VK_ADD_DRIVER_FILES", "VK_ICD_FILENAMES"];
+/// Where a library is that is named without a folder.
+const LIBRARIES: &[&str] = &[
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/local/lib",
+    "/run/opengl-driver/lib",
+];
+/// The kernel's parts of drivers that have a version of their own.
+const VERSIONS: &[&str] = &["/sys/module/nvidia/version", "/proc/sys/kernel/osrelease"];
+/// Bytes of a manifest or a version that are read, and manifests.
+const MAX_READ: u64 = 64 << 10;
+const MAX_MANIFESTS: usize = 256;
+
+/// A digest of all of it.
+pub fn fingerprint() -> [u8; 32] {
+    let named = VARIABLES.iter().filter_map(env::var_os);
+    let named = named.flat_map(|paths| env::split_paths(&paths).collect::<Vec<_>>());
+    of(MANIFESTS.iter().map(PathBuf::from).chain(named), VERSIONS)
+}
+
+fn of(places: impl Iterator<Item = PathBuf>, versions: &[&str]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    for manifest in places.flat_map(manifests).take(MAX_MANIFESTS) {
+        let text = read(&manifest);
+        add(&mut hasher, manifest.as_os_str().as_encoded_bytes());
+        add(&mut hasher, &text);
+        for library in library(&manifest, &text) {
+            add(&mut hasher, library.as_os_str().as_encoded_bytes());
+            if let Ok(data) = fs::metadata(&library) {
+                for number in [data.len(), data.ino(), data.mtime().cast_unsigned(), data.mtime_nsec().cast_unsigned()]
+                {
+                    hasher.update(&number.to_le_bytes());
+                }
+            }
+        }
+    }
+    for version in versions {
+        add(&mut hasher, &read(Path::new(version)));
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// A list of bytes, told apart from the next.
+fn add(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+    hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+}
+
+/// The manifests in a folder in a fixed order, or the one that is named.
+fn manifests(place: PathBuf) -> Vec<PathBuf> {
+    match fs::read_dir(&place) {
+        Ok(entries) => {
+            let paths = entries.flatten().map(|entry| entry.path());
+            let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+            paths.sort();
+            paths
+        }
+        Err(_) => vec![place],
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // It only reads.
+fn read(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if path.is_file()
+        && let Ok(file) = fs::File::open(path)
+    {
+        // What cannot be read is not there.
+        let _ = file.take(MAX_READ).read_to_end(&mut bytes);
+    }
+    bytes
+}
+
+/// The library of a manifest, wherever it may be.
+fn library(manifest: &Path, text: &[u8]) -> Vec<PathBuf> {
+    let parsed: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
+    let Some(name) = parsed.pointer("/ICD/library_path").and_then(serde_json::Value::as_str) else { return Vec::new() };
+    let path = Path::new(name);
+    if name.contains('/') {
+        // A relative one is relative to its manifest.
+        return vec![manifest.parent().map_or_else(|| path.to_owned(), |folder| folder.join(path))];
+    }
+    let variable = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    env::split_paths(&variable).chain(LIBRARIES.iter().map(PathBuf::from)).map(|folder| folder.join(path)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_version_of_a_library_or_a_manifest_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let now = || of(std::iter::once(folder.path().to_owned()), &[]);
+        let nothing = now();
+        fs::write(path("a.json"), r#"{"ICD": {"library_path": "./liba.so"}}"#).unwrap();
+        fs::write(path("liba.so"), "one").unwrap();
+        let first = now();
+        assert_ne!(first, nothing);
+        assert_eq!(first, now());
+        fs::write(path("liba.so"), "longer").unwrap();
+        let second = now();
+        assert_ne!(second, first);
+        fs::write(path("b.json"), "not JSON").unwrap();
+        assert_ne!(now(), second);
+    }
+}

@@ -1,0 +1,242 @@
+//! A tenant's shader cache, as its worker has it: drivers keep compiled shaders in files, and find them again.
+//!
+//! The files lie in a file system in memory that the jail makes ([`jail::cache`](crate::jail)) and that ends with the process.
+//! What an earlier worker of the tenant left comes in as one archive through [`shared`], is unpacked before the drivers start,
+//! and goes out again, with what was added, when the client is gone. So no worker ever has a file of the disk open.
+
+mod archive;
+pub mod shared;
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use archive::Archive;
+use shared::Shared;
+
+use crate::lock::lock;
+
+/// Folders below which nothing is looked for: Mesa's files lie in the second below its own.
+const MAX_DEPTH: usize = 8;
+/// What Mesa makes anew: its table of the keys that were seen, of 1.3 MB.
+const NOT_KEPT: &str = "mesa_shader_cache/index";
+/// How often, and how many times, files that a driver is writing are waited for: under another name, until they are whole.
+const WRITING_PAUSE: Duration = Duration::from_millis(1);
+const WRITING_LOOKS: u32 = 20;
+/// How such a name ends.
+const WRITING: &str = ".tmp";
+
+/// See the module's header.
+#[derive(Debug)]
+pub struct ShaderCache {
+    shared: Shared,
+    folder: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The files that were unpacked, with their place in the archive and when they were written.
+    loaded: HashMap<String, (usize, SystemTime)>,
+    left: bool,
+}
+
+/// A file in the folder.
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    length: u64,
+    /// Its place in the archive that was handed in; `None` for one that was added since, or changed.
+    place: Option<usize>,
+    /// It was read or written since.
+    used: bool,
+}
+
+impl ShaderCache {
+    /// The cache that comes through this file, in a folder that the jail has made for it.
+    pub fn new(shared: Shared, folder: &Path) -> Self {
+        Self { shared, folder: folder.to_owned(), state: Mutex::default() }
+    }
+
+    /// Has the drivers use it. They read variables when they start.
+    #[allow(unsafe_code)]
+    pub fn tell_drivers(&self) {
+        let folder = self.folder.as_os_str();
+        let megabytes = (self.shared.capacity() >> 20).max(1).to_string();
+        let set = |name: &str, value: &std::ffi::OsStr| {
+            // SAFETY: the caller's: this process has one thread, so that no other reads the environment meanwhile.
+            unsafe { std::env::set_var(name, value) }
+        };
+        set("MESA_SHADER_CACHE_DISABLE", "false".as_ref());
+        set("MESA_SHADER_CACHE_DIR", folder);
+        set("MESA_SHADER_CACHE_MAX_SIZE", format!("{megabytes}M").as_ref());
+        set("__GL_SHADER_DISK_CACHE", "1".as_ref());
+        set("__GL_SHADER_DISK_CACHE_PATH", folder);
+        set("__GL_SHADER_DISK_CACHE_SIZE", self.shared.capacity().to_string().as_ref());
+    }
+
+    /// Unpacks what was handed in, if that has not been done.
+    pub fn load(&self) {
+        let mut state = lock(&self.state);
+        if !state.loaded.is_empty() {
+            return;
+        }
+        let Some(archive) = self.shared.handed() else { return };
+        for (place, (name, contents)) in archive::files(&archive).into_iter().enumerate() {
+            match self.unpack(name, contents) {
+                Ok(written) => drop(state.loaded.insert(name.to_owned(), (place, written))),
+                // There is less room than there was, or the driver has one of this name already.
+                Err(error) => tracing::debug!("{name} of the shader cache is left out: {error}"),
+            }
+        }
+    }
+
+    #[allow(clippy::disallowed_methods)] // In a file system of this process's own.
+    fn unpack(&self, name: &str, contents: &[u8]) -> io::Result<SystemTime> {
+        let path = self.folder.join(name);
+        if let Some(around) = path.parent() {
+            fs::create_dir_all(around)?;
+        }
+        let mut file = fs::File::create_new(&path)?;
+        io::Write::write_all(&mut file, contents).inspect_err(|_| drop(fs::remove_file(&path)))?;
+        file.metadata()?.modified()
+    }
+
+    /// Leaves the cache for the tenant's next worker, if anything was added: what was used first, and what was not as far as
+    /// there is room. Only the first call does anything; the others wait for it.
+    pub fn leave(&self) {
+        let mut state = lock(&self.state);
+        if std::mem::replace(&mut state.left, true) {
+            return;
+        }
+        let mut entries = self.entries(&state);
+        for _ in 0..WRITING_LOOKS {
+            if !entries.iter().any(|entry| entry.name.ends_with(WRITING)) {
+                break;
+            }
+            thread::sleep(WRITING_PAUSE);
+            entries = self.entries(&state);
+        }
+        entries.retain(|entry| entry.name != NOT_KEPT && !entry.name.ends_with(WRITING));
+        let count = |is: fn(&Entry) -> bool| entries.iter().filter(|entry| is(entry)).count();
+        let (handed, added) = (state.loaded.len(), count(|entry| entry.place.is_none()));
+        let used = count(|entry| entry.used && entry.place.is_some());
+        let mut kept = handed;
+        if added > 0 {
+            entries.sort_by_key(|entry| (!entry.used, entry.place));
+            let archive = self.pack(&entries);
+            kept = archive.files();
+            if let Err(error) = self.shared.leave(archive.bytes()) {
+                tracing::debug!("the shader cache is not left: {error}");
+            }
+        }
+        tracing::debug!("shader cache: {handed} files handed in, {used} of them used, {added} added, {kept} kept");
+    }
+
+    fn pack(&self, entries: &[Entry]) -> Archive {
+        let mut archive = Archive::new(usize::try_from(self.shared.capacity()).unwrap_or(usize::MAX));
+        for entry in entries {
+            if archive.has_room(&entry.name, entry.length)
+                && let Ok(contents) = fs::read(self.folder.join(&entry.name))
+            {
+                archive.add(&entry.name, &contents);
+            }
+        }
+        archive
+    }
+
+    /// The files that there are.
+    fn entries(&self, state: &State) -> Vec<Entry> {
+        let mut found = Vec::new();
+        let mut folders = vec![(String::new(), 0)];
+        while let Some((folder, depth)) = folders.pop() {
+            for entry in fs::read_dir(self.folder.join(&folder)).into_iter().flatten().flatten() {
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                match entry.metadata() {
+                    Ok(data) if data.is_dir() && depth < MAX_DEPTH => folders.push((name, depth.saturating_add(1))),
+                    Ok(data) if data.is_file() && found.len() < archive::MAX_FILES => {
+                        let written = data.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                        let place =
+                            state.loaded.get(&name).filter(|(_, then)| *then == written).map(|(place, _)| *place);
+                        let used = place.is_none() || data.accessed().is_ok_and(|accessed| accessed > written);
+                        found.push(Entry { name, length: data.len(), place, used });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+
+    use super::*;
+
+    /// A cache with room for so many bytes of archive, to which this archive was handed in.
+    fn cache(room: u64, handed: &[u8]) -> (tempfile::TempDir, ShaderCache) {
+        let file = memfd_create("shader-cache", MemfdFlags::CLOEXEC).unwrap();
+        ftruncate(&file, shared::length_for(room)).unwrap();
+        let (folder, shared) = (tempfile::tempdir().unwrap(), Shared::new(file));
+        shared.hand(&mut &*handed).unwrap();
+        let cache = ShaderCache::new(shared, folder.path());
+        cache.load();
+        (folder, cache)
+    }
+
+    fn left(cache: &ShaderCache) -> Option<Vec<u8>> {
+        cache.leave();
+        let mut bytes = Vec::new();
+        cache.shared.left()?.read_to_end(&mut bytes).unwrap();
+        Some(bytes)
+    }
+
+    fn names(archive: &[u8]) -> Vec<&str> {
+        archive::files(archive).into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn what_drivers_add_is_there_the_next_time() {
+        let (folder, first) = cache(1 << 20, b"");
+        fs::create_dir_all(folder.path().join("mesa_shader_cache/ab")).unwrap();
+        fs::write(folder.path().join("mesa_shader_cache/ab/cd"), "compiled").unwrap();
+        fs::write(folder.path().join("mesa_shader_cache/ab/half.tmp"), "comp").unwrap();
+        fs::write(folder.path().join(NOT_KEPT), [0; 1000]).unwrap();
+        let archive = left(&first).unwrap();
+        assert_eq!(archive::files(&archive), [("mesa_shader_cache/ab/cd", b"compiled".as_slice())]);
+        let (folder, second) = cache(1 << 20, &archive);
+        assert_eq!(fs::read(folder.path().join("mesa_shader_cache/ab/cd")).unwrap(), b"compiled");
+        // Nothing was added: what there was is left as it is.
+        assert_eq!(left(&second), None);
+    }
+
+    #[test]
+    fn what_is_new_comes_before_what_is_not_used() {
+        let mut archive = Archive::new(1 << 20);
+        assert!(archive.add("first", &[1; 100]) && archive.add("second", &[2; 100]));
+        let room = archive.bytes().len() as u64;
+        let (folder, cache) = cache(room, archive.bytes());
+        fs::write(folder.path().join("third"), [3; 100]).unwrap();
+        assert_eq!(names(&left(&cache).unwrap()), ["third", "first"]);
+        // Only once.
+        fs::write(folder.path().join("fourth"), [4; 100]).unwrap();
+        assert_eq!(names(&left(&cache).unwrap()), ["third", "first"]);
+    }
+
+    #[test]
+    fn garbage_is_no_archive() {
+        let (folder, cache) = cache(1 << 20, &[7; 5000]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(left(&cache), None);
+    }
+}
