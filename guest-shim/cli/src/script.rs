@@ -1,4 +1,4 @@
-//! `airlock run app.js`: a script instead of a component.
+//! `airlock run app.js` and `airlock run app.ts`: a script instead of a component.
 //!
 //! What runs is the JavaScript runtime, a component that this program carries; the script goes to it as an argument. So a
 //! script needs no folder for itself, and everything else about a run (its worker, its confinement, its recordings) is
@@ -19,7 +19,7 @@ use super::{component::ComponentFile, error::CliError};
 static RUNTIME: &[u8] = include_bytes!("../../js/prebuilt/javascript.wasm");
 
 /// The endings of a script's name.
-const ENDINGS: [&str; 2] = ["js", "mjs"];
+const ENDINGS: [&str; 4] = ["js", "mjs", "ts", "mts"];
 
 /// The longest script that is read, in bytes. A program bundled to one file has a few megabytes.
 const MAX_SCRIPT: u64 = 64 << 20;
