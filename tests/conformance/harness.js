@@ -119,5 +119,9 @@ export async function runAll(query = '', expected = {}) {
     }
     results.push(result);
   }
+  const names = new Set(tests.map(({ name }) => name));
+  for (const name of Object.keys(expected)) {
+    if (!names.has(name)) results.push({ name, outcome: 'fail', message: 'expected.json has it, and there is no such test' });
+  }
   return results;
 }
