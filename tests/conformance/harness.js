@@ -3,7 +3,10 @@
 
 export const tests = [];
 
-/** Adds a test. `options.device` is a device's descriptor, or null for a test that needs no device. */
+/**
+ * Adds a test. `options.device` is a device's descriptor, or null for a test that needs no device; `options.of` and `kind` say
+ * which function of the interface it is for, and whether of what is valid, invalid, or at a bound.
+ */
 export function test(name, run, options = {}) {
   tests.push({ name, run, options });
 }
@@ -65,11 +68,33 @@ export async function contents(device, buffer, size = buffer.size) {
   return bytes;
 }
 
-/** Runs all tests whose names contain the query; gives one record for each. */
-export async function runAll(query = '') {
+/** Milliseconds after which a test that still waits has failed. */
+const LIMIT = 60000;
+
+function limited(promise) {
+  let timer;
+  const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Failure(`it still waits after ${LIMIT / 1000} s`)), LIMIT); });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** The name under which this host stands in expected.json. */
+export function host() {
+  return navigator.userAgent === 'Airlock' ? 'airlock' : /Chrom/.test(navigator.userAgent) ? 'chromium' : '';
+}
+
+/**
+ * Runs all tests whose names contain the query; gives one record for each. A test of `expected`, which has reasons by names,
+ * fails as it should (`known`), or is a failure itself when it passes.
+ */
+export async function runAll(query = '', expected = {}) {
   const results = [];
   for (const { name, run, options } of tests.filter((known) => known.name.includes(query))) {
     const result = { name, outcome: 'pass', message: '' };
+    if (options.of) Object.assign(result, { of: options.of, kind: options.kind });
+    if (typeof run !== 'function') {
+      results.push({ ...result, outcome: 'none', message: run.reason });
+      continue;
+    }
     try {
       let device;
       if (options.device !== null) {
@@ -77,18 +102,26 @@ export async function runAll(query = '') {
         if (!adapter) throw new Error('there is no adapter');
         const missing = (options.device?.requiredFeatures ?? []).filter((feature) => !adapter.features.has(feature));
         if (missing.length) {
-          results.push({ name, outcome: 'skip', message: `the adapter has no ${missing.join(', ')}` });
+          results.push({ ...result, outcome: 'skip', message: `the adapter has no ${missing.join(', ')}` });
           continue;
         }
         device = await adapter.requestDevice(options.device);
       }
-      await run(device);
+      await limited(run(device));
       device?.destroy();
     } catch (error) {
       result.outcome = 'fail';
       result.message = error instanceof Failure ? error.message : `${error?.name}: ${error?.message}`;
     }
+    if (name in expected) {
+      if (result.outcome === 'fail') Object.assign(result, { outcome: 'known', message: `${expected[name]} (${result.message})` });
+      else Object.assign(result, { outcome: 'fail', message: `it passes, but expected.json has: ${expected[name]}` });
+    }
     results.push(result);
+  }
+  const names = new Set(tests.map(({ name }) => name));
+  for (const name of Object.keys(expected)) {
+    if (!names.has(name)) results.push({ name, outcome: 'fail', message: 'expected.json has it, and there is no such test' });
   }
   return results;
 }

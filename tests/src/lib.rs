@@ -4,10 +4,13 @@
 //! The tests see only what a user sees: processes, their output, exit codes, files. The programs are the ones that
 //! the same profile has put beside the tests.
 
+#[cfg(target_os = "linux")]
+pub mod browser;
 pub mod components;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod inject;
 pub mod interface;
+pub mod pictures;
 pub mod processes;
 pub mod programs;
 pub mod statistics;

@@ -52,6 +52,11 @@ impl ComponentFile {
         self.source.as_deref().unwrap_or(&self.bytes)
     }
 
+    /// The name of the script that it runs, if it is the runtime of one.
+    pub fn script(&self) -> Option<&str> {
+        self.source.is_some().then_some(self.file.as_str())
+    }
+
     /// True when the component imports `wasi:webgpu`.
     pub fn imports_webgpu(&self) -> bool {
         self.webgpu_imports().next().is_some()

@@ -31,6 +31,14 @@ pub enum CliError {
         /// The first byte in question.
         at: usize,
     },
+    /// A script of a kind that is not run as it is.
+    #[error(
+        "{file} is not run as it is: a script is .js, .mjs, .ts or .mts; JSX and CommonJS have to be translated first"
+    )]
+    ScriptKind {
+        /// Its name.
+        file: String,
+    },
     /// The script is too long.
     #[error("{file} has {length} bytes; a script may have {limit}")]
     LongScript {

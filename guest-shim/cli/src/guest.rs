@@ -15,6 +15,8 @@ use super::{
     limits::{self, Memory},
 };
 
+/// The exit code of a script that fails, as its runtime gives it.
+const SCRIPT_FAILED: u8 = 1;
 /// The exit code after a trap: that of a process that SIGABRT ended, as in wasmtime's own command.
 const TRAPPED: u8 = 134;
 
@@ -42,8 +44,15 @@ impl WasiWebGpuView for State {
     }
 }
 
-/// A component with its imports resolved, by the version of its `wasi:cli/run`.
-pub enum Guest {
+/// A component with its imports resolved.
+pub struct Guest {
+    entry: Entry,
+    /// The script that it runs, if it is the runtime of one.
+    script: Option<String>,
+}
+
+/// The component by the version of its `wasi:cli/run`.
+enum Entry {
     /// 0.2: a plain function.
     Wasi2(p2::bindings::CommandPre<State>),
     /// 0.3: an async function.
@@ -56,15 +65,17 @@ impl Guest {
         let linker = linker(engine).map_err(|error| CliError::Engine { cause: root_cause(&error) })?;
         let instance = linker.instantiate_pre(component).map_err(|error| imports::explain(&file.file, &error))?;
         let exports_run = |version: &str| file.exports().iter().any(|name| name.starts_with(version));
-        let guest = if exports_run("wasi:cli/run@0.3.") {
-            p3::bindings::CommandPre::new(instance).map(Guest::Wasi3)
+        let entry = if exports_run("wasi:cli/run@0.3.") {
+            p3::bindings::CommandPre::new(instance).map(Entry::Wasi3)
         } else if exports_run("wasi:cli/run@0.2.") {
-            p2::bindings::CommandPre::new(instance).map(Guest::Wasi2)
+            p2::bindings::CommandPre::new(instance).map(Entry::Wasi2)
         } else {
             let exports = if file.exports().is_empty() { "nothing".to_owned() } else { file.exports().join(", ") };
             return Err(CliError::NotCommand { file: file.file.clone(), exports });
         };
-        guest.map_err(|error| CliError::CommandVersion { file: file.file.clone(), cause: root_cause(&error) })
+        let entry =
+            entry.map_err(|error| CliError::CommandVersion { file: file.file.clone(), cause: root_cause(&error) })?;
+        Ok(Self { entry, script: file.script().map(str::to_owned) })
     }
 
     /// Runs the guest to its end; gives the exit code.
@@ -72,17 +83,17 @@ impl Guest {
         match self.call(store).await {
             Ok(Ok(())) => 0,
             Ok(Err(())) => 1,
-            Err(error) => exit_code(&error),
+            Err(error) => exit_code(&error, self.script.as_deref()),
         }
     }
 
     async fn call(&self, store: &mut Store<State>) -> wasmtime::Result<Result<(), ()>> {
-        match self {
-            Guest::Wasi2(command) => {
+        match &self.entry {
+            Entry::Wasi2(command) => {
                 let command = command.instantiate_async(&mut *store).await?;
                 command.wasi_cli_run().call_run(store).await
             }
-            Guest::Wasi3(command) => {
+            Entry::Wasi3(command) => {
                 let command = command.instantiate_async(&mut *store).await?;
                 let run = async |accessor: &_| {
                     let call = command.wasi_cli_run().call_run(accessor);
@@ -103,12 +114,17 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 }
 
 /// The code of a guest that did not return: it called `exit`, or trapped, which is told with the guest's own backtrace.
-fn exit_code(error: &wasmtime::Error) -> u8 {
+fn exit_code(error: &wasmtime::Error, script: Option<&str>) -> u8 {
     if let Some(&I32Exit(code)) = error.downcast_ref::<I32Exit>() {
         return u8::try_from(code).unwrap_or(1);
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         return limits::timed_out();
+    }
+    // The runtime measures its own stack; what is parsed by recursion and not by it ends here.
+    if let (Some(script), Some(Trap::StackOverflow)) = (script, error.downcast_ref::<Trap>()) {
+        eprintln!("{}: the script nests or calls too deeply: its stack is full", terminal::harmless(script));
+        return SCRIPT_FAILED;
     }
     let cause = root_cause(error);
     terminal::error(&format!("the guest trapped: {}", cause.strip_prefix("wasm trap: ").unwrap_or(&cause)));

@@ -65,7 +65,7 @@ const EXAMPLES: &str = "\
 Examples:
   airlock doctor                                is there a GPU, and what is missing?
   airlock run app.wasm                          run a guest on the best adapter
-  airlock run app.js                            run JavaScript with WebGPU in the same sandbox
+  airlock run app.js                            run JavaScript or TypeScript with WebGPU in the same sandbox
   airlock run --dir . app.wasm out.png          with this folder, and an argument
   airlock run --adapter llvmpipe --stats app.wasm
   airlock run --record bug.airtrace app.wasm    keep what happens between guest and GPU

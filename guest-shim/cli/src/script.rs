@@ -1,4 +1,4 @@
-//! `airlock run app.js`: a script instead of a component.
+//! `airlock run app.js` and `airlock run app.ts`: a script instead of a component.
 //!
 //! The guest is the JavaScript runtime, a component that this program carries; the script is an argument of it. A script
 //! therefore needs no folder for itself, and everything else about a run (worker, confinement, recordings) is the same as
@@ -19,7 +19,10 @@ use super::{component::ComponentFile, error::CliError};
 static RUNTIME: &[u8] = include_bytes!("../../js/prebuilt/javascript.wasm");
 
 /// The endings of a script's name.
-const ENDINGS: [&str; 2] = ["js", "mjs"];
+const ENDINGS: [&str; 4] = ["js", "mjs", "ts", "mts"];
+
+/// The endings of scripts that would have to be translated.
+const OTHER_ENDINGS: [&str; 4] = ["jsx", "tsx", "cjs", "cts"];
 
 /// The longest script that is read, in bytes. A program bundled to one file has a few megabytes.
 const MAX_SCRIPT: u64 = 64 << 20;
@@ -36,10 +39,16 @@ pub struct Script {
 impl Script {
     /// Reads a file if its name is that of a script. `folders` are the names of `--dir` here and for the script.
     pub fn read<'a>(path: &Path, folders: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Option<Self>, CliError> {
-        if !path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))) {
+        let name = path.display().to_string();
+        let ends_in = |endings: &[&str]| {
+            path.extension().is_some_and(|ending| endings.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+        };
+        if ends_in(&OTHER_ENDINGS) {
+            return Err(CliError::ScriptKind { file: name });
+        }
+        if !ends_in(&ENDINGS) {
             return Ok(None);
         }
-        let name = path.display().to_string();
         let read = |cause| CliError::Read { file: name.clone(), cause };
         let length = fs::metadata(path).map_err(read)?.len();
         if length > MAX_SCRIPT {
@@ -97,6 +106,8 @@ mod tests {
         assert!(matches!(Script::read(Path::new("there/is/none"), none()), Ok(None)));
         let error = Script::read(Path::new("there/is/none.JS"), none()).err().map(|error| error.to_string());
         assert!(error.as_deref().unwrap_or_default().starts_with("cannot read there/is/none.JS"), "{error:?}");
+        let error = Script::read(Path::new("app.tsx"), none()).err().map(|error| error.to_string());
+        assert!(error.as_deref().unwrap_or_default().starts_with("app.tsx is not run as it is"), "{error:?}");
     }
 
     #[test]

@@ -27,7 +27,7 @@ const floor = new THREE.Mesh(new THREE.PlaneGeometry(12, 12), new THREE.MeshStan
 floor.rotation.x = -Math.PI / 2;
 floor.position.y = -1.6;
 scene.add(knot, floor);
-await renderer.renderAsync(scene, camera);
+renderer.render(scene, camera);
 
 const picture = await canvas.convertToBlob();
 const folder = await navigator.storage.getDirectory();
@@ -35,3 +35,5 @@ const file = await (await folder.getFileHandle('three.png', { create: true })).c
 await file.write(picture);
 await file.close();
 console.log(`three.js ${THREE.REVISION}: three.png, ${width} x ${height}`);
+// It asks for a frame after the other until it is told that there is no more to come; the script would not end.
+renderer.dispose();

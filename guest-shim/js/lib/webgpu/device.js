@@ -49,7 +49,7 @@ native.whenIdle(() => {
   }
 });
 
-attributes('gpu-device', { lost() { return lost.get(this); } });
+attributes('gpu-device', { lost() { return lost.get(this) ?? Promise.reject(new TypeError('GPUDevice.lost: called on another object')); } });
 
 const { createBuffer, createTexture, createBindGroupLayout, createRenderPipeline, createRenderPipelineAsync, createRenderBundleEncoder, destroy, popErrorScope } = calls['gpu-device'];
 

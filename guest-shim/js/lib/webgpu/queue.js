@@ -32,7 +32,9 @@ const operationError = (message) => new DOMException(message, 'OperationError');
 methods('gpu-queue', {
   writeBuffer(buffer, bufferOffset, data, dataOffset, size) {
     required(arguments.length, 3, 'GPUQueue.writeBuffer');
-    writeBuffer.call(this, buffer, bufferOffset, part(data, dataOffset, size, 'GPUQueue.writeBuffer', operationError));
+    // The usual case, all of a view, goes as it is.
+    const whole = dataOffset === undefined && size === undefined && ArrayBuffer.isView(data) && data.BYTES_PER_ELEMENT && data.byteLength % 4 === 0;
+    writeBuffer.call(this, buffer, bufferOffset, whole ? data : part(data, dataOffset, size, 'GPUQueue.writeBuffer', operationError));
   },
   writeTexture(destination, data, dataLayout, size) {
     required(arguments.length, 4, 'GPUQueue.writeTexture');

@@ -2,6 +2,7 @@
 
 import native from 'airlock:native';
 import { attributes, calls, classes, methods } from './interfaces.js';
+import { required } from '../define.js';
 
 /** WGSL's language extensions, whose names WIT does not list. */
 const LANGUAGE_FEATURES = [
@@ -19,7 +20,10 @@ for (const [wit, names] of [['gpu-supported-features', native.features], ['wgsl-
     return values;
   };
   methods(wit, {
-    has(value) { return set(this).has(String(value)); },
+    has(value) {
+      required(arguments.length, 1, `${classes[wit].name}.has`);
+      return set(this).has(String(value));
+    },
     keys() { return set(this).keys(); },
     values() { return set(this).values(); },
     entries() { return set(this).entries(); },

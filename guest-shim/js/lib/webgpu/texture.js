@@ -1,6 +1,6 @@
 // GPUTexture, and which formats need a feature.
 
-import { calls, methods } from './interfaces.js';
+import { attributes, getters } from './interfaces.js';
 
 /** A format's feature, by the start of its name. */
 const FEATURES = [
@@ -16,3 +16,7 @@ export function formats(device, values) {
     if (feature && !device.features.has(feature)) throw new TypeError(`the format ${format} needs the feature ${feature}`);
   }
 }
+
+// WIT has one value for what is absent; an attribute that is null or a value would be another type on the web.
+const { textureBindingViewDimension } = getters['gpu-texture'];
+attributes('gpu-texture', { textureBindingViewDimension() { return textureBindingViewDimension.call(this) ?? undefined; } });

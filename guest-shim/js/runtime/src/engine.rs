@@ -156,11 +156,8 @@ fn start(ctx: &Ctx<'_>, main: &Main, source: String) -> Owned {
         caught(ctx, error);
     }
     while ctx.execute_pending_job() {}
-    let text = match source::prepare(&main.name, source) {
-        Ok(text) => text,
-        Err(problem) => fatal(&problem),
-    };
-    match modules::declare(ctx, &main.name, text).and_then(Module::eval) {
+    let module = source::prepare(ctx, &main.name, source).and_then(|text| modules::declare(ctx, &main.name, text));
+    match module.and_then(Module::eval) {
         // Its rejection is told like that of any promise without a handler.
         Ok((_, promise)) => Owned(raw, js::dup(raw, promise.as_value().as_raw())),
         Err(error) => caught(ctx, error),

@@ -21,6 +21,7 @@ mod pending;
 mod print;
 mod source;
 mod tables;
+mod typescript;
 
 use bindings::wasi::cli::{environment, exit};
 

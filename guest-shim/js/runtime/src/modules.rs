@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use rquickjs::loader::{ImportAttributes, Loader, Resolver};
 use rquickjs::module::Declared;
-use rquickjs::{Ctx, Exception, Module, Object, Result, Value};
+use rquickjs::{Ctx, Error, Exception, Module, Object, Result, Value};
 
 use crate::{files, library, native, source};
 
@@ -110,6 +110,9 @@ fn locate(ctx: &Ctx<'_>, base: &str, name: &str, main: &Main) -> std::result::Re
     package(ctx, &folder, name).ok_or_else(|| format!("cannot find package {name:?}, imported from {base}"))
 }
 
+/// The endings that a module's name may leave out.
+const MODULE_ENDINGS: [&str; 4] = ["js", "mjs", "ts", "mts"];
+
 /// TypeScript writes `./x.js` for `./x.ts`, and bundlers' users write `./x`.
 fn with_other_endings(path: &str) -> String {
     if files::exists(path) {
@@ -121,8 +124,8 @@ fn with_other_endings(path: &str) -> String {
     } else if let Some(stem) = path.strip_suffix(".mjs") {
         others.push(format!("{stem}.mts"));
     } else {
-        others.extend(["js", "mjs", "ts"].map(|ending| format!("{path}.{ending}")));
-        others.extend(["js", "mjs", "ts"].map(|ending| format!("{path}/index.{ending}")));
+        others.extend(MODULE_ENDINGS.map(|ending| format!("{path}.{ending}")));
+        others.extend(MODULE_ENDINGS.map(|ending| format!("{path}/index.{ending}")));
     }
     others.into_iter().find(|other| files::exists(other)).unwrap_or_else(|| path.to_owned())
 }
@@ -221,15 +224,31 @@ impl Loader for Modules {
         let json = attributes.and_then(|attributes| attributes.get_type().ok().flatten()).as_deref() == Some("json");
         let text = files::read(name)
             .and_then(|bytes| source::decode(name, bytes))
-            .and_then(|text| if json { Ok(format!("export default {text}")) } else { source::prepare(name, text) })
             .or_else(|problem| Err(Exception::throw_type(ctx, &problem)))?;
+        let text = if json { format!("export default {text}") } else { source::prepare(ctx, name, text)? };
         declare(ctx, name, text)
+    }
+}
+
+/// The parser's exception for a source that its stack does not hold is the one for calls.
+fn nests_too_deeply(ctx: &Ctx<'_>, name: &str, error: Error) -> Error {
+    if !error.is_exception() {
+        return error;
+    }
+    let thrown = ctx.catch();
+    let message = thrown.as_object().and_then(|object| object.get::<_, String>("message").ok());
+    if message.as_deref() != Some("Maximum call stack size exceeded") {
+        return ctx.throw(thrown);
+    }
+    match source::syntax_error(ctx, name, "the script nests too deeply", None) {
+        Ok(error) => ctx.throw(error.into_value()),
+        Err(error) => error,
     }
 }
 
 /// Compiles a module and gives it its address.
 pub fn declare<'js>(ctx: &Ctx<'js>, name: &str, text: String) -> Result<Module<'js, Declared>> {
-    let module = Module::declare(ctx.clone(), name, text)?;
+    let module = Module::declare(ctx.clone(), name, text).map_err(|error| nests_too_deeply(ctx, name, error))?;
     module.meta()?.set("url", url(name))?;
     Ok(module)
 }

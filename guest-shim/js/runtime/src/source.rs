@@ -1,5 +1,11 @@
 //! Sources of scripts: from bytes to JavaScript.
 
+use std::borrow::Cow;
+
+use rquickjs::{Ctx, Error, Exception, Object};
+
+use crate::typescript;
+
 /// The text of a file.
 pub fn decode(name: &str, bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| {
@@ -8,7 +14,30 @@ pub fn decode(name: &str, bytes: Vec<u8>) -> Result<String, String> {
     })
 }
 
-/// What is compiled: TypeScript loses its types.
-pub fn prepare(_name: &str, text: String) -> Result<String, String> {
-    Ok(text)
+/// The JavaScript that is compiled: TypeScript loses its types. An error is a SyntaxError with its place in the file, as the
+/// engine's own.
+pub fn prepare(ctx: &Ctx<'_>, name: &str, text: String) -> rquickjs::Result<String> {
+    if !typescript::is(name) {
+        return Ok(text);
+    }
+    typescript::strip(name, text).map_err(|typescript::Problem { message, place }| {
+        match syntax_error(ctx, name, &message, place) {
+            Ok(error) => ctx.throw(error.into_value()),
+            Err(error) => error,
+        }
+    })
+}
+
+/// A SyntaxError at a line and column, or in the file as a whole.
+pub fn syntax_error<'js>(
+    ctx: &Ctx<'js>,
+    name: &str,
+    message: &str,
+    place: Option<(usize, usize)>,
+) -> rquickjs::Result<Object<'js>> {
+    let Error::Exception = Exception::throw_syntax(ctx, message) else { return Err(Error::Unknown) };
+    let error: Object<'js> = ctx.catch().into_object().ok_or(Error::Unknown)?;
+    let place = place.map_or(Cow::Borrowed(name), |(line, column)| Cow::Owned(format!("{name}:{line}:{column}")));
+    error.set("stack", format!("    at {place}\n"))?;
+    Ok(error)
 }

@@ -147,7 +147,9 @@ pub const MAX_ARGUMENTS: usize = 17;
 impl Function {
     /// The number of arguments that a call must have.
     pub fn required(&self) -> usize {
-        self.parameters.iter().rposition(|field| !matches!(field.ty, Ty::Option(_))).map_or(0, |last| last + 1)
+        // An object that may be absent is nullable on the web: null, but not nothing.
+        let optional = |ty: &Ty| matches!(ty, Ty::Option(of) if !matches!(of.inner, Ty::Borrow(_)));
+        self.parameters.iter().rposition(|field| !optional(&field.ty)).map_or(0, |last| last + 1)
     }
 }
 

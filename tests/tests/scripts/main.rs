@@ -1,6 +1,13 @@
 //! `airlock run app.js`: what scripts print and write, and how they end.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[cfg(target_os = "linux")]
+mod browser;
+mod conformance;
+mod guests;
+mod traces;
+mod typescript;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -60,44 +67,6 @@ fn compute() {
 }
 
 #[test]
-fn triangle() {
-    let folder = scratch();
-    run_in(folder.path(), &[], &script("triangle.js"), &[]).succeeded();
-    let picture = fs::read(folder.path().join("triangle.png")).expect("the picture");
-    assert!(picture.starts_with(b"\x89PNG"), "{} bytes", picture.len());
-}
-
-/// 100 000 buffers, bind groups and views that nothing refers to any more, in each of two shapes: freed at once, and in
-/// cycles. The host gives a guest less handles than that.
-#[test]
-fn objects_that_are_not_reachable_are_dropped() {
-    let outcome = run_in(scratch().path(), &["--adapter", "noop"], &script("churn.js"), &[]).succeeded();
-    assert!(outcome.stdout.contains("100000"), "{outcome}");
-}
-
-/// The suite judges itself; it must have run, too.
-#[test]
-fn conformance() {
-    let folder = root().join("tests/conformance");
-    let mut command = airlock(["run", "--dir"]);
-    command.arg(format!("{}::/tests", folder.display())).arg(folder.join("run.js"));
-    let outcome = run(command).succeeded();
-    let sums = outcome.stdout.lines().last().unwrap_or_default();
-    let passed = sums.split(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0);
-    assert!(passed >= 80 && sums.contains(" 0 failed"), "{outcome}");
-}
-
-#[test]
-fn image() {
-    let folder = scratch();
-    run_in(folder.path(), &[], &script("image.js"), &[]).succeeded();
-    let picture = fs::read(folder.path().join("filtered.png")).expect("the picture");
-    // Its own result is its next input.
-    assert!(picture.starts_with(b"\x89PNG"), "{} bytes", picture.len());
-    run_in(folder.path(), &[], &script("image.js"), &["file:///out/filtered.png"]).succeeded();
-}
-
-#[test]
 fn what_a_script_throws_is_told_with_its_place() {
     fails(&[], "function f() {\n  null.x;\n}\nf();", 1, "app.js:2:3: TypeError: cannot read property 'x' of null");
     fails(&[], "let x = ;", 1, "app.js:1:9: SyntaxError: unexpected token in expression: ';'");
@@ -145,6 +114,22 @@ fn endless_recursion_and_allocation_are_exceptions() {
     assert_eq!(outcome.stderr, "app.js: out of memory: a script may take 1024 MiB\n");
 }
 
+/// What the parser's stack does not hold: whatever nests, wherever it stands.
+#[test]
+fn sources_that_nest_too_deeply_are_syntax_errors() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+    for (open, close) in
+        [("(", ")"), ("[", "]"), ("({a:", "})"), ("`${", "}`"), ("!", ""), ("a=>", ""), ("(class{a=", "})")]
+    {
+        fails(&[], deep(open, close), 1, "app.js: SyntaxError: the script nests too deeply");
+    }
+    let inside =
+        format!("let text = '{}'; try {{ eval(text) }} catch (error) {{ console.log(error.name) }}", deep("(", ")"));
+    assert_eq!(run_text(&[], inside).succeeded().stdout, "RangeError\n");
+    let json = "try { JSON.parse('['.repeat(100000)) } catch (error) { console.log(error.name) }";
+    assert_eq!(run_text(&[], json).succeeded().stdout, "RangeError\n");
+}
+
 #[test]
 fn modules_come_from_folders_and_packages() {
     let folder = scratch();
@@ -170,18 +155,6 @@ fn modules_come_from_folders_and_packages() {
     let app = folder.path().join("app.js");
     let outcome = run_in(folder.path(), &[], &app, &[]).succeeded();
     assert_eq!(outcome.stdout, "a b c 7 file:///out/app.js\n");
-}
-
-/// A recording knows the script by its name, and replays without it.
-#[test]
-fn recordings_name_the_script_and_replay() {
-    let folder = scratch();
-    let trace = folder.path().join("compute.airtrace");
-    let trace = trace.to_str().expect("a printable path");
-    run_in(folder.path(), &["--record", trace], &script("compute.js"), &[]).succeeded();
-    let info = run(airlock(["trace", "info", trace])).succeeded();
-    assert!(info.stdout.contains("compute.js"), "{info}");
-    run(airlock(["replay", trace])).succeeded();
 }
 
 /// An error that no scope catches is told when it comes, also when the script waits for nothing else.
