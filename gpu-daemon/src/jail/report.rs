@@ -2,12 +2,12 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     process::{Command, ExitCode, Stdio},
     time::Duration,
 };
 
-use airlock_protocol::{output::Relay, visible::visible};
+use airlock_protocol::{output::Relay, printing, visible::visible};
 use clap::Args;
 use serde_json::json;
 use thiserror::Error;
@@ -71,8 +71,7 @@ pub fn run(arguments: &JailArguments) -> Result<ExitCode, ReportError> {
     if let Some(output) = output {
         output.finish(OUTPUT_WAIT);
     }
-    // With nobody to read it, the exit code still tells.
-    let _ = io::stdout().lock().write_all(visible(&report).as_bytes());
+    printing::print(&visible(&report))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(INCOMPLETE)))
 }
@@ -90,8 +89,8 @@ fn enter(arguments: &JailArguments) -> Result<ExitCode, JailError> {
     }
     let jail = instances.jail();
     let text = if arguments.json { as_json(jail) } else { as_text(jail) };
-    // With nobody to read it, the exit code still tells.
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+    // Without a reader, the exit code still tells.
+    let _ = printing::print(&text);
     let complete = jail.mode != JailMode::Off && jail.layers().iter().all(|(_, state)| state.is_ok());
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })
 }
