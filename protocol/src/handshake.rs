@@ -31,6 +31,9 @@ use thiserror::Error;
 
 use crate::visible::is_obeyed;
 
+/// How the reason begins with which a worker ends its session after a panic in it.
+pub const PANICKED: &str = "the GPU process panicked";
+
 /// The version of this exchange and of the stream's framing. It changes when an older side could not go on.
 pub const PROTOCOL_VERSION: u32 = 4;
 

@@ -20,6 +20,7 @@ mod list;
 pub mod output;
 pub mod payload;
 mod platform;
+pub mod printing;
 pub mod size;
 pub mod throttle;
 pub mod transport;

@@ -46,6 +46,11 @@ impl WasiWebGpuCtxBuilder {
         Self(self.0.tap(make))
     }
 
+    /// Warns of uncaptured errors that the guest's streams take as well, for a guest that reads them and says nothing.
+    pub fn warn_of_all_errors(self) -> Self {
+        Self(self.0.warn_of_all_errors())
+    }
+
     /// Makes the context. Nothing is started yet.
     pub fn build(self) -> WasiWebGpuCtx {
         WasiWebGpuCtx { client: self.0.build(), counters: Counters::default(), connecting: Arc::default() }

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// `GPUCommandEncoder.beginRenderPass`. `maxDrawCount` is a hint and not sent.
+/// `GPUCommandEncoder.beginRenderPass`. `maxDrawCount` is the client's to hold, and not sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BeginRenderPass<'a> {
     /// The encoder, locked until the pass ends.

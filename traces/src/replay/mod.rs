@@ -34,6 +34,7 @@ use crate::{
     trace::Trace,
 };
 
+pub use adapter::unmatched;
 pub use alike::Measure;
 pub use pictures::Picture;
 pub use report::{Differing, Divergence, Likeness, NotCompared, Outcome, Report, Rounded, Tolerance};
@@ -89,6 +90,14 @@ pub enum ReplayError {
     /// The trace cannot be read on.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// This machine has not the adapter that a person chose.
+    #[error("no adapter matches --adapter {wanted}; there is {available}")]
+    NoSuchAdapter {
+        /// The choice.
+        wanted: String,
+        /// The adapters that there are.
+        available: String,
+    },
 }
 
 /// Looks on while a trace is replayed, and may put commands of its own between the recorded ones.
