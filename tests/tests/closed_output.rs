@@ -104,7 +104,7 @@ fn a_failed_write_is_an_error() {
 #[test]
 fn a_guest_whose_output_is_closed_ends_quietly() {
     let mut command = airlock(["run"]);
-    command.arg(guest("collatz")).args(["27", "6", "97", "871"]);
+    command.arg(guest("collatz")).arg("2000");
     let (code, stderr) = ends(command, closed());
     assert!(matches!(code, Some(0 | 141)), "{code:?} {stderr}");
     assert_eq!(stderr, "");
