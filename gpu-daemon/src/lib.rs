@@ -58,6 +58,7 @@ pub use worker::status;
 
 use std::process::ExitCode;
 
+use airlock_protocol::printing;
 use clap::{Parser, Subcommand};
 
 use jail::report::JailArguments;
@@ -119,7 +120,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(message) => {
-            eprintln!("gpu-daemon: {message}");
+            printing::note(&format!("gpu-daemon: {message}"));
             ExitCode::from(2)
         }
     }

@@ -35,6 +35,9 @@ use crate::{
     wire::{Schema, Wire},
 };
 
+/// Start of the reason of a session that ended by a panic in the worker.
+pub const PANICKED: &str = "the GPU process panicked";
+
 /// The version of the handshake and of the stream's framing. It changes when older builds are incompatible.
 pub const PROTOCOL_VERSION: u32 = 5;
 

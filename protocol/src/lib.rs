@@ -27,6 +27,7 @@ mod list;
 pub mod output;
 pub mod payload;
 mod platform;
+pub mod printing;
 pub mod size;
 pub mod spin;
 pub mod throttle;

@@ -94,7 +94,7 @@ pub const MAX_DEVICES: u32 = 64;
 pub const MAX_PENDING: usize = 64 << 10;
 
 /// Nested error scopes of one device.
-pub const MAX_SCOPES: usize = 1 << 10;
+pub const MAX_SCOPES: usize = 1 << 17;
 
 /// Uncaptured errors that wait for the guest to read its stream; later ones are logged and dropped.
 pub const MAX_QUEUED_ERRORS: usize = 256;

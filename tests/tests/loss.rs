@@ -4,6 +4,7 @@
 use airlock_tests::{
     processes::worker_of,
     programs::{Outcome, Running, Serve, airlock, guest, signal},
+    scratch,
 };
 use rustix::process::Signal;
 
@@ -73,4 +74,28 @@ fn a_stopped_daemon_is_a_lost_device() {
     assert!(matches!(ends[..], [end] if end.contains("reason=\"stopped\"")), "{log}");
     assert!(!serve.socket().exists(), "the socket file is left behind");
     noticed(&running.finish(), "the GPU");
+}
+
+/// A request for an adapter that goes to a dying worker is answered by the next one.
+#[test]
+fn a_request_that_a_dying_worker_gets_is_answered_by_another() {
+    let folder = scratch();
+    let script = folder.path().join("ask.js");
+    // It asks all the time: nearly every worker dies with a request that it has not answered.
+    let text = "for (let round = 0; round < 10; round++) {
+            const device = await (await navigator.gpu.requestAdapter()).requestDevice();
+            let lost = false;
+            device.lost.then(() => { lost = true; });
+            console.log(`round ${round};`);
+            while (!lost) if (!await navigator.gpu.requestAdapter()) throw new Error('no adapter');
+        }";
+    std::fs::write(&script, text).expect("the script is written");
+    let mut command = airlock(["run", "--adapter", "noop"]);
+    command.arg(&script);
+    let running = Running::start(command);
+    for round in 0..10 {
+        running.prints(&format!("round {round};"));
+        signal(worker_of(running.id()), Signal::KILL);
+    }
+    running.finish().succeeded();
 }

@@ -6,7 +6,7 @@ use std::{path::Path, process::Command, sync::Arc};
 use airlock_protocol::{Event, codec, connect::CLOSED};
 use airlock_tests::{
     processes::{runs, wait_until, worker_of},
-    programs::{LIMIT, Outcome, Running, airlock, guest, run},
+    programs::{LIMIT, Outcome, Running, airlock, guest, run, signal},
     scratch,
 };
 use airlock_traces::{Trace, TraceFile, trace::What};
@@ -251,4 +251,26 @@ fn answers_stand_between_their_causes_and_effects() {
         }
     }
     assert!(granted);
+}
+
+/// A trace that is being recorded is no other recording's.
+#[test]
+fn two_recordings_to_one_file_leave_the_first_whole() {
+    let folder = scratch();
+    let trace = folder.path().join("one.airtrace");
+    let mut first = airlock(["run", "--record-sync", "--record"]);
+    first.arg(&trace).arg(guest("nbody")).args(["256", "100000"]);
+    let first = Running::start(first);
+    first.prints("energy at the start");
+    let mut second = airlock(["run", "--record"]);
+    second.arg(&trace).arg(guest("collatz")).arg("27");
+    let second = run(second).succeeded();
+    assert!(second.stderr.contains("another recording is writing it"), "{second}");
+    signal(first.id(), Signal::KILL);
+    first.finish();
+    let mut info = airlock(["trace", "info"]);
+    info.arg(&trace);
+    let info = run(info).succeeded();
+    assert!(info.stdout.contains("nbody.wasm") && !info.stdout.contains("collatz"), "{info}");
+    assert!(info.stdout.contains("1 session,"), "{info}");
 }

@@ -21,6 +21,14 @@ pub fn label(label: &str) -> wgpu_core::Label<'_> {
     if label.is_empty() { None } else { Some(Cow::Borrowed(cut(label, MAX_LABEL))) }
 }
 
+/// Removes unused slots at the end, which make no difference in WebGPU ("GPURenderPassLayout": two layouts are
+/// equal but for nulls at the end of their formats), and do for wgpu. A list that is too long is left for wgpu to refuse.
+pub fn used_slots<T>(slots: &mut Vec<Option<T>>, max: u32) {
+    if slots.len() <= max as usize {
+        slots.truncate(slots.iter().rposition(Option::is_some).map_or(0, |last| last.saturating_add(1)));
+    }
+}
+
 /// `GPUBufferUsage`, whose bits wgpu shares. An unknown bit becomes one that wgpu rejects.
 pub fn buffer_usage(usage: BufferUsage) -> wgt::BufferUsages {
     // wgpu's own bits for ray tracing lie above WebGPU's: they must not be reachable by their number.
@@ -51,6 +59,20 @@ mod tests {
         ];
         for (ours, theirs) in pairs {
             assert_eq!(buffer_usage(ours), theirs);
+        }
+    }
+
+    #[test]
+    fn unused_slots_at_the_end_go() {
+        for (mut slots, left) in [
+            (vec![Some(1), None, Some(2), None, None], 3),
+            (vec![None, None], 0),
+            (vec![], 0),
+            (vec![Some(1); 9], 9),
+            (vec![None; 9], 9),
+        ] {
+            used_slots(&mut slots, 8);
+            assert_eq!(slots.len(), left, "{slots:?}");
         }
     }
 

@@ -12,11 +12,13 @@ use crate::{
     convert::{self, binding::layout_entry},
     gpu::{
         device::Device,
-        objects::{Object, PipelineLayout},
+        objects::{Made, Object, PipelineLayout},
         violation::{Outcome, Violation, check_list},
     },
     session::Session,
 };
+
+use super::stand_ins::StandIn;
 
 impl Session {
     pub(super) fn create_bind_group_layout(&mut self, c: CreateBindGroupLayout<'_>) -> Outcome {
@@ -70,9 +72,9 @@ impl Session {
         let device = Rc::clone(self.devices.get(c.device)?);
         self.bind_groups.vacant(c.bind_group)?;
         let layout = self.bind_group_layouts.get(c.layout)?.id;
-        let mut views = Vec::new();
-        let entries =
-            c.entries.iter().map(|entry| self.bind_group_entry(&device, entry, &mut views)).collect::<Result<_, _>>();
+        let mut made_for = MadeFor::default();
+        let entries: Result<_, _> =
+            c.entries.iter().map(|entry| self.bind_group_entry(&device, entry, &mut made_for)).collect();
         let made = entries.map(|entries| {
             let label = convert::label(c.label);
             let descriptor = bm::BindGroupDescriptor { label, layout, entries: Cow::Owned(entries) };
@@ -80,45 +82,85 @@ impl Session {
             device.created("GPUDevice.createBindGroup", c.label, made)
         });
         // The bind group keeps its views alive.
-        for view in views {
+        for view in made_for.views {
             device.global.texture_view_drop(view);
         }
+        drop(made_for.stand_ins);
         self.bind_groups.insert(c.bind_group, Object { id: made?, device })
     }
 
     fn bind_group_entry(
-        &self,
-        device: &Device,
+        &mut self,
+        device: &Rc<Device>,
         entry: &BindGroupEntry,
-        views: &mut Vec<TextureViewId>,
+        made_for: &mut MadeFor,
     ) -> Result<bm::BindGroupEntry<'static>, Violation> {
         let resource = match entry.resource {
             BindingResource::Buffer { buffer, offset, size } => {
-                let buffer = self.buffers.get(buffer)?.id;
+                let id = self.buffers.get(buffer)?.id;
+                let ours = Rc::ptr_eq(&self.buffers.get(buffer)?.device, device);
+                let buffer = match ours.then(|| self.buffer_stand_in(device, buffer)).flatten() {
+                    Some((stand_in, kept)) => {
+                        made_for.stand_ins.push(kept);
+                        stand_in
+                    }
+                    None => id,
+                };
                 bm::BindingResource::Buffer(bm::BufferBinding { buffer, offset, size })
             }
             BindingResource::Sampler(sampler) => bm::BindingResource::Sampler(self.samplers.get(sampler)?.id),
             BindingResource::Texture(texture) => {
-                let texture = self.textures.get(texture)?.id;
-                let descriptor = TextureViewDescriptor {
-                    label: None,
-                    format: None,
-                    dimension: None,
-                    usage: None,
-                    range: wgt::ImageSubresourceRange::default(),
-                };
+                let texture = self.textures.get(texture)?;
+                let descriptor = TextureViewDescriptor::default();
+                let (texture, made) = (texture.id, Rc::clone(&texture.made));
+                if let Some(view) = self.stand_in_for(device, &made, &descriptor, made_for) {
+                    return Ok(bm::BindGroupEntry {
+                        binding: entry.binding,
+                        resource: bm::BindingResource::TextureView(view),
+                    });
+                }
                 let (view, error) = device.global.texture_create_view(texture, &descriptor, None);
                 if let Some(error) = error {
                     // The invalid view makes the bind group invalid, whose error is reported once.
                     tracing::debug!("the default view of a bound texture is invalid: {error}");
                 }
-                views.push(view);
+                made_for.views.push(view);
                 bm::BindingResource::TextureView(view)
             }
-            BindingResource::TextureView(view) => bm::BindingResource::TextureView(self.texture_views.get(view)?.id),
+            BindingResource::TextureView(view) => {
+                let view = self.texture_views.get(view)?;
+                let (id, made, descriptor) = (view.id, Rc::clone(&view.texture), view.descriptor.clone());
+                let ours = Rc::ptr_eq(&view.device, device);
+                let stand_in = ours.then(|| self.stand_in_for(device, &made, &descriptor, made_for)).flatten();
+                bm::BindingResource::TextureView(stand_in.unwrap_or(id))
+            }
         };
         Ok(bm::BindGroupEntry { binding: entry.binding, resource })
     }
+
+    /// A view of a stand-in for a texture that is destroyed; nothing for one that is not, or where there is no memory.
+    fn stand_in_for(
+        &mut self,
+        device: &Rc<Device>,
+        made: &Made,
+        descriptor: &TextureViewDescriptor<'_>,
+        made_for: &mut MadeFor,
+    ) -> Option<TextureViewId> {
+        if !made.needs_stand_in() {
+            return None;
+        }
+        let (view, stand_in) = self.view_stand_in(device, made, descriptor).ok()?;
+        made_for.views.push(view);
+        made_for.stand_ins.push(stand_in);
+        Some(view)
+    }
+}
+
+/// What is made for one bind group.
+#[derive(Default)]
+struct MadeFor {
+    views: Vec<TextureViewId>,
+    stand_ins: Vec<StandIn>,
 }
 
 /// Creates an invalid layout, in place of a rejected one: objects that use it become invalid.

@@ -33,10 +33,10 @@ impl Session {
         let device = Rc::clone(self.devices.get(c.device)?);
         self.buffers.free(c.buffer)?;
         let label = convert::label(c.label);
+        let usage = convert::buffer_usage(c.usage);
         let (charge, staging, made) = match self.charge_buffer(&device, &c) {
             Ok((charge, staging)) => {
                 let (size, mapped_at_creation) = (c.size, c.mapped_at_creation);
-                let usage = convert::buffer_usage(c.usage);
                 let descriptor = BufferDescriptor { label, size, usage, mapped_at_creation };
                 (charge, staging, device.global.device_create_buffer(device.id, &descriptor, None))
             }
@@ -47,9 +47,10 @@ impl Session {
                     self.completions.mapped_at_creation(c.buffer, &device.core, id, c.size, false);
                 }
                 let (object, size) = (Object { id, device }, c.size);
+                let (valid, destroyed, charge, staging) = (false, false, None, None);
                 return self
                     .buffers
-                    .insert(c.buffer, Buffer { object, size, destroyed: false, charge: None, staging: None });
+                    .insert(c.buffer, Buffer { object, size, usage, valid, destroyed, charge, staging });
             }
         };
         let valid = made.1.is_none();
@@ -59,7 +60,7 @@ impl Session {
         }
         let (charge, staging) = if valid { (charge, staging) } else { (None, None) };
         let (object, size) = (Object { id, device }, c.size);
-        self.buffers.insert(c.buffer, Buffer { object, size, destroyed: false, charge, staging })
+        self.buffers.insert(c.buffer, Buffer { object, size, usage, valid, destroyed: false, charge, staging })
     }
 
     /// Reserves the GPU memory of a buffer and of wgpu's staging buffer for it.

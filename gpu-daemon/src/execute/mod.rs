@@ -43,6 +43,7 @@ mod render_pass;
 mod session;
 mod shader;
 mod shader_bounds;
+mod stand_ins;
 mod texture;
 mod throttle;
 

@@ -72,20 +72,18 @@ impl Session {
         let device = Rc::clone(self.devices.get(c.device)?);
         self.render_pipelines.vacant(c.pipeline)?;
         let mut buffers: Vec<_> = c.vertex_buffers.iter().map(|buffer| buffer.as_ref().map(vertex_buffer)).collect();
-        // Trailing unused slots do not count towards the limit that vertex buffers share with bind groups (WebGPU,
-        // "validating GPURenderPipelineDescriptor"), but wgpu counts them. A list that is too long is left for wgpu to
-        // refuse.
-        let unused_at_the_end = matches!(buffers.last(), Some(None));
-        if unused_at_the_end && buffers.len() <= device.global.device_limits(device.id).max_vertex_buffers as usize {
-            buffers.truncate(buffers.iter().rposition(Option::is_some).map_or(0, |last| last.saturating_add(1)));
-        }
+        let limits = device.global.device_limits(device.id);
+        // Unused slots at the end do not count towards the limit that vertex buffers share with bind groups (WebGPU,
+        // "validating GPURenderPipelineDescriptor"), but wgpu counts them.
+        convert::used_slots(&mut buffers, limits.max_vertex_buffers);
         let vertex = wgc::VertexState { stage: self.stage_of(&c.vertex)?, buffers: Cow::Owned(buffers) };
         let fragment = match &c.fragment {
             None => None,
             Some(state) => {
                 check_list(&state.targets)?;
-                let targets: Vec<Option<ColorTargetState>> =
+                let mut targets: Vec<Option<ColorTargetState>> =
                     state.targets.iter().map(|target| target.as_ref().map(color_target)).collect();
+                convert::used_slots(&mut targets, limits.max_color_attachments);
                 Some(wgc::FragmentState { stage: self.stage_of(&state.stage)?, targets: Cow::Owned(targets) })
             }
         };

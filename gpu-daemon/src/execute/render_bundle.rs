@@ -35,7 +35,8 @@ impl Session {
         check_list(&c.color_formats)?;
         let device = Rc::clone(self.devices.get(c.device)?);
         self.render_bundle_encoders.vacant(c.encoder)?;
-        let formats: Vec<_> = c.color_formats.iter().map(|format| format.map(texture_format)).collect();
+        let mut formats: Vec<_> = c.color_formats.iter().map(|format| format.map(texture_format)).collect();
+        convert::used_slots(&mut formats, device.global.device_limits(device.id).max_color_attachments);
         let descriptor = RenderBundleEncoderDescriptor {
             label: convert::label(c.label),
             color_formats: Cow::Owned(formats),

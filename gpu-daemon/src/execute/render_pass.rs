@@ -46,8 +46,10 @@ impl Session {
             Some(_) => std::slice::from_ref(&refused),
             None => c.color_attachments.as_slice(),
         };
+        let mut colors = colors.to_vec();
+        convert::used_slots(&mut colors, device.global.device_limits(device.id).max_color_attachments);
         let mut discards = Discards::default();
-        let layout = self.pass_layout(colors, c.depth_stencil_attachment.as_ref())?;
+        let layout = self.pass_layout(&colors, c.depth_stencil_attachment.as_ref())?;
         let mut color = |attachment: &Option<ColorAttachment>| {
             attachment.as_ref().map(|attachment| self.color_attachment(attachment, &mut discards)).transpose()
         };

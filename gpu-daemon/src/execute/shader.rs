@@ -52,7 +52,8 @@ impl Session {
             // All checks: bounds, endless loops, division. They confine a guest's shader to its own memory.
             let runtime_checks = ShaderRuntimeChecks::checked();
             let descriptor = ShaderModuleDescriptor { label: convert::label(c.label), runtime_checks };
-            let source = ShaderModuleSource::Naga(shaders::for_wgpu(&code));
+            let groups = device.global.device_limits(device.id).max_bind_groups;
+            let source = ShaderModuleSource::Naga(shaders::for_wgpu(&code, groups));
             Ok((device.global.device_create_shader_module(device.id, &descriptor, source, None), code))
         });
         let (id, messages, code) = match made {

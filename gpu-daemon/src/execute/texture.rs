@@ -1,6 +1,6 @@
 //! `GPUTexture`, `GPUTextureView`, `GPUSampler`.
 
-use std::{borrow::Cow, rc::Rc};
+use std::{borrow::Cow, cell::Cell, rc::Rc};
 
 use airlock_protocol::commands::texture::{CreateSampler, CreateTexture, CreateTextureView, DestroyTexture};
 use wgpu_core::{
@@ -21,7 +21,7 @@ use crate::{
     gpu::{
         device::Device,
         memory::Charge,
-        objects::{Object, Texture, TextureView},
+        objects::{Made, Object, Texture, TextureView},
         refusal::Refusal,
         sizes::texture_bytes,
         violation::{Outcome, check_list},
@@ -45,11 +45,12 @@ impl Session {
             usage: texture_usage(c.usage),
             view_formats: c.view_formats.iter().copied().map(texture_format).collect(),
         };
+        let mut valid = false;
         let (charge, id) = match self.charge_texture(&device, &descriptor) {
             Ok(charge) => {
                 let made = device.global.device_create_texture(device.id, &descriptor, None);
-                let charge = charge.filter(|_| made.1.is_none());
-                (charge, device.created(CALL, c.label, made))
+                valid = made.1.is_none();
+                (charge.filter(|_| valid), device.created(CALL, c.label, made))
             }
             Err(refusal) => {
                 self.out_of_memory(&device, CALL, c.label, &refusal);
@@ -61,8 +62,10 @@ impl Session {
         }
         let (format, flat) = (descriptor.format, descriptor.dimension == wgt::TextureDimension::D2);
         let (samples, volume) = (descriptor.sample_count, descriptor.dimension == wgt::TextureDimension::D3);
+        let descriptor = descriptor.map_label(|_| None);
+        let made = Rc::new(Made { descriptor, valid, destroyed: Cell::new(false) });
         self.textures
-            .insert(c.texture, Texture { object: Object { id, device }, charge, format, samples, volume, flat })
+            .insert(c.texture, Texture { object: Object { id, device }, charge, format, samples, volume, flat, made })
     }
 
     /// Makes wgpu clear a volume that passes may draw to.
@@ -134,10 +137,10 @@ impl Session {
     pub(super) fn create_texture_view(&mut self, c: CreateTextureView<'_>) -> Outcome {
         let texture = self.textures.get(c.texture)?;
         let (format, flat, samples, volume) = (texture.format, texture.flat, texture.samples, texture.volume);
-        let (texture, device) = (texture.id, Rc::clone(&texture.device));
+        let (texture, device, made_as) = (texture.id, Rc::clone(&texture.device), Rc::clone(&texture.made));
         self.texture_views.vacant(c.view)?;
-        let descriptor = TextureViewDescriptor {
-            label: convert::label(c.label),
+        let unlabelled = TextureViewDescriptor {
+            label: None,
             format: c.format.map(texture_format),
             dimension: c.dimension.map(view_dimension),
             // In WebGPU an empty usage stands for the texture's.
@@ -150,7 +153,11 @@ impl Session {
                 array_layer_count: c.array_layer_count,
             },
         };
-        let made = device.global.texture_create_view(texture, &descriptor, None);
+        let descriptor = TextureViewDescriptor { label: convert::label(c.label), ..unlabelled.clone() };
+        let stand_in = made_as.needs_stand_in().then(|| self.texture_stand_in(&device, &made_as).ok()).flatten();
+        let viewed = stand_in.as_ref().map_or(texture, |(stand_in, _)| *stand_in);
+        let made = device.global.texture_create_view(viewed, &descriptor, None);
+        drop(stand_in);
         let id = device.created("GPUTexture.createView", c.label, made);
         let format = descriptor.format.unwrap_or(format);
         let colored = format.target_pixel_byte_cost().is_some();
@@ -158,12 +165,15 @@ impl Session {
             matches!(dimension, wgt::TextureViewDimension::D2 | wgt::TextureViewDimension::D2Array)
         });
         let object = Rc::new(Object { id, device });
-        self.texture_views.insert(c.view, TextureView { object, format, samples, volume, colored, flat })
+        let (texture, descriptor) = (made_as, unlabelled);
+        self.texture_views
+            .insert(c.view, TextureView { object, format, samples, volume, colored, flat, texture, descriptor })
     }
 
     pub(super) fn destroy_texture(&mut self, c: DestroyTexture) -> Outcome {
         let texture = self.textures.get_mut(c.texture)?;
         texture.device.global.texture_destroy(texture.id);
+        texture.made.destroyed.set(true);
         texture.charge = None;
         Ok(())
     }

@@ -12,40 +12,57 @@ use wgpu_types::error::ErrorType;
 
 use crate::gpu::violation::{Outcome, Violation};
 
-/// A device's stack of error scopes.
+/// A device's stack of error scopes. The errors are apart by kind, so that the innermost scope of a kind is found at once.
 #[derive(Debug, Default)]
-pub struct Scopes(Vec<Scope>);
-
-#[derive(Debug)]
-struct Scope {
-    filter: ErrorFilter,
-    error: Option<GpuError>,
+pub struct Scopes {
+    filters: Vec<ErrorFilter>,
+    /// Of the scopes of each kind, the innermost last.
+    validation: Vec<Option<Box<GpuError>>>,
+    out_of_memory: Vec<Option<Box<GpuError>>>,
+    internal: Vec<Option<Box<GpuError>>>,
 }
+
+/// Scopes of one kind that keep whole messages; those inside of them keep [`SHORT_MESSAGE`] bytes each.
+const WHOLE_MESSAGES: usize = 1 << 10;
+/// See [`WHOLE_MESSAGES`].
+const SHORT_MESSAGE: usize = 128;
 
 impl Scopes {
     /// Opens a scope.
     pub fn push(&mut self, filter: ErrorFilter) -> Outcome {
-        if self.0.len() >= MAX_SCOPES {
+        if self.filters.len() >= MAX_SCOPES {
             return Err(Violation::Scopes);
         }
-        self.0.push(Scope { filter, error: None });
+        self.filters.push(filter);
+        self.of(filter).push(None);
         Ok(())
     }
 
     /// Closes the innermost scope and returns its first error; `Err` when none is open.
     #[allow(clippy::result_unit_err)]
     pub fn pop(&mut self) -> Result<Option<GpuError>, ()> {
-        self.0.pop().map(|scope| scope.error).ok_or(())
+        let filter = self.filters.pop().ok_or(())?;
+        Ok(self.of(filter).pop().flatten().map(|error| *error))
     }
 
     /// Adds an error to the innermost scope with its filter; returns the error when there is none.
     pub fn catch(&mut self, error: GpuError) -> Option<GpuError> {
-        match self.0.iter_mut().rev().find(|scope| scope.filter == error.kind) {
-            Some(scope) => {
-                scope.error.get_or_insert(error);
-                None
-            }
-            None => Some(error),
+        let scopes = self.of(error.kind);
+        let whole = scopes.len() <= WHOLE_MESSAGES;
+        let Some(scope) = scopes.last_mut() else { return Some(error) };
+        if scope.is_none() {
+            let GpuError { kind, message } = error;
+            let message = if whole { message } else { cut(&message, SHORT_MESSAGE).to_owned() };
+            *scope = Some(Box::new(GpuError { kind, message }));
+        }
+        None
+    }
+
+    fn of(&mut self, filter: ErrorFilter) -> &mut Vec<Option<Box<GpuError>>> {
+        match filter {
+            ErrorFilter::Validation => &mut self.validation,
+            ErrorFilter::OutOfMemory => &mut self.out_of_memory,
+            ErrorFilter::Internal => &mut self.internal,
         }
     }
 }

@@ -1,9 +1,20 @@
 //! Objects in the session's slabs: wgpu's ids with their owners. Dropping one drops wgpu's object.
 
-use std::{any::Any, cell::RefCell, collections::HashSet, ops::Deref, rc::Rc, sync::Arc};
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    collections::HashSet,
+    ops::Deref,
+    rc::Rc,
+    sync::Arc,
+};
 
 use airlock_protocol::{commands::shader::CompilationMessage, ids};
-use wgpu_core::{global::Global, id};
+use wgpu_core::{
+    global::Global,
+    id,
+    resource::{TextureDescriptor, TextureViewDescriptor},
+};
 use wgpu_types as wgt;
 
 use crate::{
@@ -64,6 +75,10 @@ pub struct Buffer {
     pub object: Object<id::BufferId>,
     /// In bytes.
     pub size: u64,
+    /// What it may be used for.
+    pub usage: wgt::BufferUsages,
+    /// Its creation succeeded.
+    pub valid: bool,
     /// The client has destroyed it.
     pub destroyed: bool,
     /// Its GPU memory, until it is destroyed.
@@ -151,6 +166,26 @@ pub struct Texture {
     pub volume: bool,
     /// True when its views are 2D by default.
     pub flat: bool,
+    /// What its views know of it when it is gone.
+    pub made: Rc<Made>,
+}
+
+/// How a texture was made, and whether it is destroyed.
+#[derive(Debug)]
+pub struct Made {
+    /// As wgpu had it, without the label.
+    pub descriptor: TextureDescriptor<'static>,
+    /// Its creation succeeded.
+    pub valid: bool,
+    /// The client has destroyed it.
+    pub destroyed: Cell<bool>,
+}
+
+impl Made {
+    /// Whether another texture stands in for it from now on: wgpu makes nothing of one that is destroyed.
+    pub fn needs_stand_in(&self) -> bool {
+        self.valid && self.destroyed.get()
+    }
 }
 
 /// `GPUTextureView`, with the properties that the checks of attachments need.
@@ -167,6 +202,10 @@ pub struct TextureView {
     pub colored: bool,
     /// True for a 2D or 2D array view.
     pub flat: bool,
+    /// The texture.
+    pub texture: Rc<Made>,
+    /// What it was made with, without the label.
+    pub descriptor: TextureViewDescriptor<'static>,
 }
 
 /// `GPUQuerySet`.

@@ -2,12 +2,12 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     process::{Command, ExitCode, Stdio},
     time::Duration,
 };
 
-use airlock_protocol::{output::Relay, visible::visible};
+use airlock_protocol::{output::Relay, printing, visible::visible};
 use clap::Args;
 use serde_json::json;
 use thiserror::Error;
@@ -74,8 +74,7 @@ pub fn run(arguments: &JailArguments) -> Result<ExitCode, ReportError> {
     if let Some(output) = output {
         output.finish(OUTPUT_WAIT);
     }
-    // If the reader is gone, the exit code still has the result.
-    let _ = io::stdout().lock().write_all(visible(&report).as_bytes());
+    printing::print(&visible(&report))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(INCOMPLETE)))
 }
@@ -95,7 +94,7 @@ fn enter(arguments: &JailArguments) -> Result<ExitCode, JailError> {
     let jail = instances.jail();
     let text = if arguments.json { as_json(jail) } else { as_text(jail) };
     // If the reader is gone, the exit code still has the result.
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+    let _ = printing::print(&text);
     let complete = jail.mode != JailMode::Off && jail.layers().iter().all(|(_, state)| state.is_ok());
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })
 }

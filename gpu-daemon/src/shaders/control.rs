@@ -26,7 +26,7 @@ pub fn endless(module: &Module) -> Option<(String, Span)> {
 }
 
 /// The blocks inside a statement.
-fn inside(statement: &Statement) -> Vec<&Block> {
+pub(super) fn inside(statement: &Statement) -> Vec<&Block> {
     match statement {
         Statement::Block(block) => vec![block],
         Statement::If { accept, reject, .. } => vec![accept, reject],

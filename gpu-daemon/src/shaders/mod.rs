@@ -3,13 +3,16 @@
 //!
 //! wgpu-core receives naga's module and not the text, so that the text is parsed once.
 
+mod alias;
 mod code;
 mod control;
 pub mod guard;
 mod interstage;
+mod lets;
 mod outputs;
 mod pointers;
 mod stage;
+pub mod tokens;
 
 use std::borrow::Cow;
 
@@ -39,20 +42,33 @@ pub enum Refused {
 /// Parses and validates a shader for a device.
 pub fn read(text: &str, label: &str, features: wgt::Features, downlevel: wgt::DownlevelFlags) -> Result<Code, Refused> {
     let capabilities = features_to_naga_capabilities(features, downlevel);
-    let work = || {
+    let parse = |text: &str| {
         let mut options = Options::new();
         options.capabilities = capabilities;
         let mut module = Frontend::new_with_options(options)
             .parse(text)
             .map_err(|inner| refuse(CreateShaderModuleError::Parsing(shader_error(text, label, inner))))?;
         interstage::complete(&mut module);
-        if let Some((reason, place)) = pointers::flaw(&module).or_else(|| control::endless(&module)) {
+        lets::lower_largest_index(&mut module);
+        Ok::<_, Refused>(module)
+    };
+    let work = || {
+        let mut module = parse(text)?;
+        if let Some((reason, place)) =
+            pointers::flaw(&module).or_else(|| alias::flaw(&module)).or_else(|| control::endless(&module))
+        {
             return Err(Refused::Rule(reason, place.to_range()));
         }
         let mut validator = Validator::new(ValidationFlags::all(), capabilities);
-        let info = validator
-            .validate(&module)
-            .map_err(|inner| refuse(CreateShaderModuleError::Validation(shader_error(text, label, inner))))?;
+        let mut validated = validator.validate(&module);
+        if validated.as_ref().is_err_and(lets::is_index_error)
+            && let Ok(changed) = parse(&lets::as_variables(text))
+            && let Ok(info) = validator.validate(&changed)
+        {
+            (module, validated) = (changed, Ok(info));
+        }
+        let info =
+            validated.map_err(|inner| refuse(CreateShaderModuleError::Validation(shader_error(text, label, inner))))?;
         if let Some((reason, place)) = control::without_workgroup(&module, &info) {
             return Err(Refused::Rule(reason, place.to_range()));
         }
@@ -71,7 +87,14 @@ fn shader_error<E>(text: &str, label: &str, inner: E) -> ShaderError<E> {
     ShaderError { source: text.to_owned(), label, inner: Box::new(inner) }
 }
 
-/// The module in wgpu's form.
-pub fn for_wgpu(code: &Code) -> Cow<'static, Module> {
-    Cow::Owned(code.module.clone())
+/// The module as wgpu takes it. wgpu refuses a variable of a bind group that is not there with the module, and WebGPU with
+/// the pipeline that uses it, which [`prepare`] does; here it gets a group that is.
+pub fn for_wgpu(code: &Code, max_bind_groups: u32) -> Cow<'static, Module> {
+    let mut module = code.module.clone();
+    for (_, variable) in module.global_variables.iter_mut() {
+        if let Some(binding) = &mut variable.binding {
+            binding.group = binding.group.min(max_bind_groups.saturating_sub(1));
+        }
+    }
+    Cow::Owned(module)
 }

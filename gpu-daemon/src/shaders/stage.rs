@@ -20,6 +20,9 @@ pub fn prepare(stage: &Stage<'_>, limits: &wgt::Limits) -> Option<String> {
         }
     }
     let entry = stage.entry()?;
+    if let Some(reason) = group_flaw(stage, entry, limits) {
+        return Some(reason);
+    }
     let work = || generate(stage, &entry.name, limits);
     guarded(work).unwrap_or_else(|panic| Some(format!("the shader compiler fails on this shader: {panic}")))
 }
@@ -60,6 +63,18 @@ fn constant_flaw(module: &Module, key: &str, value: f64) -> Option<String> {
     in_range
         .is_none()
         .then(|| format!("the pipeline constant `{key}` cannot be {value}: it is out of its type's range"))
+}
+
+/// WebGPU, "create a default pipeline layout": no group is at or above the limit. No layout that is given has one either.
+fn group_flaw(stage: &Stage<'_>, entry: &naga::EntryPoint, limits: &wgt::Limits) -> Option<String> {
+    let Code { module, info } = stage.code;
+    let index = module.entry_points.iter().position(|other| std::ptr::eq(other, entry))?;
+    let uses = info.get_entry_point(index);
+    let used = module.global_variables.iter().filter(|&(handle, _)| !uses[handle].is_empty());
+    let max = limits.max_bind_groups;
+    let group =
+        used.filter_map(|(_, variable)| variable.binding).map(|binding| binding.group).find(|&group| group >= max)?;
+    Some(format!("the shader uses bind group {group}, and there are {max}"))
 }
 
 /// Substitutes the constants and generates SPIR-V, as wgpu will.

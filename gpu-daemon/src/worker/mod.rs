@@ -31,7 +31,7 @@ use airlock_protocol::{
     Event,
     codec::{BatchReader, DecodeError},
     connect::FOLDER_PREFIX,
-    handshake::{Ended, Hello},
+    handshake::{Ended, Hello, PANICKED},
     limits::{HELLO_TIMEOUT, MAX_MESSAGE, cut},
     transport::{DaemonChannels, HandedOver, Listener, ReceiveError, TransportError},
 };
@@ -390,7 +390,7 @@ fn close(completions: &Completions, vitals: &Vitals, error: &SessionError) -> ! 
 /// Ends the session after a panic of wgpu or the driver, whose state cannot be relied on any more.
 fn broken(completions: &Completions, vitals: &Vitals, panic: &(dyn Any + Send)) -> ! {
     let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let message = format!("the GPU process panicked: {}", one_line(said.unwrap_or("no message")));
+    let message = format!("{PANICKED}: {}", one_line(said.unwrap_or("no message")));
     completions.lose_all(&message);
     completions.events.send(&Event::Closed { reason: cut(&message, MAX_MESSAGE).to_owned() });
     vitals.quit(End::Panic, 1)

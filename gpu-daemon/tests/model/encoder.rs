@@ -57,7 +57,21 @@ impl Model {
             encoder.valid = false;
         }
         let (groups, open_query, asked) = (0, false, Default::default());
-        let pass = Pass { encoder: id, begun, ended: false, valid, groups, extent, queries, open_query, asked };
+        let (shape, read_only, draws) = Default::default();
+        let pass = Pass {
+            encoder: id,
+            begun,
+            ended: false,
+            valid,
+            groups,
+            extent,
+            queries,
+            open_query,
+            asked,
+            shape,
+            read_only,
+            draws,
+        };
         Some((pass, ended))
     }
 

@@ -12,6 +12,7 @@ use airlock_protocol::{
 
 use crate::{
     common::client::DEVICE,
+    generate_draws::{create_bundle_encoder, create_pipeline, in_bundle, in_pass},
     model::{Model, Pass},
     texture::{FORMATS, format},
 };
@@ -38,55 +39,38 @@ impl Random {
     }
 
     /// True with a probability of 1 in `times`.
-    fn one_in(&mut self, times: u32) -> bool {
+    pub fn one_in(&mut self, times: u32) -> bool {
         self.below(times) == 0
     }
 
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+    pub fn of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len() as u32) as usize]
     }
 
-    /// The usual value, or rarely one of the others.
-    fn mostly<T: Copy>(&mut self, usual: T, others: &[T]) -> T {
+    /// The usual value, or seldom one of the others.
+    pub fn mostly<T: Copy>(&mut self, usual: T, others: &[T]) -> T {
         if self.one_in(6) { self.of(others) } else { usual }
     }
 
-    /// An open pass.
-    fn pass(&mut self, passes: &BTreeMap<u32, Pass>) -> Option<u32> {
+    /// A pass that has begun.
+    pub fn pass(&mut self, passes: &BTreeMap<u32, Pass>) -> Option<u32> {
         self.key(passes).filter(|id| passes.get(id).is_some_and(|pass| pass.begun))
     }
 
-    /// An object of a kind, if any.
-    fn key<T>(&mut self, objects: &BTreeMap<u32, T>) -> Option<u32> {
+    /// An object of a kind, if there is one.
+    pub fn key<T>(&mut self, objects: &BTreeMap<u32, T>) -> Option<u32> {
         let keys: Vec<u32> = objects.keys().copied().collect();
         // The newest are the most likely, so that open recordings continue.
         (!keys.is_empty()).then(|| if self.one_in(2) { keys[keys.len() - 1] } else { self.of(&keys) })
     }
 }
 
-/// True for a call that wgpu is known to refuse although WebGPU does not (`wit/README.md`, "What wgpu 30 cannot carry
-/// out"). Programs leave these out.
-fn is_known(model: &Model, command: &Command<'_>) -> bool {
-    let is_gone = |texture: u32| model.textures.get(&texture).is_some_and(|texture| texture.destroyed);
-    match command {
-        Command::CreateTextureView(c) => is_gone(c.texture.0),
-        Command::CreateBindGroup(c) => c.entries.iter().any(|entry| match entry.resource {
-            BindingResource::Buffer { buffer, .. } => model.buffers.get(&buffer.0).is_some_and(|of| of.destroyed),
-            BindingResource::TextureView(view) => model.views.get(&view.0).is_some_and(|view| is_gone(view.texture)),
-            _ => false,
-        }),
-        _ => false,
-    }
-}
-
-/// Generates a program of `calls` calls; `model` is the device's state after it.
+/// A program of so many calls; `model` is where it would leave a device.
 pub fn program(random: &mut Random, calls: usize, first_id: u32) -> Vec<Command<'static>> {
     let (mut model, mut program, mut id) = (Model::default(), Vec::new(), first_id);
     while program.len() < calls {
         id += 1;
-        if let Some(command) = command(random, &model, id)
-            && !is_known(&model, &command)
-        {
+        if let Some(command) = command(random, &model, id) {
             model.call(&command);
             program.push(command);
         }
@@ -95,7 +79,7 @@ pub fn program(random: &mut Random, calls: usize, first_id: u32) -> Vec<Command<
 }
 
 fn command(r: &mut Random, model: &Model, id: u32) -> Option<Command<'static>> {
-    Some(match r.below(40) {
+    Some(match r.below(56) {
         0..4 => create_buffer(r, id),
         4 if r.one_in(3) => DestroyBuffer { buffer: BufferId(r.key(&model.buffers)?) }.into(),
         5 => MapBuffer {
@@ -229,6 +213,10 @@ fn command(r: &mut Random, model: &Model, id: u32) -> Option<Command<'static>> {
             let open = model.render_passes.iter().find(|(_, pass)| pass.begun && !pass.ended);
             EndRenderPass { pass: RenderPassId(*open?.0) }.into()
         }
+        40..42 => create_pipeline(r, id),
+        42 => create_bundle_encoder(r, id),
+        43..49 => in_bundle(r, model, id)?,
+        49..56 => in_pass(r, model)?,
         _ => return None,
     })
 }
@@ -240,7 +228,12 @@ fn encoder(r: &mut Random, model: &Model) -> Option<CommandEncoderId> {
 fn create_buffer(r: &mut Random, id: u32) -> Command<'static> {
     const COPIES: BufferUsage = BufferUsage::COPY_SRC.union(BufferUsage::COPY_DST);
     let usage = r.mostly(
-        COPIES.union(BufferUsage::QUERY_RESOLVE).union(BufferUsage::UNIFORM).union(BufferUsage::STORAGE),
+        COPIES
+            .union(BufferUsage::QUERY_RESOLVE)
+            .union(BufferUsage::UNIFORM)
+            .union(BufferUsage::STORAGE)
+            .union(BufferUsage::VERTEX)
+            .union(BufferUsage::INDEX),
         &[
             BufferUsage::empty(),
             BufferUsage::MAP_READ | BufferUsage::COPY_DST,

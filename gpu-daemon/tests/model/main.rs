@@ -11,8 +11,10 @@ mod buffer;
 #[path = "../common/mod.rs"]
 mod common;
 mod copies;
+mod draws;
 mod encoder;
 mod generate;
+mod generate_draws;
 mod model;
 mod pass;
 mod query;
@@ -27,11 +29,13 @@ use airlock_protocol::{
         error::{ErrorFilter, PopErrorScope, PushErrorScope},
         instance::AdapterSelector,
         session::DropObject,
+        shader::CreateShaderModule,
     },
     ids::{Object, *},
 };
 
 use common::client::{Client, DEVICE};
+use draws::MODULES;
 use generate::{Random, program};
 use model::Model;
 
@@ -84,6 +88,9 @@ fn start() -> Client {
     let mut client = Client::start();
     client.request_adapter(AdapterSelector::Noop).expect("the noop adapter is always there");
     client.request_device();
+    for (code, id) in MODULES.into_iter().zip(1..) {
+        client.push(CreateShaderModule { device: DEVICE, module: ShaderModuleId(id), label: "", code });
+    }
     client
 }
 
@@ -130,6 +137,9 @@ fn tidy(client: &mut Client, model: &Model) {
     let mut drop_all = |ids: Vec<Object>| ids.into_iter().for_each(|object| client.push(DropObject { object }));
     drop_all(model.render_passes.keys().map(|&id| Object::RenderPass(RenderPassId(id))).collect());
     drop_all(model.compute_passes.keys().map(|&id| Object::ComputePass(ComputePassId(id))).collect());
+    drop_all(model.bundle_encoders.keys().map(|&id| Object::RenderBundleEncoder(RenderBundleEncoderId(id))).collect());
+    drop_all(model.bundles.keys().map(|&id| Object::RenderBundle(RenderBundleId(id))).collect());
+    drop_all(model.pipelines.keys().map(|&id| Object::RenderPipeline(RenderPipelineId(id))).collect());
     drop_all(model.encoders.keys().map(|&id| Object::CommandEncoder(CommandEncoderId(id))).collect());
     drop_all(model.commands.keys().map(|&id| Object::CommandBuffer(CommandBufferId(id))).collect());
     drop_all(model.groups.iter().map(|&id| Object::BindGroup(BindGroupId(id))).collect());

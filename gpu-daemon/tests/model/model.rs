@@ -7,6 +7,8 @@ use airlock_protocol::{
     commands::{binding::*, buffer::*, texture::*},
 };
 
+use crate::draws::{Bundle, BundleEncoder, Draws, Pipeline, ReadOnly, Shape};
+
 /// A buffer.
 pub struct Buffer {
     pub valid: bool,
@@ -96,6 +98,10 @@ pub struct Pass {
     pub queries: Option<u32>,
     pub open_query: bool,
     pub asked: BTreeSet<u32>,
+    /// What its pipelines and bundles fit.
+    pub shape: Shape,
+    pub read_only: ReadOnly,
+    pub draws: Draws,
 }
 
 /// All objects.
@@ -111,6 +117,9 @@ pub struct Model {
     pub commands: BTreeMap<u32, Commands>,
     pub render_passes: BTreeMap<u32, Pass>,
     pub compute_passes: BTreeMap<u32, Pass>,
+    pub pipelines: BTreeMap<u32, Pipeline>,
+    pub bundle_encoders: BTreeMap<u32, BundleEncoder>,
+    pub bundles: BTreeMap<u32, Bundle>,
     /// The last call's result is not compared: see [`Model::finish`].
     pub unsure: bool,
 }
@@ -158,6 +167,22 @@ impl Model {
             Command::SetScissorRect(c) => self.set_scissor(c),
             Command::BeginOcclusionQuery(c) => self.begin_query(c),
             Command::EndOcclusionQuery(c) => self.end_query(c),
+            Command::CreateRenderPipeline(c) => self.create_pipeline(c),
+            Command::CreateRenderBundleEncoder(c) => self.create_bundle_encoder(c),
+            Command::BundleSetPipeline(c) => self.bundle_set_pipeline(c),
+            Command::BundleSetVertexBuffer(c) => self.bundle_set_vertices(c),
+            Command::BundleSetIndexBuffer(c) => self.bundle_set_indices(c),
+            Command::BundleDraw(c) => self.bundle_draw(c),
+            Command::BundleDrawIndexed(c) => self.bundle_draw_indexed(c),
+            Command::BundlePushDebugGroup(c) => self.bundle_group(c.encoder.0, true),
+            Command::BundlePopDebugGroup(c) => self.bundle_group(c.encoder.0, false),
+            Command::FinishRenderBundle(c) => self.finish_bundle(c),
+            Command::RenderPassSetPipeline(c) => self.pass_set_pipeline(c),
+            Command::RenderPassSetVertexBuffer(c) => self.pass_set_vertices(c),
+            Command::RenderPassSetIndexBuffer(c) => self.pass_set_indices(c),
+            Command::RenderPassDraw(c) => self.pass_draw(c),
+            Command::RenderPassDrawIndexed(c) => self.pass_draw_indexed(c),
+            Command::ExecuteBundles(c) => self.execute(c),
             Command::EndRenderPass(c) => self.end_pass(c.pass.0, true),
             other => panic!("the model has no rule for {other:?}"),
         }

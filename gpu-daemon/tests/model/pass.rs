@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use airlock_protocol::commands::{render_pass::*, texture::*};
 
 use crate::{
+    draws::Shape,
     model::{Model, Verdict, View},
     texture::format,
 };
@@ -50,10 +51,19 @@ impl Model {
             }
         };
         let extent = shape.map_or((0, 0), |(width, height, _)| (width, height));
-        let (pass, ended) = self.begin(c.encoder.0, valid, extent, queries, |used| {
+        let of = |view: &airlock_protocol::ids::TextureViewId| {
+            Some(self.textures.get(&self.views.get(&view.0)?.texture)?.format)
+        };
+        let colors = c.color_attachments.iter().map(|a| a.as_ref().and_then(|a| of(&a.view))).collect();
+        let depth_stencil = c.depth_stencil_attachment.as_ref();
+        let samples = shape.map_or(1, |(_, _, samples)| samples);
+        let layout = Shape::new(colors, depth_stencil.and_then(|a| of(&a.view)), samples);
+        let (mut pass, ended) = self.begin(c.encoder.0, valid, extent, queries, |used| {
             used.textures.extend(textures);
             used.query_sets.extend(c.occlusion_query_set.map(|id| id.0));
         })?;
+        pass.shape = layout;
+        pass.read_only = depth_stencil.map_or([false; 2], |a| [a.depth_read_only, a.stencil_read_only]);
         self.render_passes.insert(c.pass.0, pass);
         Some(ended)
     }

@@ -6,10 +6,12 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod destroyed;
 mod draws;
 mod immediates;
 mod initialization;
 mod kit;
+mod limits;
 mod passes;
 mod shaders;
 mod stages;

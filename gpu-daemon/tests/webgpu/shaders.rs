@@ -60,6 +60,92 @@ fn pointers_to_parts_are_no_arguments() {
     }
 }
 
+/// WGSL, "Alias Analysis": pointers to one variable in a call, of which one is written through.
+#[test]
+fn arguments_that_are_written_through_have_no_alias() {
+    let mut gpu = Gpu::new();
+    let functions = "var<private> p: i32; var<private> q: i32;
+        @group(0) @binding(0) var<storage, read_write> out: i32;
+        fn read(a: ptr<function, i32>, b: ptr<function, i32>) -> i32 { return *a + *b; }
+        fn write(a: ptr<function, i32>, b: ptr<function, i32>) -> i32 { *a = *b; return 0; }
+        fn both(a: ptr<function, i32>, b: ptr<function, i32>) -> i32 { *a = 1; *b = 2; return 0; }
+        fn one(a: ptr<function, i32>, b: ptr<function, i32>) -> i32 { *a = 1; return 0; }
+        fn between(n: i32, a: ptr<function, i32>, m: i32, b: ptr<function, i32>) -> i32 { *b = n + *a + m; return 0; }
+        fn through(a: ptr<function, i32>, b: ptr<function, i32>) -> i32 { return write(b, a); }
+        fn swapped(a: ptr<function, i32>) -> i32 { var l = 1; return write(&l, a); }
+        fn reads_p(a: ptr<private, i32>) -> i32 { return *a + p; }
+        fn writes(a: ptr<private, i32>) -> i32 { *a = 1; return 0; }
+        fn writes_and_reads_p(a: ptr<private, i32>) -> i32 { *a = 1; return p; }
+        fn reads_and_writes_p(a: ptr<private, i32>) -> i32 { p = 1; return *a; }
+        fn only_writes_p(a: ptr<private, i32>) -> i32 { p = 1; return 2; }
+        fn writes_p() { p = 2; }
+        fn calls_what_writes_p(a: ptr<private, i32>) -> i32 { writes_p(); return *a; }\n";
+    for (call, fits) in [
+        ("read(&x, &x)", true),
+        ("read(&x, &y)", true),
+        ("write(&x, &y)", true),
+        ("write(&x, &x)", false),
+        ("both(&x, &x)", false),
+        ("one(&x, &x)", true),
+        ("between(1, &x, 2, &x)", false),
+        ("between(x, &y, x, &z)", true),
+        ("through(&x, &x)", false),
+        ("through(&x, &y)", true),
+        ("write(&*&x, &x)", false),
+        ("swapped(&x)", true),
+        ("reads_p(&p)", true),
+        ("writes(&p)", true),
+        ("writes_and_reads_p(&p)", false),
+        ("writes_and_reads_p(&q)", true),
+        ("reads_and_writes_p(&p)", false),
+        ("reads_and_writes_p(&q)", true),
+        ("only_writes_p(&p)", true),
+        ("calls_what_writes_p(&p)", false),
+        ("calls_what_writes_p(&q)", true),
+    ] {
+        let code = format!(
+            "{functions} @compute @workgroup_size(1) fn main() {{ var x = 1; var y = 2; var z = 3; if x > 0 {{ out = {call}; }} }}"
+        );
+        let error = gpu.error(|gpu| _ = gpu.module(&code));
+        assert_eq!(error.is_none(), fits, "{call}: {error:?}");
+        assert!(error.is_none_or(|error| error.message.contains("points to memory")), "{call}");
+    }
+}
+
+/// WGSL, "Expressions": a `let` is no constant, and an access beyond the end is clamped. A constant one is an error.
+#[test]
+fn an_index_by_way_of_let_is_clamped() {
+    let mut gpu = Gpu::new();
+    let code = |body: &str| {
+        format!(
+            "@group(0) @binding(0) var<storage, read_write> out: array<u32>; const N = 4;
+            struct S {{ a: array<u32, 4>, m: mat2x2f, v: vec4u }}; var<private> s: S; var<workgroup> w: array<u32, 4>;
+            @compute @workgroup_size(1) fn main() {{ var a = array(1u, 2u, 3u, 4u); {body} }}"
+        )
+    };
+    for (body, fits) in [
+        ("let i = 3u; out[0] = a[i];", true),
+        ("let i = 4u; out[0] = a[i];", true),
+        ("let i = -1; out[0] = a[i];", true),
+        ("let i = N; let j = i + 1; out[0] = s.a[j] + w[j] + s.v[j]; out[1] = u32(s.m[i][j]);", true),
+        ("let i = 4u; a[i] = 1u; let p = &a[i]; *p = 2u;", true),
+        ("out[0xFFFFFFFFu] = 1u;", true),
+        ("let i = 0xFFFFFFFFu; out[i] = 1u;", true),
+        ("out[0] = a[4u];", false),
+        ("out[0] = a[N];", false),
+        ("out[0] = a[-1];", false),
+        ("const i = 4; out[0] = a[i];", false),
+        ("let i = 4u; out[0] = a[i]; out[1] = a[5];", false),
+        ("let i = 4u; i = 3u; out[0] = a[i];", false),
+    ] {
+        let error = gpu.error(|gpu| {
+            let module = gpu.module(&code(body));
+            gpu.compute(module, &[]);
+        });
+        assert_eq!(error.is_none(), fits, "{body}: {error:?}");
+    }
+}
+
 /// A panic of naga is a validation error, and the session continues.
 #[test]
 fn a_panic_of_the_compiler_is_a_validation_error() {

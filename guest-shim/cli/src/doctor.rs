@@ -11,10 +11,8 @@ mod jail;
 mod report;
 mod text;
 
-use std::io::Write as _;
-
 use airlock::Daemon;
-use airlock_protocol::commands::adapter::Capabilities;
+use airlock_protocol::{commands::adapter::Capabilities, printing};
 use airlock_traces::cli::{daemon::DaemonOption, terminal::Paint};
 use clap::Args;
 
@@ -62,7 +60,7 @@ pub async fn doctor(arguments: Arguments) -> Result<u8, CliError> {
     } else {
         text::render(&report, Paint::of(&std::io::stdout()), arguments.verbose)
     };
-    std::io::stdout().lock().write_all(text.as_bytes()).map_err(|error| CliError::Report { cause: plain(&error) })?;
+    printing::print(&text).map_err(|error| CliError::Report { cause: plain(&error) })?;
     Ok(if report.ready { 0 } else { NOT_READY })
 }
 

@@ -2,7 +2,8 @@
 //! a set-up that cannot work is one clear message instead of a guest without an adapter.
 
 use airlock::{AdapterChoice, Daemon, WasiWebGpuCtx};
-use airlock_protocol::commands::adapter::{AdapterInfo, Capabilities};
+use airlock_protocol::commands::adapter::Capabilities;
+use airlock_traces::replay::unmatched;
 use tokio::task::JoinHandle;
 
 use super::{error::CliError, print::PrintCommands, record::Recordings};
@@ -14,6 +15,8 @@ pub struct Watch {
     pub print_commands: bool,
     /// The recordings.
     pub recordings: Recordings,
+    /// The runtime of a script reads the uncaptured errors, and leaves it to the host to tell them.
+    pub script: bool,
 }
 
 /// A context whose worker is on its way.
@@ -34,6 +37,9 @@ pub fn context(daemon: Option<Daemon>, choice: Option<&str>, watch: &Watch) -> W
     }
     if watch.print_commands {
         builder = builder.tap(|_| Box::new(PrintCommands::default()));
+    }
+    if watch.script {
+        builder = builder.warn_of_all_errors();
     }
     watch.recordings.attach(builder).build()
 }
@@ -85,32 +91,17 @@ fn check_choice(choice: Option<&str>, adapters: &[Capabilities]) -> Result<(), C
     if adapters.is_empty() {
         return Err(CliError::NoAdapter);
     }
-    let fits = match chosen {
-        AdapterChoice::Any | AdapterChoice::Noop => true,
-        AdapterChoice::Index(index) => usize::try_from(index).is_ok_and(|index| index < adapters.len()),
-        AdapterChoice::Name(name) => adapters.iter().any(|adapter| is_called(&adapter.info, &name)),
-    };
-    if fits {
-        return Ok(());
+    let wanted = choice.unwrap_or_default().to_owned();
+    match choice.and_then(|choice| unmatched(choice, adapters)) {
+        Some(available) => Err(CliError::NoSuchAdapter { wanted, available }),
+        None => Ok(()),
     }
-    let names: Vec<_> = adapters.iter().enumerate().map(|(index, adapter)| numbered(index, &adapter.info)).collect();
-    Err(CliError::NoSuchAdapter { wanted: choice.unwrap_or_default().to_owned(), available: names.join(", ") })
-}
-
-fn numbered(index: usize, info: &AdapterInfo) -> String {
-    format!("{index}: {} ({})", info.description, info.backend)
-}
-
-/// A part of its name, driver or backend, case ignored.
-fn is_called(info: &AdapterInfo, name: &str) -> bool {
-    let name = name.to_lowercase();
-    [&info.description, &info.driver, &info.driver_info, &info.backend]
-        .iter()
-        .any(|text| text.to_lowercase().contains(&name))
 }
 
 #[cfg(test)]
 mod tests {
+    use airlock_protocol::commands::adapter::AdapterInfo;
+
     use super::*;
 
     fn check(choice: Option<&str>, names: &[&str]) -> Option<String> {

@@ -1,6 +1,7 @@
 //! A guest: what it can reach, how its entry point is found, and how it ends.
 
 use airlock::{WasiWebGpuCtx, WasiWebGpuCtxView, WasiWebGpuView};
+use airlock_protocol::printing;
 use airlock_traces::cli::terminal;
 use wasmtime::{
     Engine, Store, Trap, WasmBacktrace,
@@ -113,6 +114,10 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     Ok(linker)
 }
 
+/// The exit code of a guest that wrote on after the reader of its standard output had left, and did not survive it: that of
+/// a process that SIGPIPE ended.
+const READER_LEFT: u8 = 141;
+
 /// The code of a guest that did not return: it called `exit`, or trapped, which is told with the guest's own backtrace.
 fn exit_code(error: &wasmtime::Error, script: Option<&str>) -> u8 {
     if let Some(&I32Exit(code)) = error.downcast_ref::<I32Exit>() {
@@ -120,6 +125,9 @@ fn exit_code(error: &wasmtime::Error, script: Option<&str>) -> u8 {
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         return limits::timed_out();
+    }
+    if printing::is_closed() {
+        return READER_LEFT;
     }
     // The runtime measures its own stack; what is parsed by recursion and not by it ends here.
     if let (Some(script), Some(Trap::StackOverflow)) = (script, error.downcast_ref::<Trap>()) {
@@ -130,9 +138,9 @@ fn exit_code(error: &wasmtime::Error, script: Option<&str>) -> u8 {
     terminal::error(&format!("the guest trapped: {}", cause.strip_prefix("wasm trap: ").unwrap_or(&cause)));
     if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
         // Its own first line says what ours has said.
-        eprintln!("wasm backtrace:");
+        printing::note("wasm backtrace:");
         for line in backtrace.to_string().lines().skip(1) {
-            eprintln!("{}", terminal::harmless(line));
+            printing::note(&terminal::harmless(line));
         }
     }
     TRAPPED

@@ -18,6 +18,8 @@ pub fn start() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(paint.is_on() && std::io::stderr().is_terminal())
+        // What cannot be written there cannot be told there, and the attempt would panic.
+        .log_internal_errors(false)
         .event_format(Plain(paint))
         .try_init();
     // There is no other subscriber; without one there are no messages, which is no reason to stop.

@@ -4,10 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use airlock_protocol::printing;
 use airlock_traces::tools::output::Output;
 use clap::ValueEnum;
 
-use super::error::CliError;
+use super::error::{CliError, plain};
 
 /// Where the crate `wgpu-wasi` lies in a checkout.
 const WGPU_WASI: &str = "guest-shim/wgpu";
@@ -86,11 +87,12 @@ pub fn new(arguments: Arguments) -> Result<u8, CliError> {
         }
         Output::write(&path, contents.as_bytes()).map_err(|cause| cannot(&path, cause))?;
     }
-    println!("{} is a program on wgpu. To run it:\n", folder.display());
-    println!("    rustup target add {TARGET}");
-    println!("    cd {}", folder.display());
-    println!("    cargo build --release");
-    println!("    airlock run {}target/{TARGET}/release/{name}.wasm", template.options());
+    let (place, options) = (folder.display(), template.options());
+    let text = format!(
+        "{place} is a program on wgpu. To run it:\n\n    rustup target add {TARGET}\n    cd {place}\n    cargo build \
+         --release\n    airlock run {options}target/{TARGET}/release/{name}.wasm\n"
+    );
+    printing::print(&text).map_err(|cause| CliError::Report { cause: plain(&cause) })?;
     Ok(0)
 }
 

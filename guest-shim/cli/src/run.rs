@@ -12,6 +12,7 @@ use std::{
 };
 
 use airlock::{AdapterChoice, Daemon, Stats, WasiWebGpuCtx, confine::Reach, nanoseconds};
+use airlock_protocol::printing;
 use airlock_traces::cli::daemon::DaemonOption;
 use clap::{Args, ValueEnum};
 use wasmtime::{Engine, Store, component::ResourceTable};
@@ -135,7 +136,11 @@ pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     confine(arguments.daemon.jail(), &arguments.record.reach(reach))?;
 
     let runtime = super::engine::runtime()?;
-    let watch = Watch { print_commands: arguments.print_commands, recordings: arguments.record.start(&file) };
+    let watch = Watch {
+        print_commands: arguments.print_commands,
+        recordings: arguments.record.start(&file),
+        script: script.is_some(),
+    };
     // Compiled code does not need it any more, and a guest may run for long.
     drop(file);
     let code = runtime.block_on(run_guest(&arguments, &engine, &guest, wasi, daemon, (watch, timeout)));
@@ -255,7 +260,8 @@ fn print(stats: &Stats, format: StatsFormat) -> Result<(), CliError> {
             json + "\n"
         }
     };
-    std::io::stderr().lock().write_all(text.as_bytes()).map_err(|error| CliError::Report { cause: plain(&error) })
+    let written = std::io::stderr().lock().write_all(text.as_bytes());
+    printing::unless_closed(written).map_err(|error| CliError::Report { cause: plain(&error) })
 }
 
 #[cfg(test)]

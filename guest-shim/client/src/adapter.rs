@@ -76,8 +76,8 @@ impl Adapter {
         &self.capabilities.info
     }
 
-    /// `GPUAdapter.requestDevice`. An adapter makes one device; a second request fails at once, and so does one with a limit
-    /// that there is not. An error says which.
+    /// `GPUAdapter.requestDevice`. An adapter makes one device; a second request fails at once, and so does one with a
+    /// feature or a limit that there is not. An error says which.
     pub fn request_device(
         &mut self,
         client: &mut Client,
@@ -86,18 +86,24 @@ impl Adapter {
         let DeviceDescriptor { label, queue_label, mut required_features, required_limits: limits } = descriptor;
         required_features.sort_unstable_by_key(|feature| *feature as u32);
         required_features.dedup();
-        let mut required_limits = Vec::new();
-        for (name, value) in limits {
-            // One without a known name is refused with or without a value (WebGPU, requestDevice).
-            let Some(limit) = LimitName::parse(name) else {
-                return Err(operation_error(format!("there is no limit of the name {name:?}")));
-            };
-            required_limits.extend(value.map(|value| (limit, value)));
+        // In this order (WebGPU, requestDevice): a feature that is missing is a TypeError whatever else is wrong.
+        if let Some(missing) = required_features.iter().find(|feature| !self.capabilities.features.contains(feature)) {
+            let message = format!("the adapter does not have the feature {}", missing.as_str());
+            return Err(RequestDeviceError { kind: RequestDeviceErrorKind::Type, message });
         }
         if self.consumed {
             return Err(operation_error(
                 "the adapter has given its device already: request an adapter for each device".to_owned(),
             ));
+        }
+        let mut required_limits = Vec::new();
+        for (name, value) in limits {
+            // One without a value asks for nothing, whatever its name.
+            let Some(value) = value else { continue };
+            let Some(limit) = LimitName::parse(name) else {
+                return Err(operation_error(format!("there is no limit of the name {name:?}")));
+            };
+            required_limits.push((limit, value));
         }
         let label = bounded_label(label);
         let (number, adapter) = (self.session, self.id);

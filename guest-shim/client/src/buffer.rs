@@ -28,6 +28,8 @@ pub struct Buffer {
     usage: BufferUsage,
     map: MapState,
     destroyed: bool,
+    /// Its device was destroyed before it was made: what it was made with stays mapped.
+    late: bool,
 }
 
 impl DeviceObject for Buffer {
@@ -126,7 +128,8 @@ impl Device {
             usage,
             mapped_at_creation,
         });
-        Buffer { base, size, usage, map, destroyed: false }
+        let late = device.is_destroyed();
+        Buffer { base, size, usage, map, destroyed: false, late }
     }
 }
 
@@ -145,11 +148,16 @@ impl Buffer {
     pub fn map_state(&self) -> BufferMapState {
         match self.map {
             // Destroying a device unmaps its buffers (WebGPU, GPUDevice.destroy).
-            _ if self.base.device.is_destroyed() => BufferMapState::Unmapped,
+            _ if self.is_unmapped_by_device() => BufferMapState::Unmapped,
             MapState::Unmapped => BufferMapState::Unmapped,
             MapState::Pending { .. } => BufferMapState::Pending,
             MapState::Mapped(_) => BufferMapState::Mapped,
         }
+    }
+
+    /// Whether the end of its device has unmapped it.
+    fn is_unmapped_by_device(&self) -> bool {
+        self.base.device.is_destroyed() && !self.late
     }
 
     /// `GPUBuffer.mapAsync`. `mode` is `None` for flags that are neither the one for reading nor the one for writing; the
@@ -163,6 +171,7 @@ impl Buffer {
     ) -> Result<(MapWait, RequestedMap), MapError> {
         let device = &self.base.device;
         if matches!(self.map, MapState::Pending { .. }) {
+            client.invalid(device, "map-async: a map of this buffer is pending already");
             return Err(operation_error("a map of this buffer is pending already".to_owned()));
         }
         let Some(mode) = mode else {
@@ -239,7 +248,7 @@ impl Buffer {
     fn range(&self, offset: Option<u64>, size: Option<u64>) -> Result<(&Mapping, Range<usize>), MappedRangeError> {
         let operation_error = |message: String| Err(MappedRangeError::Operation(message));
         let mapping = match &self.map {
-            MapState::Mapped(mapping) if !self.base.device.is_destroyed() => mapping,
+            MapState::Mapped(mapping) if !self.is_unmapped_by_device() => mapping,
             _ => return operation_error("the buffer is not mapped".to_owned()),
         };
         let offset = offset.unwrap_or(0);

@@ -18,7 +18,7 @@ use airlock_protocol::{
 
 use crate::{
     device::{DeviceKey, DeviceState},
-    session::{Blocked, Blocks, Session, StreamStats, Tap, TooLong, Wait},
+    session::{Blocked, Blocks, Session, StreamStats, Tap, TooLong, Wait, Warnings},
 };
 
 /// Which adapter a guest gets.
@@ -74,6 +74,7 @@ pub struct Client {
     blocks: Arc<Blocks>,
     /// Bytes that are mapped; their contents are in this process.
     mapped: u64,
+    warn_of_all: bool,
 }
 
 /// Makes a tap of a new session, from its number.
@@ -94,6 +95,7 @@ pub struct ClientBuilder {
     daemon: Option<Daemon>,
     adapter: AdapterChoice,
     taps: TapSources,
+    warn_of_all: bool,
 }
 
 impl ClientBuilder {
@@ -115,6 +117,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Warns of uncaptured errors that the program's streams take as well, for a program that reads them and says nothing. The
+    /// first few of each session are told, and the rest is counted.
+    pub fn warn_of_all_errors(mut self) -> Self {
+        self.warn_of_all = true;
+        self
+    }
+
     /// Makes the client. Nothing is started yet.
     pub fn build(self) -> Client {
         Client {
@@ -127,6 +136,7 @@ impl ClientBuilder {
             requests: 0,
             blocks: Arc::default(),
             mapped: 0,
+            warn_of_all: self.warn_of_all,
         }
     }
 }
@@ -173,7 +183,13 @@ impl Client {
         self.sessions += 1;
         let number = self.sessions;
         let taps = self.taps.0.iter_mut().map(|make| make(number)).collect();
-        self.session = Some(Box::new(Session::start(connection, number, taps, Arc::clone(&self.blocks))));
+        self.session = Some(Box::new(Session::start(
+            connection,
+            number,
+            taps,
+            Arc::clone(&self.blocks),
+            Warnings::new(self.warn_of_all),
+        )));
     }
 
     /// True while there is a session that is not over.

@@ -1,5 +1,10 @@
 //! `GPUCommandEncoder` and `GPUCommandBuffer`.
 
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
+
 use airlock_protocol::{
     commands::{
         command_encoder::{
@@ -20,13 +25,16 @@ use crate::{
     device::Device,
     object::{Base, DeviceObject, objects},
     query_set::QuerySet,
-    render_pass::{Attachments, RenderPass, RenderPassDescriptor},
+    render_pass::{Attachments, DrawBound, RenderPass, RenderPassDescriptor},
     texture::{Extent3d, TexelCopyBufferInfo, TexelCopyTextureInfo},
 };
 
 objects! {
     /// `GPUCommandEncoder`.
-    CommandEncoder: CommandEncoderId {}
+    CommandEncoder: CommandEncoderId {
+        /// A pass that bounds its draws has made more; there from the first such pass on.
+        overdrawn: OnceLock<Arc<AtomicBool>>,
+    }
     /// `GPUCommandBuffer`.
     CommandBuffer: CommandBufferId {}
 }
@@ -37,7 +45,7 @@ impl Device {
         let device = &self.state;
         let base = Base::new(client, device, label);
         base.encode(client, |encoder| CreateCommandEncoder { device: device.id, encoder, label: &base.label });
-        CommandEncoder { base }
+        CommandEncoder { base, overdrawn: OnceLock::new() }
     }
 }
 
@@ -47,7 +55,7 @@ impl CommandEncoder {
         let device = &self.base.device;
         let attachments = Attachments::resolve(&descriptor, client, device);
         let (Some(encoder), Some(attachments)) = (self.base.id, attachments) else {
-            return RenderPass { base: Base::inert(device, descriptor.label) };
+            return RenderPass { base: Base::inert(device, descriptor.label), bound: None };
         };
         let base = Base::new(client, device, descriptor.label);
         base.encode(client, |pass| BeginRenderPass {
@@ -59,7 +67,9 @@ impl CommandEncoder {
             occlusion_query_set: attachments.occlusion_query_set,
             timestamp_writes: attachments.timestamp_writes,
         });
-        RenderPass { base }
+        let overdrawn = || Arc::clone(self.overdrawn.get_or_init(Arc::default));
+        let bound = descriptor.max_draw_count.map(|most| DrawBound::new(most, overdrawn()));
+        RenderPass { base, bound }
     }
 
     /// `GPUCommandEncoder.beginComputePass`.
@@ -181,6 +191,12 @@ impl CommandEncoder {
         let Some(encoder) = self.base.id else { return CommandBuffer { base: Base::inert(device, label) } };
         let base = Base::new(client, device, label);
         base.encode(client, |command_buffer| FinishCommandEncoder { encoder, command_buffer, label: &base.label });
+        if self.overdrawn.get().is_some_and(|overdrawn| overdrawn.swap(false, Ordering::Relaxed)) {
+            client.invalid(device, "finish: a render pass has more draws than its maxDrawCount");
+            let label = Some(base.label.clone());
+            base.release(client);
+            return CommandBuffer { base: Base::inert(device, label) };
+        }
         CommandBuffer { base }
     }
 

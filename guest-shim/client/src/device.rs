@@ -77,6 +77,11 @@ impl DeviceState {
         *lock(&self.queue_label) = label;
     }
 
+    /// It is known here to be lost: a device without errors.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_destroyed() || self.news.is_lost()
+    }
+
     /// The guest has destroyed it.
     pub(crate) fn is_destroyed(&self) -> bool {
         self.destroyed.load(Ordering::Relaxed)
@@ -97,7 +102,8 @@ impl Device {
 
     /// A device that was never granted and has no session: its objects are inert, and no error comes of them.
     pub fn nowhere() -> Self {
-        let state = DeviceState::new(0, DeviceId(0), Arc::default(), Arc::default(), String::new());
+        let news = News::new(DeviceId(0), Arc::default());
+        let state = DeviceState::new(0, DeviceId(0), Arc::default(), Arc::new(news), String::new());
         Self::new(Arc::new(state), String::new())
     }
 

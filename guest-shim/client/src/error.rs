@@ -37,6 +37,8 @@ impl Device {
         let device = &self.state;
         let depth = device.scopes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |depth| depth.checked_sub(1));
         match depth {
+            // WebGPU, "popErrorScope": a lost device always answers null, also where no scope is left.
+            Err(_) if device.is_lost() => Ok(Wait::ready(Ok(None))),
             Err(_) => Err(EmptyScopeStack),
             Ok(depth) if depth > MAX_SCOPES as u32 => Ok(Wait::ready(Ok(None))),
             Ok(_) => {

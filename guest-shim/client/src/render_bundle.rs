@@ -1,5 +1,7 @@
 //! `GPURenderBundleEncoder` and `GPURenderBundle`.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use airlock_protocol::{
     commands::{
         pipeline::IndexFormat,
@@ -25,9 +27,15 @@ use crate::{
 
 objects! {
     /// `GPURenderBundleEncoder`.
-    RenderBundleEncoder: RenderBundleEncoderId {}
+    RenderBundleEncoder: RenderBundleEncoderId {
+        /// How many draws it has recorded.
+        draws: AtomicU64,
+    }
     /// `GPURenderBundle`.
-    RenderBundle: RenderBundleId {}
+    RenderBundle: RenderBundleId {
+        /// How many draws it holds.
+        draws: u64,
+    }
 }
 
 /// `GPURenderBundleEncoderDescriptor`.
@@ -66,18 +74,24 @@ impl Device {
             depth_read_only: descriptor.depth_read_only.unwrap_or(false),
             stencil_read_only: descriptor.stencil_read_only.unwrap_or(false),
         });
-        RenderBundleEncoder { base }
+        RenderBundleEncoder { base, draws: AtomicU64::new(0) }
     }
 }
 
 impl RenderBundleEncoder {
+    /// Counts a draw, for passes that bound theirs.
+    fn count(&self) {
+        self.draws.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// `GPURenderBundleEncoder.finish`.
     pub fn finish(&self, client: &mut Client, label: Option<String>) -> RenderBundle {
         let device = &self.base.device;
-        let Some(encoder) = self.base.id else { return RenderBundle { base: Base::inert(device, label) } };
+        let draws = self.draws.load(Ordering::Relaxed);
+        let Some(encoder) = self.base.id else { return RenderBundle { base: Base::inert(device, label), draws } };
         let base = Base::new(client, device, label);
         base.encode(client, |bundle| FinishRenderBundle { encoder, bundle, label: &base.label });
-        RenderBundle { base }
+        RenderBundle { base, draws }
     }
 
     /// `GPUDebugCommandsMixin.pushDebugGroup`.
@@ -173,6 +187,7 @@ impl RenderBundleEncoder {
         first_vertex: Option<u32>,
         first_instance: Option<u32>,
     ) {
+        self.count();
         self.base.encode(client, |encoder| BundleDraw {
             encoder,
             vertex_count,
@@ -192,6 +207,7 @@ impl RenderBundleEncoder {
         base_vertex: Option<i32>,
         first_instance: Option<u32>,
     ) {
+        self.count();
         self.base.encode(client, |encoder| BundleDrawIndexed {
             encoder,
             index_count,
@@ -204,11 +220,13 @@ impl RenderBundleEncoder {
 
     /// `GPURenderCommandsMixin.drawIndirect`. The offset is in bytes.
     pub fn draw_indirect(&self, client: &mut Client, buffer: &Buffer, offset: u64) {
+        self.count();
         self.base.encode_with(client, buffer.base(), |encoder, buffer| BundleDrawIndirect { encoder, buffer, offset });
     }
 
     /// `GPURenderCommandsMixin.drawIndexedIndirect`. The offset is in bytes.
     pub fn draw_indexed_indirect(&self, client: &mut Client, buffer: &Buffer, offset: u64) {
+        self.count();
         self.base.encode_with(client, buffer.base(), |encoder, buffer| BundleDrawIndexedIndirect {
             encoder,
             buffer,

@@ -1,6 +1,9 @@
 //! `GPURenderPassEncoder`.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use airlock_protocol::{
     commands::{
@@ -32,7 +35,25 @@ use crate::{
 
 objects! {
     /// `GPURenderPassEncoder`.
-    RenderPass: RenderPassId {}
+    RenderPass: RenderPassId {
+        /// Where the descriptor bounds the draws.
+        bound: Option<Box<DrawBound>>,
+    }
+}
+
+/// `GPURenderPassDescriptor.maxDrawCount`. The daemon does not know of it.
+#[derive(Debug)]
+pub(crate) struct DrawBound {
+    most: u64,
+    made: AtomicU64,
+    /// The encoder's: the pass has made more.
+    exceeded: Arc<AtomicBool>,
+}
+
+impl DrawBound {
+    pub(crate) fn new(most: u64, exceeded: Arc<AtomicBool>) -> Box<Self> {
+        Box::new(Self { most, made: AtomicU64::new(0), exceeded })
+    }
 }
 
 /// `GPURenderPassDescriptor`.
@@ -48,6 +69,8 @@ pub struct RenderPassDescriptor<'a> {
     pub occlusion_query_set: Option<&'a QuerySet>,
     /// Timestamps of the pass, if any are taken.
     pub timestamp_writes: Option<TimestampWrites<'a>>,
+    /// How many draws there may be, those of bundles included: with more, the encoder's finish is an error.
+    pub max_draw_count: Option<u64>,
 }
 
 /// `GPURenderPassColorAttachment`.
@@ -172,6 +195,14 @@ impl Attachments {
 }
 
 impl RenderPass {
+    /// Counts draws, where they are bounded.
+    #[inline]
+    fn count(&self, draws: u64) {
+        if let Some(bound) = &self.bound {
+            bound.made.fetch_add(draws, Ordering::Relaxed);
+        }
+    }
+
     /// `GPURenderPassEncoder.setViewport`, in texels; depths from 0 to 1.
     #[allow(clippy::too_many_arguments)]
     pub fn set_viewport(
@@ -217,6 +248,7 @@ impl RenderPass {
         let bundles = bundles.into_iter();
         let mut ids = Vec::with_capacity(bundles.size_hint().0);
         for bundle in bundles {
+            self.count(bundle.draws);
             match bundle.base.name(client, &self.base.device) {
                 Some(bundle) => ids.push(bundle),
                 None => return,
@@ -229,6 +261,11 @@ impl RenderPass {
 
     /// `GPURenderPassEncoder.end`.
     pub fn end(&self, client: &mut Client) {
+        if let Some(bound) = &self.bound
+            && bound.made.load(Ordering::Relaxed) > bound.most
+        {
+            bound.exceeded.store(true, Ordering::Relaxed);
+        }
         self.base.encode(client, |pass| EndRenderPass { pass });
     }
 
@@ -330,6 +367,7 @@ impl RenderPass {
         first_vertex: Option<u32>,
         first_instance: Option<u32>,
     ) {
+        self.count(1);
         self.base.encode(client, |pass| RenderPassDraw {
             pass,
             vertex_count,
@@ -350,6 +388,7 @@ impl RenderPass {
         base_vertex: Option<i32>,
         first_instance: Option<u32>,
     ) {
+        self.count(1);
         self.base.encode(client, |pass| RenderPassDrawIndexed {
             pass,
             index_count,
@@ -362,11 +401,13 @@ impl RenderPass {
 
     /// `GPURenderCommandsMixin.drawIndirect`. The offset is in bytes.
     pub fn draw_indirect(&self, client: &mut Client, buffer: &Buffer, offset: u64) {
+        self.count(1);
         self.base.encode_with(client, buffer.base(), |pass, buffer| RenderPassDrawIndirect { pass, buffer, offset });
     }
 
     /// `GPURenderCommandsMixin.drawIndexedIndirect`. The offset is in bytes.
     pub fn draw_indexed_indirect(&self, client: &mut Client, buffer: &Buffer, offset: u64) {
+        self.count(1);
         self.base.encode_with(client, buffer.base(), |pass, buffer| RenderPassDrawIndexedIndirect {
             pass,
             buffer,

@@ -16,6 +16,7 @@ mod sync;
 mod tap;
 mod turns;
 mod wait;
+mod warnings;
 
 use std::{
     fmt,
@@ -49,6 +50,7 @@ pub(crate) use pending::{AdapterReply, DeviceReply, MapReply, PipelineReply, Rep
 pub use slot::Gone;
 pub use tap::{EventTap, Tap};
 pub use wait::{Spinning, Wait};
+pub(crate) use warnings::Warnings;
 
 /// Counters of the stream.
 #[derive(Clone, Copy, Debug, Default)]
@@ -114,9 +116,15 @@ impl fmt::Debug for Session {
 
 impl Session {
     /// Opens a session on a connection. `number` distinguishes it from earlier sessions.
-    pub fn start(connection: Connection, number: u32, mut taps: Vec<Box<dyn Tap>>, blocks: Arc<Blocks>) -> Self {
+    pub fn start(
+        connection: Connection,
+        number: u32,
+        mut taps: Vec<Box<dyn Tap>>,
+        blocks: Arc<Blocks>,
+        warnings: Warnings,
+    ) -> Self {
         let Connection { channels, worker } = connection;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new(warnings));
         let worker = Arc::new(Mutex::new(worker));
         let (done, received) = Slot::new();
         let heard = taps.iter_mut().filter_map(|tap| tap.events()).collect();

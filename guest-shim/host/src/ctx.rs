@@ -46,6 +46,11 @@ impl WasiWebGpuCtxBuilder {
         Self(self.0.tap(make))
     }
 
+    /// Logs uncaptured errors that the guest reads from its streams, too.
+    pub fn warn_of_all_errors(self) -> Self {
+        Self(self.0.warn_of_all_errors())
+    }
+
     /// Builds the context. No worker is started yet.
     pub fn build(self) -> WasiWebGpuCtx {
         WasiWebGpuCtx { client: self.0.build(), counters: Counters::default(), connecting: Arc::default() }

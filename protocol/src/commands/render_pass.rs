@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// `GPUCommandEncoder.beginRenderPass`. `maxDrawCount` is a hint and not sent.
+/// `GPUCommandEncoder.beginRenderPass`. `maxDrawCount` is enforced by the client and not sent.
 #[command(
     effect = Begin,
     makes = pass,

@@ -49,7 +49,7 @@ pub const CASES: &[Case] = &[
         "each is answered, or `more than 65536 requests wait`",
         questions,
     ),
-    case("scope-flood", "opens 100 000 error scopes", "`more than 1024 error scopes are open`", scopes),
+    case("scope-flood", "opens 200 000 error scopes", "`more than 131072 error scopes are open`", scopes),
     case("error-flood", "raises 100 000 errors", "nothing: each is told", errors),
     case(
         "unread-errors",
@@ -181,11 +181,11 @@ fn questions(world: &World) {
 
 fn scopes(world: &World) {
     let mut client = Client::noop(world.serve.socket());
-    for _ in 0..100_000 {
+    for _ in 0..200_000 {
         client.push(PushErrorScope { device: DEVICE, filter: ErrorFilter::Validation });
     }
     client.flush();
-    client.expect_closed("more than 1024 error scopes are open");
+    client.expect_closed("more than 131072 error scopes are open");
 }
 
 fn errors(world: &World) {

@@ -173,3 +173,15 @@ fn every_uncaptured_error_is_told() {
     let outcome = run_text(&[], text).succeeded();
     assert_eq!(outcome.stdout, "100 events\n");
 }
+
+/// Errors that a script does not look at are told by the host: the first few, and a count.
+#[test]
+fn many_uncaptured_errors_are_a_few_warnings() {
+    let text = "const device = await (await navigator.gpu.requestAdapter()).requestDevice();
+        for (let i = 0; i < 5000; i++) device.createBuffer({ size: 4, usage: 0 });
+        await device.queue.onSubmittedWorkDone();";
+    let outcome = run_text(&["--adapter=noop"], text).succeeded();
+    let count = |part: &str| outcome.stderr.lines().filter(|line| line.contains(part)).count();
+    assert_eq!(count("uncaptured error: "), 20, "{outcome}");
+    assert_eq!(count("4980 more uncaptured errors are not shown"), 1, "{outcome}");
+}

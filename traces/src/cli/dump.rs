@@ -87,10 +87,10 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     drop(out.into_parts());
     printed(result, trace)?;
     if arguments.submits && file.index().totals.markers_left_out {
-        eprintln!("airlock: the index has only the first markers; `dump --only Submit` has all");
+        terminal::note("the index has only the first markers; `dump --only Submit` has all");
     }
     if let Some(damage) = file.damage() {
-        eprintln!("airlock: {}: {}", trace.display(), terminal::one_line(&damage.to_string()));
+        terminal::note(&terminal::one_line(&format!("{}: {damage}", trace.display())));
     }
     Ok(SAME)
 }
@@ -133,7 +133,7 @@ pub fn load(arguments: LoadArguments) -> Result<u8, ToolError> {
     let input = |dump: &Path| File::open(dump).map_err(|error| failed(LoadError::Read(error)));
     let from_terminal = dump.as_os_str() == "-" && io::stdin().is_terminal();
     if from_terminal {
-        eprintln!("airlock: reading a dump from the terminal");
+        terminal::note("reading a dump from the terminal");
     }
     let file = if dump.as_os_str() == "-" { None } else { Some(input(dump)?) };
     let (output, sink) = Output::create(path).map_err(write_error(path))?;
@@ -145,7 +145,7 @@ pub fn load(arguments: LoadArguments) -> Result<u8, ToolError> {
     bar.finish_and_clear();
     let (_, commands) = loaded.map_err(failed)?;
     output.commit().map_err(write_error(path))?;
-    eprintln!("airlock: {} has {commands} commands", path.display());
+    terminal::note(&format!("{} has {}", path.display(), terminal::counted(commands, "command")));
     Ok(SAME)
 }
 

@@ -6,7 +6,11 @@ use airlock_protocol::size::Size;
 use clap::Args;
 use serde_json::json;
 
-use super::{SAME, ToolError, busy, open, print, print_json, terminal::one_line, tool_error};
+use super::{
+    SAME, ToolError, busy, open, print, print_json,
+    terminal::{self, one_line},
+    tool_error,
+};
 use crate::edit::tools::{
     extract::{self, Extracted, MAX_FILES, Wanted},
     output::Budget,
@@ -54,15 +58,15 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     bar.finish_and_clear();
     let (list, full) = extracted.map_err(tool_error(&arguments.trace, &arguments.folder))?;
     if arguments.json {
-        print_json(&json!({ "files": list, "left_out": full }), &arguments.trace)?;
+        print_json(&json!({ "files": list, "left_out": full }))?;
     } else {
         let text: String = list.iter().map(line).collect();
-        print(&text, &arguments.trace)?;
+        print(&text)?;
     }
     if full {
-        eprintln!(
-            "airlock: not all files were made: there are more than {MAX_FILES}, or more bytes than --limit allows"
-        );
+        terminal::note(&format!(
+            "not all files were made: there are more than {MAX_FILES}, or more bytes than --limit allows"
+        ));
     }
     Ok(SAME)
 }

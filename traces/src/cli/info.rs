@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     ToolError, open, print, print_json,
     size::describe,
-    terminal::{Paint, one_line},
+    terminal::{Paint, counted, one_line},
 };
 use crate::{edit::tools::info::Info, file::header::DeviceRecord};
 
@@ -43,11 +43,11 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     let file = open(&arguments.trace)?;
     let info = Info::of(&file);
     if arguments.json {
-        print_json(&info, &arguments.trace)?;
+        print_json(&info)?;
     } else {
         let mut page = Page { paint: Paint::of(&io::stdout()), text: String::new() };
         page.info(&info, arguments.verbose);
-        print(&page.text, &arguments.trace)?;
+        print(&page.text)?;
     }
     Ok(super::SAME)
 }
@@ -84,8 +84,13 @@ impl Page {
         self.line(
             "holds",
             &format!(
-                "{} sessions, {} batches, {} commands, {} submits, {} events, {} readbacks",
-                totals.sessions, totals.batches, totals.commands, totals.submits, totals.events, totals.readbacks
+                "{}, {}, {}, {}, {}, {}",
+                counted(u64::from(totals.sessions), "session"),
+                counted(totals.batches, "batch"),
+                counted(totals.commands, "command"),
+                counted(totals.submits, "submit"),
+                counted(totals.events, "event"),
+                counted(totals.readbacks, "readback")
             ),
         );
         #[allow(clippy::cast_precision_loss)]
@@ -100,14 +105,14 @@ impl Page {
         self.line(
             "data",
             &format!(
-                "{} as it crossed, {} without repetitions ({} payloads), {} stored",
+                "{} as it crossed, {} without repetitions ({}), {} stored",
                 describe(sizes.data),
                 describe(sizes.data_once),
-                sizes.payloads,
+                counted(sizes.payloads, "payload"),
                 describe(sizes.data_stored)
             ),
         );
-        let errors = format!("{} uncaptured, {} devices lost", totals.uncaptured, totals.lost);
+        let errors = format!("{} uncaptured, {} lost", totals.uncaptured, counted(totals.lost, "device"));
         let errors = if totals.uncaptured + totals.lost > 0 { self.paint.warn(&errors) } else { errors };
         self.line("errors", &errors);
         self.end(info);

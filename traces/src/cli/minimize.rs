@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use airlock_protocol::printing;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -30,7 +31,7 @@ use crate::{
 use super::{
     DIFFERENT, SAME, ToolError,
     daemon::DaemonOption,
-    open, read_error,
+    open, print, read_error,
     terminal::{Paint, harmless, one_line},
 };
 use command::External;
@@ -129,7 +130,7 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     if ground == Ground::NotShown {
         return Ok(not_shown(&arguments));
     }
-    print(&arguments, &Summary::new(ground, stats, start.elapsed(), text));
+    tell(&arguments, &Summary::new(ground, stats, start.elapsed(), text))?;
     Ok(if ground == Ground::Interrupted { INTERRUPTED } else { SAME })
 }
 
@@ -256,7 +257,7 @@ impl Shown {
             Some(bar) => bar.set_message(text),
             None if self.last.elapsed() >= LINE_EVERY => {
                 self.last = Instant::now();
-                eprintln!("{text}");
+                printing::note(&text);
             }
             None => {}
         }
@@ -308,28 +309,31 @@ impl Summary {
     }
 }
 
-fn print(arguments: &Arguments, summary: &Summary) {
+fn tell(arguments: &Arguments, summary: &Summary) -> Result<(), ToolError> {
     if arguments.json {
         // The record is plain data, which always has a text.
-        println!("{}", serde_json::to_string(summary).unwrap_or_default());
-        return;
+        return print(&(serde_json::to_string(summary).unwrap_or_default() + "\n"));
     }
     let paint = Paint::of(&std::io::stdout());
     let file = arguments.output.display().to_string();
-    println!(
-        "{}: {} commands of {}, after {} tests in {:.1} s",
+    let mut text = format!(
+        "{}: {} commands of {}, after {} tests in {:.1} s\n  still shows {}\n",
         paint.bold(&harmless(&file)),
         paint.good(&grouped(summary.commands_after)),
         grouped(summary.commands_before),
         grouped_64(summary.tests),
-        summary.seconds
+        summary.seconds,
+        one_line(&summary.shows)
     );
-    println!("  still shows {}", one_line(&summary.shows));
-    match summary.ground {
-        Ground::Interrupted => println!("  {}", paint.warn("stopped early: it may get smaller")),
-        Ground::Tests => println!("  {}", paint.warn("all tests are used up: it may get smaller")),
-        Ground::Smallest | Ground::NotShown => {}
+    let early = match summary.ground {
+        Ground::Interrupted => Some("stopped early: it may get smaller"),
+        Ground::Tests => Some("all tests are used up: it may get smaller"),
+        Ground::Smallest | Ground::NotShown => None,
+    };
+    if let Some(early) = early {
+        text.push_str(&format!("  {}\n", paint.warn(early)));
     }
+    print(&text)
 }
 
 #[cfg(test)]

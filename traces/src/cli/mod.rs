@@ -20,15 +20,11 @@ pub mod trim;
 pub mod verify;
 pub mod verify_file;
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-    sync::Arc,
-};
+use std::{io, path::Path, sync::Arc};
 
 pub use airlock_protocol::size;
 
-use airlock_protocol::connect::ConnectError;
+use airlock_protocol::{connect::ConnectError, printing};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -97,23 +93,26 @@ pub fn tool_error(input: &Path, output: &Path) -> impl Fn(tools::Error) -> ToolE
     }
 }
 
-/// The result of writing to standard output. A reader that closes the pipe (`head`) is no error.
+/// The result of writing to standard output. See [`printing`] for a closed pipe.
 pub fn printed(result: Result<(), tools::Error>, input: &Path) -> Result<(), ToolError> {
     match result {
-        Err(tools::Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(tool_error(input, Path::new("standard output"))),
+        Err(tools::Error::Write(error)) => printing::unless_closed(Err(error)).map_err(write_error(standard_output())),
+        result => result.map_err(tool_error(input, standard_output())),
     }
 }
 
-/// Prints a text.
-pub fn print(text: &str, input: &Path) -> Result<(), ToolError> {
-    let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    printed(written.map_err(tools::Error::Write), input)
+/// What errors call standard output.
+fn standard_output() -> &'static Path {
+    Path::new("standard output")
+}
+
+/// Prints a text. See [`printing`] for a closed pipe.
+pub fn print(text: &str) -> Result<(), ToolError> {
+    printing::print(text).map_err(write_error(standard_output()))
 }
 
 /// Prints a value as JSON.
-pub fn print_json(value: &impl Serialize, input: &Path) -> Result<(), ToolError> {
+pub fn print_json(value: &impl Serialize) -> Result<(), ToolError> {
     let text = serde_json::to_string_pretty(value).map_err(|error| ToolError::Refused(error.to_string()))?;
-    print(&(text + "\n"), input)
+    print(&(text + "\n"))
 }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{
-    SAME, ToolError, busy, open, print, print_json, size::describe, terminal::one_line, tool_error, write_error,
+    SAME, ToolError, busy, open, print, print_json,
+    size::describe,
+    terminal::{counted, one_line},
+    tool_error, write_error,
 };
 use crate::edit::tools::{output::Output, recover};
 
@@ -42,12 +45,12 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     let (_, report) = recovered.map_err(tool_error(trace, path))?;
     output.commit().map_err(write_error(path))?;
     if arguments.json {
-        print_json(&report, trace)?;
+        print_json(&report)?;
         return Ok(SAME);
     }
-    let mut text = format!("saved {} commands, {} records\n", report.commands, report.records);
+    let mut text = format!("saved {}, {}\n", counted(report.commands, "command"), counted(report.records, "record"));
     if report.promised > report.commands {
-        text.push_str(&format!("the trace had {} commands\n", report.promised));
+        text.push_str(&format!("the trace had {}\n", counted(report.promised, "command")));
     }
     if let Some(offset) = report.damaged_at {
         text.push_str(&format!("lost {} from byte {offset} on\n", describe(report.lost_bytes)));
@@ -56,14 +59,17 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
         text.push_str(&format!("because {}\n", one_line(reason)));
     }
     if report.dropped_pieces > 0 {
-        text.push_str(&format!("left out {} pieces of data whose commands are missing\n", report.dropped_pieces));
+        text.push_str(&format!(
+            "left out data whose commands are missing: {}\n",
+            counted(report.dropped_pieces, "piece")
+        ));
     }
     if report.shortened_readbacks > 0 {
-        text.push_str(&format!("{} readbacks have only their digests\n", report.shortened_readbacks));
+        text.push_str(&format!("only the digest is left of {}\n", counted(report.shortened_readbacks, "readback")));
     }
     if report.whole {
         text.push_str("nothing is missing\n");
     }
-    print(&text, trace)?;
+    print(&text)?;
     Ok(SAME)
 }

@@ -70,9 +70,9 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     let (_, report) = redacted.map_err(tool_error(trace, path))?;
     output.commit().map_err(write_error(path))?;
     if arguments.json {
-        print_json(&report, trace)?
+        print_json(&report)?
     } else {
-        print(&page(&report, keep), trace)?
+        print(&page(&report, keep))?
     }
     Ok(SAME)
 }

@@ -117,6 +117,7 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
         let report = once(&file, &options, &progress, &mut saving).map_err(|error| match error {
             ReplayError::Connect(error) => ToolError::Connect(error),
             ReplayError::Read(error) => read_error(&arguments.trace)(error),
+            error @ ReplayError::NoSuchAdapter { .. } => ToolError::Refused(error.to_string()),
         })?;
         progress.suspend(|| arguments.save.finish(saving))?;
         let same = report.outcome == Outcome::Same;
@@ -127,7 +128,7 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     }
     progress.finish_and_clear();
     let code = reports.last().map_or(SAME, exit_code);
-    print(&arguments, &file, &reports);
+    print(&arguments, &file, &reports)?;
     Ok(code)
 }
 
@@ -155,7 +156,7 @@ fn exit_code(report: &Report) -> u8 {
     }
 }
 
-fn print(arguments: &Arguments, file: &TraceFile, reports: &[Report]) {
+fn print(arguments: &Arguments, file: &TraceFile, reports: &[Report]) -> Result<(), ToolError> {
     let mut stderr = std::io::stderr();
     if let Some(damage) = file.damage() {
         let cut = format!("the trace is cut: replayed up to its last whole chunk, byte {} ({damage})", file.whole());
@@ -174,12 +175,12 @@ fn print(arguments: &Arguments, file: &TraceFile, reports: &[Report]) {
         let name = arguments.trace.file_name().unwrap_or(arguments.trace.as_os_str()).to_string_lossy();
         replay_text::text(&name, file, reports, arguments.no_check, terminal::Paint::of(&std::io::stdout()))
     };
-    // A pipe that closes early has read what it wants.
-    let _ = if arguments.save.takes_stdout() {
-        stderr.write_all(text.as_bytes())
-    } else {
-        std::io::stdout().write_all(text.as_bytes())
-    };
+    if arguments.save.takes_stdout() {
+        // As above.
+        let _ = stderr.write_all(text.as_bytes());
+        return Ok(());
+    }
+    super::print(&text)
 }
 
 /// The progress bar, hidden where standard error is no terminal.

@@ -1,11 +1,11 @@
 //! The probes of `airlock replay`: pictures, readbacks, times.
 
-use std::{io::Write as _, path::PathBuf};
+use std::path::PathBuf;
 
 use airlock_protocol::{Event, codec, commands::adapter::FeatureName};
 use clap::Args;
 
-use super::{ToolError, read_error, terminal, write_error};
+use super::{ToolError, print, read_error, terminal, write_error};
 use crate::{
     edit::tools::output::Output,
     file::{reader::TraceFile, trace::What},
@@ -77,8 +77,7 @@ impl SaveOptions {
             notes(&times.notes);
             let json = serde_json::to_string_pretty(&times).map_err(|error| ToolError::Refused(error.to_string()))?;
             if self.takes_stdout() {
-                // A pipe that closes early has read what it wants.
-                let _ = writeln!(std::io::stdout(), "{json}");
+                print(&(json + "\n"))?;
             } else {
                 Output::write(path, (json + "\n").as_bytes()).map_err(write_error(path))?;
             }
@@ -114,7 +113,7 @@ fn has_timestamps(file: &TraceFile) -> bool {
 
 fn tell(what: &str, saved: &Saved, folder: &std::path::Path) {
     let plural = if saved.files.len() == 1 { "" } else { "s" };
-    eprintln!("airlock: saved {} {what}{plural} to {}", saved.files.len(), folder.display());
+    terminal::note(&format!("saved {} {what}{plural} to {}", saved.files.len(), folder.display()));
     notes(&saved.notes);
 }
 
@@ -122,9 +121,9 @@ fn notes(notes: &[String]) {
     /// Lines of what was not saved; a trace with thousands of such textures must not fill the screen.
     const MAX: usize = 10;
     for note in notes.iter().take(MAX) {
-        eprintln!("airlock: not saved: {}", terminal::one_line(note));
+        terminal::note(&format!("not saved: {}", terminal::one_line(note)));
     }
     if notes.len() > MAX {
-        eprintln!("airlock: not saved: and {} more", notes.len() - MAX);
+        terminal::note(&format!("not saved: and {} more", notes.len() - MAX));
     }
 }

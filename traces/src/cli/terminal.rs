@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, env, io::IsTerminal};
 
-use airlock_protocol::visible::visible;
+use airlock_protocol::{printing, visible::visible};
 
 /// Colours, or not.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,23 @@ impl Paint {
 /// Writes `airlock: error: <message>` to standard error, in one line.
 pub fn error(message: &str) {
     let paint = Paint::of(&std::io::stderr());
-    eprintln!("airlock: {} {}", paint.bad("error:"), one_line(message));
+    note(&format!("{} {}", paint.bad("error:"), one_line(message)));
+}
+
+/// Writes `airlock: <text>` to standard error.
+pub fn note(text: &str) {
+    printing::note(&format!("airlock: {text}"));
+}
+
+/// A number with its noun: `1 session`, `2 batches`.
+pub fn counted(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let plural = match number {
+        1 => "",
+        _ if noun.ends_with('h') => "es",
+        _ => "s",
+    };
+    format!("{number} {noun}{plural}")
 }
 
 /// A text in one line, without characters that a terminal would obey.
@@ -77,6 +93,13 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nouns_follow_their_number() {
+        let texts =
+            [counted(0_u64, "event"), counted(1_u32, "session"), counted(1_usize, "batch"), counted(2_u64, "batch")];
+        assert_eq!(texts, ["0 events", "1 session", "1 batch", "2 batches"]);
+    }
 
     #[test]
     fn lines_are_joined_and_escapes_shown() {

@@ -16,7 +16,7 @@ use crate::{
     file::reader::ReadError,
 };
 
-use super::{SAME, ToolError, open, read_error, size, terminal, write_error};
+use super::{SAME, ToolError, open, print, read_error, size, terminal, write_error};
 
 /// Resources that are named; the rest is counted.
 const NAMED: usize = 8;
@@ -73,7 +73,7 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     })?;
     let len = write(&trimmed, &arguments.output, &arguments.trace)?;
     if !arguments.quiet {
-        print!("{}", terminal::harmless(&describe(&trimmed, (file.len(), len), &arguments.output)));
+        print(&terminal::harmless(&describe(&trimmed, (file.len(), len), &arguments.output)))?;
     }
     Ok(SAME)
 }

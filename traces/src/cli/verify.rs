@@ -17,7 +17,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{
     DIFFERENT, SAME, ToolError,
     daemon::DaemonOption,
-    terminal::{Paint, harmless},
+    print,
+    terminal::{Paint, counted, harmless},
     write_error,
 };
 use crate::{
@@ -102,16 +103,16 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     };
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let start = Instant::now();
-    let verdicts = verify_all(&harness, files, arguments.jobs.map_or(cores, NonZero::get), !arguments.json);
+    let verdicts = verify_all(&harness, files, arguments.jobs.map_or(cores, NonZero::get), !arguments.json)?;
     if let Some(path) = &arguments.junit {
         let xml = junit(&verdicts).map_err(ToolError::Refused)?;
         Output::write(path, xml.as_bytes()).map_err(write_error(path))?;
     }
     if arguments.json {
         let json = serde_json::to_string_pretty(&verdicts).map_err(|error| ToolError::Refused(error.to_string()))?;
-        println!("{json}");
+        print(&(json + "\n"))?;
     } else {
-        println!("{}", summary(&verdicts, start.elapsed()));
+        print(&(summary(&verdicts, start.elapsed()) + "\n"))?;
     }
     Ok(if verdicts.iter().any(|verdict| verdict.status.is_bad()) { DIFFERENT } else { SAME })
 }
@@ -122,8 +123,8 @@ fn pictures_beside(report: &Path) -> PathBuf {
     report.with_file_name(format!("{stem}-pictures"))
 }
 
-/// Replays files side by side; verdicts come in the files' order.
-fn verify_all(harness: &Harness, files: Vec<PathBuf>, jobs: usize, print: bool) -> Vec<Verdict> {
+/// Replays files side by side, and prints each verdict as it comes; verdicts come in the files' order.
+fn verify_all(harness: &Harness, files: Vec<PathBuf>, jobs: usize, show: bool) -> Result<Vec<Verdict>, ToolError> {
     let bar = progress(files.len());
     let jobs = jobs.clamp(1, files.len().max(1));
     let count = files.len();
@@ -144,7 +145,7 @@ fn verify_all(harness: &Harness, files: Vec<PathBuf>, jobs: usize, print: bool) 
         drop(send);
         let paint = Paint::of(&std::io::stdout());
         let mut verdicts: Vec<Option<Verdict>> = (0..count).map(|_| None).collect();
-        let mut printed = 0;
+        let (mut printed, mut shown) = (0, Ok(()));
         for (number, verdict) in receive {
             bar.inc(1);
             if let Some(place) = verdicts.get_mut(number) {
@@ -152,14 +153,15 @@ fn verify_all(harness: &Harness, files: Vec<PathBuf>, jobs: usize, print: bool) 
             }
             // In the files' order, as soon as all before are there.
             while let Some(Some(verdict)) = verdicts.get(printed) {
-                if print {
-                    bar.suspend(|| println!("{}", describe(verdict, paint)));
+                if show && shown.is_ok() {
+                    shown = bar.suspend(|| print(&(describe(verdict, paint) + "\n")));
                 }
                 printed += 1;
             }
         }
         bar.finish_and_clear();
-        verdicts.into_iter().flatten().collect()
+        // After all of them: a report in a file is worth having where the verdicts cannot be shown.
+        shown.map(|()| verdicts.into_iter().flatten().collect())
     })
 }
 
@@ -184,7 +186,10 @@ fn describe(verdict: &Verdict, paint: Paint) -> String {
     let counts = verdict.report.as_ref().map_or_else(String::new, |report| {
         let not = report.not_compared.len();
         let not = if not == 0 { String::new() } else { format!(", {not} not compared") };
-        format!(" ({} commands, {} events, {} readbacks{not})", report.commands, report.events, report.readbacks)
+        let [commands, events, readbacks] =
+            [(report.commands, "command"), (report.events, "event"), (report.readbacks, "readback")]
+                .map(|(number, noun)| counted(number, noun));
+        format!(" ({commands}, {events}, {readbacks}{not})")
     });
     let mut text = format!("{word} {} {:.2?}{}", verdict.file.display(), verdict.time, paint.dim(&counts));
     for line in &verdict.lines {

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::{
     DIFFERENT, SAME, ToolError, busy, print, print_json, read_error,
-    terminal::{Paint, one_line},
+    terminal::{Paint, counted, one_line},
 };
 use crate::{
     edit::tools::{
@@ -58,11 +58,11 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
             let value = serde_json::to_value(&check).map_err(|error| ToolError::Refused(error.to_string()))?;
             reports.insert(name, value);
         } else {
-            print(&page(&one_line(&name), &check, paint), trace)?;
+            print(&page(&one_line(&name), &check, paint))?;
         }
     }
-    if let (true, Some(trace)) = (arguments.json, arguments.traces.first()) {
-        print_json(&reports, trace)?;
+    if arguments.json {
+        print_json(&reports)?;
     }
     Ok(code)
 }
@@ -92,7 +92,9 @@ fn page(name: &str, check: &Check, paint: Paint) -> String {
     }
     if check.found == 0 {
         let Check { commands, payloads, .. } = check;
-        text.push_str(&format!("{name}: {}, {commands} commands, {payloads} payloads\n", paint.good("all is well")));
+        let [commands, payloads] =
+            [(*commands, "command"), (*payloads, "payload")].map(|(number, noun)| counted(number, noun));
+        text.push_str(&format!("{name}: {}, {commands}, {payloads}\n", paint.good("all is well")));
     }
     text
 }

@@ -14,6 +14,26 @@ pub(super) fn parse(choice: &str) -> AdapterSelector<'_> {
     }
 }
 
+/// The adapters that there are, numbered as `--adapter` counts them, where none of them is the one that a person chose.
+pub fn unmatched(choice: &str, adapters: &[Capabilities]) -> Option<String> {
+    let wanted = choice.to_lowercase();
+    let is_called = |info: &AdapterInfo| {
+        let names = [&info.description, &info.driver, &info.driver_info, &info.backend];
+        names.iter().any(|text| text.to_lowercase().contains(&wanted))
+    };
+    let fits = match parse(choice) {
+        AdapterSelector::Any | AdapterSelector::Noop => true,
+        AdapterSelector::Index(index) => usize::try_from(index).is_ok_and(|index| index < adapters.len()),
+        AdapterSelector::Name(_) => adapters.iter().any(|adapter| is_called(&adapter.info)),
+    };
+    let numbered = adapters.iter().enumerate().map(|(index, adapter)| {
+        let AdapterInfo { description, backend, .. } = &adapter.info;
+        format!("{index}: {description} ({backend})")
+    });
+    let numbered: Vec<_> = numbered.collect();
+    (!fits).then(|| if numbered.is_empty() { "none".to_owned() } else { numbered.join(", ") })
+}
+
 /// The recorded adapter among those of this machine: the same device with the same driver, else one of the same name.
 pub(super) fn find(recorded: &AdapterInfo, adapters: &[Capabilities]) -> AdapterSelector<'static> {
     let same_device = |info: &AdapterInfo| {

@@ -26,6 +26,7 @@ mod source;
 pub(crate) mod texels;
 mod worker;
 
+pub use adapter::unmatched;
 pub use alike::Measure;
 pub use options::{Input, Options, ReplayError, TIMEOUT};
 pub use picture::Picture;

@@ -60,4 +60,12 @@ pub enum ReplayError {
     /// The trace cannot be read on.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// This machine lacks the adapter that the user chose.
+    #[error("no adapter matches --adapter {wanted}; there is {available}")]
+    NoSuchAdapter {
+        /// The choice.
+        wanted: String,
+        /// The adapters that there are.
+        available: String,
+    },
 }

@@ -348,13 +348,21 @@ fn selector<'c>(
     command: &RequestAdapter<'c>,
     session: &mut Session,
 ) -> Step<AdapterSelector<'c>> {
+    let recorded = source::answer(input, id, number, command.request);
     if let Some(choice) = &options.adapter {
-        return Ok(adapter::parse(choice));
+        let selector = adapter::parse(choice);
+        // A recorded run that got no adapter may be replayed without one.
+        if !matches!(recorded.as_deref().map(codec::decode_event), Some(Ok(Event::AdapterReply { result: Err(_), .. })))
+            && selector != AdapterSelector::Noop
+            && let Some(available) = adapter::unmatched(choice, &session.adapters(number)?)
+        {
+            return Err(ReplayError::NoSuchAdapter { wanted: choice.clone(), available }.into());
+        }
+        return Ok(selector);
     }
     if command.selector == AdapterSelector::Noop {
         return Ok(AdapterSelector::Noop);
     }
-    let recorded = source::answer(input, id, number, command.request);
     match recorded.as_deref().map(codec::decode_event) {
         Some(Ok(Event::AdapterReply { result: Ok(recorded), .. })) => session.choose_adapter(number, &recorded.info),
         _ => Ok(command.selector),

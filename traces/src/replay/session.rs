@@ -4,7 +4,11 @@ use std::collections::HashMap;
 
 use airlock_protocol::{
     Command, Event, Payload, codec,
-    commands::{Effect, adapter::AdapterInfo, instance::AdapterSelector},
+    commands::{
+        Effect,
+        adapter::{AdapterInfo, Capabilities},
+        instance::AdapterSelector,
+    },
     events::{MapErrorKind, RequestDeviceErrorKind},
     ids::{BufferId, Object, RequestId},
     limits::MAX_PIECE,
@@ -153,6 +157,11 @@ impl Session {
     /// Chooses this machine's adapter for a request that was answered with one.
     pub fn choose_adapter(&mut self, number: u64, recorded: &AdapterInfo) -> Step<AdapterSelector<'static>> {
         Ok(super::adapter::find(recorded, &self.live.adapters(number)?))
+    }
+
+    /// This machine's adapters.
+    pub fn adapters(&mut self, number: u64) -> Step<Vec<Capabilities>> {
+        self.live.adapters(number)
     }
 
     // Events.

@@ -33,6 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use airlock_protocol::printing;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -111,7 +112,7 @@ fn announce(listening: &Listening, format: LogFormat) {
     let place =
         listening.file.as_ref().map_or("the socket that was handed over".to_owned(), |file| file.display().to_string());
     match format {
-        LogFormat::Text => eprintln!("gpu-daemon: serving on {place}"),
+        LogFormat::Text => printing::note(&format!("gpu-daemon: serving on {place}")),
         LogFormat::Json => tracing::info!(socket = place, "serving"),
     }
     tell_manager(NotifyState::Ready);

@@ -9,12 +9,14 @@ use std::{
 use airlock_protocol::{
     commands::error::GpuError,
     events::DeviceLostReason,
+    ids::DeviceId,
     limits::{MAX_ERROR_STREAMS, MAX_QUEUED_ERRORS},
 };
 
 use super::{
     slot::{Sender, Slot},
     sync::lock,
+    warnings::Warnings,
 };
 
 /// The loss of a device (WebGPU, GPUDeviceLostInfo).
@@ -34,8 +36,12 @@ impl Lost {
 
 /// See the module's header. Kept apart from the device, so that a guest's open `lost` future or error stream does not keep
 /// the device alive in the daemon.
-#[derive(Debug, Default)]
-pub(crate) struct News(Mutex<State>);
+#[derive(Debug)]
+pub(crate) struct News {
+    device: DeviceId,
+    warnings: Arc<Warnings>,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -59,6 +65,11 @@ pub struct ErrorStream {
 }
 
 impl News {
+    /// Of a device of which nothing is known yet.
+    pub(crate) fn new(device: DeviceId, warnings: Arc<Warnings>) -> Self {
+        Self { device, warnings, state: Mutex::default() }
+    }
+
     /// Notes the loss; the first reason stays.
     pub(crate) fn lose(&self, lost: Lost) {
         let mut losses = Vec::new();
@@ -71,9 +82,17 @@ impl News {
         }
     }
 
-    /// Queues an error for the guest's streams.
+    /// Whether the loss is known.
+    pub(crate) fn is_lost(&self) -> bool {
+        lock(&self.state).lost.is_some()
+    }
+
+    /// Queues an error for the guest's streams. Where there is none, a warning tells of it.
     pub(crate) fn uncaptured(&self, error: GpuError) {
         self.change(|state| {
+            if state.streams.is_empty() || self.warnings.all {
+                self.warnings.tell(self.device, &error);
+            }
             if state.next_stream == 0 {
                 queue(&mut state.early, error);
                 return;
@@ -86,7 +105,7 @@ impl News {
 
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let (result, wakers) = {
-            let mut state = lock(&self.0);
+            let mut state = lock(&self.state);
             let result = change(&mut state);
             (result, std::mem::take(&mut state.wakers))
         };
@@ -98,7 +117,7 @@ impl News {
 
     /// Where the reason of the loss will be. Each caller has a slot of its own.
     pub(crate) fn loss(&self) -> Arc<Slot<Arc<Lost>>> {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         if let Some(lost) = &state.lost {
             return Slot::full(Arc::clone(lost));
         }
@@ -113,7 +132,7 @@ impl News {
 
     /// Opens a stream; every stream gets every error.
     pub(crate) fn open_stream(self: &Arc<Self>) -> ErrorStream {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let number = state.next_stream;
         state.next_stream += 1;
         let early = std::mem::take(&mut state.early);
@@ -134,12 +153,12 @@ fn queue(errors: &mut VecDeque<GpuError>, error: GpuError) {
 impl ErrorStream {
     /// The next error, if it is there; `Ready(None)` when the device is lost and there will be no more.
     pub fn try_next(&self) -> Poll<Option<GpuError>> {
-        next(&mut lock(&self.news.0), self.number)
+        next(&mut lock(&self.news.state), self.number)
     }
 
     /// As [`ErrorStream::try_next`]; the task is woken when there may be more.
     pub fn poll_next(&self, waker: &Waker) -> Poll<Option<GpuError>> {
-        let mut state = lock(&self.news.0);
+        let mut state = lock(&self.news.state);
         let next = next(&mut state, self.number);
         // One waker per waiting task, however often it polls.
         if next.is_pending() && !state.wakers.iter().any(|known| known.will_wake(waker)) {
@@ -158,8 +177,15 @@ fn next(state: &mut State, stream: u64) -> Poll<Option<GpuError>> {
 }
 
 impl Drop for ErrorStream {
+    /// Errors that were not read are told where no other stream has them.
     fn drop(&mut self) {
-        lock(&self.news.0).streams.remove(&self.number);
+        let mut state = lock(&self.news.state);
+        let unread = state.streams.remove(&self.number).unwrap_or_default();
+        if state.streams.is_empty() && !self.news.warnings.all {
+            for error in &unread {
+                self.news.warnings.tell(self.news.device, error);
+            }
+        }
     }
 }
 
@@ -169,13 +195,17 @@ mod tests {
 
     use super::*;
 
+    fn news() -> News {
+        News::new(DeviceId(0), Arc::default())
+    }
+
     fn error(message: &str) -> GpuError {
         GpuError { kind: ErrorFilter::Validation, message: message.to_owned() }
     }
 
     #[test]
     fn the_first_stream_gets_what_came_before_and_every_stream_what_comes_after() {
-        let news = Arc::new(News::default());
+        let news = Arc::new(news());
         news.uncaptured(error("early"));
         let [first, second] = [(); 2].map(|()| news.open_stream());
         news.uncaptured(error("late"));
@@ -189,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_stream_keeps_a_bounded_number_of_errors() {
-        let news = Arc::new(News::default());
+        let news = Arc::new(news());
         let stream = news.open_stream();
         for _ in 0..2 * MAX_QUEUED_ERRORS {
             news.uncaptured(error(""));
@@ -202,8 +232,27 @@ mod tests {
     }
 
     #[test]
+    fn only_errors_that_no_stream_takes_are_warned_of() {
+        let warnings = Arc::new(Warnings::default());
+        let news = Arc::new(News::new(DeviceId(0), Arc::clone(&warnings)));
+        news.uncaptured(error("before"));
+        let streams = [news.open_stream(), news.open_stream()];
+        for _ in 0..100 {
+            news.uncaptured(error("taken"));
+        }
+        assert_eq!(warnings.count(), 1);
+        // The other stream still has them.
+        let [first, second] = streams;
+        drop(first);
+        while second.try_next().is_ready() {}
+        news.uncaptured(error("left unread"));
+        drop(second);
+        assert_eq!(warnings.count(), 2);
+    }
+
+    #[test]
     fn everyone_hears_of_the_loss_with_its_first_reason() {
-        let news = News::default();
+        let news = news();
         let before = news.loss();
         news.lose(Lost::unknown("first"));
         news.lose(Lost::unknown("second"));
@@ -214,12 +263,12 @@ mod tests {
 
     #[test]
     fn waits_for_the_loss_that_are_given_up_take_no_memory() {
-        let news = News::default();
+        let news = news();
         let kept = news.loss();
         for _ in 0..10_000 {
             drop(news.loss());
         }
-        assert!(lock(&news.0).losses.len() <= 32, "{}", lock(&news.0).losses.len());
+        assert!(lock(&news.state).losses.len() <= 32, "{}", lock(&news.state).losses.len());
         news.lose(Lost::unknown(""));
         assert!(kept.is_settled());
     }

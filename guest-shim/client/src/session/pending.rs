@@ -21,6 +21,7 @@ use super::{
     news::{Lost, News},
     slot::{Sender, Slot},
     sync::lock,
+    warnings::Warnings,
 };
 
 /// The values of replies.
@@ -86,6 +87,7 @@ struct PendingReply {
 pub(crate) struct Shared {
     pending: Mutex<HashMap<u64, PendingReply>>,
     devices: Mutex<HashMap<u32, Arc<News>>>,
+    warnings: Arc<Warnings>,
     credit: Mutex<Credit>,
     credited: Condvar,
     /// The client itself ends the session.
@@ -100,6 +102,11 @@ struct Credit {
 }
 
 impl Shared {
+    /// Of a session that has just begun.
+    pub(crate) fn new(warnings: Warnings) -> Self {
+        Self { warnings: Arc::new(warnings), ..Self::default() }
+    }
+
     /// Registers a request with this number; `None` when too many wait already. The contents of a map may have so many
     /// bytes.
     pub(crate) fn register<T: Reply>(&self, request: u64, map_bytes: usize) -> Option<Arc<Slot<T>>> {
@@ -117,7 +124,7 @@ impl Shared {
 
     /// Gathers the news of a device from before it is asked for, so that none is missed.
     pub(crate) fn watch(&self, device: DeviceId) -> Arc<News> {
-        let news = Arc::new(News::default());
+        let news = Arc::new(News::new(device, Arc::clone(&self.warnings)));
         lock(&self.devices).insert(device.0, Arc::clone(&news));
         if let Some(reason) = self.ended() {
             news.lose(Lost::unknown(&reason));
@@ -184,12 +191,10 @@ impl Shared {
             Event::CompilationInfo { request, messages } => self.reply(request, messages),
             Event::ScopePopped { request, result } => self.reply(request, result),
             Event::Report { request, report } => self.reply(request, report),
-            Event::Uncaptured { device, error } => {
-                tracing::warn!(device = device.0, kind = ?error.kind, "uncaptured error: {}", error.message);
-                if let Some(news) = self.news(device) {
-                    news.uncaptured(error);
-                }
-            }
+            Event::Uncaptured { device, error } => match self.news(device) {
+                Some(news) => news.uncaptured(error),
+                None => self.warnings.tell(device, &error),
+            },
             Event::DeviceLost { device, reason, message } => {
                 if let Some(news) = self.news(device) {
                     news.lose(Lost { reason, message });

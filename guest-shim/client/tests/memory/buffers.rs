@@ -53,7 +53,23 @@ fn a_map_brings_the_contents_and_an_unmap_takes_them() {
     assert!(buffer.mapped_range(Some(56), None).is_err());
     assert_eq!(*bytes, [1, 1, 2, 2, 2, 2, 2, 2], "what was given out stays");
     device.queue().submit(&mut client, []);
-    assert_eq!(daemon.names(), ["UnmapBuffer", "Submit"]);
+    // The second map is an error on the device as well (WebGPU, mapAsync).
+    assert_eq!(daemon.names(), ["RaiseError", "UnmapBuffer", "Submit"]);
+}
+
+/// WebGPU, "destroy": the buffers that there are are unmapped; one that is made afterwards starts mapped all the same.
+#[test]
+fn a_destroyed_device_unmaps_what_it_had() {
+    let (mut client, _daemon, device) = Daemon::with_device();
+    let mut early = buffer(&mut client, &device, 64, true);
+    device.destroy(&mut client);
+    let mut late = buffer(&mut client, &device, 64, true);
+    assert_eq!([early.map_state(), late.map_state()], [BufferMapState::Unmapped, BufferMapState::Mapped]);
+    assert!(early.write_mapped_range(&[1; 4], None, Some(4)).is_err());
+    late.write_mapped_range(&[1; 4], None, Some(4)).unwrap();
+    assert_eq!(*late.mapped_range(None, Some(4)).unwrap(), [1; 4]);
+    late.unmap(&mut client);
+    assert_eq!(late.map_state(), BufferMapState::Unmapped);
 }
 
 #[test]

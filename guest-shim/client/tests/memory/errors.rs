@@ -5,7 +5,10 @@ use std::task::Poll;
 use airlock_client::{adapter::DeviceDescriptor, error::popped};
 use airlock_protocol::{
     Command, Event,
-    commands::error::{ErrorFilter, GpuError},
+    commands::{
+        adapter::FeatureName,
+        error::{ErrorFilter, GpuError},
+    },
     events::{RequestDeviceError, RequestDeviceErrorKind},
     limits::MAX_SCOPES,
 };
@@ -48,6 +51,26 @@ fn scopes_beyond_the_limit_catch_nothing_and_cost_nothing() {
 }
 
 #[test]
+fn a_lost_device_has_null_for_every_scope() {
+    let (mut client, mut daemon, device) = Daemon::with_device();
+    device.destroy(&mut client);
+    for _ in 0..2 {
+        let reply = device.pop_error_scope(&mut client).expect("a lost device has no empty stack");
+        assert_eq!(popped(reply.wait()), Ok(None));
+    }
+    let (mut client, daemon_of_another, device) = Daemon::with_device();
+    let lost = device.lost(&mut client);
+    daemon_of_another.send(&Event::DeviceLost {
+        device: airlock_protocol::ids::DeviceId(0),
+        reason: airlock_protocol::events::DeviceLostReason::Unknown,
+        message: String::new(),
+    });
+    lost.wait().unwrap();
+    assert_eq!(popped(device.pop_error_scope(&mut client).expect("as above").wait()), Ok(None));
+    assert_eq!(daemon.names(), ["DestroyDevice"]);
+}
+
+#[test]
 fn errors_that_no_scope_caught_reach_every_stream() {
     let (mut client, daemon, device) = Daemon::with_device();
     let first = device.uncaptured_errors(&mut client);
@@ -72,10 +95,15 @@ fn an_adapter_gives_one_device_and_may_be_asked_again_where_it_gave_none() {
     let request = daemon.request();
     daemon.send(&Event::AdapterReply { request, result: Ok(Box::default()) });
     let mut adapter = adapter.finish(&mut client, reply.wait()).unwrap();
-    let wrong = DeviceDescriptor { required_limits: vec![("maxRabbits", None)], ..Default::default() };
+    let wrong = DeviceDescriptor { required_limits: vec![("maxRabbits", Some(1))], ..Default::default() };
     let error = adapter.request_device(&mut client, wrong).unwrap_err();
     assert!(error.message.contains("maxRabbits"), "{}", error.message);
-    let (reply, device) = adapter.request_device(&mut client, Default::default()).unwrap();
+    // One without a value is none that is asked for, whatever its name.
+    let nothing = DeviceDescriptor { required_limits: vec![("maxRabbits", None)], ..Default::default() };
+    let (reply, device) = adapter.request_device(&mut client, nothing).unwrap();
+    let featured = DeviceDescriptor { required_features: vec![FeatureName::ShaderF16], ..Default::default() };
+    let type_error = adapter.request_device(&mut client, featured).unwrap_err();
+    assert_eq!(type_error.kind, RequestDeviceErrorKind::Type, "before the adapter's state is looked at");
     let consumed = adapter.request_device(&mut client, Default::default()).unwrap_err();
     assert_eq!(consumed.kind, RequestDeviceErrorKind::Operation);
     let request = daemon.request();

@@ -29,7 +29,7 @@ impl webgpu::HostGpuCommandEncoder for WasiWebGpuCtxView<'_> {
             depth_stencil_attachment,
             occlusion_query_set,
             timestamp_writes,
-            max_draw_count: _,
+            max_draw_count,
             label,
         } = descriptor;
         let table = &*self.table;
@@ -56,6 +56,7 @@ impl webgpu::HostGpuCommandEncoder for WasiWebGpuCtxView<'_> {
                 }),
                 None => None,
             },
+            max_draw_count,
         };
         let pass = table.get(&encoder)?.begin_render_pass(&mut self.ctx.client, descriptor);
         Ok(self.table.push(pass)?)

@@ -41,48 +41,69 @@ impl<T: Send> webgpu::HostGpuWithStore<T> for WasiWebGpu {
         _: Resource<webgpu::Gpu>,
         options: Option<webgpu::GpuRequestAdapterOptions>,
     ) -> wasmtime::Result<Option<Resource<webgpu::GpuAdapter>>> {
-        let start = accessor.with(|mut access| {
-            let view = access.get();
-            called!(view, "gpu.request-adapter");
-            (!view.ctx.client.is_live()).then(|| view.ctx.connecting())
-        });
+        accessor.with(|mut access| called!(access.get(), "gpu.request-adapter"));
         if let Some(level) = options.as_ref().and_then(|options| options.feature_level.as_deref())
             && !is_feature_level(level)
         {
             return Ok(None);
         }
-        if let Some(connecting) = start {
-            // One at a time: of a thousand requests after a loss, the first starts a worker and the others use it.
-            let _turn = connecting.lock().await;
-            let daemon = accessor.with(|mut access| {
-                let view = access.get();
-                (!view.ctx.client.is_live()).then(|| view.ctx.daemon())
-            });
-            if let Some(daemon) = daemon {
-                match connect(daemon).await {
-                    Ok(connection) => accessor.with(|mut access| access.get().ctx.adopt_unless_live(connection)),
-                    Err(error) => {
-                        tracing::error!("{error}");
-                        return Ok(None);
-                    }
-                }
-            }
-        }
         let options = RequestAdapterOptions {
             power_preference: options.as_ref().and_then(|options| options.power_preference).map(ToWire::to_wire),
             force_fallback_adapter: options.and_then(|options| options.force_fallback_adapter),
         };
-        let requested = accessor.with(|mut access| {
-            let view = access.get();
-            ask!(view, "gpu.request-adapter", |client| client.request_adapter(options))
-        });
-        let Some((reply, requested)) = requested else { return Ok(None) };
-        let reply = reply.spinning().await;
-        accessor.with(|mut access| {
-            let view = access.get();
-            let adapter = requested.finish(&mut view.ctx.client, reply);
-            Ok(adapter.map(|adapter| view.table.push(adapter)).transpose()?)
-        })
+        for _ in 0..WORKERS {
+            if !has_worker(accessor).await {
+                return Ok(None);
+            }
+            let requested = accessor.with(|mut access| {
+                let view = access.get();
+                ask!(view, "gpu.request-adapter", |client| client.request_adapter(options))
+            });
+            let Some((reply, requested)) = requested else { return Ok(None) };
+            let reply = reply.spinning().await;
+            let finished = accessor.with(|mut access| -> wasmtime::Result<_> {
+                let view = access.get();
+                if reply.is_err() && !view.ctx.client.is_live() {
+                    return Ok(None);
+                }
+                let adapter = requested.finish(&mut view.ctx.client, reply);
+                Ok(Some(adapter.map(|adapter| view.table.push(adapter)).transpose()?))
+            })?;
+            if let Some(adapter) = finished {
+                return Ok(adapter);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Workers that one request for an adapter is sent to, one after the other. The first may be dying of the call before this
+/// one; the next is new, and dies only of what other tasks of the guest do meanwhile.
+const WORKERS: usize = 3;
+
+/// Starts a worker where there is none; false when there can be none.
+async fn has_worker<T: Send>(accessor: &Accessor<T, WasiWebGpu>) -> bool {
+    let connecting = accessor.with(|mut access| {
+        let view = access.get();
+        (!view.ctx.client.is_live()).then(|| view.ctx.connecting())
+    });
+    let Some(connecting) = connecting else { return true };
+    // One at a time: of a thousand requests after a loss, the first starts a worker and the others use it.
+    let _turn = connecting.lock().await;
+    let daemon = accessor.with(|mut access| {
+        let view = access.get();
+        (!view.ctx.client.is_live()).then(|| view.ctx.daemon())
+    });
+    let Some(daemon) = daemon else { return true };
+    match connect(daemon).await {
+        Ok(connection) => {
+            accessor.with(|mut access| access.get().ctx.adopt_unless_live(connection));
+            true
+        }
+        Err(error) => {
+            tracing::error!("{error}");
+            false
+        }
     }
 }
 

@@ -21,7 +21,8 @@ pub enum Target {
 
 /// An open stream; the future would say how it ended, which a guest that prints has no use for.
 struct Open {
-    writer: StreamWriter<u8>,
+    /// Gone once the reader is: a write to it would be a trap.
+    writer: Option<StreamWriter<u8>>,
     _end: FutureReader<Result<(), ErrorCode>>,
 }
 
@@ -29,7 +30,7 @@ impl Open {
     fn new(start: impl FnOnce(StreamReader<u8>) -> FutureReader<Result<(), ErrorCode>>) -> Open {
         let (writer, reader) = wit_stream::new();
         let end = start(reader);
-        Open { writer, _end: end }
+        Open { writer: Some(writer), _end: end }
     }
 }
 
@@ -54,7 +55,11 @@ pub fn write(target: Target, text: &str) {
     });
     let bytes = text.as_bytes().to_vec();
     let open = wit_bindgen::block_on(async move {
-        open.writer.write_all(bytes).await;
+        if let Some(writer) = &mut open.writer
+            && !writer.write_all(bytes).await.is_empty()
+        {
+            open.writer = None;
+        }
         open
     });
     slot.with(|slot| *slot.borrow_mut() = Some(open));

@@ -5,6 +5,7 @@ use airlock_protocol::{
     codec::{self, DecodeError},
     commands::error::{ErrorFilter, GpuError},
     events::{DeviceLostReason, PipelineErrorReason},
+    handshake::PANICKED,
 };
 use thiserror::Error;
 
@@ -72,15 +73,7 @@ impl Fault {
                 Outcome::Diverged(divergence) => Ok(Some(diverged(trace, divergence))),
                 _ => Ok(None),
             },
-            Kind::Crash => match outcome(trace, options, false)? {
-                Outcome::Crashed { after, command, what, reason } => {
-                    let text = format!("the GPU's process ends ({reason}), at {what}");
-                    let answers = Answers { forget_readbacks: true, except: None };
-                    let goal = Goal { suspect: command.or(after), answers, ..Goal::default() };
-                    Ok(Some(Self { goal, text, sign: Sign::Crashed(reason.how) }))
-                }
-                _ => Ok(None),
-            },
+            Kind::Crash => crash(trace, outcome(trace, options, true)?),
             Kind::DeviceLost => device_lost(trace, options),
         }
     }
@@ -95,6 +88,33 @@ impl Fault {
             (Sign::Lost, Outcome::Diverged(found)) => loses_device(found),
             _ => false,
         })
+    }
+}
+
+/// The unrequested end of a worker: of its process, or of its session after a panic, which the worker still reports.
+fn crash(trace: &Trace, outcome: Outcome) -> Result<Option<Fault>, FaultError> {
+    match outcome {
+        Outcome::Crashed { after, command, what, reason } => {
+            let text = format!("the GPU's process ends ({reason}), at {what}");
+            let goal = forgetful(Goal { suspect: command.or(after), ..Goal::default() });
+            Ok(Some(Fault { goal, text, sign: Sign::Crashed(reason.how) }))
+        }
+        Outcome::Same => {
+            for (place, event) in events(trace) {
+                if let Event::Closed { reason } = event?
+                    && reason.starts_with(PANICKED)
+                {
+                    let goal = forgetful(Goal { event: Some(place), ..Goal::default() });
+                    return Ok(Some(Fault { goal, text: format!("that {reason}"), sign: Sign::Same }));
+                }
+            }
+            Ok(None)
+        }
+        Outcome::Diverged(found) if found.found.contains(PANICKED) => {
+            let goal = forgetful(Goal { suspect: found.command, ..Goal::default() });
+            Ok(Some(Fault { goal, text: format!("a panic ({})", found.found), sign: Sign::Diverged(found) }))
+        }
+        _ => Ok(None),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write as _},
     path::{Path, PathBuf},
     process,
@@ -43,13 +43,28 @@ impl Output {
     /// Opens a file that must have its name from its first byte on, because the process may not live to give it one: a
     /// recording. One that is there is emptied. The last part of the path may be no link, but for one that the system makes
     /// for a descriptor of this process (`/dev/stdout`, `/dev/fd/3`), whose pipe may be written to.
+    ///
+    /// A file stays locked until it is closed: it is an error, and leaves the file as it is, where another recording holds it.
     pub fn in_place(path: &Path) -> io::Result<File> {
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create(true);
         if !is_descriptor(path) {
             refuse_links(&mut options);
         }
-        options.open(path)
+        let file = options.open(path)?;
+        if file.metadata()?.is_file() {
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another recording is writing it"));
+                }
+                // A file system without locks, as some networks have: what is recorded there is the owner's to keep apart.
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            file.set_len(0)?;
+        }
+        Ok(file)
     }
 
     /// Makes a file that is to be opened in place later, and leaves one that is there as it is.
@@ -185,6 +200,20 @@ mod tests {
         Output::in_place(&path).unwrap().write_all(b"x").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"x");
         Output::in_place(Path::new("/dev/null")).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_recorded_to_is_nobody_elses() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace");
+        let mut first = Output::in_place(&path).unwrap();
+        first.write_all(b"first").unwrap();
+        let second = Output::in_place(&path).unwrap_err();
+        assert!(second.to_string().contains("another recording"), "{second}");
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        drop(first);
+        Output::in_place(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"");
     }
 
     #[test]
