@@ -85,7 +85,7 @@ impl Page {
             "holds",
             &format!(
                 "{}, {}, {}, {}, {}, {}",
-                counted(u64::from(totals.sessions), "session"),
+                counted(totals.sessions, "session"),
                 counted(totals.batches, "batch"),
                 counted(totals.commands, "command"),
                 counted(totals.submits, "submit"),
