@@ -221,6 +221,16 @@ impl Buffer {
         Ok(())
     }
 
+    /// As [`Buffer::write_mapped_range`] of the whole of `data` from `offset` on. Where it is all that is mapped, it becomes
+    /// the mapping's memory instead of being copied.
+    pub fn give_mapped_range(&mut self, data: Vec<u8>, offset: u64) -> Result<(), MappedRangeError> {
+        let (_, range) = self.range(Some(offset), Some(data.len() as u64))?;
+        if let MapState::Mapped(mapping) = &mut self.map {
+            mapping.give(range, data);
+        }
+        Ok(())
+    }
+
     /// As [`Buffer::write_mapped_range`] with `len` bytes of data, for who cannot hold the buffer while they are copied. Until
     /// [`Buffer::put_mapping_back`] the buffer is mapped and has no contents.
     pub fn lift_mapping(

@@ -51,6 +51,13 @@ impl Device {
             }
         }
     }
+
+    /// Reports an error that the owner has found in a call of its own, which has no command. It goes where the daemon's
+    /// errors of the device go: into the innermost scope that catches it. Of the message,
+    /// [`MAX_MESSAGE`](airlock_protocol::limits::MAX_MESSAGE) bytes are kept.
+    pub fn report_error(&self, client: &mut Client, kind: ErrorFilter, message: &str) {
+        client.raise(&self.state, kind, message);
+    }
 }
 
 /// The error that a scope has caught, if any. A lost device has no errors (WebGPU, popErrorScope).

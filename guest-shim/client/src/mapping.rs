@@ -111,6 +111,16 @@ impl Mapping {
         }
     }
 
+    /// As [`Mapping::write`], of data that is the mapping's own from now on where it is all of it.
+    pub(crate) fn give(&mut self, range: Range<usize>, data: Vec<u8>) {
+        if range == (0..self.len()) && data.len() == self.len() {
+            self.data = Arc::new(data);
+            self.wrote(range);
+        } else {
+            self.write(range, &data);
+        }
+    }
+
     /// What the guest wrote: where in the buffer, and the bytes.
     pub(crate) fn writes(&self) -> impl Iterator<Item = (u64, &[u8])> {
         self.written.iter().map(|range| {
@@ -182,5 +192,17 @@ mod tests {
         assert_eq!(mapping.data.as_ptr(), place);
         assert_eq!(mapping.writes().collect::<Vec<_>>(), [(18, &[1, 2, 3][..])]);
         assert_eq!(*mapping.share(6..20), []);
+    }
+
+    #[test]
+    fn memory_that_is_given_is_taken_over_where_it_is_the_whole_mapping() {
+        let mut mapping = Mapping::new(MapMode::Write, 0, vec![0; 8]);
+        mapping.give(4..6, vec![1, 2]);
+        assert_eq!(*mapping.share(0..8), [0, 0, 0, 0, 1, 2, 0, 0]);
+        let given = vec![3; 8];
+        let place = given.as_ptr();
+        mapping.give(0..8, given);
+        assert_eq!(mapping.data.as_ptr(), place);
+        assert_eq!(mapping.writes().collect::<Vec<_>>(), [(0, &[3; 8][..])]);
     }
 }

@@ -4,11 +4,14 @@ use std::error::Error;
 use std::fs::File;
 use std::io::BufWriter;
 
-/// The one line that differs between a component and a native program.
+/// The one line that differs between a component, a native program behind the wall, and one on wgpu's own drivers. Panics
+/// where there is no GPU process.
 pub fn instance() -> wgpu::Instance {
     #[cfg(target_family = "wasm")]
     return wgpu_wasi::instance();
-    #[cfg(not(target_family = "wasm"))]
+    #[cfg(all(not(target_family = "wasm"), feature = "airlock"))]
+    return wgpu_airlock::instance(Default::default()).unwrap_or_else(|error| panic!("{error}"));
+    #[cfg(all(not(target_family = "wasm"), not(feature = "airlock")))]
     {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = wgpu::Backends::VULKAN;

@@ -1,0 +1,211 @@
+//! Shader modules. The stream takes WGSL; other sources are translated here.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use airlock_client::device::Device as Gpu;
+use airlock_client::shader as client;
+use airlock_protocol::commands::shader::{CompilationMessage as Message, CompilationMessageType as MessageType};
+use wgpu::custom::{ShaderCompilationInfoFuture, ShaderModuleInterface};
+use wgpu::{CompilationInfo, CompilationMessage, CompilationMessageType, SourceLocation};
+
+use crate::context::{Object, State};
+use crate::device::{Shared, label};
+
+/// Code that no WGSL compiler accepts, for modules that have to be invalid.
+const INVALID_CODE: &str = "invalid";
+
+/// `wgpu::ShaderModule` of this backend.
+pub struct ShaderModule {
+    gpu: Object<client::ShaderModule>,
+    device: Arc<Shared>,
+    /// What this crate has to say about the code, before the worker.
+    messages: Vec<CompilationMessage>,
+    /// The WGSL that the program gave, to which the worker's positions refer; none where it was translated.
+    source: Option<Arc<str>>,
+}
+
+impl fmt::Debug for ShaderModule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ShaderModule")
+    }
+}
+
+impl ShaderModule {
+    pub fn gpu(&self) -> &client::ShaderModule {
+        &self.gpu
+    }
+}
+
+pub fn create(device: &Arc<Shared>, desc: wgpu::ShaderModuleDescriptor<'_>) -> ShaderModule {
+    let (code, source) = match desc.source {
+        wgpu::ShaderSource::Wgsl(code) => {
+            let source = Arc::from(&*code);
+            (code, Some(source))
+        }
+        #[cfg(feature = "spirv")]
+        wgpu::ShaderSource::SpirV(words) => match translate::spirv(&words, desc.label) {
+            Ok(code) => (code.into(), None),
+            Err(info) => return refused(device, desc.label, info),
+        },
+        #[cfg(feature = "glsl")]
+        wgpu::ShaderSource::Glsl { shader, stage, defines } => {
+            match translate::glsl(&shader, stage, defines, desc.label) {
+                Ok(code) => (code.into(), None),
+                Err(info) => return refused(device, desc.label, info),
+            }
+        }
+        #[cfg(feature = "naga-ir")]
+        wgpu::ShaderSource::Naga(module) => match translate::module(&module, "", desc.label) {
+            Ok(code) => (code.into(), None),
+            Err(info) => return refused(device, desc.label, info),
+        },
+        wgpu::ShaderSource::Dummy(_) => panic!("found `ShaderSource::Dummy`"),
+        #[allow(unreachable_patterns, reason = "wgpu's features may be on without this crate's")]
+        _ => {
+            let message = "wgpu-airlock needs its feature `spirv`, `glsl` or `naga-ir` for shaders in this language";
+            let message = CompilationMessage {
+                message: message.to_owned(),
+                message_type: CompilationMessageType::Error,
+                location: None,
+            };
+            return refused(device, desc.label, CompilationInfo { messages: vec![message] });
+        }
+    };
+    let gpu = device.gpu.create_shader_module(&mut device.lock().client, label(desc.label), &code);
+    ShaderModule { gpu: Object::new(gpu, &device.context), device: device.clone(), messages: Vec::new(), source }
+}
+
+/// Reports what is wrong with a shader that could not be translated.
+fn refused(device: &Arc<Shared>, label: Option<&str>, info: CompilationInfo) -> ShaderModule {
+    let messages: Vec<&str> = info.messages.iter().map(|message| message.message.as_str()).collect();
+    let cause = format!("Shader '{}' parsing error: {}", label.unwrap_or_default(), messages.join("\n"));
+    device.report("Device::create_shader_module", label, &cause);
+    invalid(device, info.messages)
+}
+
+/// A module that is invalid, after its error has been reported.
+pub fn invalid(device: &Arc<Shared>, messages: Vec<CompilationMessage>) -> ShaderModule {
+    let gpu = device.invalid(&mut device.lock(), invalid_module);
+    ShaderModule { gpu: Object::new(gpu, &device.context), device: device.clone(), messages, source: None }
+}
+
+/// An invalid module of the worker's. It raises a validation error.
+pub fn invalid_module(device: &Gpu, state: &mut State) -> client::ShaderModule {
+    device.create_shader_module(&mut state.client, None, INVALID_CODE)
+}
+
+impl ShaderModuleInterface for ShaderModule {
+    fn get_compilation_info(&self) -> Pin<Box<dyn ShaderCompilationInfoFuture>> {
+        if !self.messages.is_empty() {
+            return Box::pin(std::future::ready(CompilationInfo { messages: self.messages.clone() }));
+        }
+        let wait = self.gpu.compilation_info(&mut self.device.context.lock().client);
+        let source = self.source.clone();
+        Box::pin(async move {
+            // A module of a session that is over has nothing to say.
+            let messages = wait.spinning().await.unwrap_or_default();
+            CompilationInfo {
+                messages: messages.into_iter().map(|message| convert(message, source.as_deref())).collect(),
+            }
+        })
+    }
+}
+
+fn convert(message: Message, source: Option<&str>) -> CompilationMessage {
+    CompilationMessage {
+        message_type: match message.ty {
+            MessageType::Error => CompilationMessageType::Error,
+            MessageType::Warning => CompilationMessageType::Warning,
+            MessageType::Info => CompilationMessageType::Info,
+        },
+        // Line 0 says that there is no place.
+        location: source
+            .filter(|_| message.line_num > 0)
+            .and_then(|source| location(source, message.line_num, message.offset, message.length)),
+        message: message.message,
+    }
+}
+
+/// A place in `source` in bytes, as wgpu counts, of one in UTF-16 code units, as WebGPU does.
+fn location(source: &str, line: u64, offset: u64, length: u64) -> Option<SourceLocation> {
+    let start = utf16_to_bytes(source, offset);
+    let end = start + utf16_to_bytes(source.get(start..)?, length);
+    let line_start = source.get(..start)?.rfind('\n').map_or(0, |newline| newline + 1);
+    Some(SourceLocation {
+        line_number: u32::try_from(line).ok()?,
+        line_position: u32::try_from(start - line_start + 1).ok()?,
+        offset: u32::try_from(start).ok()?,
+        length: u32::try_from(end - start).ok()?,
+    })
+}
+
+/// The length in bytes of the first `units` UTF-16 code units of `text`.
+fn utf16_to_bytes(text: &str, units: u64) -> usize {
+    let mut left = units;
+    let mut bytes = 0;
+    for character in text.chars() {
+        if left == 0 {
+            break;
+        }
+        left = left.saturating_sub(character.len_utf16() as u64);
+        bytes += character.len_utf8();
+    }
+    bytes
+}
+
+/// naga reads the other languages and writes WGSL.
+#[cfg(any(feature = "spirv", feature = "glsl", feature = "naga-ir"))]
+mod translate {
+    use naga::error::ShaderError;
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+    use wgpu::CompilationInfo;
+
+    #[cfg(feature = "spirv")]
+    pub fn spirv(words: &[u32], label: Option<&str>) -> Result<String, CompilationInfo> {
+        let options = naga::front::spv::Options {
+            adjust_coordinate_space: false,
+            strict_capabilities: true,
+            block_ctx_dump_prefix: None,
+        };
+        let parsed = naga::front::spv::Frontend::new(words.iter().copied(), &options).parse();
+        let parsed = parsed.map_err(|inner| error("", label, inner))?;
+        module(&parsed, "", label)
+    }
+
+    #[cfg(feature = "glsl")]
+    pub fn glsl(
+        source: &str,
+        stage: naga::ShaderStage,
+        defines: &[(&str, &str)],
+        label: Option<&str>,
+    ) -> Result<String, CompilationInfo> {
+        let defines = defines.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let options = naga::front::glsl::Options { stage, defines };
+        let parsed = naga::front::glsl::Frontend::default().parse(&options, source);
+        let parsed = parsed.map_err(|inner| error(source, label, inner))?;
+        module(&parsed, source, label)
+    }
+
+    pub fn module(module: &naga::Module, source: &str, label: Option<&str>) -> Result<String, CompilationInfo> {
+        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::all());
+        let info = validator.validate(module).map_err(|inner| error(source, label, inner))?;
+        let flags = naga::back::wgsl::WriterFlags::empty();
+        naga::back::wgsl::write_string(module, &info, flags).map_err(|error| CompilationInfo {
+            messages: vec![wgpu::CompilationMessage {
+                message: error.to_string(),
+                message_type: wgpu::CompilationMessageType::Error,
+                location: None,
+            }],
+        })
+    }
+
+    fn error<E>(source: &str, label: Option<&str>, inner: E) -> CompilationInfo
+    where
+        CompilationInfo: From<ShaderError<E>>,
+    {
+        let label = label.map(str::to_owned);
+        ShaderError { source: source.to_owned(), label, inner: Box::new(inner) }.into()
+    }
+}
