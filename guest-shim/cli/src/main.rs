@@ -15,7 +15,7 @@
 //! - `new` writes a project of a guest,
 //! - `error` has every message for a person's mistake.
 //!
-//! `replay`, `verify` and `trace` are in the `airlock-traces` crate, beside what they use.
+//! `replay`, `verify`, `verify-merge` and `trace` are in the `airlock-traces` crate, beside what they use.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod component;
@@ -40,7 +40,7 @@ use airlock_protocol::{
     allocator::BySize,
     handshake::{PROTOCOL_VERSION, SCHEMA_HASH},
 };
-use airlock_traces::cli::{ToolError, replay, terminal, trace, verify};
+use airlock_traces::cli::{ToolError, replay, terminal, trace, verify, verify_merge};
 use clap::{Parser, Subcommand};
 
 use error::CliError;
@@ -96,6 +96,7 @@ enum Command {
     Run(run::Arguments),
     Replay(replay::Arguments),
     Verify(verify::Arguments),
+    VerifyMerge(verify_merge::Arguments),
     #[command(subcommand)]
     Trace(trace::Command),
     Doctor(doctor::Arguments),
@@ -118,6 +119,7 @@ fn main() -> ExitCode {
         Command::New(arguments) => new::new(arguments),
         Command::Replay(arguments) => tool(replay::run(arguments)),
         Command::Verify(arguments) => tool(verify::run(arguments)),
+        Command::VerifyMerge(arguments) => tool(verify_merge::run(arguments)),
         Command::Trace(command) => tool(trace::run(command)),
     };
     match outcome {

@@ -14,8 +14,10 @@
 //! ```
 
 mod junit;
+mod merge;
 mod pictures;
 mod reference;
+mod shard;
 
 use std::{
     fs,
@@ -38,7 +40,9 @@ use crate::{
 };
 
 pub use junit::junit;
+pub use merge::{MergeError, Merged, Part, merge};
 pub use reference::{Reference, ReferenceReadback};
+pub use shard::Shard;
 
 /// Commands of a trace for which `--bless` makes a text: a longer one is read by nobody. One that is there is renewed.
 pub const TEXT_COMMANDS: u64 = 1000;
@@ -91,7 +95,7 @@ pub struct Verdict {
 }
 
 /// How a trace went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// All is as it was.
