@@ -91,6 +91,9 @@ enum Command {
     /// does not wait.
     #[cfg(target_os = "linux")]
     Serve(Box<supervisor::serve::ServeArguments>),
+    /// Write a CDI file, with which container engines mount claims of `serve` into containers.
+    #[cfg(target_os = "linux")]
+    Cdi(supervisor::cdi::CdiArguments),
 }
 
 /// The program: reads its command line and does what it says.
@@ -114,6 +117,10 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => {
             logs::start(arguments.log_format, "info");
             supervisor::serve::run(*arguments).map_err(|error| error.to_string())
+        }
+        #[cfg(target_os = "linux")]
+        Command::Cdi(arguments) => {
+            supervisor::cdi::run(&arguments).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
         }
     };
     match result {

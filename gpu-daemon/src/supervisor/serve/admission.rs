@@ -1,11 +1,15 @@
 //! Who gets a session: all that is decided about a client, from what the kernel says about it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rustix::process::geteuid;
 use thiserror::Error;
 
 use super::{
+    claims::Claim,
     crashes::{Crashes, Origin},
     options::ServeArguments,
 };
@@ -37,6 +41,14 @@ pub enum Refusal {
         /// How many.
         most: usize,
     },
+    /// The claim has enough sessions.
+    #[error("the claim {claim} has {most} sessions already; try again later")]
+    ClaimSessions {
+        /// Which.
+        claim: Arc<str>,
+        /// How many.
+        most: usize,
+    },
     /// There is too little memory, of the machine's or of GPUs'.
     #[error("there is too little memory for a further session; try again later")]
     Memory,
@@ -45,6 +57,14 @@ pub enum Refusal {
     Crashes {
         /// Who.
         uid: u32,
+        /// What is left of the pause.
+        wait: Duration,
+    },
+    /// The claim's workers crash too often.
+    #[error("GPU processes of the claim {claim} crashed too often; try again in {} seconds", wait.as_secs_f64().ceil())]
+    ClaimCrashes {
+        /// Which.
+        claim: Arc<str>,
         /// What is left of the pause.
         wait: Duration,
     },
@@ -58,7 +78,8 @@ pub enum Refusal {
 
 impl Refusal {
     /// The `reason`s of refusals in metrics and the log.
-    pub const REASONS: [&str; 7] = ["unknown", "user", "sessions", "user_sessions", "memory", "crashes", "start"];
+    pub const REASONS: [&str; 8] =
+        ["unknown", "user", "sessions", "user_sessions", "claim_sessions", "memory", "crashes", "start"];
 
     /// One of [`Self::REASONS`].
     pub fn reason(&self) -> &'static str {
@@ -68,7 +89,8 @@ impl Refusal {
             Refusal::Sessions { .. } => "sessions",
             Refusal::UserSessions { .. } => "user_sessions",
             Refusal::Memory => "memory",
-            Refusal::Crashes { .. } => "crashes",
+            Refusal::ClaimSessions { .. } => "claim_sessions",
+            Refusal::Crashes { .. } | Refusal::ClaimCrashes { .. } => "crashes",
             Refusal::Start { .. } => "start",
         }
     }
@@ -79,7 +101,7 @@ impl Refusal {
 pub struct Load {
     /// Sessions.
     pub running: usize,
-    /// Those of its user.
+    /// Those of its user, or of its claim.
     pub of_user: usize,
     /// There is too little memory.
     pub lacking: bool,
@@ -147,9 +169,26 @@ impl Admission {
         Ok(())
     }
 
+    /// Whether a client of a claim gets a session: whoever reaches its socket may, up to the claim's own number.
+    pub fn check_claim(&mut self, claim: &Claim, load: Load, now: Instant) -> Result<(), Refusal> {
+        let Load { running, of_user: of_claim, lacking } = load;
+        let name = || Arc::clone(&claim.name);
+        if let Some(wait) = self.crashes.pause(&Origin::of_claim(&claim.name), now) {
+            return Err(Refusal::ClaimCrashes { claim: name(), wait });
+        }
+        if of_claim >= claim.max_sessions {
+            return Err(Refusal::ClaimSessions { claim: name(), most: claim.max_sessions });
+        }
+        if running >= self.max_sessions {
+            return Err(Refusal::Sessions { most: self.max_sessions });
+        }
+        if lacking { Err(Refusal::Memory) } else { Ok(()) }
+    }
+
     /// A worker of this client crashed in a way that may have reset a GPU.
-    pub fn crashed(&mut self, peer: &Peer, now: Instant) {
-        self.crashes.count(&Origin::of(peer), now);
+    pub fn crashed(&mut self, peer: &Peer, claim: Option<&Claim>, now: Instant) {
+        let origin = claim.map_or_else(|| Origin::of(peer), |claim| Origin::of_claim(&claim.name));
+        self.crashes.count(&origin, now);
     }
 }
 
@@ -238,9 +277,9 @@ mod tests {
     fn crashes_count_against_their_user() {
         let mut admission = admission(&["--allow-uid=7", "--allow-uid=8", "--crash-limit=2"]);
         let now = Instant::now();
-        admission.crashed(&peer(7, 7, &[]), now);
+        admission.crashed(&peer(7, 7, &[]), None, now);
         assert!(admission.check(&peer(7, 7, &[]), load(0, 0), now).is_ok());
-        admission.crashed(&peer(7, 7, &[]), now);
+        admission.crashed(&peer(7, 7, &[]), None, now);
         let refusal = admission.check(&peer(7, 7, &[]), load(0, 0), now).unwrap_err();
         assert_eq!(refusal.reason(), "crashes");
         assert_eq!(

@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ServeError {
     /// There is no socket.
-    #[error("--socket PATH is needed: nobody hands a socket over")]
+    #[error("--socket PATH or --claims FOLDER is needed: nobody hands a socket over")]
     NoSocket,
     /// What is handed over cannot be used.
     #[error("cannot use the socket that was handed over: {0}")]
@@ -27,6 +27,9 @@ pub enum ServeError {
         /// Why.
         cause: io::Error,
     },
+    /// A claim cannot be served.
+    #[error("cannot serve the claim {0}")]
+    Claim(String),
     /// The metrics' address cannot be used.
     #[error("cannot serve metrics on {address}: {cause}")]
     Metrics {

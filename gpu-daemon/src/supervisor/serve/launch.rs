@@ -28,6 +28,7 @@ use rustix::{
     process::{Pid, PidfdFlags, geteuid, pidfd_open},
 };
 
+use super::claims::Claim;
 use crate::{
     lock::lock,
     options::WorkerOptions,
@@ -115,14 +116,22 @@ impl Launch {
     }
 
     /// Gives a client a worker: one to spare, or one that starts now. The client's connection becomes its standard input
-    /// and output.
-    pub fn start(&self, connection: UnixStream, peer: &Peer) -> io::Result<Worker> {
+    /// and output. A claim's worker has the claim's options, and its folder in the claim's, which is what its client sees.
+    pub fn start(&self, connection: UnixStream, peer: &Peer, claim: Option<&Claim>) -> io::Result<Worker> {
+        if let Some(claim) = claim {
+            let folder = Folder::in_folder(&claim.folder)?;
+            let memory = claim.worker.quotas.max_memory.0.saturating_add(BEYOND_QUOTA);
+            let arguments = claim.worker.to_arguments();
+            let (started, process) = self.start_process(&connection, folder, true, &arguments, memory)?;
+            return Ok(Worker::new(started.with_client(connection), process));
+        }
         let foreign = peer.uid != geteuid().as_raw();
         match self.hand_over(connection, foreign) {
             Ok(worker) => Ok(worker),
             Err(connection) => {
                 let folder = if foreign { Folder::for_others()? } else { Folder::new()? };
-                let (started, process) = self.start_process(&connection, folder, foreign, &[])?;
+                let (started, process) =
+                    self.start_process(&connection, folder, foreign, &self.arguments, self.memory)?;
                 Ok(Worker::new(started.with_client(connection), process))
             }
         }
@@ -148,7 +157,9 @@ impl Launch {
         if self.lacks_spares() {
             let (handover, theirs) = UnixStream::pair()?;
             // Its client may be another user, to whom its folder is opened then.
-            let (started, process) = self.start_process(&theirs, Folder::for_anybody()?, true, &["--spare"])?;
+            let arguments = [self.arguments.as_slice(), &["--spare".to_owned()]].concat();
+            let folder = Folder::for_anybody()?;
+            let (started, process) = self.start_process(&theirs, folder, true, &arguments, self.memory)?;
             lock(&self.spares).push_back(Spare { started, process, handover });
         }
         Ok(self.lacks_spares())
@@ -173,10 +184,10 @@ impl Launch {
     }
 
     /// A group for a worker, if groups can be had.
-    fn group(&self) -> Option<Cgroup> {
+    fn group(&self, memory: u64) -> Option<Cgroup> {
         let groups = lock(&self.groups);
         let number = self.made.fetch_add(1, Ordering::Relaxed);
-        kept(groups.as_ref()?.group(&number.to_string(), self.memory))
+        kept(groups.as_ref()?.group(&number.to_string(), memory))
     }
 
     /// Removes the groups' parent, when no worker is left.
@@ -194,15 +205,15 @@ impl Launch {
         connection: &UnixStream,
         folder: Folder,
         foreign: bool,
-        options: &[&str],
+        arguments: &[String],
+        memory: u64,
     ) -> io::Result<(Started, Process)> {
         let status = counters()?;
         let inherited = status.try_clone()?;
-        let mut command = launch::worker(&self.program, &self.arguments);
+        let mut command = launch::worker(&self.program, arguments);
         command
             .arg(format!("--status-fd={}", inherited.as_raw_fd()))
             .arg(format!("--server={}", std::process::id()))
-            .args(options)
             .stderr(Stdio::piped())
             // A terminal's Ctrl-C is for the server, which gives workers time to end.
             .process_group(0)
@@ -214,7 +225,7 @@ impl Launch {
             command.env_remove(variable);
         }
         // The group is there before the process, which has time to get in before its client is heard.
-        let group = self.group();
+        let group = self.group(memory);
         let mut started = launch::start(command, connection, folder)?;
         let pid = Pid::from_child(&started.child);
         let group = group.and_then(|group| kept(group.add(started.child.id()).map(|()| group)));
