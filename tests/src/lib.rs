@@ -5,9 +5,11 @@
 //! the same profile has put beside the tests.
 
 pub mod components;
+pub mod http;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod inject;
 pub mod interface;
+pub mod load;
 pub mod processes;
 pub mod programs;
 pub mod statistics;

@@ -12,6 +12,7 @@
 //! - `confine` says how strictly the process confines itself,
 //! - `gpu` starts the worker and checks the choice of an adapter,
 //! - `record` makes the recordings of a run,
+//! - `serve` answers HTTP requests with a guest, in a folder of its own,
 //! - `new` writes a project of a guest,
 //! - `error` has every message for a person's mistake.
 //!
@@ -33,6 +34,8 @@ mod print;
 mod record;
 mod run;
 mod script;
+#[cfg(target_os = "linux")]
+mod serve;
 
 use std::{process::ExitCode, sync::LazyLock};
 
@@ -72,6 +75,7 @@ Examples:
   airlock run --dir . app.wasm out.png          with this folder, and an argument
   airlock run --adapter llvmpipe --stats app.wasm
   airlock run --record bug.airtrace app.wasm    keep what happens between guest and GPU
+  airlock serve app.wasm                        answer HTTP requests with a guest
   airlock new app                               write a project of a guest on wgpu
   airlock replay bug.airtrace                   do it again, without the guest, and compare
   airlock trace info bug.airtrace               what is in it?
@@ -94,6 +98,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    #[cfg(target_os = "linux")]
+    Serve(Box<serve::Arguments>),
     Replay(replay::Arguments),
     Verify(verify::Arguments),
     VerifyMerge(verify_merge::Arguments),
@@ -110,6 +116,8 @@ fn main() -> ExitCode {
     log::start();
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(arguments),
+        #[cfg(target_os = "linux")]
+        Command::Serve(arguments) => serve::serve(&arguments),
         Command::Doctor(arguments) => runtime().and_then(|runtime| {
             let outcome = runtime.block_on(doctor::doctor(arguments));
             // A thread that waits for a daemon which says nothing must not delay the end.
