@@ -92,6 +92,9 @@ enum Command {
     /// second signal ends them at once.
     #[cfg(target_os = "linux")]
     Serve(Box<supervisor::serve::ServeArguments>),
+    /// Write a CDI file, with which container engines mount claims of `serve` into containers.
+    #[cfg(target_os = "linux")]
+    Cdi(supervisor::cdi::CdiArguments),
 }
 
 /// Parses the command line and runs the subcommand. Usage and set-up errors print one line to stderr and exit with 2.
@@ -115,6 +118,10 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => {
             logs::start(arguments.log_format, "info");
             supervisor::serve::run(*arguments).map_err(|error| error.to_string())
+        }
+        #[cfg(target_os = "linux")]
+        Command::Cdi(arguments) => {
+            supervisor::cdi::run(&arguments).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
         }
     };
     match result {

@@ -7,9 +7,11 @@
 #[cfg(target_os = "linux")]
 pub mod browser;
 pub mod components;
+pub mod http;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod inject;
 pub mod interface;
+pub mod load;
 pub mod pictures;
 pub mod processes;
 pub mod programs;

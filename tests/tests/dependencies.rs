@@ -23,9 +23,13 @@ const FORBIDDEN: [(&str, &[&str]); 6] = [
             "rayon",
             "indicatif",
             "seccompiler",
+            "hyper",
+            "prometheus",
+            "wasmtime-wasi",
+            "wasmtime-wasi-http",
         ],
     ),
-    ("airlock-cli", &["wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl", "gpu-daemon"]),
+    ("airlock-cli", &["wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl", "gpu-daemon", "rustls"]),
     ("gpu-daemon", &["wasmtime", "wasmtime-wasi", "airlock"]),
 ];
 

@@ -4,6 +4,8 @@
 #[cfg(target_os = "linux")]
 pub mod broker;
 #[cfg(target_os = "linux")]
+pub mod cdi;
+#[cfg(target_os = "linux")]
 pub mod cgroups;
 pub mod launch;
 #[cfg(target_os = "linux")]

@@ -163,7 +163,8 @@ pub fn value(text: &str, name: &str) -> f64 {
     found.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()
 }
 
-fn first_line(connection: UnixStream) -> (UnixStream, String) {
+/// The first line of a connection.
+pub fn first_line(connection: UnixStream) -> (UnixStream, String) {
     connection.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut line = String::new();
     BufReader::new(&connection).read_line(&mut line).unwrap();

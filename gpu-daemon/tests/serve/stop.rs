@@ -126,5 +126,5 @@ fn a_service_manager_hands_over_the_socket_and_is_told_the_state() {
 fn a_server_needs_a_socket() {
     let output = Command::new(env!("CARGO_BIN_EXE_gpu-daemon")).arg("serve").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--socket PATH is required"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--socket PATH or --claims FOLDER is required"));
 }

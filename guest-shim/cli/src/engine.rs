@@ -29,6 +29,26 @@ impl Compiled {
         pool.install(compile).map(Self)
     }
 
+    /// The machine code.
+    #[cfg(target_os = "linux")]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// A component of a file that has the bytes of a [`Compiled`], for an engine of [`engine`]'s. Its pages are shared by all
+    /// processes that load it.
+    ///
+    /// # Safety
+    ///
+    /// The file holds what [`Compiled::bytes`] gave to this same program, and nothing can change it.
+    #[cfg(target_os = "linux")]
+    #[allow(unsafe_code)]
+    pub unsafe fn load_file(engine: &Engine, path: &str) -> Result<Component, CliError> {
+        // SAFETY: the caller's promise is the one that is asked for.
+        let component = unsafe { Component::deserialize_file(engine, path) };
+        component.map_err(|error| CliError::Engine { cause: root_cause(&error) })
+    }
+
     /// The component, for an engine of [`engine`]'s.
     pub fn load(self, engine: &Engine) -> Result<Component, CliError> {
         // SAFETY: the bytes must come from `serialize` unchanged. `new` is the only maker of this value, its field is

@@ -122,12 +122,53 @@ pub enum CliError {
         cause: String,
     },
     /// The component cannot be run as a command.
-    #[error("{file} is not a command: it exports {exports}, and `airlock run` needs wasi:cli/run (0.2 or 0.3)")]
+    #[error("{file} is not a command: it exports {exports}, and `airlock run` needs wasi:cli/run (0.2 or 0.3){hint}")]
     NotCommand {
         /// The file.
         file: String,
         /// What it exports.
         exports: String,
+        /// What can be done with it.
+        hint: &'static str,
+    },
+    /// The component answers no requests.
+    #[error(
+        "{file} is no HTTP service: it exports {exports}, and `airlock serve` needs wasi:http/handler (0.3.0) or \
+         wasi:http/incoming-handler (0.2)"
+    )]
+    NotService {
+        /// The file.
+        file: String,
+        /// What it exports.
+        exports: String,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {}", plain(.cause))]
+    Listen {
+        /// What was asked for.
+        address: String,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// A process of `airlock serve` does not start.
+    #[error("cannot start the {part} process: {}", plain(.cause))]
+    Part {
+        /// Which one.
+        part: &'static str,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The front process ended by itself.
+    #[error("the front process ended: {how}")]
+    FrontEnded {
+        /// How.
+        how: String,
+    },
+    /// The processes of `airlock serve` lost each other.
+    #[error("the processes of `airlock serve` cannot talk to each other: {cause}")]
+    Channel {
+        /// Why.
+        cause: String,
     },
     /// A command of a version that wasmtime does not run.
     #[error("{file} cannot be run as a command: {cause}")]

@@ -63,16 +63,20 @@ enum Entry {
 impl Guest {
     /// Resolves the imports and finds the entry point.
     pub fn link(engine: &Engine, component: &Component, file: &ComponentFile) -> Result<Self, CliError> {
+        let exports = |version: &str| file.exports().iter().any(|name| name.starts_with(version));
+        // First: a service's imports are not a command's, and what it is matters more.
+        if !exports("wasi:cli/run@0.3.") && !exports("wasi:cli/run@0.2.") {
+            let is_service = exports("wasi:http/handler@") || exports("wasi:http/incoming-handler@");
+            let hint = if is_service { "; `airlock serve` runs it" } else { "" };
+            let exports = if file.exports().is_empty() { "nothing".to_owned() } else { file.exports().join(", ") };
+            return Err(CliError::NotCommand { file: file.file.clone(), exports, hint });
+        }
         let linker = linker(engine).map_err(|error| CliError::Engine { cause: root_cause(&error) })?;
         let instance = linker.instantiate_pre(component).map_err(|error| imports::explain(&file.file, &error))?;
-        let exports_run = |version: &str| file.exports().iter().any(|name| name.starts_with(version));
-        let entry = if exports_run("wasi:cli/run@0.3.") {
+        let entry = if exports("wasi:cli/run@0.3.") {
             p3::bindings::CommandPre::new(instance).map(Entry::Wasi3)
-        } else if exports_run("wasi:cli/run@0.2.") {
-            p2::bindings::CommandPre::new(instance).map(Entry::Wasi2)
         } else {
-            let exports = if file.exports().is_empty() { "nothing".to_owned() } else { file.exports().join(", ") };
-            return Err(CliError::NotCommand { file: file.file.clone(), exports });
+            p2::bindings::CommandPre::new(instance).map(Entry::Wasi2)
         };
         let entry =
             entry.map_err(|error| CliError::CommandVersion { file: file.file.clone(), cause: root_cause(&error) })?;

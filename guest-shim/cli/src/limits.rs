@@ -30,7 +30,7 @@ pub struct LimitOptions {
 impl LimitOptions {
     /// The memory that a guest may still have.
     pub fn memory(&self) -> Memory {
-        Memory { left: self.max_guest_memory.0, told: false }
+        Memory::of(self.max_guest_memory.0)
     }
 }
 
@@ -39,6 +39,13 @@ impl LimitOptions {
 pub struct Memory {
     left: u64,
     told: bool,
+}
+
+impl Memory {
+    /// So many bytes, all of them left.
+    pub fn of(bytes: u64) -> Self {
+        Self { left: bytes, told: false }
+    }
 }
 
 impl ResourceLimiter for Memory {
@@ -87,7 +94,7 @@ pub fn timed_out() -> u8 {
 }
 
 /// Seconds, also in parts; at most a year, so that no sum of times overflows.
-fn seconds(text: &str) -> Result<Duration, String> {
+pub fn seconds(text: &str) -> Result<Duration, String> {
     const MOST: f64 = 366.0 * 86_400.0;
     match text.parse::<f64>() {
         Ok(value) if value > 0.0 && value <= MOST => Ok(Duration::from_secs_f64(value)),

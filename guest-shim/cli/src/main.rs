@@ -12,10 +12,11 @@
 //! - `confine` says how strictly the process confines itself,
 //! - `gpu` starts the worker and checks the choice of an adapter,
 //! - `record` makes the recordings of a run,
+//! - `serve` answers HTTP requests with a guest, in a folder of its own,
 //! - `new` writes a project of a guest,
 //! - `error` has every message for a person's mistake.
 //!
-//! `replay`, `verify` and `trace` are in the `airlock-traces` crate, beside what they use.
+//! `replay`, `verify`, `verify-merge` and `trace` are in the `airlock-traces` crate, beside what they use.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod component;
@@ -33,6 +34,8 @@ mod print;
 mod record;
 mod run;
 mod script;
+#[cfg(target_os = "linux")]
+mod serve;
 mod shader_cache;
 mod versions;
 
@@ -42,7 +45,7 @@ use airlock_protocol::{
     allocator::BySize,
     handshake::{PROTOCOL_VERSION, SCHEMA_HASH},
 };
-use airlock_traces::cli::{ToolError, replay, terminal, trace, verify};
+use airlock_traces::cli::{ToolError, replay, terminal, trace, verify, verify_merge};
 use clap::{Parser, Subcommand};
 
 use error::CliError;
@@ -69,6 +72,7 @@ Examples:
   airlock run --dir . app.wasm out.png          with this folder, and an argument
   airlock run --adapter llvmpipe --stats app.wasm
   airlock run --record bug.airtrace app.wasm    keep what happens between guest and GPU
+  airlock serve app.wasm                        answer HTTP requests with a guest
   airlock new app                               write a project of a guest on wgpu
   airlock replay bug.airtrace                   do it again, without the guest, and compare
   airlock trace info bug.airtrace               what is in it?
@@ -91,8 +95,11 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    #[cfg(target_os = "linux")]
+    Serve(Box<serve::Arguments>),
     Replay(replay::Arguments),
     Verify(verify::Arguments),
+    VerifyMerge(verify_merge::Arguments),
     #[command(subcommand)]
     Trace(trace::Command),
     Doctor(doctor::Arguments),
@@ -106,6 +113,8 @@ fn main() -> ExitCode {
     log::start();
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(arguments),
+        #[cfg(target_os = "linux")]
+        Command::Serve(arguments) => serve::serve(&arguments),
         Command::Doctor(arguments) => engine::runtime().and_then(|runtime| {
             let outcome = runtime.block_on(doctor::doctor(arguments));
             // A thread that waits for a daemon which says nothing must not delay the end.
@@ -115,6 +124,7 @@ fn main() -> ExitCode {
         Command::New(arguments) => new::new(arguments),
         Command::Replay(arguments) => tool(replay::run(arguments)),
         Command::Verify(arguments) => tool(verify::run(arguments)),
+        Command::VerifyMerge(arguments) => tool(verify_merge::run(arguments)),
         Command::Trace(command) => tool(trace::run(command)),
     };
     match outcome {

@@ -16,7 +16,7 @@ use airlock_protocol::printing;
 use airlock_traces::cli::daemon::DaemonOption;
 use clap::{Args, ValueEnum};
 use wasmtime::{Engine, Store, component::ResourceTable};
-use wasmtime_wasi::{FsPerms, WasiCtx};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
 
 use super::{
     component::ComponentFile,
@@ -132,7 +132,7 @@ pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     let component = Compiled::new(&file, !arguments.no_cache, interruptible)?.load(&engine)?;
     let guest = Guest::link(&engine, &component, &file)?;
 
-    let reach = Reach { folders: folders(&arguments), files: Vec::new() };
+    let reach = Reach { folders: folders(&arguments.dir), files: Vec::new() };
     confine(arguments.daemon.jail(), &arguments.record.reach(reach))?;
 
     let runtime = super::engine::runtime()?;
@@ -191,8 +191,8 @@ async fn run_guest(
 }
 
 /// The folders of `--dir` on this machine.
-fn folders(arguments: &Arguments) -> Vec<PathBuf> {
-    arguments.dir.iter().map(|folder| PathBuf::from(host_and_guest(folder).0)).collect()
+pub fn folders(dir: &[String]) -> Vec<PathBuf> {
+    dir.iter().map(|folder| PathBuf::from(host_and_guest(folder).0)).collect()
 }
 
 /// The two names of a folder of `--dir`.
@@ -215,7 +215,13 @@ fn wasi(arguments: &Arguments, script: Option<&Script>) -> Result<WasiCtx, CliEr
         // WASI's arguments are Unicode.
         wasi.arg(argument.to_string_lossy());
     }
-    for variable in &arguments.env {
+    give(&mut wasi, &arguments.env, &arguments.dir)?;
+    Ok(wasi.build())
+}
+
+/// Gives a guest the variables of `--env` and the folders of `--dir`.
+pub fn give(wasi: &mut WasiCtxBuilder, variables: &[String], folders: &[String]) -> Result<(), CliError> {
+    for variable in variables {
         match variable.split_once('=') {
             Some((name, value)) => wasi.env(name, value),
             None => {
@@ -224,15 +230,15 @@ fn wasi(arguments: &Arguments, script: Option<&Script>) -> Result<WasiCtx, CliEr
             }
         };
     }
-    for folder in &arguments.dir {
+    for folder in folders {
         let (host, guest) = host_and_guest(folder);
-        give_folder(&mut wasi, Path::new(host), guest)
+        give_folder(wasi, Path::new(host), guest)
             .map_err(|cause| CliError::Folder { folder: folder.clone(), cause })?;
     }
-    Ok(wasi.build())
+    Ok(())
 }
 
-fn give_folder(wasi: &mut wasmtime_wasi::WasiCtxBuilder, host: &Path, guest: &str) -> Result<(), String> {
+fn give_folder(wasi: &mut WasiCtxBuilder, host: &Path, guest: &str) -> Result<(), String> {
     // Asked first, for an error in the system's words.
     let metadata = host.metadata().map_err(|error| plain(&error))?;
     if !metadata.is_dir() {

@@ -48,6 +48,15 @@ pub struct Reach {
     pub files: Vec<PathBuf>,
 }
 
+/// Whether the system-call filter allows `accept4`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Accepts {
+    /// Denied: the process runs a guest.
+    Nothing,
+    /// Allowed, on listening sockets that the process holds already: a front process.
+    Connections,
+}
+
 /// The name of a layer, with the reason where it does not hold.
 pub type Layer = (&'static str, Result<(), String>);
 
@@ -65,5 +74,13 @@ pub fn note_inherited() {
 /// that are ending; after that, every layer reports that it does not hold. Systems other than Linux have no layers.
 #[must_use = "a layer may not hold"]
 pub fn confine(reach: &Reach) -> Vec<Layer> {
-    system::confine(reach)
+    system::confine(reach, Accepts::Nothing)
+}
+
+/// Confines a front process, which accepts connections on sockets that were bound before and runs no guest. The layers are
+/// those of [`confine`] with an empty [`Reach`]; the filter allows one more system call, `accept4`. The process can neither
+/// bind a socket nor connect to an address; it can pass descriptors over its Unix sockets.
+#[must_use = "a layer may not hold"]
+pub fn confine_front() -> Vec<Layer> {
+    system::confine(&Reach::default(), Accepts::Connections)
 }

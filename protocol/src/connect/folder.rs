@@ -46,6 +46,15 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Creates one within `folder`, for a worker whose client sees no other folder. Others may enter it, as with
+    /// [`Folder::for_others`].
+    #[cfg(unix)]
+    pub fn in_folder(folder: &Path) -> io::Result<Self> {
+        let folder = Self::within(None, folder.to_owned())?;
+        folder.open_to_others()?;
+        Ok(folder)
+    }
+
     /// Creates one for a worker whose client is not known yet. Only this user can enter it until [`Folder::open_to_others`].
     #[cfg(unix)]
     pub fn for_anybody() -> io::Result<Self> {

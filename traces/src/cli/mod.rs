@@ -19,6 +19,7 @@ pub mod trace;
 pub mod trim;
 pub mod verify;
 pub mod verify_file;
+pub mod verify_merge;
 
 use std::{io, path::Path, sync::Arc};
 

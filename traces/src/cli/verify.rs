@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     edit::tools::output::Output,
-    harness::{Harness, Status, Verdict, find, junit},
+    harness::{Harness, Part, Shard, Status, Verdict, find, junit},
     replay::{TIMEOUT, Tolerance},
 };
 
@@ -31,6 +31,7 @@ const EXAMPLES: &str = "\
 Examples:
   airlock verify tests/traces
   airlock verify --jobs 4 --junit report.xml tests/traces
+  airlock verify --shard 3/16 --report 3.json tests/traces     a part of them; see verify-merge
   airlock verify --bless tests/traces          write what this adapter answers, as a reference
   airlock verify --tolerance 2 one.airtrace    bytes may differ by 2
 
@@ -60,9 +61,15 @@ pub struct Arguments {
     /// Replay so many at a time; by default as many as there are processors
     #[arg(long, short, value_name = "N")]
     jobs: Option<NonZero<usize>>,
+    /// Replay a part of the traces: the third of sixteen. All parts together are all traces
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
     /// Write a report in JUnit's format, and pictures that are not equal into a folder beside it: report-pictures
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write the verdicts as JSON to a file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Write the verdicts as JSON to standard output
     #[arg(long)]
     json: bool,
@@ -93,6 +100,11 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
         let names: Vec<_> = arguments.paths.iter().map(|path| path.display().to_string()).collect();
         return Err(ToolError::Refused(format!("there is no *.airtrace in {}", names.join(", "))));
     }
+    // A part may be empty: there are more machines than traces.
+    let files = match arguments.shard {
+        Some(shard) => shard.select(files),
+        None => files,
+    };
     let harness = Harness {
         adapter: arguments.adapter.clone(),
         tolerance: arguments.tolerance,
@@ -108,13 +120,24 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
         let xml = junit(&verdicts).map_err(ToolError::Refused)?;
         Output::write(path, xml.as_bytes()).map_err(write_error(path))?;
     }
+    if let Some(path) = &arguments.report {
+        Output::write(path, json(&verdicts, arguments.shard)?.as_bytes()).map_err(write_error(path))?;
+    }
     if arguments.json {
-        let json = serde_json::to_string_pretty(&verdicts).map_err(|error| ToolError::Refused(error.to_string()))?;
-        print(&(json + "\n"))?;
+        print(&(json(&verdicts, arguments.shard)? + "\n"))?;
     } else {
         print(&(summary(&verdicts, start.elapsed()) + "\n"))?;
     }
     Ok(if verdicts.iter().any(|verdict| verdict.status.is_bad()) { DIFFERENT } else { SAME })
+}
+
+/// The verdicts as JSON; those of a part say which it is.
+fn json(verdicts: &[Verdict], shard: Option<Shard>) -> Result<String, ToolError> {
+    let json = match shard {
+        Some(shard) => serde_json::to_string_pretty(&Part { shard, verdicts }),
+        None => serde_json::to_string_pretty(verdicts),
+    };
+    json.map_err(|error| ToolError::Refused(error.to_string()))
 }
 
 /// The folder for pictures beside a report: `report-pictures` beside `report.xml`.
@@ -173,7 +196,8 @@ fn progress(files: usize) -> ProgressBar {
     ProgressBar::new(files as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn describe(verdict: &Verdict, paint: Paint) -> String {
+/// A verdict for a person.
+pub(super) fn describe(verdict: &Verdict, paint: Paint) -> String {
     let word = match verdict.status {
         Status::Passed => paint.good("ok     "),
         Status::Rounded => paint.good("rounded"),
@@ -199,7 +223,8 @@ fn describe(verdict: &Verdict, paint: Paint) -> String {
     text
 }
 
-fn summary(verdicts: &[Verdict], time: Duration) -> String {
+/// All verdicts in one line.
+pub(super) fn summary(verdicts: &[Verdict], time: Duration) -> String {
     let count = |statuses: &[Status]| verdicts.iter().filter(|verdict| statuses.contains(&verdict.status)).count();
     let mut parts = vec![format!("{} of {} as recorded", count(&[Status::Passed]), verdicts.len())];
     for (number, what) in [

@@ -14,9 +14,11 @@
 //! ```
 
 mod junit;
+mod merge;
 mod output;
 mod pictures;
 mod reference;
+mod shard;
 
 use std::{
     fs,
@@ -40,7 +42,9 @@ use crate::{
 use output::{name, write};
 
 pub use junit::junit;
+pub use merge::{MergeError, Merged, Part, merge};
 pub use reference::{Reference, ReferenceReadback};
+pub use shard::Shard;
 
 /// Commands of a trace for which `--bless` makes a text: a longer one is of no use in a review. An existing one is renewed.
 pub const TEXT_COMMANDS: u64 = 1000;
@@ -93,7 +97,7 @@ pub struct Verdict {
 }
 
 /// The status of a trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// All is as it was.

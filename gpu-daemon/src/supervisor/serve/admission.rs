@@ -1,11 +1,15 @@
 //! Admission control: decides on a client from its peer credentials and the server's load.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rustix::process::geteuid;
 use thiserror::Error;
 
 use super::{
+    claims::Claim,
     crashes::{Crashes, Origin},
     options::ServeArguments,
 };
@@ -26,12 +30,18 @@ pub enum Refusal {
     /// `--max-sessions-per-user` or the user's fair share is reached.
     #[error("user {uid} has {max} sessions already; try again later")]
     UserSessions { uid: u32, max: usize },
+    /// The claim's limit is reached.
+    #[error("the claim {claim} has {max} sessions already; try again later")]
+    ClaimSessions { claim: Arc<str>, max: usize },
     /// `--max-total-memory` or `--max-total-gpu-memory` is reached.
     #[error("there is too little memory for a further session; try again later")]
     Memory,
     /// The client's origin is paused after crashes, for `wait`.
     #[error("GPU processes of this client (user {uid}, and its cgroup) crashed too often; try again in {} seconds", wait.as_secs_f64().ceil())]
     Crashes { uid: u32, wait: Duration },
+    /// The claim's workers crash too often.
+    #[error("GPU processes of the claim {claim} crashed too often; try again in {} seconds", wait.as_secs_f64().ceil())]
+    ClaimCrashes { claim: Arc<str>, wait: Duration },
     /// The worker process cannot be created.
     #[error("the worker cannot be started: {cause}")]
     Start { cause: String },
@@ -39,7 +49,8 @@ pub enum Refusal {
 
 impl Refusal {
     /// Values of the label `reason` in metrics and the log.
-    pub const REASONS: [&str; 7] = ["unknown", "user", "sessions", "user_sessions", "memory", "crashes", "start"];
+    pub const REASONS: [&str; 8] =
+        ["unknown", "user", "sessions", "user_sessions", "claim_sessions", "memory", "crashes", "start"];
 
     /// The label: one of [`Self::REASONS`].
     pub fn reason(&self) -> &'static str {
@@ -49,7 +60,8 @@ impl Refusal {
             Refusal::Sessions { .. } => "sessions",
             Refusal::UserSessions { .. } => "user_sessions",
             Refusal::Memory => "memory",
-            Refusal::Crashes { .. } => "crashes",
+            Refusal::ClaimSessions { .. } => "claim_sessions",
+            Refusal::Crashes { .. } | Refusal::ClaimCrashes { .. } => "crashes",
             Refusal::Start { .. } => "start",
         }
     }
@@ -59,7 +71,7 @@ impl Refusal {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
     pub running: usize,
-    /// Running sessions of the client's user.
+    /// Running sessions of the client's user, or of its claim.
     pub of_user: usize,
     /// A bound on total memory is reached.
     pub lacking: bool,
@@ -127,9 +139,26 @@ impl Admission {
         Ok(())
     }
 
+    /// Checks a client of a claim: access to its socket is permission, up to the claim's own limit.
+    pub fn check_claim(&mut self, claim: &Claim, load: Load, now: Instant) -> Result<(), Refusal> {
+        let Load { running, of_user: of_claim, lacking } = load;
+        let name = || Arc::clone(&claim.name);
+        if let Some(wait) = self.crashes.pause(&Origin::of_claim(&claim.name), now) {
+            return Err(Refusal::ClaimCrashes { claim: name(), wait });
+        }
+        if of_claim >= claim.max_sessions {
+            return Err(Refusal::ClaimSessions { claim: name(), max: claim.max_sessions });
+        }
+        if running >= self.max_sessions {
+            return Err(Refusal::Sessions { max: self.max_sessions });
+        }
+        if lacking { Err(Refusal::Memory) } else { Ok(()) }
+    }
+
     /// Counts a crash of this client's worker that may have reset a GPU.
-    pub fn crashed(&mut self, peer: &Peer, now: Instant) {
-        self.crashes.count(&Origin::of(peer), now);
+    pub fn crashed(&mut self, peer: &Peer, claim: Option<&Claim>, now: Instant) {
+        let origin = claim.map_or_else(|| Origin::of(peer), |claim| Origin::of_claim(&claim.name));
+        self.crashes.count(&origin, now);
     }
 }
 
@@ -218,9 +247,9 @@ mod tests {
     fn crashes_count_against_their_user() {
         let mut admission = admission(&["--allow-uid=7", "--allow-uid=8", "--crash-limit=2"]);
         let now = Instant::now();
-        admission.crashed(&peer(7, 7, &[]), now);
+        admission.crashed(&peer(7, 7, &[]), None, now);
         assert!(admission.check(&peer(7, 7, &[]), load(0, 0), now).is_ok());
-        admission.crashed(&peer(7, 7, &[]), now);
+        admission.crashed(&peer(7, 7, &[]), None, now);
         let refusal = admission.check(&peer(7, 7, &[]), load(0, 0), now).unwrap_err();
         assert_eq!(refusal.reason(), "crashes");
         assert_eq!(

@@ -33,6 +33,11 @@ impl Origin {
     pub fn of(peer: &Peer) -> Self {
         Self { uid: peer.uid, cgroup: peer.cgroup.clone() }
     }
+
+    /// A claim, whoever uses it: a container that is started anew is no other tenant.
+    pub fn of_claim(name: &str) -> Self {
+        Self { uid: u32::MAX, cgroup: Some(name.to_owned()) }
+    }
 }
 
 /// The crashes of each origin's workers.

@@ -7,8 +7,8 @@ use thiserror::Error;
 /// `serve` cannot start.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// Neither `--socket` nor a socket from the service manager.
-    #[error("--socket PATH is required: no socket was passed by the service manager")]
+    /// Neither `--socket`, nor `--claims`, nor a socket from the service manager.
+    #[error("--socket PATH or --claims FOLDER is required: no socket was passed by the service manager")]
     NoSocket,
     /// The service manager's socket cannot be used.
     #[error("cannot use the socket that was handed over: {0}")]
@@ -22,6 +22,9 @@ pub enum ServeError {
     /// The socket cannot be created.
     #[error("cannot serve on {}: {cause}", path.display())]
     Socket { path: PathBuf, cause: io::Error },
+    /// A claim cannot be served.
+    #[error("cannot serve the claim {0}")]
+    Claim(String),
     /// The metrics address cannot be bound.
     #[error("cannot serve metrics on {address}: {cause}")]
     Metrics { address: String, cause: io::Error },

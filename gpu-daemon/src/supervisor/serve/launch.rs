@@ -14,7 +14,7 @@ use std::{
     path::PathBuf,
     process::{Child, ChildStderr, Stdio},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -27,6 +27,7 @@ use rustix::{
     process::{Pid, PidfdFlags, geteuid, pidfd_open},
 };
 
+use super::claims::Claim;
 use crate::{
     lock::lock,
     platform::Peer,
@@ -124,15 +125,25 @@ impl Launch {
         }
     }
 
-    /// Takes a standby worker or starts one. The client's connection becomes its standard input and output.
-    pub fn start(&self, connection: UnixStream, peer: &Peer) -> io::Result<Worker> {
+    /// Takes a standby worker or starts one. The client's connection becomes its standard input and output. A claim's worker has
+    /// the claim's options, and its folder lies in the claim's, the only one that its client sees.
+    pub fn start(&self, connection: UnixStream, peer: &Peer, claim: Option<&Claim>) -> io::Result<Worker> {
+        if let Some(claim) = claim {
+            let folder = Folder::in_folder(&claim.folder)?;
+            let memory = claim.worker.quotas.max_memory.0.saturating_add(BEYOND_QUOTA);
+            let (arguments, tenant) = (claim.worker.to_arguments(), Tenant::Claim(Arc::clone(&claim.name)));
+            let (started, process) =
+                self.start_process(&connection, folder, true, Some(&tenant), &arguments, memory)?;
+            return Ok(Worker::new(started.with_client(connection), process));
+        }
         let foreign = peer.uid != geteuid().as_raw();
         let tenant = Tenant::User(peer.uid);
         match self.hand_over(connection, &tenant, foreign) {
             Ok(worker) => Ok(worker),
             Err(connection) => {
                 let folder = if foreign { Folder::for_others()? } else { Folder::new()? };
-                let (started, process) = self.start_process(&connection, folder, foreign, Some(&tenant))?;
+                let (started, process) =
+                    self.start_process(&connection, folder, foreign, Some(&tenant), &self.arguments, self.memory)?;
                 Ok(Worker::new(started.with_client(connection), process))
             }
         }
@@ -161,7 +172,8 @@ impl Launch {
         if self.lacks_standby() {
             let (handover, theirs) = UnixStream::pair()?;
             // Its client may be another user, to whom the folder is opened then.
-            let (started, process) = self.start_process(&theirs, Folder::for_anybody()?, true, None)?;
+            let folder = Folder::for_anybody()?;
+            let (started, process) = self.start_process(&theirs, folder, true, None, &self.arguments, self.memory)?;
             lock(&self.standby).push_back(Standby { started, process, handover });
         }
         Ok(self.lacks_standby())
@@ -186,10 +198,10 @@ impl Launch {
     }
 
     /// Creates a cgroup for a worker, where cgroups are available.
-    fn group(&self) -> Option<Cgroup> {
+    fn group(&self, memory: u64) -> Option<Cgroup> {
         let groups = lock(&self.groups);
         let number = self.made.fetch_add(1, Ordering::Relaxed);
-        kept(groups.as_ref()?.group(&number.to_string(), self.memory))
+        kept(groups.as_ref()?.group(&number.to_string(), memory))
     }
 
     /// Removes the workers' parent group. Call it when no worker is left.
@@ -208,6 +220,8 @@ impl Launch {
         folder: Folder,
         foreign: bool,
         tenant: Option<&Tenant>,
+        arguments: &[String],
+        memory: u64,
     ) -> io::Result<(Started, Process)> {
         let status = counters()?;
         let lent = self.caches.as_ref().and_then(|caches| caches.lend(tenant));
@@ -215,7 +229,7 @@ impl Launch {
         if let Some(lent) = &lent {
             inherited.push((shader_cache::OPTION, lent.descriptor()?));
         }
-        let mut command = launch::worker(&self.program, &self.arguments);
+        let mut command = launch::worker(&self.program, arguments);
         command
             .arg(format!("--server={}", std::process::id()))
             .args(tenant.is_none().then_some("--standby"))
@@ -230,7 +244,7 @@ impl Launch {
             command.env_remove(variable);
         }
         // The group exists before the process, which is moved into it before its client is heard.
-        let group = self.group();
+        let group = self.group(memory);
         let mut started = launch::start(command, connection, folder)?;
         let pid = Pid::from_child(&started.child);
         let group = group.and_then(|group| kept(group.add(started.child.id()).map(|()| group)));

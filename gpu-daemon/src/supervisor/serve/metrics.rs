@@ -1,9 +1,10 @@
 //! Metrics of `serve`, in Prometheus's text format.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder, core::Collector,
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    core::Collector,
 };
 
 use super::{admission::Refusal, ends::Cause};
@@ -17,6 +18,7 @@ const SECONDS: [f64; 9] = [0.1, 1.0, 5.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86_
 pub struct Metrics {
     registry: Registry,
     running: IntGauge,
+    of_claims: IntGaugeVec,
     started: IntCounter,
     refused: IntCounterVec,
     ended: IntCounterVec,
@@ -41,6 +43,10 @@ impl Metrics {
         let metrics = Self {
             registry: Registry::new(),
             running: IntGauge::new("airlock_sessions", "Sessions that are running.")?,
+            of_claims: IntGaugeVec::new(
+                Opts::new("airlock_claim_sessions", "Sessions that are running, by claim."),
+                &["claim"],
+            )?,
             started: IntCounter::new("airlock_sessions_started_total", "Sessions that were started.")?,
             refused: IntCounterVec::new(
                 Opts::new("airlock_sessions_refused_total", "Clients that got no session, by reason."),
@@ -79,8 +85,9 @@ impl Metrics {
                 "Lines that workers printed and that were too many for the log.",
             )?,
         };
-        let all: [Box<dyn Collector>; 17] = [
+        let all: [Box<dyn Collector>; 18] = [
             Box::new(metrics.running.clone()),
+            Box::new(metrics.of_claims.clone()),
             Box::new(metrics.started.clone()),
             Box::new(metrics.refused.clone()),
             Box::new(metrics.ended.clone()),
@@ -149,6 +156,13 @@ impl Metrics {
             self.deadlines.with_label_values(&[deadline]).inc();
         }
         add(&self.lines_dropped, lines_dropped);
+    }
+
+    /// Sets the running sessions of each claim.
+    pub fn claims(&self, sessions: &BTreeMap<&str, usize>) {
+        for (claim, &count) in sessions {
+            self.of_claims.with_label_values(&[*claim]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// Formats all metrics, with the current number of sessions, their GPU memory and their workers' memory.

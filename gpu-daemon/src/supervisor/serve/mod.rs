@@ -10,6 +10,8 @@
 
 mod admission;
 mod bounds;
+mod claim_argument;
+mod claims;
 mod counters;
 mod crashes;
 mod ends;
@@ -23,6 +25,8 @@ mod output;
 mod sessions;
 mod signals;
 
+pub use claim_argument::claim_name;
+pub use claims::{MAX_CLAIMS, SOCKET};
 pub use options::ServeArguments;
 
 use std::{
@@ -43,6 +47,7 @@ use sd_notify::NotifyState;
 use crate::{logs::LogFormat, platform, supervisor::cgroups::Cgroups};
 use {
     bounds::Bounds,
+    claims::Claim,
     error::ServeError,
     http::Endpoint,
     launch::Launch,
@@ -63,15 +68,27 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
     platform::close_on_exec()?;
     let access = Access { mode: arguments.socket_mode, group: arguments.socket_group };
     // The sockets come before the first thread, see `Listening::make`.
-    let listening = match (Listening::handed_over()?, &arguments.socket) {
-        (Some(listening), _) => listening,
-        (None, Some(path)) => Listening::make(path, access)?,
-        (None, None) => return Err(ServeError::NoSocket),
-    };
+    let mut doors = Doors::default();
+    match (Listening::handed_over()?, &arguments.socket) {
+        (Some(listening), _) => doors.0.push((listening, None)),
+        (None, Some(path)) => doors.0.push((Listening::make(path, access)?, None)),
+        (None, None) if arguments.claims.is_none() => return Err(ServeError::NoSocket),
+        (None, None) => {}
+    }
+    let claims = arguments.claims.as_ref().map_or(Ok(Vec::new()), |folder| {
+        Claim::serve_all(folder, &arguments.claim, &arguments.worker, arguments.max_sessions_per_user)
+    });
+    match claims {
+        Ok(claims) => doors.0.extend(claims.into_iter().map(|(listening, claim)| (listening, Some(claim)))),
+        Err(error) => {
+            doors.close();
+            return Err(error);
+        }
+    }
     let endpoint = match arguments.metrics.as_ref().map(|address| Endpoint::bind(address, access)).transpose() {
         Ok(endpoint) => endpoint,
         Err(error) => {
-            listening.close();
+            doors.close();
             return Err(error);
         }
     };
@@ -82,19 +99,19 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
         })
         .ok();
     let launch = Launch::new(&arguments, groups)?;
-    let sessions = Arc::new(Sessions::new(launch, &arguments)?);
+    let sessions = Arc::new(Sessions::new(launch, doors.claims(), &arguments)?);
     sessions.watch()?;
     let mut metrics_file = None;
-    announce(&listening, arguments.log_format);
+    announce(&doors, arguments.log_format);
     if let Some(endpoint) = endpoint {
         let (file, place) = endpoint.place();
         metrics_file = file;
         endpoint.serve(Arc::clone(&sessions))?;
         tracing::info!(address = place, "metrics");
     }
-    accept(&listening, &mut signals, &sessions)?;
+    accept(&doors, &mut signals, &sessions)?;
     tracing::info!(sessions = sessions.open(), drain = arguments.drain.as_secs_f64(), "stopping");
-    listening.close();
+    doors.close();
     tell_manager(NotifyState::Stopping);
     sessions.end_standby();
     stop(&mut signals, &sessions, arguments.drain);
@@ -107,13 +124,30 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
     platform::quit(0)
 }
 
+/// The listening sockets: the common one, and one for each claim.
+#[derive(Debug, Default)]
+struct Doors(Vec<(Listening, Option<Arc<Claim>>)>);
+
+impl Doors {
+    fn claims(&self) -> Vec<Arc<Claim>> {
+        self.0.iter().filter_map(|(_, claim)| claim.clone()).collect()
+    }
+
+    fn close(self) {
+        self.0.into_iter().for_each(|(listening, _)| listening.close());
+    }
+}
+
 /// Announces readiness, in the log and to the service manager.
-fn announce(listening: &Listening, format: LogFormat) {
-    let place =
-        listening.file.as_ref().map_or("the socket that was handed over".to_owned(), |file| file.display().to_string());
-    match format {
-        LogFormat::Text => printing::note(&format!("gpu-daemon: serving on {place}")),
-        LogFormat::Json => tracing::info!(socket = place, "serving"),
+fn announce(doors: &Doors, format: LogFormat) {
+    for (listening, claim) in &doors.0 {
+        let handed_over = || "the socket that was handed over".to_owned();
+        let place = listening.file.as_ref().map_or_else(handed_over, |file| file.display().to_string());
+        let claim = claim.as_ref().map(|claim| &*claim.name);
+        match format {
+            LogFormat::Text => printing::note(&format!("gpu-daemon: serving on {place}")),
+            LogFormat::Json => tracing::info!(socket = place, claim, "serving"),
+        }
     }
     tell_manager(NotifyState::Ready);
 }
@@ -128,26 +162,33 @@ fn tell_manager(state: NotifyState<'_>) {
 ///
 /// Only this thread starts workers: the kernel kills them when the thread that started them exits, and this one exits
 /// with the process ([`platform::end_with_parent`]).
-fn accept(listening: &Listening, signals: &mut Signals, sessions: &Arc<Sessions>) -> io::Result<()> {
-    // A client may have disconnected before it is accepted.
-    listening.socket.set_nonblocking(true)?;
+fn accept(doors: &Doors, signals: &mut Signals, sessions: &Arc<Sessions>) -> io::Result<()> {
+    for (listening, _) in &doors.0 {
+        // A client may have disconnected before it is accepted.
+        listening.socket.set_nonblocking(true)?;
+    }
     let mut lacking = sessions.lacks_standby();
     while !signals.take() {
-        let mut ready = [PollFd::new(&listening.socket, PollFlags::IN), PollFd::new(&*signals, PollFlags::IN)];
+        let mut ready: Vec<_> = doors.0.iter().map(|(door, _)| PollFd::new(&door.socket, PollFlags::IN)).collect();
+        ready.push(PollFd::new(&*signals, PollFlags::IN));
         match poll(&mut ready, lacking.then_some(&STANDBY_DELAY)) {
             Ok(0) => lacking = sessions.add_standby(),
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        match listening.socket.accept() {
-            Ok((connection, _)) => {
-                sessions.start(connection);
-                lacking = sessions.lacks_standby();
-            }
-            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
-            Err(error) => {
-                tracing::error!("cannot accept a client: {error}");
-                thread::sleep(ACCEPT_PAUSE);
+        let came: Vec<bool> = ready.iter().map(|door| !door.revents().is_empty()).collect();
+        // One client of each socket in turn, so that many clients of one tenant do not delay another's.
+        for ((listening, claim), _) in doors.0.iter().zip(came).filter(|(_, came)| *came) {
+            match listening.socket.accept() {
+                Ok((connection, _)) => {
+                    sessions.start(connection, claim.as_ref());
+                    lacking = sessions.lacks_standby();
+                }
+                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+                Err(error) => {
+                    tracing::error!("cannot accept a client: {error}");
+                    thread::sleep(ACCEPT_PAUSE);
+                }
             }
         }
     }

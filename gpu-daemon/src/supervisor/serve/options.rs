@@ -6,6 +6,7 @@ use airlock_protocol::size::Size;
 use clap::Args;
 use nix::unistd::{Group, User};
 
+use super::claim_argument::ClaimArgument;
 use crate::{
     logs::LogFormat,
     options::{ShaderCacheOptions, WorkerOptions, seconds},
@@ -20,6 +21,15 @@ pub struct ServeArguments {
     /// Path of the socket to create; not needed when systemd passes one
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+    /// Serve a claim: a socket for one tenant, in a folder of --claims, with quotas of its own: NAME[,max-sessions=N]
+    /// [,OPTION=VALUE]... with the options of a worker, for example team-a,max-sessions=4,max-gpu-memory=1G. Whoever reaches
+    /// the folder may use it, whatever the user; may be repeated
+    #[arg(help_heading = "Claims", long, value_name = "NAME[,...]", requires = "claims")]
+    pub claim: Vec<ClaimArgument>,
+    /// The folder in which each claim gets a folder with its socket. It is open to this user only; `gpu-daemon cdi` has
+    /// container engines mount the claims' folders
+    #[arg(help_heading = "Claims", long, value_name = "FOLDER", requires = "claim")]
+    pub claims: Option<PathBuf>,
     /// Mode of the created sockets, in octal
     #[arg(help_heading = "Access", long, value_name = "MODE", default_value = "0660", value_parser = mode)]
     pub socket_mode: u32,

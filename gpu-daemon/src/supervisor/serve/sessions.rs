@@ -6,7 +6,7 @@
 
 use std::{
     borrow::Cow,
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     io,
     os::{
         fd::{AsFd, OwnedFd},
@@ -29,6 +29,7 @@ use signal_hook::low_level::signal_name;
 use super::{
     admission::{Admission, Load, Refusal},
     bounds::{Bounds, Use, Used},
+    claims::Claim,
     counters::Counters,
     ends::{Cause, Ending},
     error::ServeError,
@@ -65,6 +66,7 @@ pub struct Sessions {
     launch: Launch,
     metrics: Metrics,
     max_memory: u64,
+    claims: Vec<Arc<Claim>>,
     bounds: Bounds,
     state: Mutex<State>,
     /// Sessions that are running or whose end is being counted and logged.
@@ -86,6 +88,7 @@ struct State {
 struct Running {
     pid: Pid,
     uid: u32,
+    claim: Option<Arc<Claim>>,
     since: Instant,
     status: OwnedFd,
     counters: Counters,
@@ -100,6 +103,7 @@ struct Running {
 struct Session {
     number: u64,
     peer: Peer,
+    claim: Option<Arc<Claim>>,
     child: Child,
     output: ChildStderr,
     exit: OwnedFd,
@@ -110,7 +114,7 @@ struct Session {
 
 impl Sessions {
     /// Creates an empty list.
-    pub fn new(launch: Launch, arguments: &ServeArguments) -> Result<Self, ServeError> {
+    pub fn new(launch: Launch, claims: Vec<Arc<Claim>>, arguments: &ServeArguments) -> Result<Self, ServeError> {
         let state = State {
             admission: Admission::new(arguments),
             running: HashMap::new(),
@@ -120,7 +124,7 @@ impl Sessions {
         };
         let max_memory = arguments.worker.quotas.max_gpu_memory.0;
         let (bounds, metrics) = (Bounds::of(arguments), Metrics::new()?);
-        Ok(Self { launch, metrics, max_memory, bounds, state: Mutex::new(state), open: AtomicUsize::new(0) })
+        Ok(Self { launch, metrics, max_memory, claims, bounds, state: Mutex::new(state), open: AtomicUsize::new(0) })
     }
 
     /// Starts a standby worker if the pool is not full. Returns whether it still is not. A failure is logged, and not
@@ -152,11 +156,11 @@ impl Sessions {
         self.open.load(Ordering::Acquire)
     }
 
-    /// Starts a session for a client, or refuses it with the reason.
-    pub fn start(self: &Arc<Self>, connection: UnixStream) {
+    /// Starts a session for a client, or refuses it with the reason. `claim` is that of the socket.
+    pub fn start(self: &Arc<Self>, connection: UnixStream, claim: Option<&Arc<Claim>>) {
         match platform::peer(&connection) {
             Ok(peer) => {
-                if let Err(refusal) = self.admit(&peer, &connection) {
+                if let Err(refusal) = self.admit(&peer, &connection, claim) {
                     self.refuse(connection, Some(&peer), &refusal);
                 }
             }
@@ -168,24 +172,35 @@ impl Sessions {
     }
 
     /// Starts a session for a client, after the admission check.
-    fn admit(self: &Arc<Self>, peer: &Peer, connection: &UnixStream) -> Result<(), Refusal> {
+    fn admit(
+        self: &Arc<Self>,
+        peer: &Peer,
+        connection: &UnixStream,
+        claim: Option<&Arc<Claim>>,
+    ) -> Result<(), Refusal> {
         let failed = |error: io::Error| Refusal::Start { cause: error.to_string() };
         let mut state = lock(&self.state);
         let since = Instant::now();
-        let of_user = state.running.values().filter(|running| running.uid == peer.uid).count();
+        let of_user = state.running.values().filter(|running| running.is_of(peer, claim)).count();
         let lacking = state.used.exceeds(&self.bounds);
         let load = Load { running: state.running.len(), of_user, lacking };
-        state.admission.check(peer, load, since)?;
+        match claim {
+            Some(claim) => state.admission.check_claim(claim, load, since)?,
+            None => state.admission.check(peer, load, since)?,
+        }
         // Fallible steps come before the start of the worker, which would otherwise have to be killed again.
         let number = state.next;
         let connection = connection.try_clone().map_err(failed)?;
         let follower = self.follower(number).map_err(failed)?;
-        let Worker { child, process, rest } = self.launch.start(connection, peer).map_err(failed)?;
+        let Worker { child, process, rest } =
+            self.launch.start(connection, peer, claim.map(Arc::as_ref)).map_err(failed)?;
         let Process { pid, exit, output, status, group, lent } = process;
         state.next += 1;
         let counters = Counters::default();
         let (active, ending) = (since, None);
-        state.running.insert(number, Running { pid, uid: peer.uid, since, status, counters, active, ending });
+        let claim = claim.cloned();
+        let running = Running { pid, uid: peer.uid, claim: claim.clone(), since, status, counters, active, ending };
+        state.running.insert(number, running);
         self.open.fetch_add(1, Ordering::Relaxed);
         self.metrics.started();
         tracing::info!(
@@ -194,10 +209,11 @@ impl Sessions {
             client = peer.pid,
             uid = peer.uid,
             gid = peer.gid,
+            claim = claim.as_ref().map(|claim| &*claim.name),
             "session starts"
         );
         // The thread waits for this.
-        let _ = follower.send(Session { number, peer: peer.clone(), child, output, exit, rest, group, lent });
+        let _ = follower.send(Session { number, peer: peer.clone(), claim, child, output, exit, rest, group, lent });
         Ok(())
     }
 
@@ -230,10 +246,10 @@ impl Sessions {
 
     /// Main function of a session's thread.
     fn follow(&self, session: Session) {
-        let Session { number, peer, child, output, exit, mut rest, group, lent } = session;
+        let Session { number, peer, claim, child, output, exit, mut rest, group, lent } = session;
         let lines_dropped = output::follow(number, output, exit.as_fd(), &mut rest, || self.kill_one(number));
         // Last, so that a client that reads it finds its session counted and its place free.
-        if let Some(ended) = self.end(number, &peer, child, lines_dropped) {
+        if let Some(ended) = self.end(number, &peer, claim.as_deref(), child, lines_dropped) {
             // What a worker leaves that broke is not for the next one.
             if let Some(lent) = lent.filter(|_| ended.is_success()) {
                 self.launch.keep(&lent);
@@ -246,7 +262,14 @@ impl Sessions {
     }
 
     /// Ends a session whose worker's process has exited and is not reaped.
-    fn end(&self, number: u64, peer: &Peer, mut child: Child, lines_dropped: u64) -> Option<Ended> {
+    fn end(
+        &self,
+        number: u64,
+        peer: &Peer,
+        claim: Option<&Claim>,
+        mut child: Child,
+        lines_dropped: u64,
+    ) -> Option<Ended> {
         let mut state = lock(&self.state);
         let mut running = state.running.remove(&number)?;
         let now = Instant::now();
@@ -256,7 +279,7 @@ impl Sessions {
         let status = exit.as_ref().ok().copied();
         let cause = Cause::of(status, running.counters.seen.end, running.ending);
         if cause.may_reset_a_gpu(running.counters.seen.gpu != 0) {
-            state.admission.crashed(peer, now);
+            state.admission.crashed(peer, claim, now);
         }
         self.metrics.ended(cause, length, lines_dropped);
         drop(state);
@@ -270,6 +293,7 @@ impl Sessions {
                     client = peer.pid,
                     uid = peer.uid,
                     gid = peer.gid,
+                    claim = claim.map(|claim| &*claim.name),
                     reason = cause.label(),
                     exit,
                     seconds = length.as_secs_f64(),
@@ -300,7 +324,9 @@ impl Sessions {
         // Reading a memory file does not fail; if it did, nothing would be added.
         if let Ok(reported) = Status::read(&running.status) {
             let age = now.saturating_duration_since(running.since);
-            self.metrics.grown(&running.counters.advance(&reported, age, self.max_memory));
+            let max_memory =
+                running.claim.as_ref().map_or(self.max_memory, |claim| claim.worker.quotas.max_gpu_memory.0);
+            self.metrics.grown(&running.counters.advance(&reported, age, max_memory));
         }
     }
 
@@ -313,6 +339,11 @@ impl Sessions {
             self.count(running, now);
             gpu_memory = gpu_memory.saturating_add(running.counters.seen.gpu_memory);
         }
+        let mut of_claims: BTreeMap<&str, usize> = self.claims.iter().map(|claim| (&*claim.name, 0)).collect();
+        for claim in state.running.values().filter_map(|running| running.claim.as_ref()) {
+            *of_claims.entry(&claim.name).or_default() += 1;
+        }
+        self.metrics.claims(&of_claims);
         self.metrics.text(state.running.len(), gpu_memory, state.used.memory)
     }
 
@@ -377,6 +408,15 @@ impl Sessions {
 }
 
 impl Running {
+    /// True when it counts against a client: of the same claim, or of the same user where there is no claim.
+    fn is_of(&self, peer: &Peer, claim: Option<&Arc<Claim>>) -> bool {
+        match (&self.claim, claim) {
+            (Some(own), Some(claim)) => own.name == claim.name,
+            (None, None) => self.uid == peer.uid,
+            _ => false,
+        }
+    }
+
     /// Kills the worker. Call it with the sessions' lock held.
     fn kill(&mut self, number: u64, why: Ending) {
         if self.ending.is_none() {

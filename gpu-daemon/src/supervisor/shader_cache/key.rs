@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::Path,
+    sync::Arc,
 };
 
 use rustix::{
@@ -23,6 +24,8 @@ pub enum Tenant {
     Guest([u8; 32]),
     /// A user, by the kernel's word on who connected.
     User(u32),
+    /// A claim of `serve`, by the socket that the client connected to.
+    Claim(Arc<str>),
 }
 
 /// The name of a tenant's cache with the drivers that are installed now: hexadecimal digits.
@@ -61,6 +64,7 @@ impl Key {
         match tenant {
             Tenant::Guest(digest) => hasher.update(b"guest").update(digest),
             Tenant::User(uid) => hasher.update(b"user").update(&uid.to_le_bytes()),
+            Tenant::Claim(name) => hasher.update(b"claim").update(name.as_bytes()),
         };
         Self(hasher.finalize().to_hex().to_string())
     }
@@ -85,6 +89,8 @@ mod tests {
             Key::with(&guest(1), 0, &[1; 32]),
             Key::with(&Tenant::User(1), 0, &[0; 32]),
             Key::with(&Tenant::User(2), 0, &[0; 32]),
+            Key::with(&Tenant::Claim("a".into()), 0, &[0; 32]),
+            Key::with(&Tenant::Claim("b".into()), 0, &[0; 32]),
         ];
         for (index, key) in keys.iter().enumerate() {
             assert_eq!(key.name().len(), 64);

@@ -18,7 +18,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabiliti
 use seccompiler::{BpfProgram, TargetArch, apply_filter, compile_from_json, sock_filter};
 use serde_json::{Value, json};
 
-use super::{Layer, Reach, descriptors};
+use super::{Accepts, Layer, Reach, descriptors};
 
 type Held = Result<(), String>;
 
@@ -40,7 +40,7 @@ const EPERM: u32 = 1;
 const ENOSYS: u32 = 38;
 
 /// Puts the layers up.
-pub fn confine(reach: &Reach) -> Vec<Layer> {
+pub fn confine(reach: &Reach, accepts: Accepts) -> Vec<Layer> {
     // The nodes that could be opened until now are what must be out of reach.
     let nodes = gpu_nodes();
     let alone = alone();
@@ -50,7 +50,7 @@ pub fn confine(reach: &Reach) -> Vec<Layer> {
         ("no-new-privileges", bound(set_no_new_privs(true).map_err(|error| error.to_string()))),
         ("capabilities", bound(drop_capabilities())),
         ("landlock", bound(restrict_files(reach).and_then(|()| out_of_reach(&nodes, reach)))),
-        ("seccomp", bound(filter_calls())),
+        ("seccomp", bound(filter_calls(accepts))),
     ]
 }
 
@@ -146,7 +146,7 @@ fn out_of_reach(nodes: &[PathBuf], reach: &Reach) -> Held {
     Ok(())
 }
 
-fn filter_calls() -> Held {
+fn filter_calls(accepts: Accepts) -> Held {
     let (rules, architecture) = match std::env::consts::ARCH {
         "x86_64" => (include_str!("../../jail/x86_64.json"), TargetArch::x86_64),
         "aarch64" => (include_str!("../../jail/aarch64.json"), TargetArch::aarch64),
@@ -157,7 +157,11 @@ fn filter_calls() -> Held {
     }
     // clone3 has its flags in memory, where no filter sees whether it makes a thread; the C library uses clone instead.
     install(&[json!({ "syscall": "clone3" })], json!({ "errno": ENOSYS }), json!("allow"), architecture)?;
-    install(&to_oneself(parse(rules)?), json!("allow"), json!({ "errno": EPERM }), architecture)?;
+    let mut rules = to_oneself(parse(rules)?);
+    if accepts == Accepts::Connections {
+        rules.push(json!({ "syscall": "accept4", "comment": "clients of the sockets that it was given" }));
+    }
+    install(&rules, json!("allow"), json!({ "errno": EPERM }), architecture)?;
     match Command::new("/proc/self/exe").arg("--version").spawn() {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
         Err(error) => return Err(format!("the self-test was refused a process by something else: {error}")),
@@ -226,7 +230,7 @@ mod tests {
             fs::rename(confined.join("file"), confined.join("other")).unwrap();
             assert!(fs::write(&beside, "contents").is_err());
             assert!(Command::new("/bin/true").status().is_err());
-            filter_calls().unwrap();
+            filter_calls(Accepts::Nothing).unwrap();
             thread::spawn(|| ()).join().unwrap();
             // What WASI has for files: contents, appended ones among them, and times, but neither modes nor attributes.
             let path = confined.join("other");

@@ -30,7 +30,13 @@ impl Picture {
     /// Reads a PNG of any colour type and depth; 16-bit samples lose their low half.
     pub async fn read(path: &str) -> Outcome<Picture> {
         let bytes = files::read(path).await?;
-        decode(bytes).map_err(|error| Failure::new(format!("{path} is not a PNG that can be read: {error}")))
+        decode(bytes, MAX_DECODED_BYTES)
+            .map_err(|error| Failure::new(format!("{path} is not a PNG that can be read: {error}")))
+    }
+
+    /// Decodes a PNG of any colour type and depth that takes at most so many bytes as 8-bit RGBA.
+    pub fn decode(bytes: Vec<u8>, max_bytes: usize) -> Outcome<Picture> {
+        decode(bytes, max_bytes).map_err(|error| Failure::new(format!("not a PNG that can be read: {error}")))
     }
 
     /// Writes an 8-bit PNG: RGB when every pixel is opaque, else RGBA.
@@ -39,7 +45,8 @@ impl Picture {
         files::write(path, png).await
     }
 
-    fn encode(mut self) -> Result<Vec<u8>, png::EncodingError> {
+    /// An 8-bit PNG: RGB when every pixel is opaque, else RGBA.
+    pub fn encode(mut self) -> Result<Vec<u8>, png::EncodingError> {
         let opaque = self.rgba.chunks_exact(4).all(|pixel| pixel[3] == 255);
         if opaque {
             pack_rgb(&mut self.rgba);
@@ -65,14 +72,14 @@ fn pack_rgb(pixels: &mut Vec<u8>) {
     pixels.truncate(count * 3);
 }
 
-fn decode(bytes: Vec<u8>) -> Result<Picture, png::DecodingError> {
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: MAX_DECODED_BYTES });
+fn decode(bytes: Vec<u8>, max_bytes: usize) -> Result<Picture, png::DecodingError> {
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: max_bytes });
     decoder.set_transformations(Transformations::normalize_to_color8());
     let mut reader = decoder.read_info()?;
     let (color, _) = reader.output_color_type();
     let (width, height) = reader.info().size();
     let size = (width as usize).checked_mul(height as usize).and_then(|pixels| pixels.checked_mul(4));
-    let size = size.filter(|size| *size <= MAX_DECODED_BYTES).ok_or(png::DecodingError::LimitsExceeded)?;
+    let size = size.filter(|size| *size <= max_bytes).ok_or(png::DecodingError::LimitsExceeded)?;
     let mut rgba = Vec::with_capacity(size);
     if reader.info().interlaced {
         let mut data = vec![0; reader.output_buffer_size().ok_or(png::DecodingError::LimitsExceeded)?];

@@ -1,0 +1,9 @@
+//! `airlock serve` as its clients and its operator meet it.
+#![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
+
+mod bad_input;
+mod clients;
+mod gpu;
+mod guests;
+mod operation;
