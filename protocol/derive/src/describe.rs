@@ -186,7 +186,7 @@ fn kind_of<'f>(
     ty: impl Fn(&'f Field) -> Option<&'f syn::Type>,
 ) -> Result<TokenStream> {
     let Some(wanted) = wanted else { return Ok(quote!(None)) };
-    let field = fields.iter().find(|(name, _)| *name == wanted).and_then(|(_, field)| ty(*field));
+    let field = fields.iter().find(|(name, _)| *name == wanted).and_then(|(_, field)| ty(field));
     let ty = field.ok_or_else(|| Error::new_spanned(wanted, "a list of ids is expected"))?;
     Ok(quote!(Some(<#ty as crate::ids::Id>::OF)))
 }
