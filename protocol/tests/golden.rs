@@ -1,7 +1,7 @@
 //! The bytes of the stream. They are what daemons of other builds and traces of other days read: a change here that is
 //! not a new variant breaks them.
 
-#![allow(clippy::disallowed_methods, clippy::expect_used)]
+#![allow(clippy::expect_used, clippy::disallowed_methods)]
 
 #[path = "common/sample.rs"]
 mod sample;
