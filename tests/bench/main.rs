@@ -73,9 +73,19 @@ impl Session {
         }
         let rounds = self.options.rounds;
         println!("{}. Medians of {rounds} rounds, with quartiles.", machine());
+        println!("{}", self.shader_caches());
         if self.peer.is_none() {
             println!("No --peer PROGRAM: Airlock's figures alone.");
         }
+    }
+
+    /// Who finds its shaders compiled.
+    fn shader_caches(&self) -> String {
+        let says = |kept| if kept { "warm after a workload's first run" } else { "off" };
+        let ours = !self.options.airlock_option.iter().any(|option| option == "--no-shader-cache");
+        let theirs = env::var_os("MESA_SHADER_CACHE_DISABLE").is_none_or(|value| value != "true" && value != "1");
+        let peers = if self.peer.is_some() { format!(", Mesa's in the peer {}", says(theirs)) } else { String::new() };
+        format!("Shader caches: Airlock's {}{peers}.", says(ours))
     }
 
     fn on(&mut self, adapter: Adapter) {

@@ -234,6 +234,14 @@ impl Serve {
         Self::within(crate::scratch(), command("gpu-daemon"), arguments)
     }
 
+    /// The same, with more said to its command.
+    #[track_caller]
+    pub fn with(more: impl FnOnce(&mut Command), arguments: &[&str]) -> Self {
+        let mut command = command("gpu-daemon");
+        more(&mut command);
+        Self::within(crate::scratch(), command, arguments)
+    }
+
     /// The same, with all that its workers need of files in its own folder, where [`Serve::files`] sees them.
     #[track_caller]
     pub fn tidy(arguments: &[&str]) -> Self {

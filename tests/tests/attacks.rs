@@ -206,6 +206,67 @@ fn an_exploits_call_ends_the_worker() {
     assert!(runs(own) && runs(bystander.id()));
 }
 
+/// The one place where a worker may make files is its own, in memory, of bounded size, and nothing but files and folders are made
+/// there. What is kept of it on the disk is out of its reach, and so is the length of the file through which it comes and goes.
+#[test]
+fn a_worker_makes_files_in_its_shader_cache_only() {
+    let caches = scratch();
+    let mut first = airlock(["run", "--jail=strict"]);
+    first.env("XDG_CACHE_HOME", caches.path()).arg(guest("collatz")).arg("27");
+    run(first).succeeded();
+    let store = caches.path().join("airlock/shaders");
+    let others = fs::read_dir(&store).expect("the caches").next().expect("a cache").expect("a cache").path();
+    let before = fs::read(&others).expect("its bytes");
+    let mut command = long_run(&["--jail=strict"]);
+    command.env("XDG_CACHE_HOME", caches.path());
+    let host = Running::start(command);
+    let id = narrowed(worker_of(host.id()));
+    let file_of_cache = fs::read_dir(format!("/proc/{id}/fd")).expect("its descriptors").find_map(|entry| {
+        let path = entry.ok()?.path();
+        let leads = fs::read_link(&path).ok()?;
+        leads.to_str()?.contains("airlock-shaders").then(|| path.file_name()?.to_str()?.parse::<i64>().ok())?
+    });
+    let mut worker = Stopped::new(id);
+    let no = |number: i64| Argument::Number(number);
+    let create = i64::from(libc::O_CREAT | libc::O_RDWR | libc::O_CLOEXEC);
+    let make = |worker: &mut Stopped, name: &str| {
+        worker.call(libc::SYS_openat, &[AT_FDCWD, Argument::Bytes(&text(name)), no(create), no(0o600)])
+    };
+    let Outcome::Returned(file @ 0..) = make(&mut worker, "/airlock-shaders/a") else { panic!("no file in the cache") };
+    let fallocate = worker.call(libc::SYS_fallocate, &[no(file), no(0), no(0), no(64 << 20)]);
+    assert_eq!(fallocate, Outcome::Returned(-i64::from(libc::ENOSPC)));
+    for elsewhere in ["/a", "/tmp/a", "/lib/a", "/proc/self/a", "/airlock-shaders/../a"] {
+        let made = make(&mut worker, elsewhere);
+        assert!(matches!(made, Outcome::Returned(code) if code < 0), "{elsewhere}: {made:?}");
+    }
+    let (a, b, out) = (text("/airlock-shaders/a"), text("/airlock-shaders/b"), text("/lib/b"));
+    let (a, b, out) = (Argument::Bytes(&a), Argument::Bytes(&b), Argument::Bytes(&out));
+    assert_eq!(worker.call(libc::SYS_rename, &[a, b]), Outcome::Returned(0));
+    for (what, number, arguments) in [
+        ("symlink", libc::SYS_symlink, vec![out, a]),
+        ("link", libc::SYS_link, vec![b, a]),
+        ("mknod", libc::SYS_mknod, vec![a, no(0o10_600), no(0)]),
+        ("chmod", libc::SYS_chmod, vec![b, no(0o4755)]),
+        ("execve", libc::SYS_execve, vec![b, no(0), no(0)]),
+    ] {
+        refused(&mut worker, what, number, &arguments);
+    }
+    let taken_out = worker.call(libc::SYS_rename, &[b, out]);
+    assert!(matches!(taken_out, Outcome::Returned(code) if code < 0), "{taken_out:?}");
+    for (what, place) in [("its own or another's", &others), ("the folder", &store)] {
+        let place = path(place);
+        for mode in [libc::O_RDONLY, libc::O_RDWR] {
+            let opened = worker.call(libc::SYS_openat, &[AT_FDCWD, Argument::Bytes(&place), no(mode.into()), no(0)]);
+            assert!(matches!(opened, Outcome::Returned(code) if code < 0), "{what}: {opened:?}");
+        }
+    }
+    let cache = file_of_cache.expect("the file of the cache");
+    refused(&mut worker, "ftruncate", libc::SYS_ftruncate, &[no(cache), no(1 << 30)]);
+    drop(worker);
+    drop(host);
+    assert_eq!(fs::read(&others).expect("its bytes"), before);
+}
+
 /// Memory that the worker does not map is in no figure of the process's.
 #[test]
 fn a_worker_does_not_hide_memory() {
