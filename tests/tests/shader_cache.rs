@@ -243,7 +243,12 @@ fn users_of_a_server_have_caches_of_their_own() {
         let me = format!("--allow-uid={}", rustix::process::geteuid().as_raw());
         let other = format!("--allow-uid={STRANGER}");
         let arguments = ["--jail=strict", "--socket-mode=0666", spares, &me, &other];
-        let serve = Serve::with(|command| drop(caches.of(command)), &arguments);
+        let serve = Serve::with(
+            |command| {
+                caches.of(command);
+            },
+            &arguments,
+        );
         fs::set_permissions(serve.socket().parent().expect("a folder"), fs::Permissions::from_mode(0o755))
             .expect("its mode");
         let session = |uid: Option<u32>| {
@@ -275,7 +280,12 @@ fn users_of_a_server_have_caches_of_their_own() {
 #[test]
 fn golden_traces_give_the_same_bits_from_a_warm_cache() {
     let caches = Caches::new();
-    let mut serve = Serve::with(|command| drop(caches.of(command)), &["--jail=strict"]);
+    let mut serve = Serve::with(
+        |command| {
+            caches.of(command);
+        },
+        &["--jail=strict"],
+    );
     let verify = || {
         // One after the other, as far as may be: of two that overlap, one's additions are lost.
         let mut command = airlock(["verify", "--jobs=1", "--daemon"]);
