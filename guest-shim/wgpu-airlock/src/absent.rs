@@ -65,7 +65,7 @@ impl ExternalTextureInterface for ExternalTexture {
     fn destroy(&self) {}
 }
 
-/// A store of compiled pipelines. The host may have one of its own.
+/// A store of compiled pipelines. The worker keeps its own.
 #[derive(Debug)]
 pub struct PipelineCache;
 

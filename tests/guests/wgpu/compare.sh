@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Runs each program natively on wgpu's own drivers and as a component under `airlock run`, on the same adapter, and
-# compares what they print and the pictures that they write, byte for byte.
+# Runs each program natively on wgpu's own drivers, natively on wgpu-airlock, and as a component under `airlock run`, on the
+# same adapter, and compares what they print and the pictures that they write, byte for byte.
 #
 #   ./compare.sh [--renew] [PROGRAM...]
 #
 # --renew also keeps what the native programs did, in expected/, which `tests/tests/wgpu_guests.rs` reads. The native
 # build of wgpu takes several minutes, which is why this is not part of the tests.
 #
-# Environment: AIRLOCK (the program `airlock`; by default the one that `cargo build --profile checks` makes),
+# Environment: AIRLOCK and AIRLOCK_GPU_DAEMON (the programs; by default those that `cargo build --profile checks` makes),
 # AIRLOCK_WGPU_GUESTS (the folder of the components; prebuilt/ by default), CARGO_TARGET_DIR.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 target_dir=${CARGO_TARGET_DIR:-$HOME/.cache/airlock/target}
 airlock=${AIRLOCK:-$target_dir/checks/airlock}
+export AIRLOCK_GPU_DAEMON=${AIRLOCK_GPU_DAEMON:-$target_dir/checks/gpu-daemon}
 components=${AIRLOCK_WGPU_GUESTS:-$here/prebuilt}
 renew=false
 if [ "${1:-}" = --renew ]; then
@@ -31,16 +32,20 @@ export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$(mktemp -d)}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-CARGO_TARGET_DIR=$target_dir/wgpu-native cargo build --locked --workspace
+CARGO_TARGET_DIR=$target_dir/wgpu-native cargo build --locked --workspace --features support/vulkan
+# The packages together have the shader languages of wgpu that one of them needs; wgpu-airlock has to know them all.
+CARGO_TARGET_DIR=$target_dir/wgpu-behind cargo build --locked --workspace --features support/airlock,support/shaders
 mkdir -p expected
 failed=0
 for program in "${programs[@]}"; do
-    mkdir -p "$scratch/$program/native" "$scratch/$program/component"
+    mkdir -p "$scratch/$program/native" "$scratch/$program/behind" "$scratch/$program/component"
     argument=()
     grep -q write_picture "$program/src/main.rs" && argument=(picture.png)
     (cd "$scratch/$program/native" && "$target_dir/wgpu-native/debug/$program" "${argument[@]}" >stdout)
     (cd "$scratch/$program/component" && "$airlock" run --dir . "$components/$program.wasm" "${argument[@]}" >stdout)
-    if diff -r "$scratch/$program/native" "$scratch/$program/component"; then
+    (cd "$scratch/$program/behind" && "$target_dir/wgpu-behind/debug/$program" "${argument[@]}" >stdout)
+    if diff -r "$scratch/$program/native" "$scratch/$program/component" &&
+        diff -r "$scratch/$program/native" "$scratch/$program/behind"; then
         echo "$program: equal"
     else
         echo "$program: DIFFERENT"

@@ -1,0 +1,56 @@
+//! Programs that know nothing of this crate do what they do on wgpu's own drivers: the same lines and the same pictures.
+//! What those are is in `tests/guests/wgpu/expected`, which `compare.sh` there makes with plain wgpu.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// How far a channel may lie from the kept picture: software adapters compile for the processor that they find, and
+/// round differently. `compare.sh` asks for equal bytes on one machine.
+const TOLERANCE: u8 = 3;
+/// And how many of a thousand channels may lie further.
+const OUTLIERS: usize = 2;
+
+fn expected(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests/wgpu/expected").join(file)
+}
+
+/// Runs a program that cargo has built beside this test, and gives what it printed.
+fn run(program: &str, arguments: &[&Path]) -> String {
+    let output = Command::new(common::example(program)).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn numbers_are_those_of_plain_wgpu() {
+    assert_eq!(run("guest-compute", &[]), fs::read_to_string(expected("compute.txt")).unwrap());
+}
+
+#[test]
+fn pictures_are_those_of_plain_wgpu() {
+    let picture = common::folder("pictures").join("render.png");
+    let printed = run("guest-render", &[&picture]);
+    assert!(printed.starts_with("192 x 192 texels"), "{printed}");
+    let (drawn, expected) = (pixels(&picture), pixels(&expected("render.png")));
+    assert_eq!(drawn.len(), expected.len());
+    let further = drawn.iter().zip(&expected).filter(|(a, b)| a.abs_diff(**b) > TOLERANCE).count();
+    assert!(further * 1000 <= drawn.len() * OUTLIERS, "{further} of {} channels differ", drawn.len());
+}
+
+/// Needs the shader languages: `--all-features`, or the three of them.
+#[test]
+#[cfg(all(feature = "spirv", feature = "glsl", feature = "naga-ir"))]
+fn the_whole_api_answers_as_plain_wgpu_does() {
+    assert_eq!(run("guest-api", &[]), fs::read_to_string(expected("api.txt")).unwrap());
+}
+
+fn pixels(picture: &Path) -> Vec<u8> {
+    let file = std::io::BufReader::new(fs::File::open(picture).unwrap());
+    let mut reader = png::Decoder::new(file).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    pixels
+}
