@@ -2,7 +2,7 @@
 //!
 //! A server of the test's own gives a page with the script to the browser, and takes what the script prints and writes
 //! from the page. No driver of browsers is needed.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic)]
 
 use std::{
     collections::BTreeMap,

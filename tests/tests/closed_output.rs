@@ -1,5 +1,5 @@
 //! Standard output that is closed, or full: every command ends quietly for the first, and with an error for the second.
-#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
     fs::OpenOptions,

@@ -1,5 +1,5 @@
 //! The worker dies, or stops: the guest learns of it and decides, the host goes on.
-#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use airlock_tests::{
     processes::worker_of,

@@ -66,7 +66,9 @@ fn what_is_damaged_or_planted_is_not_used_and_is_replaced() {
     let store = place.store(1 << 20);
     let secret = place.0.path().join("secret");
     fs::write(&secret, "of somebody else").unwrap();
-    let plant: [(&str, fn(&Path, &Path)); 7] = [
+    /// Damages a tenant's file, or puts something else in its place; the second path is that of another user's file.
+    type Plant = fn(&Path, &Path);
+    let plant: [(&str, Plant); 7] = [
         ("cut", |file, _| fs::write(file, &fs::read(file).unwrap()[..33]).unwrap()),
         ("empty", |file, _| fs::write(file, "").unwrap()),
         ("garbage", |file, _| fs::write(file, [7; 1000]).unwrap()),
