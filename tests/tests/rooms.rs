@@ -42,7 +42,6 @@ const KEPT: &[(&[&str], &str)] = &[
         &["guest-shim/host/src/v0_3"],
         "the functions that take data are added by the linker's function, and use the macro and the conversions beside it",
     ),
-    (&["gpu-daemon/src"], "its rooms are not made yet"),
 ];
 
 /// A module's file, as far as imports go.

@@ -3,7 +3,7 @@
 //! A trace is the command stream of a run as it crossed to the GPU's process, with the events that came back. Where a line
 //! of code belongs:
 //!
-//! - [`file`]: bytes to records and back, the index, a whole trace in memory. It knows batches and events as bytes.
+//! - [`mod@file`]: bytes to records and back, the index, a whole trace in memory. It knows batches and events as bytes.
 //! - [`schema`]: values of the stream as text ([`notation`]), as trees and JSON ([`node`]), and the ids in them
 //!   ([`facts`]). They follow from the definitions in `airlock-protocol`.
 //! - [`capture`]: recording a session, into a file or into the flight recorder's memory.

@@ -4,9 +4,11 @@
 use std::{collections::BTreeSet, path::Path};
 
 use super::{
-    Entered, Plan, cache, capabilities, descriptors, files,
+    cache, capabilities, descriptors, files,
     layer::{Family, Layer},
-    limits, namespaces, root, seccomp,
+    limits, namespaces,
+    plan::{Entered, Plan},
+    root, seccomp,
     trial::Held,
 };
 

@@ -46,6 +46,7 @@ mod seccomp;
 mod trial;
 
 mod layer;
+mod plan;
 pub mod report;
 
 #[cfg(target_os = "linux")]
@@ -65,7 +66,10 @@ use std::{
 
 use thiserror::Error;
 
+use plan::Entered;
+
 pub use layer::{Family, Layer};
+pub use plan::{Plan, Prepared};
 
 use crate::options::JailMode;
 
@@ -76,30 +80,6 @@ pub enum JailError {
     #[error("the jail lacks a layer: {layer}: {why} (--jail=best-effort goes on without it)")]
     Missing { layer: &'static str, why: String },
 }
-
-/// Parameters of a jail.
-#[derive(Clone, Debug, Default)]
-pub struct Plan {
-    /// Result of [`prepare`].
-    pub prepared: Prepared,
-    /// Folder of the listening socket. Files may be removed in it, and nowhere else.
-    pub folder: Option<PathBuf>,
-    /// Quota of GPU memory in bytes.
-    pub memory: u64,
-    /// Bytes of the folder in memory for a shader cache; `None` for no such folder.
-    pub cache: Option<u64>,
-}
-
-/// What [`Jail::enter`] has put up.
-#[derive(Debug)]
-struct Entered {
-    layers: Vec<(Layer, Result<(), String>)>,
-    cache: Option<Result<PathBuf, String>>,
-}
-
-/// Layers applied before a worker opens a descriptor of its own.
-#[derive(Clone, Debug, Default)]
-pub struct Prepared(Vec<(Layer, Result<(), String>)>);
 
 /// Closes inherited descriptors, except the standard streams and `keep`, because they could not be told from the
 /// worker's own later; and enters the namespaces, so that the listening socket is listed nowhere else.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Entered, Plan,
     layer::{Family, Layer},
+    plan::{Entered, Plan},
 };
 
 const WHY: &str = "only Linux has it";

@@ -9,6 +9,9 @@ use thiserror::Error;
 
 use super::versions::WEBGPU_VERSION;
 
+/// Exit code for usage errors and for a set-up that cannot work; clap uses the same.
+pub const WRONG_USE: u8 = 2;
+
 /// Why a command cannot do what it is asked.
 #[derive(Debug, Error)]
 pub enum CliError {

@@ -48,14 +48,11 @@ use airlock_protocol::{
 use airlock_traces::cli::{ToolError, replay, terminal, trace, verify, verify_merge};
 use clap::{Parser, Subcommand};
 
-use error::CliError;
+use error::{CliError, WRONG_USE};
 use versions::WEBGPU_VERSION;
 
 #[global_allocator]
 static ALLOCATOR: BySize = BySize;
-
-/// Exit code for usage errors and for a set-up that cannot work; clap uses the same.
-const WRONG_USE: u8 = 2;
 
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     format!(

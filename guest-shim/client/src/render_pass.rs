@@ -254,8 +254,15 @@ impl RenderPass {
                 None => return,
             }
         }
-        for bundles in ids.chunks(MAX_LIST) {
-            self.base.encode(client, |pass| ExecuteBundles { pass, bundles: bundles.to_vec() });
+        // Without bundles, too: the call resets the pass's pipeline, bind groups and buffers.
+        let mut lists = ids.chunks(MAX_LIST);
+        let mut list = lists.next().unwrap_or_default();
+        loop {
+            self.base.encode(client, |pass| ExecuteBundles { pass, bundles: list.to_vec() });
+            match lists.next() {
+                Some(next) => list = next,
+                None => break,
+            }
         }
     }
 

@@ -38,7 +38,7 @@ use super::{
 use crate::{
     component::ComponentFile,
     engine::{self, Compiled},
-    error::{CliError, plain},
+    error::{CliError, WRONG_USE, plain},
 };
 
 /// Exit code of a process that has printed why it cannot run; a successor would fail the same way.
@@ -221,7 +221,7 @@ impl Supervisor {
                         let status = status.map_err(failed)?;
                         if !self.any_ready && status.code() == Some(CANNOT_RUN) {
                             // The process has printed why.
-                            return Ok(super::super::WRONG_USE);
+                            return Ok(WRONG_USE);
                         }
                         tracing::info!("guest process {number} ended: {}", how(status));
                         self.restart(was_ready);
@@ -287,7 +287,7 @@ fn ended(status: std::io::Result<ExitStatus>, stopping: bool) -> Result<u8, CliE
     match status.code() {
         Some(0) if stopping => Ok(0),
         // The process has printed why.
-        Some(CANNOT_RUN) => Ok(super::super::WRONG_USE),
+        Some(CANNOT_RUN) => Ok(WRONG_USE),
         _ => Err(CliError::FrontEnded { how: how(status) }),
     }
 }

@@ -71,6 +71,11 @@ impl Daemon {
         self.take(batch)
     }
 
+    /// Waits until the client has closed its channel, with nothing more in it.
+    pub fn until_closed(&self) {
+        assert!(self.channels.commands.recv().is_err(), "nothing follows");
+    }
+
     /// The next command, once its batch is there.
     pub fn command(&mut self) -> Command<'static> {
         loop {

@@ -77,6 +77,7 @@ fn a_client_that_closes_sends_what_has_gathered_and_ends() {
     drop(encoder);
     let closing = std::thread::spawn(move || drop(client));
     assert_eq!(daemon.batch(), 1);
+    daemon.until_closed();
     daemon.die();
     closing.join().unwrap();
     assert_eq!(lost.wait().unwrap().message, CLOSED);
