@@ -3,13 +3,13 @@
 use std::io;
 #[cfg(target_os = "linux")]
 use std::{
-    os::fd::{AsFd, OwnedFd},
+    os::fd::AsFd,
     sync::{Arc, Mutex},
 };
 
 #[cfg(not(target_os = "linux"))]
-use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcSharedMemory};
-use ipc_channel::ipc::{IpcOneShotServer, IpcSender};
+use ipc_channel::ipc::IpcSharedMemory;
+use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcOneShotServer, IpcSender};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -30,13 +30,11 @@ use super::{
     ring::{RingReader, RingWriter},
 };
 
-/// The client's message to the worker's one-shot server. On Linux the ring and the channels have crossed before, as
-/// descriptors on the connection of the hello line, and the message only completes the set-up. Elsewhere they are in it.
+/// The message of a client to the worker's server: the worker's ends of the channels, and the ring where memory cannot be
+/// sealed.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Bootstrap {
-    #[cfg(not(target_os = "linux"))]
     commands: IpcBytesReceiver,
-    #[cfg(not(target_os = "linux"))]
     events: IpcBytesSender,
     #[cfg(not(target_os = "linux"))]
     ring: IpcSharedMemory,
@@ -61,10 +59,6 @@ pub enum TransportError {
     #[cfg(target_os = "linux")]
     #[error("the client sends no ring: {0}")]
     NoRing(#[source] DescriptorError),
-    /// A channel did not arrive, or is no channel.
-    #[cfg(target_os = "linux")]
-    #[error("the client sends no channel: {0}")]
-    NoChannel(#[source] DescriptorError),
     /// The ring is invalid.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -92,26 +86,22 @@ pub struct DaemonChannels {
     pub ring: RingReader,
 }
 
-/// Connects a client to the worker with this server name. On Linux the ring and the worker's ends of the channels cross on
-/// `link`, the connection of the hello line.
+/// Connects a client to the worker whose server has this name. The ring is sent over the connection on which the
+/// worker announced the name.
 pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportError> {
+    let (batches, commands) = ipc::bytes_channel().map_err(TransportError::Channel)?;
+    let (events, replies) = ipc::bytes_channel().map_err(TransportError::Channel)?;
     #[cfg(target_os = "linux")]
-    let (batches, replies, memory, bulk, bootstrap) = {
-        let (memory::Shared { commands, events, count }, file) =
-            memory::Shared::create().map_err(TransportError::Channel)?;
+    let (memory::Shared { commands: memory, events: event_ring, count }, bootstrap) = {
+        let (memory, file) = memory::Shared::create().map_err(TransportError::Channel)?;
         descriptors::send(link, file.as_fd()).map_err(TransportError::Connect)?;
-        let batches = channel::pair(link).map_err(TransportError::Connect)?;
-        let replies = channel::pair(link).map_err(TransportError::Connect)?;
-        let bulk = bulk::Receiver::new(RingReader::rewinding(events), count);
-        (batches, replies, commands, Some(Mutex::new(bulk)), Bootstrap {})
+        (memory, Bootstrap { commands, events })
     };
     #[cfg(not(target_os = "linux"))]
-    let (batches, replies, memory, bootstrap) = {
+    let (memory, bootstrap) = {
         let _ = link;
-        let (batches, commands) = ipc::bytes_channel().map_err(TransportError::Channel)?;
-        let (events, replies) = ipc::bytes_channel().map_err(TransportError::Channel)?;
         let (memory, ring) = memory::WriteMemory::create();
-        (batches, replies, memory, Bootstrap { commands, events, ring })
+        (memory, Bootstrap { commands, events, ring })
     };
     let server = IpcSender::<Bootstrap>::connect(server).map_err(TransportError::Connect)?;
     server.send(bootstrap).map_err(|error| TransportError::Broken(error.to_string()))?;
@@ -119,7 +109,7 @@ pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportE
     let events = EventReceiver {
         receiver: EventEnd::Process(receiver),
         #[cfg(target_os = "linux")]
-        bulk,
+        bulk: Some(Mutex::new(bulk::Receiver::new(RingReader::rewinding(event_ring), count))),
     };
     let commands = BatchSender(Sender::Process(channel::Sender::new(batches)));
     Ok(ClientChannels { commands, events, ring: RingWriter::new(memory) })
@@ -161,21 +151,17 @@ pub fn in_memory(room: usize) -> Result<(ClientChannels, DaemonChannels), Transp
     Ok((client, daemon))
 }
 
-/// The ring and the channels as the worker received them on its connection. Elsewhere than on Linux they come with the
-/// [`Bootstrap`], and this is empty.
+/// The ring as the worker got it over its connection. Where memory cannot be sealed it comes with the [`Bootstrap`], and
+/// this is empty.
 #[derive(Debug)]
-pub struct HandedOver {
+pub struct ReceivedRing {
     #[cfg(target_os = "linux")]
     memory: memory::SharedPeer,
-    #[cfg(target_os = "linux")]
-    commands: OwnedFd,
-    #[cfg(target_os = "linux")]
-    events: OwnedFd,
 }
 
-impl HandedOver {
-    /// Receives the ring and the channels over standard input, the worker's connection, and checks them. It must be the first
-    /// reader there after the hello line: another would take the messages and lose their descriptors.
+impl ReceivedRing {
+    /// Receives the ring over standard input, which is the worker's connection, and checks it. It must be the
+    /// first read there after the hello line was written: another reader would lose the descriptor.
     #[cfg(target_os = "linux")]
     pub fn from_stdin() -> Result<Self, TransportError> {
         Self::receive(io::stdin())
@@ -184,19 +170,14 @@ impl HandedOver {
     /// The same, over any connection.
     #[cfg(target_os = "linux")]
     pub fn receive(connection: impl AsFd) -> Result<Self, TransportError> {
-        let file = descriptors::receive(&connection, Some(HELLO_TIMEOUT)).map_err(|error| match error {
+        let file = descriptors::receive(connection, Some(HELLO_TIMEOUT)).map_err(|error| match error {
             DescriptorError::Ended => TransportError::NoClient,
             error => TransportError::NoRing(error),
         })?;
-        let memory = memory::SharedPeer::open(file)?;
-        let socket = || {
-            let received = descriptors::receive(&connection, Some(HELLO_TIMEOUT));
-            received.and_then(|socket| Ok(channel::check(socket)?)).map_err(TransportError::NoChannel)
-        };
-        Ok(Self { memory, commands: socket()?, events: socket()? })
+        Ok(Self { memory: memory::SharedPeer::open(file)? })
     }
 
-    /// See [`HandedOver`].
+    /// See [`ReceivedRing`].
     #[cfg(not(target_os = "linux"))]
     pub fn from_stdin() -> Result<Self, TransportError> {
         Ok(Self {})
@@ -221,27 +202,22 @@ impl Listener {
         &self.name
     }
 
-    /// Waits for the client's [`Bootstrap`].
-    pub fn accept(self, handed_over: HandedOver) -> Result<DaemonChannels, TransportError> {
+    /// Waits for the client.
+    pub fn accept(self, ring: ReceivedRing) -> Result<DaemonChannels, TransportError> {
         let (_, bootstrap) = self.server.accept().map_err(|error| TransportError::Broken(error.to_string()))?;
         #[cfg(target_os = "linux")]
-        let (memory, commands, events, bulk) = {
-            let Bootstrap {} = bootstrap;
-            let HandedOver { memory: shared, commands, events } = handed_over;
-            let bulk = bulk::Sender::new(RingWriter::new(shared.events), shared.count);
-            (shared.commands, commands, events, Some(Arc::new(Mutex::new(bulk))))
-        };
+        let memory::SharedPeer { commands: memory, events: event_ring, count } = ring.memory;
         #[cfg(not(target_os = "linux"))]
-        let (memory, commands, events) = {
-            let HandedOver {} = handed_over;
-            (memory::ReadMemory::open(bootstrap.ring)?, bootstrap.commands, bootstrap.events)
+        let memory = {
+            let ReceivedRing {} = ring;
+            memory::ReadMemory::open(bootstrap.ring)?
         };
         Ok(DaemonChannels {
-            commands: BatchReceiver(Receiver::Process(channel::Receiver::new(commands))),
+            commands: BatchReceiver(Receiver::Process(channel::Receiver::new(bootstrap.commands))),
             events: EventSender {
-                sender: Sender::Process(channel::Sender::new(events)),
+                sender: Sender::Process(channel::Sender::new(bootstrap.events)),
                 #[cfg(target_os = "linux")]
-                bulk,
+                bulk: Some(Arc::new(Mutex::new(bulk::Sender::new(RingWriter::new(event_ring), count)))),
             },
             ring: RingReader::new(memory),
         })
