@@ -11,7 +11,7 @@ use airlock_client::Client;
 use airlock_client::buffer::Buffer;
 use airlock_client::object::DeviceObject;
 use airlock_client::texture::Texture;
-use airlock_traces::record::Recorder;
+use airlock_traces::capture::Recorder;
 
 use crate::scope::Scopes;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use airlock_client::{AdapterChoice, Client};
 use airlock_protocol::connect::{ConnectError, Daemon};
+use airlock_traces::capture::flight::{self, FlightOptions};
+use airlock_traces::capture::{self, Notice, Recorder};
 use airlock_traces::header::Header;
-use airlock_traces::record::flight::{self, FlightOptions};
-use airlock_traces::record::{self, Notice, Recorder};
 
 use crate::context::Context;
 
@@ -61,7 +61,7 @@ impl Options {
 fn recorders(file: Option<PathBuf>, folder: Option<PathBuf>) -> Vec<Arc<Recorder>> {
     let notice = || -> Notice { Box::new(|message| tracing::warn!("{message}")) };
     let header = || Header::of_this_program(None, WEBGPU_VERSION);
-    let file = file.map(|path| Recorder::start(record::Options::new(path, header()), notice()));
+    let file = file.map(|path| Recorder::start(capture::Options::new(path, header()), notice()));
     let folder = folder.map(|folder| flight::start(FlightOptions::new(folder, header()), notice()));
     file.into_iter().chain(folder).map(Arc::new).collect()
 }

@@ -55,6 +55,8 @@ pub fn descriptor<'a>(desc: &wgpu::RenderPassDescriptor<'a>, spoiled: &Spoiled) 
                 end_of_pass_write_index: writes.end_of_pass_write_index,
             })
         }),
+        // wgpu has no such bound.
+        max_draw_count: None,
         label: label(desc.label),
     }
 }
