@@ -16,10 +16,13 @@ checkout=$(cd "$here/../.." && pwd)
 say() { printf 'build.sh: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
 
-# What decides what the component does. The order is that of the names, on every machine.
+# The component's sources: the interfaces are those that runtime/src/bindings.rs names. Sorted by name, so that the digest is
+# the same on every machine.
 digest() {
     cd "$checkout"
-    find guest-shim/js/lib guest-shim/js/runtime wit/webgpu.wit tests/guests/wit -type f -not -path '*/target/*' -print0 |
+    local wit=tests/guests/wit/deps
+    find guest-shim/js/lib guest-shim/js/runtime wit/webgpu.wit "$wit"/{cli,clocks,filesystem} -type f \
+        -not -path '*/target/*' -print0 |
         LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1
 }
 

@@ -83,7 +83,8 @@ fn bytes_read(pid: u32) -> u64 {
 #[test]
 fn the_server_reads_nothing_from_a_client() {
     const MUCH: usize = 100 << 10;
-    let server = Server::start("reads", &["--max-sessions=1"]);
+    // A tenant's shader cache is the server's own to read.
+    let server = Server::start("reads", &["--max-sessions=1", "--no-shader-cache"]);
     let before = bytes_read(server.process.id());
     let (mut connection, worker) = server.session();
     // From now on the worker reads nothing.

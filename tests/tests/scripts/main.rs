@@ -118,11 +118,14 @@ fn endless_recursion_and_allocation_are_exceptions() {
 #[test]
 fn sources_that_nest_too_deeply_are_syntax_errors() {
     let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
-    for (open, close) in
-        [("(", ")"), ("[", "]"), ("({a:", "})"), ("`${", "}`"), ("!", ""), ("a=>", ""), ("(class{a=", "})")]
-    {
+    for (open, close) in [("(", ")"), ("[", "]"), ("`${", "}`"), ("!", ""), ("a=>", ""), ("(class{a=", "})")] {
         fails(&[], deep(open, close), 1, "app.js: SyntaxError: the script nests too deeply");
     }
+    // QuickJS reports the place where the stack ended as a property without a name.
+    let objects = run_text(&[], deep("({a:", "})"));
+    assert_eq!(objects.code(), Some(1), "{objects}");
+    assert!(objects.stderr.starts_with("app.js:1:") && objects.stderr.contains(": SyntaxError: "), "{objects}");
+    assert_eq!(objects.stderr.lines().count(), 1, "{objects}");
     let inside =
         format!("let text = '{}'; try {{ eval(text) }} catch (error) {{ console.log(error.name) }}", deep("(", ")"));
     assert_eq!(run_text(&[], inside).succeeded().stdout, "RangeError\n");
