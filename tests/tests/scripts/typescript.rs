@@ -68,7 +68,7 @@ fn places_stay_those_of_the_file() {
             ("app.ts", "import { f } from './f.ts';\nf<number>(1);"),
             ("f.ts", "export function f<T>(n: T): never { throw new Error(`${n}`); }"),
         ],
-        "/f.ts:1:53: Error: 1",
+        "/f.ts:1:56: Error: 1",
     );
 }
 
