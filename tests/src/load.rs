@@ -92,6 +92,7 @@ pub fn run(load: &Load) -> Report {
                 all.all_seconds.extend(mine.all_seconds);
             });
         }
+        // The length of the load itself; nothing is waited for.
         thread::sleep(load.time);
         over.store(true, Ordering::Relaxed);
     });

@@ -135,6 +135,7 @@ fn a_storm_of_kills_costs_few_requests() {
         let mut kills = 0;
         let start = Instant::now();
         while start.elapsed() < load.time {
+            // The pace of the kills; nothing is waited for.
             thread::sleep(Duration::from_secs(1));
             let victims = if kills % 2 == 0 { workers(&server) } else { server.part("guest") };
             if let Some(&victim) = victims.first() {

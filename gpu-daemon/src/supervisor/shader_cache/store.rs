@@ -1,8 +1,8 @@
-//! The folder with the tenants' caches, one file for each, and who goes when there is no room.
+//! Store of the tenants' caches: a folder with one file per tenant; the least recently used go first when it is full.
 //!
-//! What is in a file is what a worker left, which may be taken over, so nothing here depends on it: a file is copied, in
-//! pieces, no further than its bound. Before it lies a digest of the rest, by which a damaged one is found. Files are opened by names
-//! below a folder that only this user may enter; links are not followed and pipes not waited for.
+//! A worker that may be taken over wrote the contents, so nothing here depends on them: a file is copied in pieces, up to its
+//! bound. It starts with a digest of the rest, which shows damage. Files are opened by name in a folder that only this user may
+//! enter; links are not followed, and a pipe does not block.
 
 use std::{
     collections::HashMap,
@@ -56,7 +56,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store in this folder, which is made where it is not there. It must be this user's and nobody else's.
+    /// Opens the store in this folder, and creates the folder where it is missing. It must belong to this user, with access for
+    /// no other.
     pub fn open(place: &Path, size: u64) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(PRIVATE).create(place)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
