@@ -128,6 +128,27 @@ fn a_second_run_finds_what_the_first_compiled_and_other_guests_do_not() {
     assert_eq!(caches.files().len(), 2);
 }
 
+/// A driver's setting may change the code that it compiles without changing what it looks a shader up by.
+#[test]
+fn drivers_that_are_configured_otherwise_have_another() {
+    let caches = Caches::new();
+    let run_with = |width: Option<&str>| {
+        let mut command = airlock(["run", "--jail=strict"]);
+        caches
+            .of(&mut command)
+            .env_remove("LP_NATIVE_VECTOR_WIDTH")
+            .envs(width.map(|width| ("LP_NATIVE_VECTOR_WIDTH", width)));
+        command.arg(guest("collatz")).arg("27");
+        Said::one(&run(command).succeeded())
+    };
+    assert_eq!(run_with(None).handed, 0);
+    let narrow = run_with(Some("128"));
+    assert_eq!((narrow.handed, narrow.used), (0, 0), "{narrow:?}");
+    assert!(run_with(None).used > 0);
+    assert!(run_with(Some("128")).used > 0);
+    assert_eq!(caches.files().len(), 2);
+}
+
 #[test]
 fn there_is_none_where_none_is_wanted_or_none_can_be() {
     let caches = Caches::new();

@@ -3,7 +3,14 @@
 //! An environment holds secrets: keys of services, paths of a user's files. A worker runs drivers on untrusted input, so it
 //! inherits only the variables that configure drivers, their loader and the log.
 
-use std::{env, ffi::OsStr, fs, io::ErrorKind, path::Path, process::Command};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs,
+    io::ErrorKind,
+    path::Path,
+    process::Command,
+};
 
 /// Inherited variables.
 const NAMES: &[&str] = &[
@@ -70,8 +77,18 @@ fn has_render_node(folder: &Path) -> bool {
 }
 
 fn is_needed(name: &OsStr) -> bool {
-    let Some(name) = name.to_str() else { return false };
-    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    name.to_str().is_some_and(|name| NAMES.contains(&name)) || configures_drivers(name)
+}
+
+fn configures_drivers(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+}
+
+/// Variables of a worker that configure drivers, sorted by name. Some change the code that a driver compiles.
+pub fn of_drivers() -> Vec<(OsString, OsString)> {
+    let mut variables: Vec<_> = env::vars_os().filter(|(name, _)| configures_drivers(name)).collect();
+    variables.sort();
+    variables
 }
 
 #[cfg(test)]
@@ -99,6 +116,9 @@ mod tests {
         }
         for name in ["AWS_SECRET_ACCESS_KEY", "HOME", "PATH", "LD_PRELOAD", "SSH_AUTH_SOCK", "DISPLAY", "VK", ""] {
             assert!(!is_needed(OsStr::new(name)), "{name}");
+        }
+        for (name, expected) in [("LP_NATIVE_VECTOR_WIDTH", true), ("RUST_LOG", false), ("LD_LIBRARY_PATH", false)] {
+            assert_eq!(configures_drivers(OsStr::new(name)), expected, "{name}");
         }
     }
 }

@@ -99,12 +99,17 @@ fn('gpu-queue.on-submitted-work-done', {
   valid: async (device) => equal(await device.queue.onSubmittedWorkDone(), undefined),
   invalid: () => rejects('TypeError', () => GPUQueue.prototype.onSubmittedWorkDone.call({})),
   boundary: async (device) => {
-    const order = [];
-    const first = device.queue.onSubmittedWorkDone().then(() => order.push(1));
-    device.queue.submit([device.createCommandEncoder().finish()]);
-    const second = device.queue.onSubmittedWorkDone().then(() => order.push(2));
-    await Promise.all([first, second]);
-    equal(order, [1, 2], 'the order of two');
+    for (let round = 0; round < 20; round += 1) {
+      const order = [];
+      const told = (name, promise) => promise.then(() => order.push(name));
+      const buffer = device.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ });
+      const map = told('map', buffer.mapAsync(GPUMapMode.READ));
+      const first = told('first', device.queue.onSubmittedWorkDone());
+      device.queue.submit([device.createCommandEncoder().finish()]);
+      const second = told('second', device.queue.onSubmittedWorkDone());
+      await Promise.all([map, first, second]);
+      equal(order, ['map', 'first', 'second'], 'the order');
+    }
     device.destroy();
     equal(await device.queue.onSubmittedWorkDone(), undefined, 'that of a lost device');
   },

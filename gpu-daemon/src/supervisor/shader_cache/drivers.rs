@@ -1,6 +1,7 @@
-//! Which drivers are installed, without starting one: what the Vulkan loader's manifests say, and the libraries that they name,
-//! by their places, lengths and times. A new version of a driver is another tenant's cache, so to say; drivers check
-//! what they find by their own build besides.
+//! What decides the code that drivers compile, without starting one: the Vulkan loader's manifests, the libraries that they
+//! name (by their places, lengths and times), the variables that configure drivers, and the processor, for which software
+//! drivers compile. A change of any of them is another key. Drivers check their own build besides, but not all of the rest:
+//! llvmpipe 22.3 runs code of another `LP_NATIVE_VECTOR_WIDTH`, and overflows its heap.
 
 use std::{
     env, fs,
@@ -8,6 +9,8 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
+
+use airlock_protocol::connect::environment::of_drivers;
 
 /// Where manifests lie, below the folders of `XDG_DATA_DIRS` and the like (Vulkan loader, "Driver Discovery").
 const MANIFESTS: &[&str] = &[
@@ -31,6 +34,21 @@ const LIBRARIES: &[&str] = &[
 ];
 /// The kernel's parts of drivers that have a version of their own.
 const VERSIONS: &[&str] = &["/sys/module/nvidia/version", "/proc/sys/kernel/osrelease"];
+/// Processors, and the lines of one that name its instructions: `flags` on x86, `Features` on Arm.
+const PROCESSORS: &str = "/proc/cpuinfo";
+const PROCESSOR: &[&str] = &[
+    "vendor_id",
+    "cpu family",
+    "model",
+    "stepping",
+    "flags",
+    "Features",
+    "CPU implementer",
+    "CPU architecture",
+    "CPU variant",
+    "CPU part",
+    "CPU revision",
+];
 /// Bytes of a manifest or a version that are read, and manifests.
 const MAX_READ: u64 = 64 << 10;
 const MAX_MANIFESTS: usize = 256;
@@ -39,17 +57,33 @@ const MAX_MANIFESTS: usize = 256;
 pub fn fingerprint() -> [u8; 32] {
     let named = VARIABLES.iter().filter_map(env::var_os);
     let named = named.flat_map(|paths| env::split_paths(&paths).collect::<Vec<_>>());
-    of(MANIFESTS.iter().map(PathBuf::from).chain(named), VERSIONS)
+    let mut hasher = blake3::Hasher::new();
+    add_installed(&mut hasher, MANIFESTS.iter().map(PathBuf::from).chain(named), VERSIONS);
+    for (name, value) in of_drivers() {
+        add(&mut hasher, name.as_encoded_bytes());
+        add(&mut hasher, value.as_encoded_bytes());
+    }
+    add_processor(&mut hasher, &read(Path::new(PROCESSORS)));
+    *hasher.finalize().as_bytes()
 }
 
-fn of(places: impl Iterator<Item = PathBuf>, versions: &[&str]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
+/// The first processor of a `/proc/cpuinfo`.
+fn add_processor(hasher: &mut blake3::Hasher, cpuinfo: &[u8]) {
+    let text = String::from_utf8_lossy(cpuinfo);
+    for line in text.lines().take_while(|line| !line.is_empty()) {
+        if line.split_once(':').is_some_and(|(name, _)| PROCESSOR.contains(&name.trim())) {
+            add(hasher, line.as_bytes());
+        }
+    }
+}
+
+fn add_installed(hasher: &mut blake3::Hasher, places: impl Iterator<Item = PathBuf>, versions: &[&str]) {
     for manifest in places.flat_map(manifests).take(MAX_MANIFESTS) {
         let text = read(&manifest);
-        add(&mut hasher, manifest.as_os_str().as_encoded_bytes());
-        add(&mut hasher, &text);
+        add(hasher, manifest.as_os_str().as_encoded_bytes());
+        add(hasher, &text);
         for library in library(&manifest, &text) {
-            add(&mut hasher, library.as_os_str().as_encoded_bytes());
+            add(hasher, library.as_os_str().as_encoded_bytes());
             if let Ok(data) = fs::metadata(&library) {
                 for number in [data.len(), data.ino(), data.mtime().cast_unsigned(), data.mtime_nsec().cast_unsigned()]
                 {
@@ -59,9 +93,8 @@ fn of(places: impl Iterator<Item = PathBuf>, versions: &[&str]) -> [u8; 32] {
         }
     }
     for version in versions {
-        add(&mut hasher, &read(Path::new(version)));
+        add(hasher, &read(Path::new(version)));
     }
-    *hasher.finalize().as_bytes()
 }
 
 /// A list of bytes, told apart from the next.
@@ -115,7 +148,11 @@ mod tests {
     fn a_new_version_of_a_library_or_a_manifest_is_seen() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let now = || of(std::iter::once(folder.path().to_owned()), &[]);
+        let now = || {
+            let mut hasher = blake3::Hasher::new();
+            add_installed(&mut hasher, std::iter::once(folder.path().to_owned()), &[]);
+            hasher.finalize()
+        };
         let nothing = now();
         fs::write(path("a.json"), r#"{"ICD": {"library_path": "./liba.so"}}"#).unwrap();
         fs::write(path("liba.so"), "one").unwrap();
@@ -127,5 +164,21 @@ mod tests {
         assert_ne!(second, first);
         fs::write(path("b.json"), "not JSON").unwrap();
         assert_ne!(now(), second);
+    }
+
+    #[test]
+    fn a_processor_is_its_model_and_instructions() {
+        let of = |text: &str| {
+            let mut hasher = blake3::Hasher::new();
+            add_processor(&mut hasher, text.as_bytes());
+            hasher.finalize()
+        };
+        let known = of("processor\t: 0\nmodel\t\t: 2\ncpu MHz\t\t: 2400.1\nflags\t\t: sse avx\n\nprocessor\t: 1\n");
+        assert_eq!(
+            of("processor\t: 0\nmodel\t\t: 2\ncpu MHz\t\t: 3100.7\nflags\t\t: sse avx\n\nprocessor\t: 1\n"),
+            known
+        );
+        assert_ne!(of("processor\t: 0\nmodel\t\t: 3\nflags\t\t: sse avx\n"), known);
+        assert_ne!(of("processor\t: 0\nmodel\t\t: 2\nflags\t\t: sse avx avx2\n"), known);
     }
 }

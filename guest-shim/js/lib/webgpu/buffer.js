@@ -2,6 +2,7 @@
 
 import native from 'airlock:native';
 import { calls, methods, without } from './interfaces.js';
+import { first } from './order.js';
 import { enforceRange, required, size64 } from '../define.js';
 
 const { mapAsync, unmap, destroy, getMappedRangeGetWithCopy: read, getMappedRangeSetWithCopy: write } = calls['gpu-buffer'];
@@ -50,7 +51,7 @@ methods('gpu-buffer', {
     const flags = enforceRange(mode, 0xffffffff, 'GPUBuffer.mapAsync: mode');
     if (mappings.get(this)?.mode === 0) throw operationError('the buffer is being mapped already');
     const known = mappings.has(this);
-    const promise = mapAsync.call(this, flags > 3 ? 0 : flags, offset, size);
+    const promise = first(this, mapAsync.call(this, flags > 3 ? 0 : flags, offset, size));
     const mapping = known ? null : { mode: 0, ranges: [] };
     if (mapping) mappings.set(this, mapping);
     try {

@@ -7,6 +7,7 @@ import { gpuError } from './errors.js';
 import { handler } from '../web/event.js';
 import { formats } from './texture.js';
 import { unmapAll, watch } from './buffer.js';
+import { join } from './order.js';
 
 const device = classes['gpu-device'];
 Object.setPrototypeOf(device, EventTarget);
@@ -21,6 +22,7 @@ const alive = new Set();
 export function setUp(object) {
   const weak = new WeakRef(object);
   alive.add(weak);
+  join(object.queue, object);
   lost.set(object, new Promise((resolve) => {
     native.onLost(object, (info) => {
       alive.delete(weak);
@@ -63,7 +65,7 @@ methods('gpu-device', {
   createBuffer(descriptor) {
     required(arguments.length, 1, 'GPUDevice.createBuffer');
     if (descriptor?.mappedAtCreation && Number(descriptor.size) % 4) throw new RangeError(`GPUDevice.createBuffer: a mapped buffer's size of ${descriptor.size} is not a multiple of 4`);
-    const buffer = createBuffer.call(this, descriptor);
+    const buffer = join(createBuffer.call(this, descriptor), this);
     if (descriptor?.mappedAtCreation) watch(this, buffer, GPUMapMode.WRITE);
     return buffer;
   },

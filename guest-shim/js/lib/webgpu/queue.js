@@ -3,9 +3,10 @@
 import { brand, calls, methods, without } from './interfaces.js';
 import { required, size64 } from '../define.js';
 import { pixelsOf } from '../web/image.js';
+import { last } from './order.js';
 import { convert } from './pixels.js';
 
-const { writeBufferWithCopy: writeBuffer, writeTextureWithCopy: writeTexture } = calls['gpu-queue'];
+const { writeBufferWithCopy: writeBuffer, writeTextureWithCopy: writeTexture, onSubmittedWorkDone } = calls['gpu-queue'];
 
 /** The bytes of a buffer source, and the size of one of its elements. */
 export function source(data, what) {
@@ -30,6 +31,9 @@ export function part(data, offset, size, what, fail) {
 const operationError = (message) => new DOMException(message, 'OperationError');
 
 methods('gpu-queue', {
+  onSubmittedWorkDone() {
+    return last(this, onSubmittedWorkDone.call(this));
+  },
   writeBuffer(buffer, bufferOffset, data, dataOffset, size) {
     required(arguments.length, 3, 'GPUQueue.writeBuffer');
     // The usual case, all of a view, goes as it is.
