@@ -20,7 +20,7 @@ use airlock_protocol::{
     connect::Link,
     ids::{BufferId, Object, RequestId},
     size::Size,
-    transport::{DaemonChannels, Listener, ReceiveError, ReceivedRing, RingWriter, TransportError, connect},
+    transport::{DaemonChannels, HandedOver, Listener, ReceiveError, RingWriter, TransportError, connect},
 };
 use thiserror::Error;
 
@@ -82,7 +82,7 @@ impl LocalSession {
         let listener = Listener::new()?;
         // All messages fit the socket buffers, so that one thread can be both sides.
         let client = connect(listener.name().to_owned(), &Link::from(ours))?;
-        let DaemonChannels { ring, events, .. } = listener.accept(ReceivedRing::receive(&theirs)?)?;
+        let DaemonChannels { ring, events, .. } = listener.accept(HandedOver::receive(&theirs)?)?;
         let receiver = client.events;
         let reader = thread::spawn(move || {
             let mut answers = Answers::default();

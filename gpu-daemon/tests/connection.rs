@@ -31,7 +31,7 @@ use rustix::{
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
     net::{
         AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
-        connect, sendmsg, socket_with,
+        connect, sendmsg, socket_with, socketpair,
     },
     process::{Pid, Signal, kill_process},
 };
@@ -114,12 +114,42 @@ fn a_ring_that_is_not_sealed_memory_of_the_right_size_is_refused_with_one_line()
     }
 }
 
-/// Excess descriptors and data after the ring: the worker takes the ring, and the rest never reaches it.
+/// Sends the ring and the channels as they should be; returns this side's ends of the channels.
+fn hand_over(to: &UnixStream) -> [OwnedFd; 2] {
+    let pair = || socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+    let ((batches, commands), (events, replies)) = (pair(), pair());
+    for descriptor in [memory(u64::from(SHARED_SIZE), SEALS), commands, replies] {
+        send(to, &[descriptor.as_fd()]);
+    }
+    [batches, events]
+}
+
 #[test]
-fn data_after_the_ring_is_ignored() {
+fn a_channel_of_another_kind_is_refused_with_one_line() {
+    let (stream, _other) = UnixStream::pair().unwrap();
+    let null = File::open("/dev/null").unwrap();
+    let cases: [(&[BorrowedFd<'_>], &str); 4] = [
+        (&[stream.as_fd()], "no sequenced packet socket"),
+        (&[null.as_fd()], "sends no channel"),
+        (&[], "no descriptors"),
+        (&[stream.as_fd(), stream.as_fd()], "several descriptors"),
+    ];
+    for (descriptors, reason) in cases {
+        let mut worker = waiting();
+        send(&worker.connection, &[memory(u64::from(SHARED_SIZE), SEALS).as_fd()]);
+        send(&worker.connection, descriptors);
+        assert_eq!(exit(&mut worker.process).code(), Some(2), "{reason}");
+        let said = worker.errors.join().unwrap();
+        assert!(said.contains(reason) && said.lines().count() == 1, "{said}");
+    }
+}
+
+/// Excess descriptors and data after the channels: the worker takes what it expects, and the rest never reaches it.
+#[test]
+fn data_after_the_channels_is_ignored() {
     let mut worker = waiting();
+    let _channels = hand_over(&worker.connection);
     let good = memory(u64::from(SHARED_SIZE), SEALS);
-    send(&worker.connection, &[good.as_fd()]);
     let table = format!("/proc/{}/fd", worker.process.id());
     let descriptors = || fs::read_dir(&table).unwrap().count();
     let many = vec![good.as_fd(); 253];
@@ -140,10 +170,16 @@ fn a_malformed_bootstrap_message_ends_the_worker() {
     let packet = |length: u64, message: &[u8]| {
         [&(16 + message.len() as u64).to_ne_bytes()[..], &length.to_ne_bytes(), message].concat()
     };
-    // Missing channels, an empty message, noise, and an impossible length.
-    for bytes in [packet(2, &[9, 9]), packet(0, &[]), packet(5, &[0xff; 5]), packet(1 << 60, &[0, 1])] {
+    // A short message, an empty one, noise, another one, and an impossible length.
+    for bytes in [
+        packet(2, &[9, 9]),
+        packet(0, &[]),
+        packet(5, &[0xff; 5]),
+        packet(8, b"COMPLETE"),
+        packet(1 << 60, b"complete"),
+    ] {
         let mut worker = waiting();
-        send(&worker.connection, &[memory(u64::from(SHARED_SIZE), SEALS).as_fd()]);
+        let _channels = hand_over(&worker.connection);
         let server = fs::read_dir(worker.folder.path()).unwrap().next().expect("the server's folder");
         let path = server.unwrap().path().join("socket");
         let client = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
@@ -180,6 +216,10 @@ fn a_client_that_goes_at_any_step_leaves_nothing() {
     BufReader::new(&connection).read_line(&mut String::new()).unwrap();
     send(&connection, &[memory(u64::from(SHARED_SIZE), SEALS).as_fd()]);
     drop(connection);
+    assert_eq!(exit(&mut process).code(), Some(0));
+    let (mut process, connection) = client("after-channels");
+    BufReader::new(&connection).read_line(&mut String::new()).unwrap();
+    drop((hand_over(&connection), connection));
     assert_eq!(exit(&mut process).code(), Some(0));
     let left: Vec<_> = fs::read_dir(base.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     // In its jail a worker can remove its own files, and not the folder that its parent created for it.

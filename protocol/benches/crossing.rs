@@ -23,7 +23,7 @@ mod linux {
     use airlock_protocol::{
         connect::Link,
         events::map_pieces,
-        transport::{self, ClientChannels, DaemonChannels, EventSender, Incoming, Listener, ReceivedRing},
+        transport::{self, ClientChannels, DaemonChannels, EventSender, HandedOver, Incoming, Listener},
     };
     use criterion::{Criterion, Throughput};
 
@@ -94,7 +94,7 @@ mod linux {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let listener = Listener::new().unwrap();
         let server = listener.name().to_owned();
-        let daemon = thread::spawn(move || listener.accept(ReceivedRing::receive(theirs).unwrap()).unwrap());
+        let daemon = thread::spawn(move || listener.accept(HandedOver::receive(theirs).unwrap()).unwrap());
         let client = transport::connect(server, &Link::from(ours)).unwrap();
         (client, daemon.join().unwrap())
     }

@@ -8,10 +8,10 @@
 //! REFUSED <reason>
 //! ```
 //!
-//! The line is outside the codec, so that builds with different schemas can report the mismatch. The client checks it and sends,
-//! on the same connection, one byte with the descriptor of the ring's memory; the worker takes exactly that and reads
-//! nothing else from it but its end. Then the client connects to the server and sends one
-//! [`Bootstrap`](crate::transport::Bootstrap). The first event is then `Welcome`.
+//! The line lies outside the codec, so that any two builds can tell why they do not fit. The client checks it and sends,
+//! on the same connection, three descriptors, each with one byte: the ring's memory, the socket of commands, the socket of
+//! events. The worker takes exactly these and reads nothing else from it but its end. Then the client connects to the server
+//! and sends one [`Bootstrap`](crate::transport::Bootstrap). The first event is then `Welcome`.
 //!
 //! When a worker ends that is not its client's own child, the process that started it writes a last line; so does a worker
 //! itself after an orderly end of its client, unless its end is counted first:
@@ -39,7 +39,7 @@ use crate::{
 pub const PANICKED: &str = "the GPU process panicked";
 
 /// The version of the handshake and of the stream's framing. It changes when older builds are incompatible.
-pub const PROTOCOL_VERSION: u32 = 4;
+pub const PROTOCOL_VERSION: u32 = 5;
 
 /// A hash over the definitions of commands and events, the descriptions of commands, and [`codec::VERSION`]. Two builds
 /// with the same hash read each other's streams.

@@ -24,7 +24,7 @@ use airlock_protocol::{
     events::{DeviceLostReason, MapError, MapErrorKind, Report as Statistics},
     handshake::Hello,
     ids::*,
-    transport::{EventSender, Listener, ReceivedRing},
+    transport::{EventSender, HandedOver, Listener},
 };
 use airlock_traces::{
     Trace, TraceFile,
@@ -45,7 +45,7 @@ fn fake_worker() {
     let hello = Hello::ready(listener.name().to_owned()).to_line();
     let connection = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
     fs::File::from(connection).write_all(hello.as_bytes()).unwrap();
-    let ring = ReceivedRing::from_stdin().unwrap();
+    let ring = HandedOver::from_stdin().unwrap();
     thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);

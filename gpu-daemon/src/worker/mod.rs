@@ -33,7 +33,7 @@ use airlock_protocol::{
     connect::FOLDER_PREFIX,
     handshake::{Ended, Hello, PANICKED},
     limits::{HELLO_TIMEOUT, MAX_MESSAGE, cut},
-    transport::{DaemonChannels, Listener, ReceiveError, ReceivedRing, TransportError},
+    transport::{DaemonChannels, HandedOver, Listener, ReceiveError, TransportError},
 };
 use thiserror::Error;
 
@@ -255,19 +255,19 @@ fn end_with_stdin(waiting: &Waiting, vitals: &Vitals, cache: Option<&ShaderCache
     vitals.quit(End::Client, 0)
 }
 
-/// Sends the hello line on the connection and receives the ring from it.
-fn meet(hello: &str) -> Result<ReceivedRing, WorkerError> {
+/// Sends the hello line on the connection and receives the ring and the channels from it.
+fn meet(hello: &str) -> Result<HandedOver, WorkerError> {
     let mut stdout = std::io::stdout();
     match stdout.write_all(hello.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Err(TransportError::NoClient.into()),
         result => result.map_err(WorkerError::Hello)?,
     }
     platform::leave_stdout().map_err(WorkerError::Hello)?;
-    Ok(ReceivedRing::from_stdin()?)
+    Ok(HandedOver::from_stdin()?)
 }
 
 /// Accepts the client within [`HELLO_TIMEOUT`]. On timeout the accepting thread is left behind; the process exits then.
-fn accept(listener: Listener, ring: ReceivedRing) -> Result<DaemonChannels, WorkerError> {
+fn accept(listener: Listener, ring: HandedOver) -> Result<DaemonChannels, WorkerError> {
     let (sender, receiver) = mpsc::channel();
     let wait = move || {
         let _ = sender.send(listener.accept(ring));

@@ -132,7 +132,9 @@ mod tests {
     fn ends() -> (Sender, Receiver, channel::Sender, channel::Receiver) {
         let (ours, file) = Shared::create().unwrap();
         let theirs = SharedPeer::open(file).unwrap();
-        let (sender, receiver) = ipc_channel::ipc::bytes_channel().unwrap();
+        let (link, there) = std::os::unix::net::UnixStream::pair().unwrap();
+        let sender = channel::pair(&link).unwrap();
+        let receiver = channel::check(crate::platform::descriptors::receive(&there, None).unwrap()).unwrap();
         (
             Sender::new(RingWriter::new(theirs.events), theirs.count),
             Receiver::new(RingReader::rewinding(ours.events), ours.count),

@@ -3,13 +3,13 @@
 use std::io;
 #[cfg(target_os = "linux")]
 use std::{
-    os::fd::AsFd,
+    os::fd::{AsFd, OwnedFd},
     sync::{Arc, Mutex},
 };
 
 #[cfg(not(target_os = "linux"))]
-use ipc_channel::ipc::IpcSharedMemory;
-use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcOneShotServer, IpcSender};
+use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcSharedMemory};
+use ipc_channel::ipc::{IpcOneShotServer, IpcSender};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -30,15 +30,24 @@ use super::{
     ring::{RingReader, RingWriter},
 };
 
-/// The message of a client to the worker's server: the worker's ends of the channels, and the ring where memory cannot be
-/// sealed.
+/// The client's message to the worker's one-shot server. On Linux the ring and the channels have crossed before, as
+/// descriptors on the connection of the hello line, and the message only completes the set-up. Elsewhere they are in it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Bootstrap {
+    /// [`MARKER`]: other messages are refused.
+    #[cfg(target_os = "linux")]
+    marker: [u8; 8],
+    #[cfg(not(target_os = "linux"))]
     commands: IpcBytesReceiver,
+    #[cfg(not(target_os = "linux"))]
     events: IpcBytesSender,
     #[cfg(not(target_os = "linux"))]
     ring: IpcSharedMemory,
 }
+
+/// The bytes of a [`Bootstrap`] on Linux, as ipc-channel writes it.
+#[cfg(target_os = "linux")]
+pub const MARKER: [u8; 8] = *b"complete";
 
 /// A failure to connect client and worker.
 #[derive(Debug, Error)]
@@ -52,13 +61,21 @@ pub enum TransportError {
     /// The other side went away during the exchange.
     #[error("the connection broke while the session was set up: {0}")]
     Broken(String),
-    /// The client went away before it sent the ring.
+    /// The client went away before it sent the ring and the channels.
     #[error("the client is gone")]
     NoClient,
     /// The ring did not arrive.
     #[cfg(target_os = "linux")]
     #[error("the client sends no ring: {0}")]
     NoRing(#[source] DescriptorError),
+    /// A channel did not arrive.
+    #[cfg(target_os = "linux")]
+    #[error("the client sends no channel: {0}")]
+    NoChannel(#[source] DescriptorError),
+    /// A descriptor that arrived as a channel is another one.
+    #[cfg(target_os = "linux")]
+    #[error("the client sends no channel: {0}")]
+    WrongChannel(#[source] io::Error),
     /// The ring is invalid.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -86,22 +103,26 @@ pub struct DaemonChannels {
     pub ring: RingReader,
 }
 
-/// Connects a client to the worker whose server has this name. The ring is sent over the connection on which the
-/// worker announced the name.
+/// Connects a client to the worker with this server name. On Linux the ring and the worker's ends of the channels cross on
+/// `link`, the connection of the hello line.
 pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportError> {
-    let (batches, commands) = ipc::bytes_channel().map_err(TransportError::Channel)?;
-    let (events, replies) = ipc::bytes_channel().map_err(TransportError::Channel)?;
     #[cfg(target_os = "linux")]
-    let (memory::Shared { commands: memory, events: event_ring, count }, bootstrap) = {
-        let (memory, file) = memory::Shared::create().map_err(TransportError::Channel)?;
+    let (batches, replies, memory, bulk, bootstrap) = {
+        let (memory::Shared { commands, events, count }, file) =
+            memory::Shared::create().map_err(TransportError::Channel)?;
         descriptors::send(link, file.as_fd()).map_err(TransportError::Connect)?;
-        (memory, Bootstrap { commands, events })
+        let batches = channel::pair(link).map_err(TransportError::Connect)?;
+        let replies = channel::pair(link).map_err(TransportError::Connect)?;
+        let bulk = bulk::Receiver::new(RingReader::rewinding(events), count);
+        (batches, replies, commands, Some(Mutex::new(bulk)), Bootstrap { marker: MARKER })
     };
     #[cfg(not(target_os = "linux"))]
-    let (memory, bootstrap) = {
+    let (batches, replies, memory, bootstrap) = {
         let _ = link;
+        let (batches, commands) = ipc::bytes_channel().map_err(TransportError::Channel)?;
+        let (events, replies) = ipc::bytes_channel().map_err(TransportError::Channel)?;
         let (memory, ring) = memory::WriteMemory::create();
-        (memory, Bootstrap { commands, events, ring })
+        (batches, replies, memory, Bootstrap { commands, events, ring })
     };
     let server = IpcSender::<Bootstrap>::connect(server).map_err(TransportError::Connect)?;
     server.send(bootstrap).map_err(|error| TransportError::Broken(error.to_string()))?;
@@ -109,7 +130,7 @@ pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportE
     let events = EventReceiver {
         receiver: EventEnd::Process(receiver),
         #[cfg(target_os = "linux")]
-        bulk: Some(Mutex::new(bulk::Receiver::new(RingReader::rewinding(event_ring), count))),
+        bulk,
     };
     let commands = BatchSender(Sender::Process(channel::Sender::new(batches)));
     Ok(ClientChannels { commands, events, ring: RingWriter::new(memory) })
@@ -151,17 +172,21 @@ pub fn in_memory(room: usize) -> Result<(ClientChannels, DaemonChannels), Transp
     Ok((client, daemon))
 }
 
-/// The ring as the worker got it over its connection. Where memory cannot be sealed it comes with the [`Bootstrap`], and
-/// this is empty.
+/// The ring and the channels as the worker received them on its connection. Elsewhere than on Linux they come with the
+/// [`Bootstrap`], and this is empty.
 #[derive(Debug)]
-pub struct ReceivedRing {
+pub struct HandedOver {
     #[cfg(target_os = "linux")]
     memory: memory::SharedPeer,
+    #[cfg(target_os = "linux")]
+    commands: OwnedFd,
+    #[cfg(target_os = "linux")]
+    events: OwnedFd,
 }
 
-impl ReceivedRing {
-    /// Receives the ring over standard input, which is the worker's connection, and checks it. It must be the
-    /// first read there after the hello line was written: another reader would lose the descriptor.
+impl HandedOver {
+    /// Receives the ring and the channels over standard input, the worker's connection, and checks them. It must be the first
+    /// reader there after the hello line: another would take the messages and lose their descriptors.
     #[cfg(target_os = "linux")]
     pub fn from_stdin() -> Result<Self, TransportError> {
         Self::receive(io::stdin())
@@ -170,14 +195,18 @@ impl ReceivedRing {
     /// The same, over any connection.
     #[cfg(target_os = "linux")]
     pub fn receive(connection: impl AsFd) -> Result<Self, TransportError> {
-        let file = descriptors::receive(connection, Some(HELLO_TIMEOUT)).map_err(|error| match error {
-            DescriptorError::Ended => TransportError::NoClient,
-            error => TransportError::NoRing(error),
-        })?;
-        Ok(Self { memory: memory::SharedPeer::open(file)? })
+        let next = |refusal: fn(DescriptorError) -> TransportError| {
+            descriptors::receive(&connection, Some(HELLO_TIMEOUT)).map_err(|error| match error {
+                DescriptorError::Ended => TransportError::NoClient,
+                error => refusal(error),
+            })
+        };
+        let memory = memory::SharedPeer::open(next(TransportError::NoRing)?)?;
+        let channel = || channel::check(next(TransportError::NoChannel)?).map_err(TransportError::WrongChannel);
+        Ok(Self { memory, commands: channel()?, events: channel()? })
     }
 
-    /// See [`ReceivedRing`].
+    /// See [`HandedOver`].
     #[cfg(not(target_os = "linux"))]
     pub fn from_stdin() -> Result<Self, TransportError> {
         Ok(Self {})
@@ -202,22 +231,29 @@ impl Listener {
         &self.name
     }
 
-    /// Waits for the client.
-    pub fn accept(self, ring: ReceivedRing) -> Result<DaemonChannels, TransportError> {
+    /// Waits for the client's [`Bootstrap`].
+    pub fn accept(self, handed_over: HandedOver) -> Result<DaemonChannels, TransportError> {
         let (_, bootstrap) = self.server.accept().map_err(|error| TransportError::Broken(error.to_string()))?;
         #[cfg(target_os = "linux")]
-        let memory::SharedPeer { commands: memory, events: event_ring, count } = ring.memory;
+        let (memory, commands, events, bulk) = {
+            if bootstrap.marker != MARKER {
+                return Err(TransportError::Broken("the client's last message is another one".to_owned()));
+            }
+            let HandedOver { memory: shared, commands, events } = handed_over;
+            let bulk = bulk::Sender::new(RingWriter::new(shared.events), shared.count);
+            (shared.commands, commands, events, Some(Arc::new(Mutex::new(bulk))))
+        };
         #[cfg(not(target_os = "linux"))]
-        let memory = {
-            let ReceivedRing {} = ring;
-            memory::ReadMemory::open(bootstrap.ring)?
+        let (memory, commands, events) = {
+            let HandedOver {} = handed_over;
+            (memory::ReadMemory::open(bootstrap.ring)?, bootstrap.commands, bootstrap.events)
         };
         Ok(DaemonChannels {
-            commands: BatchReceiver(Receiver::Process(channel::Receiver::new(bootstrap.commands))),
+            commands: BatchReceiver(Receiver::Process(channel::Receiver::new(commands))),
             events: EventSender {
-                sender: Sender::Process(channel::Sender::new(bootstrap.events)),
+                sender: Sender::Process(channel::Sender::new(events)),
                 #[cfg(target_os = "linux")]
-                bulk: Some(Arc::new(Mutex::new(bulk::Sender::new(RingWriter::new(event_ring), count)))),
+                bulk,
             },
             ring: RingReader::new(memory),
         })

@@ -101,16 +101,19 @@ mod ring {
         },
     };
 
-    use airlock_protocol::{limits::SHARED_SIZE, transport::ReceivedRing};
+    use airlock_protocol::{descriptors, limits::SHARED_SIZE, transport::HandedOver};
     use rustix::{
         fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
-        net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg},
+        net::{
+            AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
+            socketpair,
+        },
     };
 
     const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
-    /// Four bytes: how many descriptors come, their seals, their size, and whether one of them is something else. What
-    /// follows comes behind the message.
+    /// Four bytes: how many descriptors come, their seals, their size, and whether one of them is something else, with the
+    /// type of the channels' sockets. The rest comes behind the message, before the channels.
     pub fn message(data: &[u8]) {
         let [count, seals, size, other, rest @ ..] = data else { return };
         let seals = SealFlags::from_bits_retain(u32::from(seals & 0x1f));
@@ -124,6 +127,11 @@ mod ring {
         let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
         let count = usize::from(count % 4);
         let mut descriptors = vec![memory.as_fd(); count];
+        let kind = match other / 2 % 4 {
+            0 | 1 => SocketType::SEQPACKET,
+            2 => SocketType::STREAM,
+            _ => SocketType::DGRAM,
+        };
         let other = other % 2 == 1;
         if let (true, Some(first)) = (other, descriptors.first_mut()) {
             *first = theirs.as_fd();
@@ -135,8 +143,18 @@ mod ring {
         }
         sendmsg(&ours, &[IoSlice::new(b"+")], &mut control, SendFlags::empty()).expect("a socket with room");
         (&ours).write_all(&rest[..rest.len().min(4096)]).expect("a socket with room");
-        let ring = ReceivedRing::receive(&theirs);
-        let good = count == 1 && !other && seals.contains(SEALS) && size == u64::from(SHARED_SIZE);
+        for _ in 0..2 {
+            let (socket, _) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).expect("sockets");
+            descriptors::send(&ours, socket.as_fd()).expect("a socket with room");
+        }
+        drop(ours);
+        let ring = HandedOver::receive(&theirs);
+        let good = count == 1
+            && !other
+            && seals.contains(SEALS)
+            && size == u64::from(SHARED_SIZE)
+            && kind == SocketType::SEQPACKET
+            && rest.is_empty();
         // Whether memory that nobody can write to any more can be mapped depends on the kernel.
         let either = seals.intersects(SealFlags::WRITE | SealFlags::FUTURE_WRITE) && ring.is_err();
         assert!(ring.is_ok() == good || either, "{count} of {size} bytes, {seals:?}, {other}: {ring:?}");

@@ -3,8 +3,7 @@
 
 use std::{
     fs::File,
-    io::{IoSliceMut, Write},
-    mem::MaybeUninit,
+    io::Write,
     os::{
         fd::{AsFd, OwnedFd},
         unix::net::{UnixListener, UnixStream},
@@ -26,7 +25,7 @@ use airlock_protocol::{
     handshake::{Hello, PROTOCOL_VERSION, SCHEMA_HASH},
     ids::{DeviceId, RequestId},
     limits::{EVENT_RING_SIZE, MAX_EVENT, RING_SIZE},
-    transport::{self, DaemonChannels, EventReceiver, Incoming, Listener, ReceivedRing},
+    transport::{self, DaemonChannels, EventReceiver, HandedOver, Incoming, Listener},
 };
 use airlock_tests::{
     processes::{descriptors, open_files, peak_memory, wait_until, wait_until_idle},
@@ -37,8 +36,8 @@ use rustix::{
     fs::fstat,
     io::pread,
     net::{
-        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags, SocketType,
-        accept, bind, listen, recvmsg, socket_with, sockopt::socket_peercred,
+        AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, accept, bind, listen, socket_with,
+        sockopt::socket_peercred,
     },
     process::Signal,
 };
@@ -265,14 +264,21 @@ fn refusal(_: &World) {
     refused(&[b"REFUSED ", &[b'x'; 4000][..], b"\n"].concat(), "refuses the session");
 }
 
-/// Says hello and takes the ring; the host then comes to the listener.
-fn hello(stream: &UnixStream) -> (Listener, ReceivedRing, OwnedFd) {
+/// Says hello and takes the ring and the channels; the host then comes to the listener.
+fn hello(stream: &UnixStream) -> (Listener, HandedOver, OwnedFd) {
     let listener = Listener::new().expect("a server");
     let _ = (&*stream).write_all(Hello::ready(listener.name().to_owned()).to_line().as_bytes());
-    let file = descriptors::receive(stream, Some(PATIENCE)).expect("the ring");
+    let [ring, commands, events] = handed_over(stream);
     let (here, there) = UnixStream::pair().expect("sockets");
-    descriptors::send(&here, file.as_fd()).expect("the ring is handed on");
-    (listener, ReceivedRing::receive(&there).expect("a ring as it should be"), file)
+    for descriptor in [&ring, &commands, &events] {
+        descriptors::send(&here, descriptor.as_fd()).expect("it is handed on");
+    }
+    (listener, HandedOver::receive(&there).expect("a ring and channels as they should be"), ring)
+}
+
+/// The ring, the socket of commands and that of events, which a client sends one after the other.
+fn handed_over(stream: &UnixStream) -> [OwnedFd; 3] {
+    ["the ring", "the commands", "the events"].map(|which| descriptors::receive(stream, Some(PATIENCE)).expect(which))
 }
 
 fn meet(stream: &UnixStream) -> DaemonChannels {
@@ -288,18 +294,9 @@ fn meet_raw(stream: &UnixStream) -> (OwnedFd, OwnedFd) {
     bind(&server, &SocketAddrUnix::new(&path).expect("a path")).expect("its name");
     listen(&server, 1).expect("a server");
     (&*stream).write_all(Hello::ready(path.display().to_string()).to_line().as_bytes()).expect("the hello line");
-    drop(descriptors::receive(stream, Some(PATIENCE)).expect("the ring"));
-    let one_shot = accept(&server).expect("the host");
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut bytes = [0; 64];
-    recvmsg(&one_shot, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::empty()).expect("the channels");
-    let rights = control.drain().filter_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(rights) => Some(rights),
-        _ => None,
-    });
-    let mut all = rights.flatten();
-    (all.next().expect("where batches come from"), all.next().expect("where events go to"))
+    let [_, commands, events] = handed_over(stream);
+    accept(&server).expect("the host");
+    (commands, events)
 }
 
 fn encoded(event: &Event<'_>) -> Vec<u8> {
@@ -465,10 +462,13 @@ fn paced(
     let (listener, ring, memory) = hello(stream);
     let DaemonChannels { commands, events, .. } = listener.accept(ring).expect("the host's channels");
     let (link, server) = greeted(world.serve.socket());
-    let (around, _here) = UnixStream::pair().expect("sockets");
+    let (around, here) = UnixStream::pair().expect("sockets");
     let ours = transport::connect(server, &Link::from(around)).expect("the worker's server");
+    let [_, to_worker, from_worker] = handed_over(&here);
     // The worker reads the host's own ring.
-    descriptors::send(&link, memory.as_fd()).expect("the ring is sent");
+    for descriptor in [&memory, &to_worker, &from_worker] {
+        descriptors::send(&link, descriptor.as_fd()).expect("it is sent");
+    }
     thread::scope(|scope| {
         let (batches, link) = (ours.commands, &link);
         scope.spawn(move || {

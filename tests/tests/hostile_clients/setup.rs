@@ -10,12 +10,18 @@ use std::{
     },
 };
 
-use airlock_protocol::limits::SHARED_SIZE;
-use rustix::fs::SealFlags;
+use airlock_protocol::{limits::SHARED_SIZE, transport::MARKER};
+use rustix::{
+    fs::SealFlags,
+    net::{AddressFamily, SocketFlags, SocketType, socketpair},
+};
 
 use crate::{
     Case, World, case,
-    wire::{Client, Raw, SEALS, dial, ended, good_ring, greeted, line, memory, one_shot, packet, send, whole},
+    wire::{
+        Client, Raw, SEALS, channel_pair, dial, ended, good_ring, greeted, hand_over, line, memory, one_shot, packet,
+        send, whole,
+    },
 };
 
 pub const CASES: &[Case] = &[
@@ -37,8 +43,15 @@ pub const CASES: &[Case] = &[
         descriptors_after_the_ring,
     ),
     case(
+        "no-channels",
+        "sends files, pipes, memory, sockets of other types, two descriptors or only bytes in place of each channel",
+        "its worker ends with exit code 2",
+        no_channels,
+    ),
+    case("same-channel-twice", "sends one socket as both channels", "its worker ends", same_channel_twice),
+    case(
         "no-bootstrap",
-        "sends the one-shot server noise, nothing, a message without its channels, or lengths that nobody has",
+        "sends the one-shot server noise, nothing, another message, or lengths that nobody has",
         "its worker ends",
         no_bootstrap,
     ),
@@ -49,14 +62,8 @@ pub const CASES: &[Case] = &[
         long_bootstrap,
     ),
     case(
-        "wrong-descriptors",
-        "sends the one-shot server 64 files, or memory, in place of channels",
-        "its worker ends",
-        wrong_descriptors,
-    ),
-    case(
         "more-descriptors",
-        "sends the one-shot server 62 sockets beside the two channels",
+        "sends the one-shot server 62 sockets, 64 files, or memory with its message",
         "nothing: the session is open",
         more_descriptors,
     ),
@@ -74,8 +81,8 @@ pub const CASES: &[Case] = &[
     ),
     case(
         "closed-at-each-step",
-        "closes the connection right away, after the hello line, the ring, the one-shot server, the channels, the first \
-         event, or in the middle of a batch",
+        "closes the connection right away, after the hello line, the ring, a channel, the one-shot server, the last \
+         message, the first event, or in the middle of a batch",
         "its worker ends with exit code 0",
         closed_at_each_step,
     ),
@@ -129,16 +136,6 @@ fn read_only(world: &World) {
     refused(world, b"+", &[&same]);
 }
 
-/// Sends the channels, and sockets beside them.
-fn bootstrapped(link: UnixStream, server: &str, beside: &[OwnedFd]) -> Raw {
-    let one_shot = one_shot(server);
-    let ((batches, theirs), (events, their_events)) = (crate::wire::channel_pair(), crate::wire::channel_pair());
-    let mut all = vec![theirs.as_fd(), their_events.as_fd()];
-    all.extend(beside.iter().map(AsFd::as_fd));
-    send(&one_shot, &whole(&[0, 1]), &all).expect("the channels are sent");
-    Raw { link, batches, events }
-}
-
 fn many_rings(world: &World) {
     let ring = good_ring();
     for count in [2, 200] {
@@ -160,27 +157,71 @@ fn descriptors_after_the_ring(world: &World) {
     assert!(after <= before, "{before} descriptors became {after}");
 }
 
-/// Sends the one-shot server packets with descriptors, and waits for the worker's end.
-fn bootstrap(world: &World, packets: &[Vec<u8>], descriptors: &[&dyn AsFd]) -> String {
-    let (link, server) = greeted(world.serve.socket());
+/// Sends `good` channels and then something else in the place of the next.
+fn refused_after(world: &World, good: usize, bytes: &[u8], descriptors: &[&dyn AsFd]) {
+    let (link, _) = greeted(world.serve.socket());
     send(&link, b"+", &[good_ring().as_fd()]).expect("the ring is sent");
-    let one_shot = one_shot(&server);
+    let (_ours, theirs) = channel_pair();
+    for _ in 0..good {
+        send(&link, b"+", &[theirs.as_fd()]).expect("a channel is sent");
+    }
     let descriptors: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
+    send(&link, bytes, &descriptors).expect("it is sent");
+    assert_eq!(ended(&link), "ENDED exit code 2");
+}
+
+fn no_channels(world: &World) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let (stream, _other) = UnixStream::pair().expect("sockets");
+    let (datagrams, _other) =
+        socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).expect("sockets");
+    let tcp = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
+    let (null, ring) = (File::open("/dev/null").expect("/dev/null"), good_ring());
+    let (channel, _other) = channel_pair();
+    let impostors: [&dyn AsFd; 7] = [&reader, &writer, &stream, &datagrams, &tcp, &null, &ring];
+    for good in [0, 1] {
+        for impostor in impostors {
+            refused_after(world, good, b"+", &[impostor]);
+        }
+        refused_after(world, good, b"+", &[&channel, &channel]);
+        refused_after(world, good, b"GET / HTTP/1.1\r\n\r\n", &[]);
+    }
+}
+
+/// The worker then reads its own events, or its client writes commands where events come from.
+fn same_channel_twice(world: &World) {
+    let (link, server) = greeted(world.serve.socket());
+    let (ours, theirs) = channel_pair();
+    for descriptor in [&good_ring(), &theirs, &theirs] {
+        send(&link, b"+", &[descriptor.as_fd()]).expect("it is sent");
+    }
+    send(&one_shot(&server), &whole(&MARKER), &[]).expect("the last message");
+    let raw = Raw { link, batches: ours.try_clone().expect("a descriptor"), events: ours };
+    assert!(raw.event().is_some(), "no session");
+    let Raw { link, batches, events } = raw;
+    drop((batches, events));
+    assert_eq!(ended(&link), "ENDED exit code 0");
+}
+
+/// Sends the one-shot server packets, and waits for the worker's end.
+fn bootstrap(world: &World, packets: &[Vec<u8>]) -> String {
+    let (link, server) = greeted(world.serve.socket());
+    let _channels = hand_over(&link);
+    let one_shot = one_shot(&server);
     for bytes in packets {
         // The worker may be gone before the last.
-        let _ = send(&one_shot, bytes, &descriptors);
+        let _ = send(&one_shot, bytes, &[]);
     }
     ended(&link)
 }
 
 fn no_bootstrap(world: &World) {
     let short =
-        [b"hello worker".to_vec(), packet(u64::MAX, 3, b"abc"), packet(18, 0, &[0, 1]), packet(18, 1 << 60, &[0, 1])];
-    for bytes in
-        [vec![], whole(&[0, 1]), whole(&[]), whole(&[0xff; 5]), whole(&[0xff; 60_000])].into_iter().chain(short)
-    {
+        [b"hello worker".to_vec(), packet(u64::MAX, 3, b"abc"), packet(24, 0, &MARKER), packet(24, 1 << 60, &MARKER)];
+    let whole = [&[][..], &[0, 1], &MARKER[..7], b"COMPLETE", &[0xff; 5], &[0xff; 60_000]].map(whole);
+    for bytes in [vec![]].into_iter().chain(whole).chain(short) {
         // A worker that waits for the rest of a packet gets it, so that it does not wait for its deadline.
-        let end = bootstrap(world, &[bytes.clone(), vec![]], &[]);
+        let end = bootstrap(world, &[bytes.clone(), vec![]]);
         assert!(end == "ENDED exit code 2" || end.starts_with("ENDED signal "), "{end} after {bytes:?}");
     }
 }
@@ -188,28 +229,24 @@ fn no_bootstrap(world: &World) {
 fn long_bootstrap(world: &World) {
     let mut packets = vec![packet(200_016, 1 << 20, &vec![0; 200_000])];
     packets.extend(vec![vec![0; 200_000]; 5]);
-    assert_eq!(bootstrap(world, &packets, &[]), "ENDED exit code 2");
-}
-
-fn wrong_descriptors(world: &World) {
-    let (null, ring) = (File::open("/dev/null").expect("/dev/null"), good_ring());
-    for descriptor in [&null as &dyn AsFd, &ring] {
-        let end = bootstrap(world, &[whole(&[0, 1])], &[descriptor; 64]);
-        assert!(end == "ENDED exit code 2" || end.starts_with("ENDED signal "), "{end}");
-    }
+    assert_eq!(bootstrap(world, &packets), "ENDED exit code 2");
 }
 
 fn more_descriptors(world: &World) {
-    let (link, server) = greeted(world.serve.socket());
-    send(&link, b"+", &[good_ring().as_fd()]).expect("the ring is sent");
-    let beside: Vec<_> = (0..31).flat_map(|_| <[OwnedFd; 2]>::from(crate::wire::channel_pair())).collect();
-    let raw = bootstrapped(link, &server, &beside);
-    assert!(raw.event().is_some(), "no session");
+    let sockets: Vec<_> = (0..31).flat_map(|_| <[OwnedFd; 2]>::from(channel_pair())).collect();
+    let (null, ring) = (File::open("/dev/null").expect("/dev/null"), good_ring());
+    for beside in [sockets.iter().map(AsFd::as_fd).collect(), vec![null.as_fd(); 64], vec![ring.as_fd(); 64]] {
+        let (link, server) = greeted(world.serve.socket());
+        let (batches, events) = hand_over(&link);
+        send(&one_shot(&server), &whole(&MARKER), &beside).expect("the last message");
+        let raw = Raw { link, batches, events };
+        assert!(raw.event().is_some(), "no session");
+    }
 }
 
 fn one_shot_closed(world: &World) {
     let (link, server) = greeted(world.serve.socket());
-    send(&link, b"+", &[good_ring().as_fd()]).expect("the ring is sent");
+    let _channels = hand_over(&link);
     drop(one_shot(&server));
     assert_eq!(ended(&link), "ENDED exit code 2");
 }
@@ -217,12 +254,10 @@ fn one_shot_closed(world: &World) {
 fn two_on_one_server(world: &World) {
     let (link, server) = greeted(world.serve.socket());
     let (first, second) = (one_shot(&server), one_shot(&server));
-    send(&link, b"+", &[good_ring().as_fd()]).expect("the ring is sent");
-    let ((_batches, theirs), (events, their_events)) = (crate::wire::channel_pair(), crate::wire::channel_pair());
-    let channels = [theirs.as_fd(), their_events.as_fd()];
+    let (_batches, events) = hand_over(&link);
     // It is turned away before or after it has said something.
-    let _ = send(&second, &whole(&[0, 1]), &channels);
-    send(&first, &whole(&[0, 1]), &channels).expect("the channels are sent");
+    let _ = send(&second, &whole(&MARKER), &[]);
+    send(&first, &whole(&MARKER), &[]).expect("the last message");
     let mut bytes = [0; 64];
     let (_, length) =
         rustix::net::recv(&events, bytes.as_mut_slice(), rustix::net::RecvFlags::empty()).expect("an event");
@@ -243,15 +278,20 @@ fn closed_at_each_step(world: &World) {
     };
     drop(ringed());
     let (link, server) = ringed();
+    let (_ours, theirs) = channel_pair();
+    send(&link, b"+", &[theirs.as_fd()]).expect("a channel is sent");
+    drop((link, server));
+    let (link, server) = greeted(socket);
+    let channels = hand_over(&link);
     let one_shot = one_shot(&server);
     drop(link);
-    drop(one_shot);
+    drop((one_shot, channels));
     drop(Raw::open(socket));
     let raw = Raw::open(socket);
     assert!(raw.event().is_some());
     drop(raw);
     let raw = Raw::open(socket);
-    let (rest, end) = crate::wire::channel_pair();
+    let (rest, end) = channel_pair();
     send(&raw.batches, &packet(116, 100_000, &[0; 100]), &[end.as_fd()]).expect("a start");
     drop((raw, rest));
     // One that keeps the connection and closes the channels.

@@ -31,7 +31,7 @@ use airlock_protocol::{
     handshake::Hello,
     ids::{AdapterId, BufferId, DeviceId, RequestId},
     limits::SHARED_SIZE,
-    transport::{self, BatchSender, ClientChannels, EventReceiver, RingWriter},
+    transport::{self, BatchSender, ClientChannels, EventReceiver, MARKER, RingWriter},
 };
 use rustix::{
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
@@ -123,9 +123,18 @@ pub fn one_shot(server: &str) -> OwnedFd {
     client
 }
 
-/// Two ends of a channel of ipc-channel's.
+/// Two ends of a channel.
 pub fn channel_pair() -> (OwnedFd, OwnedFd) {
     socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).expect("sockets")
+}
+
+/// Sends a ring and two channels, one after the other, as the worker expects them; returns this side's ends of the channels.
+pub fn hand_over(link: &UnixStream) -> (OwnedFd, OwnedFd) {
+    let ((batches, theirs), (events, their_events)) = (channel_pair(), channel_pair());
+    for descriptor in [&good_ring(), &theirs, &their_events] {
+        send(link, b"+", &[descriptor.as_fd()]).expect("it is sent");
+    }
+    (batches, events)
 }
 
 /// A session whose channels are sockets of the client's own.
@@ -139,11 +148,8 @@ impl Raw {
     /// Opens one; its first event is still to come.
     pub fn open(socket: &Path) -> Self {
         let (link, server) = greeted(socket);
-        send(&link, b"+", &[good_ring().as_fd()]).expect("the ring is sent");
-        let one_shot = one_shot(&server);
-        let ((batches, theirs), (events, their_events)) = (channel_pair(), channel_pair());
-        // The record of two channels: each is its place among the descriptors.
-        send(&one_shot, &whole(&[0, 1]), &[theirs.as_fd(), their_events.as_fd()]).expect("the channels are sent");
+        let (batches, events) = hand_over(&link);
+        send(&one_shot(&server), &whole(&MARKER), &[]).expect("the last message");
         Self { link, batches, events }
     }
 
@@ -200,12 +206,15 @@ impl Client {
     }
 
     fn bootstrap(link: UnixStream, server: String, listens: bool) -> Self {
-        // The ring takes a way around, so that its memory is at hand.
+        // The descriptors take a way around, so that the ring's memory is at hand.
         let (around, here) = UnixStream::pair().expect("a pair of sockets");
         let channels = transport::connect(server, &Link::from(around)).expect("the worker's server");
         let ClientChannels { commands, events, ring } = channels;
-        let memory = descriptors::receive(&here, Some(PATIENCE)).expect("the ring");
-        descriptors::send(&link, memory.as_fd()).expect("the ring is sent");
+        let [memory, commands_end, events_end] = ["the ring", "the commands", "the events"]
+            .map(|what| descriptors::receive(&here, Some(PATIENCE)).expect(what));
+        for descriptor in [&memory, &commands_end, &events_end] {
+            descriptors::send(&link, descriptor.as_fd()).expect("it is sent");
+        }
         let (sender, receiver) = channel();
         let unread = if listens {
             // The thread ends with the worker.
