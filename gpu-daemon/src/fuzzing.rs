@@ -13,6 +13,7 @@ use std::{
     time::Instant,
 };
 
+use airlock_jail::worker::{Jail, JailError, Mode, Plan};
 use airlock_protocol::{
     Command, Event, Payload,
     codec::{BatchReader, decode_event},
@@ -27,8 +28,7 @@ use thiserror::Error;
 use crate::{
     execute::execute,
     gpu::instances::Instances,
-    jail::{Jail, JailError, Plan},
-    options::{JailMode, Quotas},
+    options::Quotas,
     pending::{
         completions::{Completions, Current},
         poll,
@@ -93,7 +93,7 @@ impl LocalSession {
         });
         let vitals = Arc::new(Vitals::new(None));
         let completions = Arc::new(Completions::new(Events::new(events, Arc::clone(&vitals))));
-        let jail = Jail::enter(JailMode::Off, Plan::default())?;
+        let jail = Jail::enter(Mode::Off, Plan::default())?;
         let session = Session::new(Arc::clone(&completions), vitals, ring, &quotas(), Instances::new(jail, None));
         Ok(Self { session, completions, ring: client.ring, reader })
     }
@@ -160,7 +160,7 @@ pub fn serve(channels: DaemonChannels) -> Result<JoinHandle<Result<(), String>>,
         let DaemonChannels { commands, events, ring } = channels;
         let vitals = Arc::new(Vitals::new(None));
         let completions = Arc::new(Completions::new(Events::new(events, Arc::clone(&vitals))));
-        let jail = Jail::enter(JailMode::Off, Plan::default()).map_err(|error| error.to_string())?;
+        let jail = Jail::enter(Mode::Off, Plan::default()).map_err(|error| error.to_string())?;
         let mut session = Session::new(Arc::clone(&completions), vitals, ring, &quotas(), Instances::new(jail, None));
         completions.events.send(&Event::Welcome);
         loop {

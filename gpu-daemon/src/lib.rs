@@ -16,7 +16,7 @@
 //! | `gpu` | wgpu's objects with their owners, devices, error scopes, memory, bulk data | `convert`, `shaders` |
 //! | `shaders` | rules of WGSL and WebGPU that naga and wgpu-core do not check | |
 //! | `convert` | conversion of the protocol's enums and descriptors to wgpu's, same file names as `execute` | |
-//! | `jail`, `platform`, `lock` | the sandbox, the operating system, mutexes | |
+//! | `report`, `platform`, `lock` | `gpu-daemon jail`, the operating system, mutexes | |
 //!
 //! # The life of one command
 //!
@@ -31,7 +31,7 @@
 //! - No arm panics on a command: ids, lists, ranges and sizes are checked before wgpu-core sees them.
 //! - wgpu-core is called by the executor and the poll thread only; the lock over `pending`'s tables is never held
 //!   across a call that ends a mapping or waits.
-//! - The jail is up before the first byte of the client is read.
+//! - The jail, the package `airlock-jail`, is up before the first byte of the client is read.
 //!
 //! Exit codes: 0 when the client disconnected, 1 when the session was ended for cause, 2 for a usage or set-up error.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
@@ -42,12 +42,12 @@ mod execute;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gpu;
-mod jail;
 mod lock;
 mod logs;
 mod options;
 mod pending;
 mod platform;
+mod report;
 mod session;
 mod shaders;
 #[cfg(unix)]
@@ -61,9 +61,9 @@ use std::process::ExitCode;
 use airlock_protocol::printing;
 use clap::{Parser, Subcommand};
 
-use jail::report::JailArguments;
 use logs::LogFormat;
 use options::WorkerArguments;
+use report::JailArguments;
 
 /// Executes Airlock command streams on the GPU.
 ///
@@ -107,7 +107,7 @@ pub fn main() -> ExitCode {
         }
         Command::Jail(arguments) => {
             logs::start(LogFormat::Text, "warn");
-            jail::report::run(&arguments).map_err(|error| error.to_string())
+            report::run(&arguments).map_err(|error| error.to_string())
         }
         #[cfg(target_os = "linux")]
         Command::Broker(arguments) => {

@@ -4,6 +4,7 @@
 
 use std::{fmt::Display, path::PathBuf, time::Duration};
 
+use airlock_jail::worker::Mode;
 use airlock_protocol::{limits::MAX_STAGED, size::Size};
 use clap::{Args, ValueEnum};
 
@@ -93,6 +94,16 @@ pub enum JailMode {
     BestEffort,
     /// No jail, for debuggers and profilers
     Off,
+}
+
+impl From<JailMode> for Mode {
+    fn from(mode: JailMode) -> Self {
+        match mode {
+            JailMode::Strict => Self::Strict,
+            JailMode::BestEffort => Self::BestEffort,
+            JailMode::Off => Self::Off,
+        }
+    }
 }
 
 /// Quotas of one session. The README's table says what happens above each.

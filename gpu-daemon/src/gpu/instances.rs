@@ -11,6 +11,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use airlock_jail::worker::{Family, Jail, JailError};
 use airlock_protocol::commands::{adapter::Capabilities, instance::PowerPreference};
 use wgpu_core::{global::Global, id::AdapterId};
 use wgpu_types::{
@@ -20,7 +21,6 @@ use wgpu_types::{
 use crate::{
     convert,
     gpu::objects::Adapter,
-    jail::{Family, Jail, JailError},
     worker::{shader_cache::ShaderCache, vitals::Vitals},
 };
 

@@ -7,7 +7,9 @@ use airlock_protocol::{
 };
 use thiserror::Error;
 
-use crate::{gpu::refusal::Refusal, jail::JailError};
+use airlock_jail::worker::JailError;
+
+use crate::gpu::refusal::Refusal;
 
 /// Result of a command: `Err` ends the session.
 pub type Outcome = Result<(), Violation>;

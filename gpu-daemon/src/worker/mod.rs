@@ -27,6 +27,7 @@ use std::{
     time::Instant,
 };
 
+use airlock_jail::worker::{self as jail, Jail, JailError, Plan, Prepared};
 use airlock_protocol::{
     Event,
     codec::{BatchReader, DecodeError},
@@ -40,7 +41,6 @@ use thiserror::Error;
 use crate::{
     execute::execute,
     gpu::{instances::Instances, violation::Violation},
-    jail::{self, Jail, JailError, Plan, Prepared},
     lock::lock,
     options::{Quotas, WorkerArguments, WorkerOptions},
     pending::{completions::Completions, poll},
@@ -122,7 +122,7 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     let cache = arguments.shader_cache_fd.and_then(platform::inherited).map(Shared::new);
     // The jail is up before the first byte of the client is read, and before any thread starts.
     let keep: Vec<_> = arguments.status_fd.into_iter().chain(arguments.shader_cache_fd).collect();
-    let prepared = jail::prepare(arguments.options.jail, &keep);
+    let prepared = jail::prepare(arguments.options.jail.into(), &keep);
     let listener = Listener::new()?;
     if arguments.foreign_client {
         platform::open_to_others(Path::new(listener.name())).map_err(WorkerError::Socket)?;
@@ -130,7 +130,7 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     let has_gpu = jail::has_gpu();
     let mut plan = plan(arguments, prepared, listener.name());
     plan.cache = cache.as_ref().map(|cache| jail::cache_space(cache.capacity()));
-    let jail = Jail::enter(arguments.options.jail, plan)?;
+    let jail = Jail::enter(arguments.options.jail.into(), plan)?;
     let cache = cache.zip(jail.cache_folder()).map(|(cache, folder)| Arc::new(ShaderCache::new(cache, folder)));
     if let Some(cache) = &cache {
         // No thread has been started yet.

@@ -1,6 +1,6 @@
 //! A tenant's shader cache, as its worker has it: drivers keep compiled shaders in files, and find them again.
 //!
-//! The files lie in a file system in memory that the jail makes ([`jail::cache`](crate::jail)) and that ends with the process.
+//! The files lie in a file system in memory that the jail makes ([`airlock_jail::worker`]) and that ends with the process.
 //! What an earlier worker of the tenant left comes in as one archive through [`shared`], is unpacked before the drivers start,
 //! and goes out again, with what was added, when the client is gone. So no worker ever has a file of the disk open.
 

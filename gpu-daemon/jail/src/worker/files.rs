@@ -10,17 +10,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetError, Scope, path_beneath_rules,
-};
+use landlock::{ABI, AccessFs, BitFlags, RulesetCreatedAttr, path_beneath_rules};
 use rustix::{
     io::Errno,
     process::{getppid, test_kill_process},
 };
 
-use super::{
-    root,
+use super::root;
+use crate::{
+    ruleset,
     trial::{Held, because, forbidden},
 };
 
@@ -104,18 +102,16 @@ pub struct Restricted {
 /// Applies the rules to this thread and to the threads that it creates later.
 pub fn restrict(folder: Option<&Path>, cache: Option<&Path>) -> Restricted {
     let abi = match apply(folder, cache) {
-        Ok(LandlockStatus::Available { effective_abi, .. }) => effective_abi,
-        Ok(LandlockStatus::NotEnabled) => return nothing("it is not enabled in this kernel (lsm=landlock,...)"),
-        Ok(LandlockStatus::NotImplemented) => return nothing("this kernel has none (Linux 5.13 has it)"),
-        Err(error) => return nothing(&because("the rules cannot be made", error)),
+        Ok(abi) => abi,
+        Err(why) => return nothing(&why),
     };
     let since = |first: ABI, what: &str, tried: fn() -> Held| {
         if abi >= first { tried() } else { Err(format!("this kernel's Landlock has no rules for {what}")) }
     };
     Restricted {
         files: files_are_out_of_reach(),
-        tcp: since(ABI::V4, "TCP", tcp_is_out_of_reach),
-        scope: since(ABI::V6, "signals", others_are_out_of_reach),
+        tcp: since(ruleset::TCP, "TCP", tcp_is_out_of_reach),
+        scope: since(ruleset::SCOPES, "signals", others_are_out_of_reach),
     }
 }
 
@@ -124,27 +120,21 @@ fn nothing(why: &str) -> Restricted {
     Restricted { files: missing(), tcp: missing(), scope: missing() }
 }
 
-fn apply(folder: Option<&Path>, cache: Option<&Path>) -> Result<LandlockStatus, RulesetError> {
-    let newest = ABI::V6;
+fn apply(folder: Option<&Path>, cache: Option<&Path>) -> Result<ABI, String> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
     let remove: BitFlags<AccessFs> = AccessFs::RemoveFile | AccessFs::RemoveDir | AccessFs::ReadDir;
     let keep = read | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::MakeReg | AccessFs::MakeDir | remove;
-    let status = Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(newest))?
-        .handle_access(AccessNet::from_all(newest))?
-        .scope(Scope::from_all(newest))?
-        .create()?
-        .add_rules(path_beneath_rules(READ, read))?
-        .add_rules(path_beneath_rules(named_by_variables(), read))?
-        .add_rules(path_beneath_rules(DEVICE_FOLDERS, AccessFs::ReadDir))?
-        .add_rules(path_beneath_rules(devices(), device | AccessFs::ReadDir))?
-        .add_rules(path_beneath_rules(HARMLESS_DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))?
-        .add_rules(path_beneath_rules(folder, remove))?
-        .add_rules(path_beneath_rules(cache, keep))?
-        .restrict_self()?;
-    Ok(status.landlock)
+    ruleset::restrict(|rules| {
+        rules
+            .add_rules(path_beneath_rules(READ, read))?
+            .add_rules(path_beneath_rules(named_by_variables(), read))?
+            .add_rules(path_beneath_rules(DEVICE_FOLDERS, AccessFs::ReadDir))?
+            .add_rules(path_beneath_rules(devices(), device | AccessFs::ReadDir))?
+            .add_rules(path_beneath_rules(HARMLESS_DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))?
+            .add_rules(path_beneath_rules(folder, remove))?
+            .add_rules(path_beneath_rules(cache, keep))
+    })
 }
 
 /// All paths with a rule, except the process's own folder in /proc.

@@ -12,10 +12,8 @@ use rustix::{
     io::Errno,
 };
 
-use super::{
-    root,
-    trial::{Held, because, forbidden},
-};
+use super::root;
+use crate::trial::{Held, because, forbidden};
 
 /// Where it is in the worker's root.
 pub const FOLDER: &str = "/airlock-shaders";

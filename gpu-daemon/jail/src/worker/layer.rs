@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A layer of the jail; the table in [`crate::jail`] describes each.
+/// A layer of the jail; the table in [`worker`](crate::worker) describes each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the table in the module's parent describes each")]
 pub enum Layer {

@@ -10,7 +10,7 @@ use rustix::{
     thread::{UnshareFlags, unshare_unsafe},
 };
 
-use super::trial::{Held, because};
+use crate::trial::{Held, because};
 
 /// Enters both namespaces. The process must have one thread.
 #[allow(clippy::disallowed_methods)] // Files of the proc file system.

@@ -3,7 +3,6 @@
 #![allow(unsafe_code)]
 
 use std::{
-    fs,
     os::fd::{BorrowedFd, FromRawFd, OwnedFd},
     path::{Path, PathBuf},
     sync::OnceLock,
@@ -11,14 +10,17 @@ use std::{
 
 use rustix::io::{FdFlags, fcntl_setfd};
 
-/// The standard streams stay.
-const LAST_STANDARD: i32 = 2;
+use crate::{
+    descriptors::{LAST_STANDARD, open},
+    trial::Held,
+};
 
 static INHERITED: OnceLock<Vec<i32>> = OnceLock::new();
 
 /// Records the open descriptors and marks them close-on-exec. Call it before this process opens anything.
 pub fn note() {
-    let found = INHERITED.get_or_init(|| open().unwrap_or_default());
+    let above = |found: Vec<i32>| found.into_iter().filter(|&number| number > LAST_STANDARD).collect();
+    let found = INHERITED.get_or_init(|| open().map(above).unwrap_or_default());
     for &descriptor in found {
         // SAFETY: it is open, since nothing here has had a reason to close it yet, and is borrowed for this call.
         let _ = fcntl_setfd(unsafe { BorrowedFd::borrow_raw(descriptor) }, FdFlags::CLOEXEC);
@@ -26,7 +28,7 @@ pub fn note() {
 }
 
 /// Closes the recorded descriptors, except those that `keep` names (`/dev/fd/63`, from a shell's `>(...)`).
-pub fn close(keep: &[PathBuf]) -> Result<(), String> {
+pub fn close(keep: &[PathBuf]) -> Held {
     let inherited = INHERITED.get().map_or(&[][..], Vec::as_slice);
     let kept = |descriptor: &i32| keep.iter().any(|path| names(path, *descriptor));
     for descriptor in inherited.iter().filter(|descriptor| !kept(descriptor)) {
@@ -44,18 +46,6 @@ pub fn close(keep: &[PathBuf]) -> Result<(), String> {
 fn names(path: &Path, descriptor: i32) -> bool {
     let in_folder = ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path.parent() == Some(Path::new(folder)));
     in_folder && path.file_name().and_then(|name| name.to_str()) == Some(&descriptor.to_string())
-}
-
-/// The open descriptors above the standard ones, but for the one that this look needs.
-fn open() -> Result<Vec<i32>, String> {
-    let failed = |error: std::io::Error| format!("/proc/self/fd: {error}");
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc/self/fd").map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        found.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()).filter(|&number| number > LAST_STANDARD));
-    }
-    found.retain(|descriptor| fs::symlink_metadata(format!("/proc/self/fd/{descriptor}")).is_ok());
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use rustix::{
     thread::{UnshareFlags, unshare_unsafe},
 };
 
-use super::trial::{Held, because};
+use crate::trial::{Held, because};
 
 /// Candidates for the mount point of the new root, which hides the folder's contents: the first that exists and
 /// contains none of the needed paths.

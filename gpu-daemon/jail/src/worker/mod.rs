@@ -29,8 +29,6 @@
 #[cfg(target_os = "linux")]
 mod cache;
 #[cfg(target_os = "linux")]
-mod capabilities;
-#[cfg(target_os = "linux")]
 mod descriptors;
 #[cfg(target_os = "linux")]
 mod files;
@@ -42,12 +40,9 @@ mod namespaces;
 mod root;
 #[cfg(target_os = "linux")]
 mod seccomp;
-#[cfg(target_os = "linux")]
-mod trial;
 
 mod layer;
 mod plan;
-pub mod report;
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -71,20 +66,34 @@ use plan::Entered;
 pub use layer::{Family, Layer};
 pub use plan::{Plan, Prepared};
 
-use crate::options::JailMode;
+/// Strictness of a jail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A missing layer is an error.
+    Strict,
+    /// A missing layer is a warning.
+    BestEffort,
+    /// No layers.
+    Off,
+}
 
 /// A worker cannot start or continue.
 #[derive(Debug, Error)]
 pub enum JailError {
     /// A layer does not hold in strict mode.
     #[error("the jail lacks a layer: {layer}: {why} (--jail=best-effort goes on without it)")]
-    Missing { layer: &'static str, why: String },
+    Missing {
+        /// Its name.
+        layer: &'static str,
+        /// The reason.
+        why: String,
+    },
 }
 
 /// Closes inherited descriptors, except the standard streams and `keep`, because they could not be told from the
 /// worker's own later; and enters the namespaces, so that the listening socket is listed nowhere else.
-pub fn prepare(mode: JailMode, keep: &[i32]) -> Prepared {
-    Prepared(if mode == JailMode::Off { Vec::new() } else { system::prepare(keep) })
+pub fn prepare(mode: Mode, keep: &[i32]) -> Prepared {
+    Prepared(if mode == Mode::Off { Vec::new() } else { system::prepare(keep) })
 }
 
 /// Size in bytes of the folder of a shader cache with this capacity: whole pages, with room for files of drivers that are
@@ -103,7 +112,7 @@ pub fn has_gpu() -> bool {
 /// The jail of this process.
 #[derive(Debug)]
 pub struct Jail {
-    mode: JailMode,
+    mode: Mode,
     memory: u64,
     layers: Vec<(Layer, Result<(), String>)>,
     families: Option<BTreeSet<Family>>,
@@ -112,17 +121,17 @@ pub struct Jail {
 
 impl Jail {
     /// Applies all layers. The process must have no second thread yet.
-    pub fn enter(mode: JailMode, plan: Plan) -> Result<Self, JailError> {
+    pub fn enter(mode: Mode, plan: Plan) -> Result<Self, JailError> {
         let Entered { layers, cache } = match mode {
-            JailMode::Off => {
+            Mode::Off => {
                 let why = "the jail is off".to_owned();
                 let layers = Layer::ALL.map(|layer| (layer, Err(why.clone()))).to_vec();
                 Entered { layers, cache: plan.cache.map(|_| Err(why)) }
             }
-            JailMode::Strict | JailMode::BestEffort => system::enter(&plan),
+            Mode::Strict | Mode::BestEffort => system::enter(&plan),
         };
         let memory = plan.memory;
-        if mode != JailMode::Off {
+        if mode != Mode::Off {
             for (layer, state) in &layers {
                 check(mode, *layer, state)?;
             }
@@ -136,7 +145,7 @@ impl Jail {
     /// Narrows the jail to the system calls that running drivers of these families need. Further calls have no effect:
     /// a filter cannot be widened.
     pub fn drivers_started(&mut self, families: BTreeSet<Family>) -> Result<(), JailError> {
-        if self.mode == JailMode::Off || families.is_empty() || self.families.is_some() {
+        if self.mode == Mode::Off || families.is_empty() || self.families.is_some() {
             return Ok(());
         }
         let narrowed = system::narrow(&families, self.memory, self.cache_folder().is_some());
@@ -150,6 +159,11 @@ impl Jail {
             }
         }
         Ok(())
+    }
+
+    /// Its strictness.
+    pub fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// The result of every layer.
@@ -174,10 +188,10 @@ impl Jail {
 }
 
 /// Handles a layer's result: a failure is an error in strict mode, and a warning in others.
-fn check(mode: JailMode, layer: Layer, state: &Result<(), String>) -> Result<(), JailError> {
+fn check(mode: Mode, layer: Layer, state: &Result<(), String>) -> Result<(), JailError> {
     match state {
         Ok(()) => Ok(()),
-        Err(why) if mode == JailMode::Strict => Err(JailError::Missing { layer: layer.name(), why: why.clone() }),
+        Err(why) if mode == Mode::Strict => Err(JailError::Missing { layer: layer.name(), why: why.clone() }),
         Err(why) => {
             tracing::warn!("the jail lacks {layer}: {why}");
             Ok(())

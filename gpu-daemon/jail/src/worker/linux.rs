@@ -4,13 +4,13 @@
 use std::{collections::BTreeSet, path::Path};
 
 use super::{
-    cache, capabilities, descriptors, files,
+    cache, descriptors, files,
     layer::{Family, Layer},
     limits, namespaces,
     plan::{Entered, Plan},
     root, seccomp,
-    trial::Held,
 };
+use crate::{capabilities, trial::Held};
 
 /// Applies and tests all layers of the plan.
 pub fn enter(plan: &Plan) -> Entered {

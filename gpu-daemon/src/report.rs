@@ -7,15 +7,15 @@ use std::{
     time::Duration,
 };
 
+use airlock_jail::worker::{Jail, JailError, Mode, Plan, cache_space, prepare};
 use airlock_protocol::{output::Relay, printing, visible::visible};
 use clap::Args;
 use serde_json::json;
 use thiserror::Error;
 
-use super::{Jail, JailError, Plan, cache_space, prepare};
 use crate::{
     gpu::instances::Instances,
-    options::{JailMode, ShaderCacheOptions, WorkerOptions},
+    options::{ShaderCacheOptions, WorkerOptions},
 };
 
 /// Exit code when a layer does not hold.
@@ -81,21 +81,22 @@ pub fn run(arguments: &JailArguments) -> Result<ExitCode, ReportError> {
 
 /// Enters the jail and reports. A process cannot leave its jail, so it exits then.
 fn enter(arguments: &JailArguments) -> Result<ExitCode, JailError> {
+    let mode = Mode::from(arguments.options.jail);
     let plan = Plan {
-        prepared: prepare(arguments.options.jail, &[]),
+        prepared: prepare(mode, &[]),
         folder: None,
         memory: arguments.options.quotas.max_gpu_memory.0,
         cache: arguments.shader_cache.capacity().map(cache_space),
     };
-    let mut instances = Instances::new(Jail::enter(arguments.options.jail, plan)?, None);
+    let mut instances = Instances::new(Jail::enter(mode, plan)?, None);
     if !arguments.no_drivers {
         instances.adapters()?;
     }
     let jail = instances.jail();
-    let text = if arguments.json { as_json(jail) } else { as_text(jail) };
+    let text = if arguments.json { as_json(arguments, jail) } else { as_text(jail) };
     // If the reader is gone, the exit code still has the result.
     let _ = printing::print(&text);
-    let complete = jail.mode != JailMode::Off && jail.layers().iter().all(|(_, state)| state.is_ok());
+    let complete = mode != Mode::Off && jail.layers().iter().all(|(_, state)| state.is_ok());
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })
 }
 
@@ -103,7 +104,7 @@ fn families(jail: &Jail) -> Vec<&'static str> {
     jail.families().map(|family| family.name()).collect()
 }
 
-fn as_json(jail: &Jail) -> String {
+fn as_json(arguments: &JailArguments, jail: &Jail) -> String {
     let layers: Vec<_> = jail
         .layers()
         .iter()
@@ -111,7 +112,7 @@ fn as_json(jail: &Jail) -> String {
         .collect();
     let cache = jail.cache().map(|cache| json!({ "holds": cache.is_ok(), "why": cache.err() }));
     let report = json!({
-        "mode": jail.mode.to_string(), "layers": layers, "drivers": families(jail), "shader-cache": cache,
+        "mode": arguments.options.jail.to_string(), "layers": layers, "drivers": families(jail), "shader-cache": cache,
     });
     format!("{report}\n")
 }

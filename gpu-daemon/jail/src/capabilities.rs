@@ -8,7 +8,7 @@ use rustix::{
     },
 };
 
-use super::trial::{Held, because, forbidden};
+use crate::trial::{Held, because, forbidden};
 
 /// Sets no_new_privs: no program that this process executes has more privileges than it.
 pub fn no_new_privileges() -> Held {

@@ -3,20 +3,19 @@
 #![allow(unsafe_code)]
 
 use std::{
-    fs,
     io::IsTerminal,
     os::fd::{BorrowedFd, FromRawFd, OwnedFd},
 };
 
 use rustix::fs::{FileType, SealFlags, fcntl_get_seals, fstat};
 
-use super::trial::{Held, because};
+use crate::{
+    descriptors::{LAST_STANDARD, open},
+    trial::{Held, because},
+};
 
 /// Device number of `/dev/null`, the same in every Linux.
 const NULL_DEVICE: u64 = (1 << 8) | 3;
-
-/// The standard streams stay open.
-const LAST_STANDARD: i32 = 2;
 
 /// Closes every descriptor except the standard streams and those in `keep`.
 pub fn close_all_but(keep: &[i32]) -> Held {
@@ -57,17 +56,4 @@ pub fn none_leads_to_a_file() -> Held {
         return Err(format!("descriptor {descriptor} is {what}, and not a pipe"));
     }
     Ok(())
-}
-
-/// The open descriptors, except the one that reading the list needs.
-fn open() -> Result<Vec<i32>, String> {
-    let failed = |error| because("/proc/self/fd cannot be read", error);
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc/self/fd").map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        found.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()));
-    }
-    // The folder's own descriptor is closed by now, and drops out.
-    found.retain(|descriptor| fs::symlink_metadata(format!("/proc/self/fd/{descriptor}")).is_ok());
-    Ok(found)
 }

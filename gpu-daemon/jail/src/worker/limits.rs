@@ -5,7 +5,7 @@ use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 
-use super::trial::{Held, because};
+use crate::trial::{Held, because};
 
 /// Upper bound of open descriptors: a session has tens, NVIDIA's driver up to about a hundred.
 const MAX_DESCRIPTORS: u64 = 512;

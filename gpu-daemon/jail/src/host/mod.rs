@@ -1,0 +1,73 @@
+//! Confinement of the process that runs a guest. Code that breaks out of the WebAssembly sandbox reaches the folders of
+//! the guest and a worker that has a jail of its own, and nothing else.
+//!
+//! | layer | denies |
+//! |---|---|
+//! | `descriptors` | descriptors that the process inherited, if [`note_inherited`] came first |
+//! | `no-new-privileges` | set-user-id programs and file capabilities |
+//! | `capabilities` | all of them |
+//! | `landlock` | all files but the [`Reach`], devices among them; TCP; signals to others |
+//! | `seccomp` | every system call but those that a runtime and a guest's files need: no other programs or processes, no signals to them, no other sockets than Unix, no new machine code, no modes, owners and attributes of files |
+//!
+//! All layers bind the calling thread and the threads that it makes later. An embedder therefore calls [`confine`] on the
+//! main thread, before it starts a runtime. Work that needs more access comes first.
+
+#[cfg(target_os = "linux")]
+mod inherited;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as system;
+
+#[cfg(not(target_os = "linux"))]
+mod other;
+#[cfg(not(target_os = "linux"))]
+use other as system;
+
+use std::path::PathBuf;
+
+/// Files and folders that stay accessible.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// Folders with all file operations of WASI: the guest's, and others that this process writes to.
+    pub folders: Vec<PathBuf>,
+    /// Files that this process writes. They must exist.
+    pub files: Vec<PathBuf>,
+}
+
+/// Whether the system-call filter allows `accept4`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Accepts {
+    /// Denied: the process runs a guest.
+    Nothing,
+    /// Allowed, on listening sockets that the process holds already: a front process.
+    Connections,
+}
+
+/// The name of a layer, with the reason where it does not hold.
+pub type Layer = (&'static str, Result<(), String>);
+
+/// Records the inherited descriptors, which [`confine`] closes, and marks them close-on-exec. Call it before the process opens
+/// anything; without it, inherited descriptors stay open.
+pub fn note_inherited() {
+    #[cfg(target_os = "linux")]
+    inherited::note();
+}
+
+/// Confines this process irrevocably, and tests each layer by an operation that it denies. Returns the layers in the order
+/// of the table above; the policy for a layer that does not hold is the caller's.
+///
+/// The process must have no second thread, which the layers would not bind. The call waits up to two seconds for threads
+/// that are ending; after that, every layer reports that it does not hold. Systems other than Linux have no layers.
+#[must_use = "a layer may not hold"]
+pub fn confine(reach: &Reach) -> Vec<Layer> {
+    system::confine(reach, Accepts::Nothing)
+}
+
+/// Confines a front process, which accepts connections on sockets that were bound before and runs no guest. The layers are
+/// those of [`confine`] with an empty [`Reach`]; the filter allows one more system call, `accept4`. The process can neither
+/// bind a socket nor connect to an address; it can pass descriptors over its Unix sockets.
+#[must_use = "a layer may not hold"]
+pub fn confine_front() -> Vec<Layer> {
+    system::confine(&Reach::default(), Accepts::Connections)
+}

@@ -1,0 +1,35 @@
+//! Landlock: denies files, TCP and signals to other processes, except for the rules that a caller adds.
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetError, Scope,
+};
+
+use crate::trial::because;
+
+/// The newest of the kernel's interfaces that is used: the one with scopes, of Linux 6.12.
+pub const NEWEST: ABI = ABI::V6;
+/// The first with rules for TCP, of Linux 6.7.
+pub const TCP: ABI = ABI::V4;
+/// The first with scopes for signals and abstract sockets.
+pub const SCOPES: ABI = ABI::V6;
+
+/// Restricts this thread, and the threads that it creates later, to the rules that `allow` adds. Returns the kernel's
+/// interface, which may deny less than [`NEWEST`], or the reason why there are no rules.
+pub fn restrict(allow: impl FnOnce(RulesetCreated) -> Result<RulesetCreated, RulesetError>) -> Result<ABI, String> {
+    let apply = || {
+        let rules = Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(NEWEST))?
+            .handle_access(AccessNet::from_all(NEWEST))?
+            .scope(Scope::from_all(NEWEST))?
+            .create()?;
+        allow(rules)?.restrict_self()
+    };
+    match apply().map(|status| status.landlock) {
+        Ok(LandlockStatus::Available { effective_abi, .. }) => Ok(effective_abi),
+        Ok(LandlockStatus::NotEnabled) => Err("it is not enabled in this kernel (lsm=landlock,...)".to_owned()),
+        Ok(LandlockStatus::NotImplemented) => Err("this kernel has none (Linux 5.13 has it)".to_owned()),
+        Err(error) => Err(because("the rules cannot be made", error)),
+    }
+}
