@@ -1,7 +1,9 @@
-//! Where the two programs' memory comes from: each call of a guest makes and drops a few small values, in wasmtime and in
-//! the resource table on one side, in wgpu on the other, and mimalloc is quicker at these than most systems' `malloc`. Long
-//! contents stay with the system, which keeps their pages from one mapping to the next; mimalloc would give them back and
-//! have them cleared again. A program asks for it with
+//! The global allocator of both programs: mimalloc for short blocks, the system's `malloc` for long ones.
+//!
+//! Each call of a guest makes and drops a few small values, in wasmtime and in the resource table on one side, in wgpu
+//! on the other, and mimalloc is faster at these than most systems' `malloc`. Long blocks stay with the system, which
+//! keeps their pages from one mapping to the next; mimalloc would return them and have them cleared again. A program
+//! selects it with
 //!
 //! ```
 //! # use airlock_protocol::allocator::BySize;

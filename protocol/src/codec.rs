@@ -1,7 +1,8 @@
 //! Encoding and decoding of commands and events. Only this module and its children name bincode, so that it can be replaced;
 //! the golden bytes in the tests show whether a replacement is compatible.
 //!
-//! Draws and their state are most of a stream: the code beside bincode is there for them, and `benches/codec.rs` measures it.
+//! Draws and their state are most of a stream: the code beside bincode exists for them, and `benches/codec.rs` measures
+//! it.
 //!
 //! A batch is a 16-byte header and commands without anything between them:
 //!
@@ -40,8 +41,8 @@ pub const VERSION: u64 = 1;
 /// Length of a batch's header in bytes.
 pub const BATCH_HEADER: usize = 16;
 
-/// Initial capacity of a batch in bytes: the commands that gather before it is sent, and one more write with its data
-/// inline. A longer command grows it.
+/// Initial capacity of a batch in bytes: the commands that gather before it is sent, and one more write with inline
+/// data. A longer command grows it.
 const ROOM: usize = BATCH_HEADER + BATCH_TARGET + INLINE_PAYLOAD + SHORT;
 
 /// An upper bound in bytes for nearly every command without data.
@@ -115,7 +116,7 @@ impl Writer for Append<'_> {
     }
 }
 
-/// A record, encoded as its command.
+/// A record that is encoded with its command's number.
 struct Numbered<'a, R>(&'a R);
 
 impl<R: Record> Serialize for Numbered<'_, R> {
@@ -386,7 +387,7 @@ impl<'a> BatchReader<'a> {
         }
     }
 
-    /// Notes that a command was read, with what is left of the batch.
+    /// Records that a command was read. `rest` is the undecoded part of the batch.
     #[inline(always)]
     fn advance(&mut self, rest: &[u8]) {
         self.offset = self.bytes.len().saturating_sub(rest.len());

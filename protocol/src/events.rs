@@ -19,8 +19,8 @@ pub enum Event<'a> {
         /// The client's fault, or the failure.
         reason: String,
     },
-    /// Flow control of the shared ring: sent when a good part of it has been read since the last one, and before the daemon
-    /// blocks.
+    /// Flow control of the shared ring: sent when a good part of it has been read since the last credit, and before the
+    /// daemon blocks.
     Credit {
         /// Bytes since the session's start.
         consumed: u64,
@@ -65,7 +65,7 @@ pub enum Event<'a> {
 }
 
 impl Event<'_> {
-    /// The number of kinds. A trace's header has it, so that a reader can tell a newer trace from a damaged one.
+    /// The number of kinds. A trace's header contains it, so that a reader can tell a newer trace from a damaged one.
     pub const KINDS: usize = 15;
 
     /// The event's name.

@@ -1,7 +1,7 @@
 //! The handshake of client and worker.
 //!
 //! A worker's standard input and output are one connection (a Unix stream socket where there are any): to the host that
-//! spawned it, or the one that `gpu-daemon serve` or `gpu-daemon broker` got. It writes one line to it:
+//! spawned it, or to the client of `gpu-daemon serve` or `gpu-daemon broker`. The worker writes one line to it:
 //!
 //! ```text
 //! AIRLOCK <protocol version> <schema hash> <name of an ipc-channel one-shot server>
@@ -13,8 +13,9 @@
 //! events. The worker takes exactly these and reads nothing else from it but its end. Then the client connects to the server
 //! and sends one [`Bootstrap`](crate::transport::Bootstrap). The first event is then `Welcome`.
 //!
-//! When a worker ends that is not its client's own child, the process that started it writes a last line; so does a worker
-//! itself after an orderly end of its client, unless its end is counted first:
+//! When a worker ends that is not its client's own child, the process that started it writes a last line. A worker
+//! writes the line itself after an orderly end of its client, unless a server counts its workers' ends and writes the
+//! line then:
 //!
 //! ```text
 //! ENDED exit code <code>
@@ -101,7 +102,7 @@ pub enum HelloError {
         /// Theirs.
         found: String,
     },
-    /// The daemon takes no session.
+    /// The daemon rejects the session.
     #[error("it refuses the session: {0}")]
     Refused(String),
 }
@@ -124,7 +125,7 @@ impl Hello {
     pub fn check(line: &str) -> Result<String, HelloError> {
         let foreign = || HelloError::Foreign { found: crate::limits::cut(line, 80).to_owned() };
         if let Some(reason) = line.strip_prefix("REFUSED ") {
-            // A person reads it on a terminal.
+            // The text is shown on a terminal.
             return Err(HelloError::Refused(reason.trim().replace(is_obeyed, "?")));
         }
         let mut words = line.trim_end().splitn(4, ' ');
@@ -141,7 +142,7 @@ impl Hello {
         if schema != SCHEMA_HASH {
             return Err(HelloError::Schema { expected: SCHEMA_HASH.to_owned(), found: schema.to_owned() });
         }
-        // It is the path of a socket and nothing else: ipc-channel takes no other, and panics on a NUL.
+        // The name is the path of a socket: ipc-channel accepts no other, and panics on a NUL.
         if server.is_empty() || server.chars().any(char::is_control) {
             return Err(foreign());
         }

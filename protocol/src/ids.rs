@@ -44,7 +44,7 @@ macro_rules! ids {
         impl Kind {
             /// Every kind.
             pub const ALL: &'static [Kind] = &[$(Kind::$Kind,)*];
-            /// How many kinds there are.
+            /// The number of kinds.
             pub const COUNT: usize = Kind::ALL.len();
 
             /// Its name: `Buffer`.
@@ -54,7 +54,8 @@ macro_rules! ids {
                 }
             }
 
-            /// The kind whose id type has this name: `BufferId`. Readers that walk a value with serde recognise ids by it.
+            /// The kind whose id type has this name: `BufferId`. Readers that walk a value with serde recognise ids by
+            /// it.
             pub fn of_id(type_name: &str) -> Option<Kind> {
                 match type_name {
                     $(stringify!($Id) => Some(Kind::$Kind),)*
@@ -98,7 +99,7 @@ macro_rules! ids {
 
 /// A typed object id.
 pub trait Id: Copy + std::fmt::Debug + Eq + std::hash::Hash + Send + Sync + 'static {
-    /// The kind of the object that it is the id of.
+    /// The kind of the identified object.
     const OF: Kind;
     /// The kind's name in messages.
     const KIND: &'static str = Self::OF.name();

@@ -5,11 +5,11 @@
 //! none of them. This crate opens no device and knows no runtime. Where a line of code belongs:
 //!
 //! - [`commands`]: a command's record and its description, in the file of its WebGPU object. [`events`]: the daemon's messages.
-//! - [`ids`], [`payload`]: the types that they share. [`wire`]: what every type of the stream implements.
+//! - [`ids`], [`payload`]: the types that they share. [`wire`]: the trait of every type of the stream.
 //! - [`codec`]: how values become bytes. The attributes of types that it needs are in the package `derive/`.
 //! - [`handshake`]: the lines before and after the stream. [`transport`]: channels and shared memory of a session.
 //! - [`connect`]: finding and starting workers, for every client.
-//! - [`limits`]: every bound on a peer. What differs between operating systems is in `platform`.
+//! - [`limits`]: every bound on a peer. `platform`: the code that depends on the operating system.
 //! - [`output`], [`throttle`], [`visible`], [`size`], [`spin`]: helpers of several packages, without knowledge of the stream.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 

@@ -13,16 +13,16 @@ pub const MAX_BATCH: usize = 16 << 20;
 /// Bytes of one shader's source. Parsing takes memory and time in proportion.
 pub const MAX_SHADER_SOURCE: usize = 4 << 20;
 
-/// Operators and brackets of a shader that may stand within one another: each may be a level of the compiler's
-/// recursion, and its stack ends the worker.
+/// Nesting of a shader's operators and brackets. Each may be a level of the compiler's recursion, whose stack overflow
+/// ends the worker.
 pub const MAX_SHADER_DEPTH: usize = 2 << 10;
 
 /// Cases of one `switch` and members of one structure. Compilers, the drivers' included, take time in proportion to their
 /// square.
 pub const MAX_SHADER_ITEMS: usize = 2 << 10;
 
-/// Declarations at module scope. They may stand on one another, which is recursion again, and compiling them takes time
-/// in proportion to the square of their number.
+/// Declarations at module scope. They may depend on one another, which is recursion again, and compiling them takes
+/// time in proportion to the square of their number.
 pub const MAX_SHADER_DECLARATIONS: usize = 4 << 10;
 
 /// Control characters of a shader other than white space. The compiler's messages take time in proportion to their number
@@ -36,32 +36,32 @@ pub const MAX_LABEL: usize = 4 << 10;
 /// are far below; this one stops a list from costing memory before they are checked.
 pub const MAX_LIST: usize = 64 << 10;
 
-/// Bytes of data that still travel inside the batch; above, they take the shared ring, which copies them half as often.
+/// Bytes of data that are sent within the batch; longer data takes the shared ring, which copies it half as often.
 pub const INLINE_PAYLOAD: usize = 1 << 10;
 
 /// Bytes of the shared ring for data of commands.
 pub const RING_SIZE: u32 = 8 << 20;
 
-/// Bytes of the shared ring for data of events, which is that of maps. A mapped range of any length passes through it; it
-/// need only be long enough for one side to copy in while the other copies out.
+/// Bytes of the shared ring for data of events, which is the data of maps. A mapped range of any length passes through
+/// it; the ring need only be long enough for one side to copy in while the other copies out.
 pub const EVENT_RING_SIZE: u32 = 4 << 20;
 
-/// Bytes of all that two processes share: the rings, and a page (the longest there is) in which the client counts what it
-/// has read of the second.
+/// Bytes of the shared memory: the rings, and a page (of the longest size there is) in which the client counts the
+/// bytes that it has read of the second ring.
 pub const SHARED_SIZE: u32 = RING_SIZE + EVENT_RING_SIZE + (64 << 10);
 
 /// Bytes of one piece in the ring: a quarter of it, so that copies in and out overlap.
 pub const MAX_PIECE: u32 = 2 << 20;
 
-/// Bytes that the daemon gathers from pieces for one command. A client cannot make it hold more than this beside what
-/// it allocates on the GPU.
+/// Bytes that the daemon gathers from pieces for one command. A client cannot make it hold more than this beside its
+/// allocations on the GPU.
 pub const MAX_STAGED: u64 = 1 << 30;
 
-/// Bytes of one event, and of all that is read into memory for it. It keeps a broken daemon from making the host
-/// allocate what a length field says.
+/// Bytes of one event, and of all that is read into memory for it. It keeps a broken daemon's length field from making
+/// the host allocate.
 pub const MAX_EVENT: usize = 4 << 20;
 
-/// Uncaptured-error streams of one device that get errors; further ones only end with the device.
+/// Uncaptured-error streams of one device that receive errors; further ones only end with the device.
 pub const MAX_ERROR_STREAMS: usize = 64;
 
 /// Values of `override` declarations of one stage, vertex buffers and color targets of a pipeline, attributes of a vertex
@@ -74,13 +74,13 @@ pub const MAX_LISTED_ADAPTERS: usize = 256;
 /// Bytes of the first and the last [`MapData`](crate::Event::MapData) event of a map.
 pub const MIN_MAP_PIECE: usize = 128 << 10;
 
-/// Bytes of the longest between them.
+/// Bytes of the longest [`MapData`](crate::Event::MapData) event between them.
 pub const MAX_MAP_PIECE: usize = 256 << 10;
 
 /// Bytes that a session may have mapped at a time. Mapped contents live in the host.
 pub const MAX_MAPPED: u64 = 1 << 30;
 
-/// Live objects of one kind in a session. An id above it is a protocol violation, so that an id alone cannot make a slab
+/// Live objects of one kind in a session. A higher id is a protocol violation, so that an id alone cannot make a slab
 /// grow.
 pub const MAX_OBJECTS: u32 = 1 << 20;
 
@@ -113,7 +113,7 @@ pub const MAX_BROKER_WORKERS: usize = 4;
 /// longer one silently, and a worker's folder, its socket's folder and the socket take 38.
 pub const MAX_SOCKET_FOLDER: usize = 64;
 
-/// How long a client waits for a worker's first line, and a worker for its client.
+/// Timeout of a client's wait for a worker's first line, and of a worker's wait for its client.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Shortens a text to `limit` bytes at a character's boundary.

@@ -6,8 +6,8 @@
 //! Elements beyond the bound are not read, and no memory is reserved for them. The encoding does not depend on the bound.
 //!
 //! No type of the stream contains itself, so that the depth of decoding is bounded by the types.
-//! Texts and bytes of commands are borrowed from the batch, so that they cost nothing; those of events are bounded
-//! together by [`MAX_EVENT`](crate::limits::MAX_EVENT).
+//! Texts and bytes of commands are borrowed from the batch and cost nothing; those of events are bounded together by
+//! [`MAX_EVENT`](crate::limits::MAX_EVENT).
 
 use std::{fmt, marker::PhantomData};
 

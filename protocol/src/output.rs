@@ -36,7 +36,7 @@ pub const CHUNK: usize = 64 << 10;
 /// The pause after a chunk with dropped lines.
 pub const SLOW_DOWN: Duration = Duration::from_millis(10);
 
-/// Lines of one worker that reach a terminal: a verbose log is much longer than what `serve` takes.
+/// Lines of one worker that reach a terminal: a verbose log is much longer than `serve` allows.
 const TO_TERMINAL: Rate = Rate { burst: 1_000, every: Duration::from_millis(10), total: 1_000_000 };
 /// Precedes each line of a worker on a terminal, so that it cannot imitate a message of this program or of a shell.
 const PREFIX: &str = "worker: ";
@@ -44,11 +44,11 @@ const PREFIX: &str = "worker: ";
 /// The rate of relayed lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
-    /// At once.
+    /// Lines that pass at once.
     pub burst: u32,
-    /// After those, one in this time.
+    /// Afterwards one line passes in this time.
     pub every: Duration,
-    /// At all.
+    /// Lines that pass in all.
     pub total: u64,
 }
 

@@ -15,7 +15,7 @@ pub enum Payload<'a> {
         /// Length in bytes, at most [`MAX_PIECE`](crate::limits::MAX_PIECE).
         len: u32,
     },
-    /// What all [`Stage`](crate::commands::session::Stage) commands since the last such payload brought, in order.
+    /// The data of all [`Stage`](crate::commands::session::Stage) commands since the last such payload, in order.
     Staged {
         /// Their length together in bytes.
         len: u64,
@@ -32,7 +32,7 @@ impl Payload<'_> {
         }
     }
 
-    /// True when there is nothing in it.
+    /// True for a length of 0.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -12,7 +12,8 @@ pub fn print(text: &str) -> io::Result<()> {
     unless_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-/// A closed pipe is no error: its reader (`head`) has read what it wants. Any other failure is one, a full disk above all.
+/// Maps the error of a closed pipe to success: its reader (`head`) wants no more. Other failures stay errors, a full
+/// disk above all.
 pub fn unless_closed(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -20,7 +21,7 @@ pub fn unless_closed(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Writes a line to standard error. A failure has no place left where it could be told.
+/// Writes a line to standard error. A failure is ignored: it could be reported nowhere.
 pub fn note(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -1,22 +1,22 @@
 //! Adaptive spinning before blocking.
 //!
 //! A blocked thread takes tens of microseconds to wake, and hundreds where its processor has gone to sleep too, while a
-//! small readback takes ten. So both sides poll for a while before they block, where that has been worth it: after short
-//! waits the next one is probably short, and after long ones polling gains nothing. Blocking itself may be what makes them
-//! long, so a thread that has stopped spinning tries again now and then.
+//! small readback takes ten. So both sides spin for a while before they block, as long as recent waits were short:
+//! after short waits the next one is probably short, and after long ones spinning gains nothing. Blocking itself may
+//! lengthen the waits, so a thread that has stopped spinning tries again now and then.
 
 use std::time::Duration;
 
-/// The longest time that is spent polling: about as long as a readback of a megabyte takes.
+/// The longest spin: about as long as a readback of a megabyte takes.
 const LONGEST: Duration = Duration::from_micros(500);
-/// The shortest.
+/// The shortest spin.
 const SHORTEST: Duration = Duration::from_micros(10);
 /// Long waits in a row after which a thread stops spinning.
 const PATIENCE: u32 = 3;
 /// Waits between two attempts of a thread that has stopped spinning.
 const RETRY: u32 = 8;
 
-/// How long to spin, from the lengths of the waits before.
+/// Decides how long to spin, from the lengths of earlier waits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SpinPolicy {
     /// Long waits since the last short one.

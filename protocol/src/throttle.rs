@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// A token bucket that counts what it drops.
+/// A token bucket that counts dropped messages.
 #[derive(Debug)]
 pub struct Throttle {
     burst: u32,

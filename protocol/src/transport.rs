@@ -4,9 +4,9 @@
 //! one session only, `gpu-daemon serve` never reads from a client, and batches and events cross on Linux in socket pairs of
 //! our own. ipc-channel itself receives one message there, the [`Bootstrap`] that completes the set-up.
 //!
-//! `setup` connects the two sides, `ends` are what they send and receive with, `channel` is a channel to another process
+//! `setup` connects the two sides, `ends` are their senders and receivers, `channel` is a channel to another process
 //! and `local` one to another thread, `packets` are its system calls, `bulk` and `ring` carry data through
-//! the shared `memory`, and `received` says what can become of a wait.
+//! the shared `memory`, and `received` lists the results of a wait.
 
 #[cfg(target_os = "linux")]
 mod bulk;

@@ -27,9 +27,9 @@ pub trait VisitIds {
     }
 }
 
-/// A hash over definitions (FNV-1a, 64 bits): it tells builds apart and is no defence. It covers the order of fields and
-/// variants, their names, and the types down to numbers and texts; it does not cover names of records, comments and the
-/// bounds of lists, none of which changes a byte.
+/// A hash over definitions (FNV-1a, 64 bits): it tells builds apart and is no defence. It covers the order of fields
+/// and variants, their names, and the types down to numbers and texts. It does not cover names of records, comments and
+/// the bounds of lists, none of which changes a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schema(u64);
 

@@ -1,4 +1,4 @@
-//! How each field is encoded and decoded: the attributes that serde's derives get.
+//! Encoding and decoding of fields: the attributes for serde's derives.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -16,7 +16,7 @@ pub(crate) fn prepare(item: &mut DeriveInput) -> Result<()> {
 fn field(field: &mut Field) -> Result<()> {
     let bound = take_bound(field)?;
     let ty = ungrouped(&field.ty);
-    // serde borrows `&str` and `&[u8]` by itself, and anything else where it is told to.
+    // serde borrows `&str` and `&[u8]` by itself, and other types only with `borrow`.
     if has_lifetime(ty.to_token_stream()) && !matches!(ty, Type::Reference(_)) {
         field.attrs.push(parse_quote!(#[serde(borrow)]));
     }

@@ -1,12 +1,12 @@
 //! The attributes of the types of the stream, for `airlock-protocol` alone: `#[wire]` on a type and `#[command(...)]` on a
 //! command's record.
 //!
-//! Both give a type its encoding (serde's derives with the attributes that the codec needs: borrowed texts, bounded lists,
-//! whole slices of bytes) and its `Wire` implementation: the hash of its definition and a visit of the ids in it.
-//! `#[command]` adds the command's description, which [`command`] lists.
+//! Both derive a type's encoding (serde's derives with the attributes that the codec needs: borrowed texts, bounded
+//! lists, whole slices of bytes) and its `Wire` implementation: the hash of its definition and a visit of the ids in
+//! it. `#[command]` adds the command's description, which [`command`] lists.
 //!
-//! Where code belongs: `encoding` decides how a field is encoded and decoded, `shape` what is hashed and visited,
-//! `describe` reads the arguments of `#[command]`.
+//! Where code belongs: `encoding` decides how a field is encoded and decoded, `shape` which parts of a type are hashed
+//! and visited, `describe` reads the arguments of `#[command]`.
 
 mod describe;
 mod encoding;
@@ -34,7 +34,7 @@ pub fn wire(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | argument | meaning |
 /// |---|---|
-/// | `effect = Record` | required: what its execution does, a case of `Effect` |
+/// | `effect = Record` | required: the effect of its execution, a case of `Effect` |
 /// | `makes = field` | the field has the id of the object that it makes |
 /// | `drops = field` | the field has the id that is free afterwards |
 /// | `reads(field, ...)` | contents of the objects in these fields are read |
@@ -59,7 +59,7 @@ fn expand(mut item: DeriveInput, arguments: Option<describe::Arguments>) -> Toke
     });
     match expanded {
         Ok(implementations) => quote! {
-            // Fields have WebGPU's names: a comment that repeats one says nothing.
+            // Fields have WebGPU's names: a comment that repeats one adds nothing.
             #[allow(missing_docs)]
             #[derive(::serde::Serialize, ::serde::Deserialize)]
             #item

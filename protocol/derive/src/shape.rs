@@ -1,4 +1,4 @@
-//! What is hashed of a type's definition, and which of its fields a visit of ids goes through.
+//! The schema hash of a type's definition, and the fields that a visit of ids goes through.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -47,7 +47,7 @@ pub(crate) fn wire(item: &DeriveInput, schema: &TokenStream, visit: &TokenStream
     }
 }
 
-/// The schema of fields, after that of what has them.
+/// The schema of fields, appended to the schema of their record or variant.
 pub(crate) fn fields_schema(fields: &Fields, of: TokenStream) -> TokenStream {
     fields.iter().fold(of, |schema, field| {
         let name = field.ident.as_ref().map(Ident::to_string).unwrap_or_default();

@@ -53,7 +53,7 @@ impl Error for Wrong {
     }
 }
 
-/// The bytes that are not decoded yet.
+/// The undecoded bytes.
 struct Cursor<'a>(&'a [u8]);
 
 impl Reader for Cursor<'_> {

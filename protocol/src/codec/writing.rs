@@ -1,6 +1,6 @@
 //! The serializer: the same calls of bincode as its own serde module makes, into memory that is allocated already.
 //!
-//! Serde's functions pass the remaining space along as a value of two words and return what remains of it: both stay in
+//! Serde's functions pass the remaining space along as a value of two words and return the rest of it: both stay in
 //! registers for a whole command, where an encoder behind a reference is stored and loaded for every number. The error is
 //! one pointer for the same reason.
 
@@ -65,7 +65,7 @@ impl Error for Unwritten {
     }
 }
 
-/// The serializer: the bytes that are not written yet.
+/// The serializer: the space that is not written yet.
 struct Room<'a>(&'a mut [u8]);
 
 impl<'a> Room<'a> {

@@ -18,7 +18,8 @@ pub struct CreateBindGroupLayout<'a> {
     pub entries: Vec<BindGroupLayoutEntry>,
 }
 
-/// `GPUBindGroupLayoutEntry`. WebGPU requires exactly one of the four; the daemon reports an error for any other number.
+/// `GPUBindGroupLayoutEntry`. WebGPU requires exactly one of the four types; the daemon reports an error for any other
+/// number.
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BindGroupLayoutEntry {
@@ -34,9 +35,8 @@ pub struct BindGroupLayoutEntry {
 pub enum BindingType {
     /// `GPUBufferBindingLayout`.
     Buffer {
-        /// Uniform or storage.
         ty: BufferBindingType,
-        /// Each `set-bind-group` has an offset for it.
+        /// Each `set-bind-group` passes an offset for it.
         has_dynamic_offset: bool,
         /// Smallest bound size in bytes; 0 leaves the check to each draw.
         min_binding_size: u64,
@@ -44,21 +44,15 @@ pub enum BindingType {
     /// `GPUSamplerBindingLayout`.
     Sampler(SamplerBindingType),
     /// `GPUTextureBindingLayout`.
-    Texture {
-        sample_type: TextureSampleType,
-        view_dimension: TextureViewDimension,
-        /// It is `texture_multisampled_2d`.
-        multisampled: bool,
-    },
+    Texture { sample_type: TextureSampleType, view_dimension: TextureViewDimension, multisampled: bool },
     /// `GPUStorageTextureBindingLayout`.
     StorageTexture {
         /// Read, write or both.
         access: StorageTextureAccess,
-        /// The texels' format.
         format: TextureFormat,
         view_dimension: TextureViewDimension,
     },
-    /// An invalid layout: none of the four was given, or several.
+    /// An invalid layout: none of the four types was given, or several.
     Invalid { given: u32 },
 }
 

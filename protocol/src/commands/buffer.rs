@@ -16,10 +16,9 @@ pub struct CreateBuffer<'a> {
     pub device: DeviceId,
     pub buffer: BufferId,
     pub label: &'a str,
-    /// Its size in bytes.
     pub size: u64,
     pub usage: BufferUsage,
-    /// It is mapped for writing from the start; its contents arrive in [`WriteMapped`].
+    /// The buffer is mapped for writing from the start; its contents arrive in [`WriteMapped`].
     pub mapped_at_creation: bool,
 }
 

@@ -38,7 +38,6 @@ pub struct CopyBufferToTexture {
     pub encoder: CommandEncoderId,
     pub source: TexelCopyBufferInfo,
     pub destination: TexelCopyTextureInfo,
-    /// How many texels.
     pub size: Extent3d,
 }
 
@@ -49,7 +48,6 @@ pub struct CopyTextureToBuffer {
     pub encoder: CommandEncoderId,
     pub source: TexelCopyTextureInfo,
     pub destination: TexelCopyBufferInfo,
-    /// How many texels.
     pub size: Extent3d,
 }
 
@@ -60,7 +58,6 @@ pub struct CopyTextureToTexture {
     pub encoder: CommandEncoderId,
     pub source: TexelCopyTextureInfo,
     pub destination: TexelCopyTextureInfo,
-    /// How many texels.
     pub size: Extent3d,
 }
 
@@ -69,7 +66,6 @@ pub struct CopyTextureToTexture {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClearBuffer {
     pub encoder: CommandEncoderId,
-    /// Set to zeros.
     pub buffer: BufferId,
     /// In bytes.
     pub offset: u64,
@@ -85,7 +81,7 @@ pub struct ResolveQuerySet {
     pub query_set: QuerySetId,
     pub first_query: u32,
     pub query_count: u32,
-    /// Written to, 8 bytes a query.
+    /// Receives 8 bytes per query.
     pub destination: BufferId,
     /// In bytes.
     pub destination_offset: u64,
@@ -95,7 +91,7 @@ pub struct ResolveQuerySet {
 #[command(effect = Finish, makes = command_buffer)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FinishCommandEncoder<'a> {
-    /// The encoder, which takes no further commands.
+    /// The encoder, which accepts no further commands.
     pub encoder: CommandEncoderId,
     pub command_buffer: CommandBufferId,
     pub label: &'a str,

@@ -15,7 +15,6 @@ pub struct BeginComputePass<'a> {
     pub encoder: CommandEncoderId,
     pub pass: ComputePassId,
     pub label: &'a str,
-    /// Timestamps of the pass.
     pub timestamp_writes: Option<TimestampWrites>,
 }
 
@@ -45,7 +44,7 @@ pub struct ComputePassSetBindGroup {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComputePassSetImmediates<'a> {
     pub pass: ComputePassId,
-    /// Where the data goes, in bytes.
+    /// Destination in bytes.
     pub offset: u32,
     pub data: &'a [u8],
 }

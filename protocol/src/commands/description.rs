@@ -1,4 +1,4 @@
-//! What a command is, as data beside its definition: `#[command(...)]` on its record.
+//! The description of a command, as data beside its definition: `#[command(...)]` on its record.
 //!
 //! Readers of the stream (the recorder, trim, minimize, dump, diff) decide by these, not by a command's name. The schema
 //! hash covers them.
@@ -9,12 +9,12 @@ use crate::{
     wire::Schema,
 };
 
-/// What the execution of a command does.
+/// The effect of a command's execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Makes an object, and changes no other.
     Create,
-    /// Appends to what an encoder, a pass or a bundle encoder records. It is executed with the `Submit`.
+    /// Appends to the recording of an encoder, a pass or a bundle encoder. It is executed with the `Submit`.
     Record,
     /// Makes a pass, whose recording belongs to its encoder.
     Begin,
@@ -59,29 +59,29 @@ pub enum Pair {
     ErrorScope,
 }
 
-/// Which of a [`Pair`] a command is.
+/// Which command of a [`Pair`] it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum End {
-    /// The first.
+    /// The first command.
     Opens,
-    /// The second.
+    /// The second command.
     Closes,
 }
 
-/// See the module's header.
+/// The properties of a command that readers of the stream decide by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Description {
-    /// What its execution does.
+    /// The effect of its execution.
     pub effect: Effect,
     /// The kind of the object that it makes.
     pub makes: Option<Kind>,
     /// The name of the event that replies to its request.
     pub reply: Option<&'static str>,
-    /// It has a label.
+    /// The command has a label.
     pub has_label: bool,
-    /// The kind of the objects in a list of which any can be left out.
+    /// The kind of the objects in a list whose members can be left out one by one.
     pub list: Option<Kind>,
-    /// It is balanced with another command.
+    /// The other command must balance it.
     pub pair: Option<(End, Pair)>,
 }
 
@@ -109,7 +109,7 @@ const fn optional(schema: Schema, kind: Option<Kind>) -> Schema {
 
 /// A command's record, described. `#[command(...)]` implements it.
 pub trait Describe<'a> {
-    /// What the command is.
+    /// The command's description.
     const DESCRIPTION: Description;
 
     /// The label, with the object that has it.
@@ -122,12 +122,12 @@ pub trait Describe<'a> {
         None
     }
 
-    /// The same, to put other data in its place.
+    /// The bulk data, to replace it.
     fn payload_mut(&mut self) -> Option<&mut Payload<'a>> {
         None
     }
 
-    /// Takes members out of the list that [`Description::list`] is about.
+    /// Removes members from the list that [`Description::list`] names.
     fn retain_members(&mut self, keep: impl FnMut(Object) -> bool) {
         let _ = keep;
     }

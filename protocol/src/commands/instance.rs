@@ -14,7 +14,7 @@ pub struct RequestAdapter<'a> {
     pub power_preference: Option<PowerPreference>,
     /// The guest requests a software adapter.
     pub force_fallback_adapter: bool,
-    /// The choice of the user who started the host. It takes precedence over the guest's preferences.
+    /// The operator's choice, from the host's command line. It takes precedence over the guest's preferences.
     pub selector: AdapterSelector<'a>,
 }
 
@@ -29,12 +29,12 @@ pub struct ListAdapters {
 #[wire]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum AdapterSelector<'a> {
-    /// Any; the guest's preferences decide.
+    /// Any adapter; the guest's preferences decide.
     #[default]
     Any,
-    /// The one with this index in [`ListAdapters`]' order.
+    /// The adapter with this index in [`ListAdapters`]' order.
     Index(u32),
-    /// The first whose name contains this, case ignored.
+    /// The first adapter whose name contains this text, case ignored.
     Name(&'a str),
     /// wgpu's noop backend, which executes nothing.
     Noop,

@@ -1,8 +1,8 @@
 //! The commands: one flat enum, one file per WebGPU object, items in WIT order.
 //!
-//! A record's `#[command(...)]` says what the command is: the ids that it names, makes and drops, the contents that it reads
-//! and writes, the event that replies ([`Description`]). Its encoding, bounded decoding, visit of ids and schema follow
-//! from the definition.
+//! A record's `#[command(...)]` describes the command: the ids that it names, makes and drops, the contents that it
+//! reads and writes, the event that replies ([`Description`]). Its encoding, bounded decoding, visit of ids and schema
+//! follow from the definition.
 //!
 //! Variants are only ever appended and fields never change, so that every later build reads every earlier stream. A
 //! change is a new variant.
@@ -88,7 +88,7 @@ macro_rules! commands {
                 }
             }
 
-            /// What the command is.
+            /// The command's description.
             pub const fn description(&self) -> &'static Description {
                 match self {
                     $(Command::$Variant(_) => &<$record as Describe<'a>>::DESCRIPTION,)*
@@ -109,14 +109,14 @@ macro_rules! commands {
                 }
             }
 
-            /// The same, to put other data in its place.
+            /// The bulk data, to replace it.
             pub fn payload_mut(&mut self) -> Option<&mut Payload<'a>> {
                 match self {
                     $(Command::$Variant(record) => record.payload_mut(),)*
                 }
             }
 
-            /// Takes members out of the command's list, if its kind has one: see [`Description::list`].
+            /// Removes members from the command's list, if its kind has one: see [`Description::list`].
             pub fn retain_members(&mut self, keep: impl FnMut(Object) -> bool) {
                 match self {
                     $(Command::$Variant(record) => record.retain_members(keep),)*

@@ -18,8 +18,8 @@ pub use crate::commands::texture::CompareFunction;
 pub struct CreateComputePipeline<'a> {
     pub device: DeviceId,
     pub pipeline: ComputePipelineId,
-    /// Present for the async form: failure answers there with
-    /// [`Event::PipelineReply`](crate::Event::PipelineReply) and raises no error.
+    /// Present for the async form: a failure is reported by [`Event::PipelineReply`](crate::Event::PipelineReply) and
+    /// raises no error.
     pub request: Option<RequestId>,
     pub label: &'a str,
     /// Its layout; absent for `"auto"`.
@@ -42,9 +42,8 @@ pub struct CreateRenderPipeline<'a> {
     /// One layout per vertex buffer slot; absent for an unused slot.
     #[bound(pipeline)]
     pub vertex_buffers: Vec<Option<VertexBufferLayout>>,
-    /// How vertices make primitives.
     pub primitive: PrimitiveState,
-    /// Depth and stencil tests, where there are any.
+    /// Absent without depth and stencil tests.
     pub depth_stencil: Option<DepthStencilState>,
     pub multisample: MultisampleState,
     /// The fragment stage and its targets.
@@ -58,7 +57,6 @@ pub struct GetBindGroupLayout {
     pub pipeline: PipelineId,
     /// The group's number.
     pub index: u32,
-    /// The id that the layout gets.
     pub layout: BindGroupLayoutId,
 }
 
@@ -75,7 +73,7 @@ pub enum PipelineId {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProgrammableStage<'a> {
     pub module: ShaderModuleId,
-    /// The entry point; absent when the module has just one for the stage.
+    /// The entry point; absent when the module has exactly one for the stage.
     pub entry_point: Option<&'a str>,
     /// Values of `override` declarations, by name or number.
     #[bound(pipeline)]
@@ -96,11 +94,8 @@ pub struct FragmentState<'a> {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ColorTargetState {
-    /// The attachment's format.
     pub format: TextureFormat,
-    /// Color and alpha blending.
     pub blend: Option<(BlendComponent, BlendComponent)>,
-    /// Which channels are written.
     pub write_mask: ColorWrite,
 }
 
@@ -108,11 +103,11 @@ pub struct ColorTargetState {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlendComponent {
-    /// How the two are combined.
+    /// Combines the two products.
     pub operation: BlendOperation,
-    /// What the fragment's value is multiplied with.
+    /// Factor of the fragment's value.
     pub src_factor: BlendFactor,
-    /// What the attachment's value is multiplied with.
+    /// Factor of the attachment's value.
     pub dst_factor: BlendFactor,
 }
 
@@ -120,11 +115,10 @@ pub struct BlendComponent {
 #[wire]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VertexBufferLayout {
-    /// From one element to the next, in bytes.
+    /// Distance between elements, in bytes.
     pub array_stride: u64,
     /// Advance per vertex or per instance.
     pub step_mode: VertexStepMode,
-    /// What is in an element.
     #[bound(pipeline)]
     pub attributes: Vec<VertexAttribute>,
 }
@@ -134,7 +128,7 @@ pub struct VertexBufferLayout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VertexAttribute {
     pub format: VertexFormat,
-    /// From the element's start, in bytes.
+    /// Offset from the element's start, in bytes.
     pub offset: u64,
     /// The `@location` number.
     pub shader_location: u32,
@@ -144,13 +138,12 @@ pub struct VertexAttribute {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrimitiveState {
-    /// Points, lines or triangles.
     pub topology: PrimitiveTopology,
     /// The index format of a strip.
     pub strip_index_format: Option<IndexFormat>,
-    /// Which winding is the front.
+    /// The winding of front faces.
     pub front_face: FrontFace,
-    /// Which side is not drawn.
+    /// The faces that are not drawn.
     pub cull_mode: CullMode,
     /// Depth clipping is off.
     pub unclipped_depth: bool,
@@ -160,19 +153,16 @@ pub struct PrimitiveState {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DepthStencilState {
-    /// The attachment's format.
     pub format: TextureFormat,
-    /// Depth is written; must be given for formats with depth.
+    /// Required for formats with depth.
     pub depth_write_enabled: Option<bool>,
-    /// The depth test; must be given for formats with depth that are tested.
+    /// Required for formats with depth that are tested.
     pub depth_compare: Option<CompareFunction>,
     /// Stencil of front faces.
     pub stencil_front: StencilFaceState,
     /// Stencil of back faces.
     pub stencil_back: StencilFaceState,
-    /// Bits that are read.
     pub stencil_read_mask: u32,
-    /// Bits that are written.
     pub stencil_write_mask: u32,
     /// Constant depth bias.
     pub depth_bias: i32,
@@ -186,13 +176,12 @@ pub struct DepthStencilState {
 #[wire]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StencilFaceState {
-    /// The test.
     pub compare: CompareFunction,
-    /// When it fails.
+    /// When the stencil test fails.
     pub fail_op: StencilOperation,
     /// When the depth test fails.
     pub depth_fail_op: StencilOperation,
-    /// When both pass.
+    /// When both tests pass.
     pub pass_op: StencilOperation,
 }
 

@@ -16,12 +16,9 @@ pub struct CreateRenderBundleEncoder<'a> {
     pub label: &'a str,
     /// Formats of the color attachments; absent for an unused slot.
     pub color_formats: Vec<Option<TextureFormat>>,
-    /// Format of the depth-stencil attachment.
     pub depth_stencil_format: Option<TextureFormat>,
     pub sample_count: u32,
-    /// Depth is only read.
     pub depth_read_only: bool,
-    /// Stencil is only read.
     pub stencil_read_only: bool,
 }
 
@@ -39,7 +36,7 @@ pub struct BundleSetPipeline {
 pub struct BundleSetIndexBuffer {
     pub encoder: RenderBundleEncoderId,
     pub buffer: BufferId,
-    /// 16 or 32 bits an index.
+    /// 16 or 32 bits per index.
     pub format: IndexFormat,
     /// In bytes.
     pub offset: u64,
@@ -125,7 +122,7 @@ pub struct BundleSetBindGroup {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleSetImmediates<'a> {
     pub encoder: RenderBundleEncoderId,
-    /// Where the data goes, in bytes.
+    /// Destination in bytes.
     pub offset: u32,
     pub data: &'a [u8],
 }

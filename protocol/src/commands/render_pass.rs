@@ -23,13 +23,10 @@ pub struct BeginRenderPass<'a> {
     pub encoder: CommandEncoderId,
     pub pass: RenderPassId,
     pub label: &'a str,
-    /// What fragments are written to; absent for an unused slot.
+    /// Targets of the fragment stage; absent for an unused slot.
     pub color_attachments: Vec<Option<ColorAttachment>>,
-    /// What depth and stencil tests use.
     pub depth_stencil_attachment: Option<DepthStencilAttachment>,
-    /// Where occlusion queries are counted.
     pub occlusion_query_set: Option<QuerySetId>,
-    /// Timestamps of the pass.
     pub timestamp_writes: Option<TimestampWrites>,
 }
 
@@ -40,13 +37,10 @@ pub struct ColorAttachment {
     pub view: TextureViewId,
     /// The slice of a 3D view.
     pub depth_slice: Option<u32>,
-    /// Where multisampled results are resolved to.
     pub resolve_target: Option<TextureViewId>,
-    /// Red, green, blue, alpha that a clear writes.
+    /// Red, green, blue, alpha.
     pub clear_value: [f64; 4],
-    /// What is there at the start.
     pub load_op: LoadOp,
-    /// What remains at the end.
     pub store_op: StoreOp,
 }
 
@@ -55,21 +49,14 @@ pub struct ColorAttachment {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DepthStencilAttachment {
     pub view: TextureViewId,
-    /// What a clear of depth writes; WebGPU demands it for a clear.
+    /// WebGPU requires it where depth is cleared.
     pub depth_clear_value: Option<f32>,
-    /// Depth at the start.
     pub depth_load_op: Option<LoadOp>,
-    /// Depth at the end.
     pub depth_store_op: Option<StoreOp>,
-    /// Depth is only read.
     pub depth_read_only: bool,
-    /// What a clear of stencil writes.
     pub stencil_clear_value: u32,
-    /// Stencil at the start.
     pub stencil_load_op: Option<LoadOp>,
-    /// Stencil at the end.
     pub stencil_store_op: Option<StoreOp>,
-    /// Stencil is only read.
     pub stencil_read_only: bool,
 }
 
@@ -78,9 +65,9 @@ pub struct DepthStencilAttachment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimestampWrites {
     pub query_set: QuerySetId,
-    /// Written at the start.
+    /// The query that is written at the pass's start.
     pub beginning_of_pass_write_index: Option<u32>,
-    /// Written at the end.
+    /// The query that is written at the pass's end.
     pub end_of_pass_write_index: Option<u32>,
 }
 
@@ -98,7 +85,7 @@ pub struct RenderPassSetPipeline {
 pub struct RenderPassSetIndexBuffer {
     pub pass: RenderPassId,
     pub buffer: BufferId,
-    /// 16 or 32 bits an index.
+    /// 16 or 32 bits per index.
     pub format: IndexFormat,
     /// In bytes.
     pub offset: u64,
@@ -184,7 +171,7 @@ pub struct RenderPassSetBindGroup {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenderPassSetImmediates<'a> {
     pub pass: RenderPassId,
-    /// Where the data goes, in bytes.
+    /// Destination in bytes.
     pub offset: u32,
     pub data: &'a [u8],
 }
@@ -245,7 +232,7 @@ pub struct SetStencilReference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BeginOcclusionQuery {
     pub pass: RenderPassId,
-    /// The query in the pass's set.
+    /// Index of the query in the pass's set.
     pub query_index: u32,
 }
 

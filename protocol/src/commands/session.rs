@@ -22,7 +22,7 @@ pub struct DropObject {
     pub object: Object,
 }
 
-/// One piece of data that exceeds the length of a piece. Pieces gather until a [`Payload::Staged`] takes them all.
+/// One piece of bulk data that exceeds the length of a piece. Pieces gather until a [`Payload::Staged`] takes them all.
 #[command(effect = Stage)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stage<'a> {

@@ -16,9 +16,7 @@ pub struct CreateTexture<'a> {
     pub mip_level_count: u32,
     /// Samples per texel: 1 or 4.
     pub sample_count: u32,
-    /// 1D, 2D or 3D.
     pub dimension: TextureDimension,
-    /// The texels' format.
     pub format: TextureFormat,
     pub usage: TextureUsage,
     /// Other formats that its views may have.
@@ -34,11 +32,9 @@ pub struct CreateTextureView<'a> {
     pub view: TextureViewId,
     pub label: &'a str,
     pub format: Option<TextureFormat>,
-    /// How shaders see it.
     pub dimension: Option<TextureViewDimension>,
     /// Its usages, a subset of the texture's.
     pub usage: Option<TextureUsage>,
-    /// Which aspects it shows.
     pub aspect: TextureAspect,
     pub base_mip_level: u32,
     pub mip_level_count: Option<u32>,
@@ -60,13 +56,13 @@ pub struct CreateSampler<'a> {
     pub device: DeviceId,
     pub sampler: SamplerId,
     pub label: &'a str,
-    /// What lies beyond the edges, along u, v and w.
+    /// Addressing beyond the edges, along u, v and w.
     pub address_modes: [AddressMode; 3],
-    /// Between texels, when they are magnified.
+    /// Filter between texels under magnification.
     pub mag_filter: FilterMode,
-    /// Between texels, when they are minified.
+    /// Filter between texels under minification.
     pub min_filter: FilterMode,
-    /// Between mip levels.
+    /// Filter between mip levels.
     pub mipmap_filter: FilterMode,
     /// Smallest level of detail.
     pub lod_min_clamp: f32,
@@ -106,7 +102,6 @@ pub struct TexelCopyTextureInfo {
     pub mip_level: u32,
     /// The first texel.
     pub origin: Origin3d,
-    /// Which aspect is copied.
     pub aspect: TextureAspect,
 }
 
@@ -114,11 +109,11 @@ pub struct TexelCopyTextureInfo {
 #[wire]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TexelCopyBufferLayout {
-    /// Where the first texel block starts, in bytes.
+    /// Start of the first texel block, in bytes.
     pub offset: u64,
-    /// From one row of blocks to the next, in bytes.
+    /// Distance between rows of blocks, in bytes.
     pub bytes_per_row: Option<u32>,
-    /// From one image to the next, in rows of blocks.
+    /// Distance between images, in rows of blocks.
     pub rows_per_image: Option<u32>,
 }
 
@@ -127,7 +122,6 @@ pub struct TexelCopyBufferLayout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TexelCopyBufferInfo {
     pub buffer: BufferId,
-    /// How the texels lie in it.
     pub layout: TexelCopyBufferLayout,
 }
 

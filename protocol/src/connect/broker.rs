@@ -25,7 +25,7 @@ use crate::{
     platform::{Link, descriptors},
 };
 
-/// Variables with the folders of a user's caches.
+/// Variables with the paths of a user's cache folders.
 const CACHE_PLACES: &[&str] = &["HOME", "XDG_CACHE_HOME"];
 
 /// A running broker. It exits, with its workers, when this value and all connections from it are dropped.
@@ -40,8 +40,8 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts the broker from the worker's program and requests a first worker in advance, which is ready sooner then. Every
-    /// worker gets the arguments.
+    /// Starts the broker from the worker's program and requests a first worker in advance, which is ready sooner then.
+    /// Every worker is started with the arguments.
     pub fn start(program: PathBuf, arguments: &[String]) -> Result<Self, ConnectError> {
         let failed = |error| ConnectError::Spawn { path: program.display().to_string(), cause: plain(&error) };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;

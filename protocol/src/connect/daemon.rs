@@ -36,7 +36,7 @@ pub enum Daemon {
     },
     /// A worker from `gpu-daemon serve`, behind this socket.
     Socket(PathBuf),
-    /// A worker from a broker that this process has started, for when it can start no processes any more.
+    /// A worker from a broker that this process has started before it gave up its right to start processes.
     #[cfg(target_os = "linux")]
     Broker(Arc<Broker>),
 }

@@ -19,10 +19,10 @@ const NAMES: &[&str] = &[
     "LC_ALL",
     "RUST_BACKTRACE",
     "RUST_LOG",
-    // Where the sockets are made.
+    // Folders of the sockets.
     "TMPDIR",
     "XDG_RUNTIME_DIR",
-    // Where the Vulkan loader looks for drivers beside its usual folders.
+    // Folders in which the Vulkan loader looks for drivers beside its usual ones.
     "XDG_CONFIG_DIRS",
     "XDG_DATA_DIRS",
 ];
@@ -35,7 +35,7 @@ const PREFIXES: &[&str] = &[
 
 /// Variables that are set for a worker.
 const TOLD: &[(&str, &str)] = &[
-    // Drivers have no cache but the one that a worker is given, and connect to no display.
+    // Drivers use no cache but the worker's own, and connect to no display.
     ("MESA_SHADER_CACHE_DISABLE", "true"),
     ("__GL_SHADER_DISK_CACHE", "0"),
     ("NODEVICE_SELECT", "1"),
@@ -45,19 +45,19 @@ const TOLD: &[(&str, &str)] = &[
     ("MIMALLOC_ARENA_RESERVE", "64M"),
 ];
 
-/// Which drivers the Vulkan loader leaves out, by the names of their manifests (Vulkan loader, "Driver Filtering").
+/// The drivers that the Vulkan loader leaves out, by the names of their manifests (Vulkan loader, "Driver Filtering").
 const DRIVERS_DISABLE: &str = "VK_LOADER_DRIVERS_DISABLE";
 
 /// Mesa's drivers of GPUs, which look for theirs among the DRM render nodes, the only ones that a jail leaves them.
 const DRM_DRIVERS: &str = "asahi_icd*,broadcom_icd*,freedreno_icd*,gfxstream_vk_icd*,intel_hasvk_icd*,intel_icd*,\
                            nouveau_icd*,panfrost_icd*,powervr_mesa_icd*,radeon_icd*,virtio_icd*";
 
-/// Where the DRM render nodes are.
+/// The folder of the DRM render nodes.
 const DRM_NODES: &str = "/dev/dri";
 
 /// Restricts the environment of a worker's command. Variables that are set afterwards stay.
 pub fn restrict(command: &mut Command) {
-    // Programs of other systems do not start without some of theirs.
+    // Programs of other systems do not start without some of their variables.
     if cfg!(target_os = "linux") {
         command.env_clear().envs(env::vars_os().filter(|(name, _)| is_needed(name)));
         command.envs(TOLD.iter().copied());
@@ -105,7 +105,7 @@ mod tests {
         assert!(!has_render_node(&dri));
         fs::write(dri.join("renderD128"), "").unwrap();
         assert!(has_render_node(&dri));
-        // One that cannot be looked into may have some.
+        // A folder that cannot be read may have some.
         assert!(has_render_node(&dri.join("card0")));
     }
 

@@ -46,7 +46,7 @@ pub enum ConnectError {
         /// The system's error.
         cause: String,
     },
-    /// The worker exited, or sent no line in time.
+    /// The worker exited, or sent no hello line in time.
     #[error("the GPU daemon {who} says nothing: {cause}")]
     Silent {
         /// Its program or socket.
@@ -54,7 +54,7 @@ pub enum ConnectError {
         /// The cause.
         cause: String,
     },
-    /// The worker ended after its first line. Its drivers start early, and may end it.
+    /// The worker ended after its hello line. Its drivers start early, and may end it.
     #[error("the GPU daemon {who} ended while the session was set up: {how}")]
     Ended {
         /// Its program or socket.

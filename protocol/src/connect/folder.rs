@@ -1,10 +1,11 @@
 //! The private folder for the socket on which a worker waits for its client.
 //!
-//! ipc-channel makes that socket in a folder below `TMPDIR` and removes both when the client has come. A worker that is
-//! killed before removes nothing, and one in a jail may write nowhere else; so the process that starts a worker gives it a folder
-//! of its own as `TMPDIR`, and removes it once the client is connected or the worker has ended.
-//! A folder outlives its worker in one case: its maker is killed with SIGKILL in the milliseconds in which a client
-//! connects, or while the worker is a standby worker, and a jail, or the same signal, keeps the worker from tidying up.
+//! ipc-channel makes that socket in a folder below `TMPDIR` and removes both when the client has connected. A worker
+//! that is killed before that removes nothing, and a jailed one may write nowhere else. So the process that starts a
+//! worker creates a folder for it, sets it as `TMPDIR`, and removes it once the client is connected or the worker has
+//! ended. A folder outlives its worker in one case: its maker is killed with SIGKILL in the milliseconds in which a
+//! client connects, or while the worker is a standby worker, and a jail, or the same signal, keeps the worker from
+//! removing it.
 
 use std::{
     env,
@@ -19,15 +20,15 @@ use tempfile::{Builder, TempDir};
 
 use crate::limits::MAX_SOCKET_FOLDER;
 
-/// How the folders' names start.
+/// Prefix of the folders' names.
 pub const FOLDER_PREFIX: &str = "airlock-worker-";
 
 /// A worker's private folder, removed on drop.
 #[derive(Debug)]
 pub struct Folder(TempDir);
 
-/// How often a folder's removal is tried. A worker that has its client removes what it made at the same moment, and a
-/// removal that finds something gone which it has just seen gives up.
+/// Attempts at removing a folder. A worker whose client has connected removes its own files at the same moment, and a
+/// removal fails at an entry that is gone since it was listed.
 const REMOVALS: u32 = 100;
 
 impl Folder {
@@ -55,13 +56,14 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Creates one for a worker whose client is not known yet. Only this user can enter it until [`Folder::open_to_others`].
+    /// Creates one for a worker whose client is not known yet. Only this user can enter it until
+    /// [`Folder::open_to_others`].
     #[cfg(unix)]
     pub fn for_anybody() -> io::Result<Self> {
         Self::within(None, env::temp_dir())
     }
 
-    /// Makes it searchable for others.
+    /// Makes the folder searchable for others.
     #[cfg(unix)]
     pub fn open_to_others(&self) -> io::Result<()> {
         fs::set_permissions(self.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))
@@ -86,12 +88,12 @@ impl Folder {
         builder.tempdir_in(temporary).map(Self)
     }
 
-    /// Its path.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Sets it as a worker's `TMPDIR`.
+    /// Sets the folder as a worker's `TMPDIR`.
     pub fn give_to(&self, worker: &mut Command) {
         worker.env("TMPDIR", self.path());
     }

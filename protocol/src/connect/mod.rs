@@ -1,7 +1,8 @@
 //! Finding and starting the GPU's process, for every client of it: the Wasm host and the replayer.
 //!
-//! `daemon` finds the program and starts workers, by itself or through a `broker`; `open` opens a session over a worker's
-//! connection; `worker_handle` owns the worker; `environment` and `folder` are all that a worker gets of its parent's.
+//! `daemon` finds the program and starts workers, by itself or through a `broker`; `open` opens a session over a
+//! worker's connection; `worker_handle` owns the worker; `environment` and `folder` are all that a worker receives of
+//! its parent's.
 
 #[cfg(target_os = "linux")]
 mod broker;

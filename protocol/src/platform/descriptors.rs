@@ -1,7 +1,7 @@
 //! One descriptor with one byte, over a Unix stream socket.
 //!
-//! The receiver trusts nobody: it takes one message, in a given time, with exactly one descriptor. The kernel closes what
-//! does not fit the space that is given for them, and what fits and is one too many is closed here.
+//! The receiver trusts no sender: it accepts one message, within a timeout, with exactly one descriptor. The kernel
+//! closes the descriptors that do not fit the space for them; a second one that fits is closed here.
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
@@ -20,19 +20,19 @@ use rustix::{
 };
 use thiserror::Error;
 
-/// The byte that a descriptor travels with: a stream carries none without.
+/// The byte that accompanies a descriptor: a stream carries none without.
 const BYTE: u8 = b'+';
 
-/// Why there is no descriptor.
+/// A descriptor that did not arrive.
 #[derive(Debug, Error)]
 pub enum DescriptorError {
     /// The other side closed the connection.
     #[error("the other side closed the connection")]
     Ended,
-    /// Nothing came.
+    /// Nothing arrived in time.
     #[error("nothing came within {} seconds", .0.as_secs_f32())]
     Late(Duration),
-    /// There is another number of descriptors with the message than one.
+    /// The message has no descriptor, or more than one.
     #[error("a message came with {found} descriptors instead of one")]
     Count {
         /// How many, as far as they were counted.
@@ -48,15 +48,15 @@ pub fn send(to: impl AsFd, descriptor: BorrowedFd<'_>) -> io::Result<()> {
     let descriptors = [descriptor];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    // There is room for one: the space was made for it.
+    // There is room: the space was made for one descriptor.
     control.push(SendAncillaryMessage::ScmRights(&descriptors));
     let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     rustix::io::retry_on_intr(|| sendmsg(to.as_fd(), &[IoSlice::new(&[BYTE])], &mut control, flags))?;
     Ok(())
 }
 
-/// Receives one message with one descriptor, within `wait`, or with `None` in any time. The connection's other users are
-/// not disturbed: its flags stay as they are. The descriptor is not inherited by child processes.
+/// Receives one message with one descriptor, within `wait`, or with `None` in any time. The flags of the connection
+/// stay as they are, for its other users. The descriptor is not inherited by child processes.
 pub fn receive(from: impl AsFd, wait: Option<Duration>) -> Result<OwnedFd, DescriptorError> {
     let deadline = wait.map(|wait| (wait, Instant::now() + wait));
     loop {
@@ -75,7 +75,7 @@ pub fn receive(from: impl AsFd, wait: Option<Duration>) -> Result<OwnedFd, Descr
         match message(from.as_fd()) {
             Err(DescriptorError::System(error))
                 if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            // One that closed with something unread.
+            // The peer closed with unread data.
             Err(DescriptorError::System(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
                 return Err(DescriptorError::Ended);
             }
@@ -91,7 +91,7 @@ fn message(from: BorrowedFd<'_>) -> Result<OwnedFd, DescriptorError> {
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
     let received = recvmsg(from, &mut [IoSliceMut::new(&mut byte)], &mut control, flags).map_err(io::Error::from)?;
-    // They are owned from here on, so that every one that is not returned is closed.
+    // Owned from here on, so that every descriptor that is not returned is closed.
     let mut descriptors = Vec::new();
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = message {
@@ -119,7 +119,7 @@ mod tests {
 
     const WAIT: Option<Duration> = Some(Duration::from_millis(200));
 
-    /// Sends so many descriptors with one byte.
+    /// Sends this number of descriptors with one byte.
     fn send_many(to: &UnixStream, count: usize) {
         let file = File::open("/dev/null").unwrap();
         let descriptors = vec![file.as_fd(); count];
@@ -129,8 +129,8 @@ mod tests {
         sendmsg(to, &[IoSlice::new(b"x")], &mut control, SendFlags::empty()).unwrap();
     }
 
-    /// The descriptors of `/dev/null` that this process has from a message: they alone are open for reading only and
-    /// closed on exec, and no test but this module's opens the file.
+    /// The descriptors of `/dev/null` that this process received in a message: they alone are open for reading only and
+    /// closed on exec, and no test of another module opens the file.
     fn open_nulls() -> usize {
         let open = fs::read_dir("/proc/self/fd").unwrap();
         open.filter(|entry| fs::read_link(entry.as_ref().unwrap().path()).is_ok_and(|to| to.ends_with("null"))).count()

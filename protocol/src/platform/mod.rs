@@ -1,4 +1,4 @@
-//! What differs between operating systems. Everything else compiles everywhere.
+//! Code that depends on the operating system. Everything else compiles everywhere.
 
 #[cfg(unix)]
 mod unix;

@@ -24,8 +24,8 @@ impl Link {
         Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets"))
     }
 
-    /// Reads to the end of a line, at most [`MAX_HELLO`] bytes and for so long. The line is empty when the other end is
-    /// closed.
+    /// Reads to the end of a line, at most [`MAX_HELLO`] bytes and for at most `wait`. The line is empty when the other
+    /// end is closed.
     pub(crate) fn line(&self, wait: Duration) -> io::Result<String> {
         let output = self.output.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut output = output.ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -50,7 +50,7 @@ impl Link {
         receive.recv_timeout(wait).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Nobody but `serve` tells how a worker ended.
+    /// Only `serve` reports how a worker ended, and it needs Unix sockets.
     pub(crate) fn ended(&self, _: Duration) -> Option<Ended> {
         None
     }

@@ -1,4 +1,4 @@
-//! Unix: a connection is a stream socket, whoever started the worker.
+//! Unix: a connection is a stream socket, for a child process as for a worker of a server.
 
 use std::{
     io::{self, Read},
@@ -20,7 +20,7 @@ pub struct Link(UnixStream);
 
 impl Link {
     /// Both ends of a connection: the client's, and the one that becomes a worker's standard input and output. Neither
-    /// is inherited by a process that was not given it.
+    /// is inherited by a process unless it is passed to it.
     pub fn pair() -> io::Result<(Self, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
         Ok((Self(ours), theirs))
@@ -30,8 +30,8 @@ impl Link {
         UnixStream::connect(path).map(Self)
     }
 
-    /// Reads to the end of a line, at most [`MAX_HELLO`] bytes and for so long. One byte at a time: what follows the
-    /// line is not taken. The line is empty when the other end is closed.
+    /// Reads to the end of a line, at most [`MAX_HELLO`] bytes and for at most `wait`. It reads one byte at a time, so
+    /// that the bytes after the line stay in the socket. The line is empty when the other end is closed.
     pub(crate) fn line(&self, wait: Duration) -> io::Result<String> {
         let deadline = Instant::now() + wait;
         let mut line = Vec::new();
@@ -42,8 +42,8 @@ impl Link {
         Ok(String::from_utf8_lossy(&line).into_owned())
     }
 
-    /// Reads the last line of a connection; `None` when there is none in the time given. Other lines may come before it:
-    /// a worker can write to its connection until it ends. It is not heard for longer, or for more bytes.
+    /// Reads the last line of a connection; `None` when none arrives within `wait`. Other lines may precede it, because
+    /// a worker can write to its connection until it ends. Both the time and the bytes are bounded.
     pub(crate) fn ended(&self, wait: Duration) -> Option<Ended> {
         let deadline = Instant::now() + wait;
         let mut said = Vec::new();
@@ -86,8 +86,8 @@ impl AsFd for Link {
     }
 }
 
-/// Starts a program with a connection as its standard input and output. The command is used up, because it holds the
-/// program's end of the connection, whose end must be seen when the program is gone.
+/// Starts a program with a connection as its standard input and output. It consumes the command, which holds the
+/// program's end of the connection: otherwise the connection would not end with the program.
 pub(crate) fn start(mut command: Command) -> io::Result<(Child, Link)> {
     let (ours, theirs) = Link::pair()?;
     let theirs = OwnedFd::from(theirs);

@@ -1,5 +1,5 @@
-//! Data of events in the shared ring: what is long of an event takes the ring, and a short message in its place says where it
-//! is. Who receives puts both together, or puts the data where it belongs at once.
+//! Data of events in the shared ring: an event's long data takes the ring, and a short message in its place refers to
+//! it. The receiver joins both, or copies the data straight to its destination.
 //!
 //! | bytes | meaning |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | 9..13 | its length, little-endian |
 //! | 13.. | the event's bytes before the data |
 //!
-//! The reader says how far it has read by a count in the shared memory. Where the ring has no room, the event goes through
-//! the socket whole, and its sender waits as for any other: so nobody waits for the ring.
+//! The reader publishes its position as a count in the shared memory. Where the ring has no room, the whole event goes
+//! through the socket, and its sender blocks as for any other: no sender ever waits for the ring.
 
 use super::{
     memory::{CountReader, CountWriter},
@@ -20,10 +20,10 @@ use crate::limits::MAX_PIECE;
 
 /// No event begins with this byte: its kind stands there, and there are far fewer.
 const MARK: u8 = 0xff;
-/// Length of what precedes the event's own bytes.
+/// Length of the part before the event's own bytes.
 const PREFIX: usize = 13;
 
-/// Data below this goes through the socket with its event: that is one copy more and one message the less to make.
+/// Shorter data goes through the socket with its event: that costs one more copy and saves a message.
 const SHORT: usize = 4 << 10;
 
 /// The daemon's end.
@@ -40,7 +40,7 @@ impl Sender {
         Self { ring, count, message: Vec::new() }
     }
 
-    /// Sends an event in two parts; `None` where it does not take the ring.
+    /// Sends an event in two parts; `None` where its data does not take the ring.
     pub fn send(
         &mut self,
         send: impl FnOnce(&[u8]) -> Result<(), Gone>,
@@ -69,18 +69,18 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// Where it starts in the ring.
+    /// Start of the piece in the ring.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// How many there are, at most [`MAX_PIECE`].
+    /// Length in bytes, at most [`MAX_PIECE`].
     pub fn bytes(&self) -> usize {
         self.len as usize
     }
 }
 
-/// Takes a message that refers to the ring apart: what is left of it are the event's bytes before the data.
+/// Parses a message that refers to the ring. The event's bytes before the data are left in `message`.
 pub fn refers(message: &mut Vec<u8>) -> Result<Option<Piece>, ReceiveError> {
     if message.first() != Some(&MARK) {
         return Ok(None);
@@ -108,7 +108,7 @@ impl Receiver {
         Self { ring, count }
     }
 
-    /// Appends a piece to what precedes it.
+    /// Appends a piece to the bytes before it.
     pub fn fetch(&mut self, piece: &Piece, to: &mut Vec<u8>) -> Result<(), ReceiveError> {
         let read = self.ring.append(piece.position, piece.len, to);
         read.map_err(|_| ReceiveError::NoMessage("it refers to what is not in the ring"))?;
@@ -174,7 +174,7 @@ mod tests {
         let message = back.recv(1 << 20, || {}).unwrap();
         assert!(fetched(&mut receiver, &message).unwrap() == data);
         sender.send(|message| out.send(message), b"", &data).expect("room again").unwrap();
-        // A reader that says it has read what was never written frees nothing.
+        // A count of bytes that were never written frees nothing.
         receiver.count.set(u64::MAX);
         assert!(sender.send(|message| out.send(message), b"", &data).is_none());
     }

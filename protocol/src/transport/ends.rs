@@ -77,8 +77,8 @@ impl BatchSender {
 pub struct BatchReceiver(pub(super) Receiver);
 
 impl BatchReceiver {
-    /// As [`BatchReceiver::recv`], and calls `begun` when a batch has begun to arrive, on platforms that can tell: from then
-    /// on the wait is for the client.
+    /// As [`BatchReceiver::recv`], and calls `begun` when a batch has begun to arrive, on platforms that can tell: from
+    /// then on the client is the cause of the wait.
     pub fn recv_watched(&self, begun: impl FnOnce()) -> Result<Vec<u8>, ReceiveError> {
         match &self.0 {
             Receiver::Process(receiver) => receiver.recv(MAX_BATCH, begun),
@@ -239,7 +239,7 @@ pub enum Piece {}
 
 #[cfg(not(target_os = "linux"))]
 impl Piece {
-    /// Where it starts in the ring.
+    /// Start of the piece in the ring.
     pub fn position(&self) -> u64 {
         match *self {}
     }

@@ -89,7 +89,7 @@ pub(super) struct Sender(Arc<End>);
 #[derive(Debug)]
 pub(super) struct Receiver(End);
 
-/// A channel in which so many bytes may wait.
+/// A channel in which `room` bytes may wait.
 pub(super) fn channel(room: usize) -> (Sender, Receiver) {
     let pipe = Arc::new(Pipe { state: Mutex::default(), changed: Condvar::new(), room });
     (Sender(Arc::new(End(Arc::clone(&pipe)))), Receiver(End(pipe)))

@@ -1,4 +1,4 @@
-//! The memory that both processes see: sealed where the kernel has seals, else as ipc-channel shares it.
+//! The shared memory: sealed where the kernel has seals, else ipc-channel's.
 
 #[cfg(target_os = "linux")]
 mod sealed;

@@ -36,19 +36,19 @@ use super::received::{Awaited, Gone, ReceiveError};
 /// Length of the first packet's header in bytes.
 const HEADER: usize = 16;
 
-/// Bytes of a socket's buffer that the kernel keeps for itself, and more than ipc-channel leaves: its receiver has room
-/// for no longer packets than its sender's.
+/// Bytes of a socket's buffer that the kernel keeps for itself. It is more than ipc-channel reserves, whose receiver
+/// has room for no longer packets than its sender's.
 const RESERVED: usize = 1 << 10;
-/// Bytes of a packet below which a kernel without memory is not asked again.
+/// Length of a packet in bytes below which a send is not retried when the kernel has no memory.
 const SMALLEST: usize = 4 << 10;
 
-/// The longest packet that a socket takes.
+/// The length of the longest packet that a socket can send.
 pub fn longest(socket: &OwnedFd) -> usize {
     socket_send_buffer_size(socket).unwrap_or(0).saturating_sub(RESERVED).max(SMALLEST)
 }
 
-/// Sends a message in packets of at most `longest` bytes. It waits while the peer does not read, and no longer than the
-/// peer is there.
+/// Sends a message in packets of at most `longest` bytes. It blocks while the peer does not read, and only while the
+/// peer exists.
 pub fn send(socket: &OwnedFd, mut longest: usize, message: &[u8]) -> Result<(), Gone> {
     loop {
         let (start, rest) = message.split_at_checked(longest.saturating_sub(HEADER)).unwrap_or((message, &[]));
@@ -61,7 +61,7 @@ pub fn send(socket: &OwnedFd, mut longest: usize, message: &[u8]) -> Result<(), 
     }
 }
 
-/// Sends a message if it is one packet that the socket has room for; says whether it was sent.
+/// Sends a message if it is one packet that the socket has room for; returns whether it was sent.
 pub fn try_send(socket: &OwnedFd, longest: usize, message: &[u8]) -> Result<bool, Gone> {
     if message.len() > longest.saturating_sub(HEADER) {
         return Ok(false);
@@ -85,7 +85,7 @@ fn send_start(socket: &OwnedFd, start: &[u8], rest: &[u8], flags: SendFlags) -> 
         retry_on_intr(|| sendmsg(socket, &parts, &mut control, flags))?;
         return Ok(None);
     }
-    // Theirs is closed here with the end of this call, so that ours knows when it is closed there.
+    // The peer's end is closed here at the end of this call, so that our end sees when the peer closes it.
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     let rights = [theirs.as_fd()];
     control.push(SendAncillaryMessage::ScmRights(&rights));
@@ -115,7 +115,7 @@ impl Interrupt {
     }
 
     pub fn ring(&self) {
-        // It fails only where the count is at its end, and then the wait ends too.
+        // The write fails only where the count is at its maximum, and then the wait ends too.
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 }
@@ -126,7 +126,7 @@ pub fn wait_for_either(socket: &OwnedFd, interrupt: &Interrupt) -> Result<Awaite
     retry_on_intr(|| poll(&mut either, None)).map_err(broken)?;
     let [packet, interrupted] = either.map(|descriptor| !descriptor.revents().is_empty());
     if interrupted {
-        // It is to end one wait. Nothing else reads it, so that there is something to be read.
+        // One interrupt ends one wait. Nothing else reads the count, so the read does not block.
         let _ = rustix::io::read(&interrupt.0, &mut [0_u8; 8]);
     }
     Ok(if packet { Awaited::Event } else { Awaited::Interrupted })
@@ -137,13 +137,13 @@ pub fn wait_for_either(socket: &OwnedFd, interrupt: &Interrupt) -> Result<Awaite
 pub struct Inbox(Vec<u8>);
 
 impl Inbox {
-    /// For what comes on this socket, whose sender has as long a buffer as its receiver.
+    /// A buffer for packets on this socket, whose sender has as long a buffer as its receiver.
     pub fn of(socket: &OwnedFd) -> Self {
         Self(vec![0; socket_send_buffer_size(socket).unwrap_or(0).max(SMALLEST)])
     }
 }
 
-/// Receives a message. It may be `max` bytes long. Calls `begun` when it has begun to arrive; with `wait` it blocks until
+/// Receives a message of at most `max` bytes. Calls `begun` when it has begun to arrive; with `wait` it blocks until
 /// then, without it returns `None`.
 pub fn receive(
     socket: &OwnedFd,
@@ -153,11 +153,11 @@ pub fn receive(
     begun: impl FnOnce(),
 ) -> Result<Option<Vec<u8>>, ReceiveError> {
     let flags = if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
-    // The real length, and not what there was room for.
+    // The packet's real length, not the length of the space.
     let flags = flags | RecvFlags::CMSG_CLOEXEC | RecvFlags::TRUNC;
     let mut header = [0; HEADER];
     let mut parts = [IoSliceMut::new(&mut header), IoSliceMut::new(&mut inbox.0)];
-    // What does not fit is closed by the kernel, what does is owned from here on.
+    // The kernel closes the descriptors that do not fit; the others are owned from here on.
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let packet = match retry_on_intr(|| recvmsg(socket, &mut parts, &mut control, flags)) {
@@ -201,7 +201,7 @@ fn finish(rest: impl AsFd, message: &mut Vec<u8>, total: usize) -> Result<(), Re
     message.reserve_exact(total.saturating_sub(message.len()));
     while message.len() < total {
         let (before, left) = (message.len(), total.saturating_sub(message.len()));
-        // The real length, and not what there was room for.
+        // The packet's real length, not the length of the space.
         let receive = || recv(&rest, spare_capacity(message), RecvFlags::TRUNC);
         match retry_on_intr(receive).map_err(broken)? {
             (_, 0) => return Err(Gone.into()),
@@ -214,7 +214,7 @@ fn finish(rest: impl AsFd, message: &mut Vec<u8>, total: usize) -> Result<(), Re
     Ok(())
 }
 
-/// A peer that closed with something unread is gone like any other.
+/// Maps a reset, by a peer that closed with unread data, to `Gone`.
 fn broken(error: Errno) -> ReceiveError {
     match error {
         Errno::CONNRESET => Gone.into(),
@@ -348,11 +348,11 @@ mod tests {
         }
         assert_eq!(open(), 1);
         let (ours, theirs) = pair();
-        // Descriptors beside a message are closed, and the message is there.
+        // Descriptors beside a message are closed, and the message is received.
         send_with(&theirs, &packet(20, 4, b"abcd"), &[&file; 60]);
         assert_eq!(next(&ours), Ok(b"abcd".to_vec()));
         assert_eq!(open(), 1);
-        // A packet for which there is no room, and none yet.
+        // A packet that exceeds the space, and an empty socket.
         let receive = |wait| receive(&ours, &mut Inbox(vec![0; 10]), wait, MOST, || {});
         send_with(&theirs, &packet(27, 11, &[7; 11]), &[]);
         assert!(receive(true).unwrap_err().to_string().contains("longer than a socket's buffer"));

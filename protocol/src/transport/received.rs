@@ -34,7 +34,7 @@ pub enum ReceiveError {
     System(#[source] io::Error),
 }
 
-/// What ends a wait for an event.
+/// The end of a wait for an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awaited {
     /// An event begins to arrive, or the channel has ended.

@@ -3,8 +3,8 @@
 //!
 //! Positions count bytes since the session's start, so that a position names one piece for ever; the place in memory is
 //! the position modulo the size. A piece never wraps: where it would, the rest of the ring is skipped. The reader
-//! reports its position as credit; the bytes beyond belong to the writer. Where all has been read, the ring for events goes
-//! on at its start; the one for commands does not, because a trace tells positions from lengths.
+//! reports its position as credit; the bytes beyond belong to the writer. Where all has been read, the ring for events
+//! continues at its start; the one for commands does not, because a trace tells positions from lengths.
 //!
 //! The peer can write to the memory at any moment. No slice of it is ever made: bytes are copied out, then used.
 
@@ -17,11 +17,11 @@ use crate::limits::{MAX_PIECE, RING_SIZE};
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("a piece of {len} bytes at {start} does not lie in the ring, which has been read up to {consumed}")]
 pub struct RingError {
-    /// Where it says it starts.
+    /// Start that the peer names.
     pub start: u64,
     /// Its length.
     pub len: u32,
-    /// What was read before.
+    /// Position up to which the ring was read.
     pub consumed: u64,
 }
 
@@ -38,16 +38,16 @@ impl RingWriter {
         Self { memory, head: 0, consumed: 0 }
     }
 
-    /// Notes how far the reader has read. A position that was never written is ignored.
+    /// Records how far the reader has read. A position that was never written is ignored.
     pub fn credit(&mut self, consumed: u64) {
         if consumed <= self.head {
             self.consumed = self.consumed.max(consumed);
         }
     }
 
-    /// Goes on at the ring's next round if all that was written has been read: the memory at its start has been used before,
-    /// so that both processes have its pages, and perhaps their processors' caches. The reader must know of it, see
-    /// [`RingReader::rewinding`].
+    /// Continues at the ring's next round if all that was written has been read: the memory at its start has been used
+    /// before, so that both processes have its pages, and perhaps their processors' caches. The reader must be made
+    /// with [`RingReader::rewinding`].
     #[cfg(target_os = "linux")]
     pub(super) fn rewind(&mut self) {
         if self.consumed == self.head
@@ -87,7 +87,7 @@ impl RingReader {
         Self { memory, consumed: 0, rewinding: false }
     }
 
-    /// The reading end of a ring whose writer may go on at the next round before it has to.
+    /// The reading end of a ring whose writer may continue at the next round before it has to.
     #[cfg(target_os = "linux")]
     pub(super) fn rewinding(memory: ReadMemory) -> Self {
         Self { rewinding: true, ..Self::new(memory) }
@@ -126,13 +126,13 @@ impl RingReader {
     }
 }
 
-/// Where a piece of `len` bytes starts when `head` bytes precede it in the ring for commands: there, or at the ring's next
+/// Start of a piece of `len` bytes when `head` bytes precede it in the ring for commands: there, or at the ring's next
 /// round. Positions end at the last of 64 bits, where no piece fits any more.
 pub fn place(head: u64, len: u64) -> u64 {
     place_in(u64::from(RING_SIZE), head, len)
 }
 
-/// The same in a ring of `size` bytes.
+/// The start in a ring of `size` bytes.
 fn place_in(size: u64, head: u64, len: u64) -> u64 {
     let offset = head % size;
     if offset.saturating_add(len) > size { head.saturating_add(size - offset) } else { head }
@@ -210,7 +210,7 @@ mod tests {
             assert!(writer.write(&vec![0; MAX_PIECE as usize]).is_some());
         }
         assert_eq!(writer.write(&piece), None);
-        // The reader of commands knows of no such thing.
+        // The reader of commands rejects a skipped round.
         cross(&mut strict, &mut passed_over).unwrap();
         strict.credit(passed_over.consumed());
         strict.rewind();
@@ -228,7 +228,7 @@ mod tests {
                     assert!(reader.read(start, &mut piece).is_err(), "{start}");
                 }
             }
-            // A reader that credits what it cannot have read.
+            // A reader that credits more than was ever written.
             (writer.head, writer.consumed) = (8, 0);
             writer.credit(u64::MAX);
             assert_eq!(writer.consumed, 0);

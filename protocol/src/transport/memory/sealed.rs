@@ -1,18 +1,18 @@
 //! The memory of the rings on Linux: a file without a name (`memfd`), sealed before the other process gets it.
 //!
-//! | bytes | what | who writes |
+//! | bytes | contents | writer |
 //! |---|---|---|
 //! | `0..RING_SIZE` | the ring for data of commands | the client |
 //! | then `EVENT_RING_SIZE` | the ring for data of events | the daemon |
 //! | then 8, in a page of their own | how far the client has read the second ring | the client |
 //!
-//! Each part is mapped by itself, so that a process can write only to what it is the writer of.
+//! Each part is mapped by itself, so that a process can write only to its own parts.
 //!
-//! Why sealed: a process that reads a mapping beyond the end of its file is killed (SIGBUS), so a peer that could shrink
-//! the file could kill the other one. `SHRINK` takes that from both sides for good; `GROW` keeps the size what it was
-//! compared with; `SEAL` keeps either side from adding a seal that the other does not expect. Only files in memory can
-//! have seals, so none that has them is backed by a disk, a network or a process that serves a file system, any of which
-//! could fail or hang a reader. Huge pages can have them too but may run out under a reader, so they are refused.
+//! Why sealed: a process that reads a mapping beyond the end of its file is killed (SIGBUS), so a peer that could
+//! shrink the file could kill the other one. `SHRINK` forbids that to both sides for good; `GROW` keeps the size that
+//! was checked; `SEAL` keeps either side from adding a seal that the other does not expect. Only files in memory can
+//! have seals, so a sealed file is never backed by a disk, a network or a process that serves a file system, any of
+//! which could fail or hang a reader. Huge pages can be sealed too but may run out under a reader, so they are refused.
 //!
 //! The peer can write to the memory at any moment. No slice of it is ever made: bytes are copied in or out.
 #![allow(unsafe_code)]
@@ -33,24 +33,24 @@ use thiserror::Error;
 
 use crate::limits::{EVENT_RING_SIZE, RING_SIZE, SHARED_SIZE};
 
-/// What the memory must have; it may have more.
+/// Required seals; others are allowed.
 const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
 /// `TMPFS_MAGIC` of `linux/magic.h`: the file system of ordinary memory.
 const TMPFS: i64 = 0x0102_1994;
 
-/// Where the ring for events starts.
+/// Start of the ring for events.
 const EVENTS_AT: u32 = RING_SIZE;
-/// Where the count is.
+/// Start of the count.
 const COUNT_AT: u32 = RING_SIZE + EVENT_RING_SIZE;
 
-/// Why memory is not used for rings.
+/// Memory that cannot be used for rings.
 #[derive(Debug, Error)]
 pub enum MemoryError {
-    /// It is no memory, or its size can change.
+    /// The file is not memory, or its size can change.
     #[error("the ring is not sealed memory")]
     NotSealed,
-    /// It is not the size that this version uses.
+    /// The size is not the one that this version uses.
     #[error("the ring has {found} bytes, not {SHARED_SIZE}")]
     Size {
         /// Its size.
@@ -93,7 +93,7 @@ pub struct CountWriter(MmapRaw);
 #[derive(Debug)]
 pub struct CountReader(MmapRaw);
 
-/// A part of a file that has it.
+/// A part of a file.
 fn part(offset: u32, len: u32) -> MmapOptions {
     let mut options = MmapOptions::new();
     options.offset(u64::from(offset)).len(len as usize);
@@ -120,7 +120,7 @@ unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
     let behind = to.addr().wrapping_sub(from.addr()) % PAGE;
     let part = if (1..32).contains(&behind) { PART } else { len.max(1) };
     for start in (0..len).step_by(part) {
-        // SAFETY: the part lies in what the caller vouches for.
+        // SAFETY: the part lies in the range that the caller vouches for.
         unsafe { ptr::copy_nonoverlapping(from.add(start), to.add(start), part.min(len.wrapping_sub(start))) };
     }
 }
@@ -130,7 +130,7 @@ impl Shared {
     pub fn create() -> io::Result<(Self, OwnedFd)> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let file = match memfd_create("airlock-ring", flags | MemfdFlags::NOEXEC_SEAL) {
-            // A kernel before 6.3, which knows no memory that can never be executed.
+            // A kernel before 6.3, without memory that can never be executed.
             Err(Errno::INVAL) => memfd_create("airlock-ring", flags)?,
             result => result?,
         };
@@ -148,13 +148,13 @@ impl Shared {
 impl SharedPeer {
     /// Checks and maps memory that a peer sent.
     pub fn open(file: OwnedFd) -> Result<Self, MemoryError> {
-        // Asking for seals fails for what can have none.
+        // Files that cannot be sealed return an error.
         let seals = fcntl_get_seals(&file).map_err(|_| MemoryError::NotSealed)?;
         let ordinary = fstatfs(&file).map_err(io::Error::from)?.f_type as i64 == TMPFS;
         if !seals.contains(SEALS) || !ordinary {
             return Err(MemoryError::NotSealed);
         }
-        // After the seals were seen, so that it stays what it is.
+        // After the seals were checked, so that the size cannot change.
         let found = fstat(&file).map_err(io::Error::from)?.st_size;
         if found != i64::from(SHARED_SIZE) {
             return Err(MemoryError::Size { found });
@@ -178,10 +178,10 @@ impl WriteMemory {
         if !fits(&self.0, offset, from.len()) {
             return false;
         }
-        // SAFETY: the mapping was made writable, of the length that it knows, in `create` or `open`, and lives as long as
-        // `self`; the file under it has at least that length for ever, because its size was sealed before it was mapped.
-        // `fits` keeps the range within it. `from` is a slice of this process's own memory, of which nobody makes one in
-        // the mapping, so they do not overlap. `&mut self` leaves no other writer in this process.
+        // SAFETY: the mapping was made writable, of the length that it knows, in `create` or `open`, and lives as long
+        // as `self`; the file under it has at least that length for ever, because its size was sealed before it was
+        // mapped. `fits` keeps the range within it. `from` is a slice of this process's own memory, and no slice of the
+        // mapping is ever made, so they do not overlap. `&mut self` leaves no other writer in this process.
         unsafe { copy(from.as_ptr(), self.0.as_mut_ptr().add(offset), from.len()) };
         true
     }
@@ -193,7 +193,7 @@ impl ReadMemory {
         self.0.len() as u64
     }
 
-    /// Copies bytes out; `false` where they do not lie in the ring.
+    /// Copies bytes out; `false` for a range outside the ring.
     pub fn read(&self, offset: usize, to: &mut [u8]) -> bool {
         if !fits(&self.0, offset, to.len()) {
             return false;
@@ -206,8 +206,8 @@ impl ReadMemory {
         true
     }
 
-    /// Copies bytes to the end of `to`; `false` where they do not lie in the ring. They take the place of no others: memory
-    /// for a long range is not filled twice.
+    /// Copies bytes to the end of `to`; `false` for a range outside the ring. The space is not zeroed first: memory for
+    /// a long range is not filled twice.
     pub fn append(&self, offset: usize, len: usize, to: &mut Vec<u8>) -> bool {
         if !fits(&self.0, offset, len) {
             return false;
@@ -226,14 +226,14 @@ impl ReadMemory {
 
 /// The count in a mapping of its page.
 fn count(map: &MmapRaw) -> &AtomicU64 {
-    // SAFETY: the mapping is a page at least, starts at a page's boundary, lives as long as the reference, and its file's
-    // size is sealed. Both processes use these bytes as this atomic only; a peer that does not can change the number at any
-    // moment, which is what an atomic allows, and it is checked wherever it is read.
+    // SAFETY: the mapping is a page at least, starts at a page's boundary, lives as long as the reference, and its
+    // file's size is sealed. Both processes use these bytes as this atomic only; a peer that does not can change the
+    // number at any moment, as any other thread may change an atomic, and it is checked wherever it is read.
     unsafe { &*map.as_ptr().cast::<AtomicU64>() }
 }
 
 impl CountWriter {
-    /// What has been read of the ring is its writer's again.
+    /// Returns the first `consumed` bytes of the ring to its writer.
     pub fn set(&mut self, consumed: u64) {
         // Release: the daemon that sees this sees the copies out of the ring as done.
         count(&self.0).store(consumed, Ordering::Release);
@@ -241,7 +241,7 @@ impl CountWriter {
 }
 
 impl CountReader {
-    /// What the client says it has read.
+    /// The number of bytes that the client reports as read.
     pub fn get(&self) -> u64 {
         count(&self.0).load(Ordering::Acquire)
     }
@@ -278,7 +278,7 @@ mod tests {
                 assert!(!writer.write(offset, b"abc") && !reader.read(offset, &mut to), "{offset}");
             }
         }
-        // The parts are apart.
+        // The parts do not overlap.
         let mut to = [0xff; 3];
         assert!(commands.read(0, &mut to) && to == [0; 3]);
         ours.count.set(u64::MAX - 1);

@@ -10,10 +10,10 @@ use thiserror::Error;
 
 use crate::limits::RING_SIZE;
 
-/// Why memory is not used as a ring.
+/// Memory that cannot be used as a ring.
 #[derive(Debug, Error)]
 pub enum MemoryError {
-    /// It is not the size that this version uses.
+    /// The size is not the one that this version uses.
     #[error("the ring has {found} bytes, not {RING_SIZE}")]
     Size {
         /// Its size.
@@ -51,7 +51,7 @@ impl WriteMemory {
         if !fits(offset, from.len()) {
             return false;
         }
-        // SAFETY: `deref_mut` gives the whole mapping, of the RING_SIZE bytes that `create` made, and its contract of
+        // SAFETY: `deref_mut` returns the whole mapping, of the RING_SIZE bytes that `create` made, and its contract of
         // one writer holds, because the daemon only reads and this value is not cloned. `fits` keeps the range within
         // it. `from` is the caller's own memory, so the two cannot overlap.
         unsafe { ptr::copy_nonoverlapping(from.as_ptr(), self.0.deref_mut().as_mut_ptr().add(offset), from.len()) };
@@ -66,7 +66,7 @@ impl ReadMemory {
         if found == RING_SIZE as usize { Ok(Self(memory)) } else { Err(MemoryError::Size { found }) }
     }
 
-    /// Copies bytes out; `false` where they do not lie in the ring.
+    /// Copies bytes out; `false` for a range outside the ring.
     pub fn read(&self, offset: usize, to: &mut [u8]) -> bool {
         if !fits(offset, to.len()) {
             return false;
@@ -78,7 +78,7 @@ impl ReadMemory {
         true
     }
 
-    /// Copies bytes to the end of `to`; `false` where they do not lie in the ring.
+    /// Copies bytes to the end of `to`; `false` for a range outside the ring.
     pub fn append(&self, offset: usize, len: usize, to: &mut Vec<u8>) -> bool {
         let before = to.len();
         if !fits(offset, len) {
