@@ -1,4 +1,4 @@
-//! `GPUAdapter`: what it offers, and the request for its device.
+//! `GPUAdapter`: its capabilities, and the request for its device.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct Adapter {
     session: u32,
     id: AdapterId,
     capabilities: Arc<Capabilities>,
-    /// It has given its one device (WebGPU, "adapter consumed").
+    /// The adapter has created its one device (WebGPU, "adapter consumed").
     consumed: bool,
 }
 
@@ -32,13 +32,13 @@ pub struct DeviceDescriptor<'a> {
     pub label: Option<String>,
     /// The label of its queue.
     pub queue_label: Option<String>,
-    /// Features that it must have.
+    /// Features that the device must have.
     pub required_features: Vec<FeatureName>,
-    /// Limits that it must have at least, by WebGPU's names. A limit without a value is none that is asked for.
+    /// Minimum limits of the device, by WebGPU's names. A limit without a value is not required.
     pub required_limits: Vec<(&'a str, Option<u64>)>,
 }
 
-/// A device that was asked for.
+/// A requested device.
 #[derive(Debug)]
 pub struct RequestedDevice {
     session: u32,
@@ -76,8 +76,8 @@ impl Adapter {
         &self.capabilities.info
     }
 
-    /// `GPUAdapter.requestDevice`. An adapter makes one device; a second request fails at once, and so does one with a
-    /// feature or a limit that there is not. An error says which.
+    /// `GPUAdapter.requestDevice`. An adapter makes one device; a second request fails at once, and so does one for a
+    /// feature or a limit that the adapter lacks. The error names it.
     pub fn request_device(
         &mut self,
         client: &mut Client,
@@ -86,7 +86,8 @@ impl Adapter {
         let DeviceDescriptor { label, queue_label, mut required_features, required_limits: limits } = descriptor;
         required_features.sort_unstable_by_key(|feature| *feature as u32);
         required_features.dedup();
-        // In this order (WebGPU, requestDevice): a feature that is missing is a TypeError whatever else is wrong.
+        // In this order (WebGPU, requestDevice): a missing feature is a TypeError even where the request has other
+        // errors.
         if let Some(missing) = required_features.iter().find(|feature| !self.capabilities.features.contains(feature)) {
             let message = format!("the adapter does not have the feature {}", missing.as_str());
             return Err(RequestDeviceError { kind: RequestDeviceErrorKind::Type, message });
@@ -98,7 +99,7 @@ impl Adapter {
         }
         let mut required_limits = Vec::new();
         for (name, value) in limits {
-            // One without a value asks for nothing, whatever its name.
+            // A limit without a value requires nothing, even under an unknown name.
             let Some(value) = value else { continue };
             let Some(limit) = LimitName::parse(name) else {
                 return Err(operation_error(format!("there is no limit of the name {name:?}")));
@@ -123,13 +124,13 @@ impl Adapter {
         });
         let Some((id, news, wait)) = asked else { return Err(operation_error(client.why_no_reply())) };
         client.requested();
-        // From now on: of two calls at a time, one gets the device.
+        // Set before the reply: of two concurrent calls, one receives the device.
         self.consumed = true;
         let queue_label = bounded_label(queue_label);
         Ok((wait, RequestedDevice { session: number, id, news, label, queue_label }))
     }
 
-    /// The owner needs it no more.
+    /// Drops the owner's handle.
     pub fn release(self, client: &mut Client) {
         if let Some(session) = client.session(self.session) {
             session.release(self.id);
@@ -138,8 +139,8 @@ impl Adapter {
 }
 
 impl RequestedDevice {
-    /// The device, once the reply is there. An adapter that could not give it may be asked again: it is taken where it is
-    /// still there.
+    /// The device, once the reply has arrived. After a failure the adapter may be used for another request; pass it
+    /// where it still exists.
     pub fn finish(
         self,
         client: &mut Client,

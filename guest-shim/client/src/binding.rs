@@ -91,7 +91,7 @@ pub struct StorageTextureBindingLayout {
 pub struct BindGroupEntry<'a> {
     /// The binding's number.
     pub binding: u32,
-    /// What is bound.
+    /// The bound resource.
     pub resource: BindingResource<'a>,
 }
 

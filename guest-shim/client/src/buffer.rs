@@ -1,4 +1,5 @@
-//! `GPUBuffer`. The contents of a mapped range are here: `map_async` brings them, `unmap` sends what was written.
+//! `GPUBuffer`. The contents of a mapped range are in this process: `map_async` transfers them, `unmap` sends the
+//! written parts.
 
 use std::ops::Range;
 
@@ -28,7 +29,7 @@ pub struct Buffer {
     usage: BufferUsage,
     map: MapState,
     destroyed: bool,
-    /// Its device was destroyed before it was made: what it was made with stays mapped.
+    /// The device was destroyed before the buffer was created: a buffer that was created mapped stays mapped.
     late: bool,
 }
 
@@ -48,7 +49,7 @@ impl DeviceObject for Buffer {
         self.base
     }
 
-    /// The memory of its mapping is free again.
+    /// Returns the mapping's bytes to the budget for mapped memory.
     fn release(self, client: &mut Client) {
         client.unmapped(self.map.bytes());
         self.base.release(client);
@@ -71,18 +72,18 @@ pub struct BufferDescriptor {
 /// `GPUBufferMapState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BufferMapState {
-    /// Its contents are the GPU's.
+    /// The GPU owns its contents.
     Unmapped,
-    /// A map waits for the GPU.
+    /// A map is pending.
     Pending,
-    /// Its contents are the program's.
+    /// The program owns its contents.
     Mapped,
 }
 
 /// A mapped range that cannot be obtained (WebGPU, getMappedRange).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MappedRangeError {
-    /// `OperationError`: it is not mapped, or not there.
+    /// `OperationError`: the buffer is not mapped, or the range lies outside the mapping.
     #[error("{0}")]
     Operation(String),
     /// `RangeError`: the data is longer than the range.
@@ -90,7 +91,7 @@ pub enum MappedRangeError {
     Range(String),
 }
 
-/// A map that was asked for.
+/// A requested map.
 #[derive(Debug)]
 pub struct RequestedMap {
     request: RequestId,
@@ -98,17 +99,17 @@ pub struct RequestedMap {
     offset: u64,
 }
 
-/// The contents of a buffer that was asked to be mapped, for [`RequestedMap::finish`].
+/// The contents of a buffer whose map was requested, for [`RequestedMap::finish`].
 pub type MapWait = Wait<MapReply>;
 
 impl Device {
-    /// `GPUDevice.createBuffer`. One that is to start mapped and does not fit what may be mapped at a time is an out-of-memory
-    /// error and an inert buffer.
+    /// `GPUDevice.createBuffer`. A buffer that is to start mapped and exceeds the budget for mapped memory is an
+    /// out-of-memory error and an inert buffer.
     pub fn create_buffer(&self, client: &mut Client, descriptor: BufferDescriptor) -> Buffer {
         let device = &self.state;
         let BufferDescriptor { label, size, usage, mapped_at_creation } = descriptor;
         let mapped_at_creation = mapped_at_creation.unwrap_or(false);
-        // The contents of the mapping are this process's memory, and only of a size that the device can have as well.
+        // The mapping is allocated in this process, and only for a size that the device can have as well.
         let fits = size <= device.capabilities.limits.max_buffer_size;
         let (base, map) = match (mapped_at_creation && fits).then(|| client.map_memory(size)) {
             None => (Base::new(client, device, label), MapState::Unmapped),
@@ -155,13 +156,13 @@ impl Buffer {
         }
     }
 
-    /// Whether the end of its device has unmapped it.
+    /// True when the end of its device has unmapped it.
     fn is_unmapped_by_device(&self) -> bool {
         self.base.device.is_destroyed() && !self.late
     }
 
-    /// `GPUBuffer.mapAsync`. `mode` is `None` for flags that are neither the one for reading nor the one for writing; the
-    /// range is the rest of the buffer by default. An error needs no reply of the daemon's.
+    /// `GPUBuffer.mapAsync`. `mode` is `None` for flags that are neither the one for reading nor the one for writing;
+    /// the range is the rest of the buffer by default. An error is found here, without a reply of the daemon's.
     pub fn map_async(
         &mut self,
         client: &mut Client,
@@ -194,7 +195,7 @@ impl Buffer {
             MapBuffer { request, buffer: id, mode, offset, size }
         });
         let Some(wait) = wait else { return Err(abort_error(client.why_no_reply())) };
-        // A buffer that is mapped already stays so: the daemon answers with the validation error.
+        // A buffer that is mapped already stays mapped: the daemon replies with the validation error.
         if matches!(self.map, MapState::Unmapped) {
             self.map = MapState::Pending { request, bytes };
             client.mapped(bytes);
@@ -202,13 +203,13 @@ impl Buffer {
         Ok((wait, RequestedMap { request, mode, offset }))
     }
 
-    /// `GPUBuffer.getMappedRange`, to be read: the rest of the buffer by default.
+    /// `GPUBuffer.getMappedRange` for reading: the rest of the buffer by default.
     pub fn mapped_range(&self, offset: Option<u64>, size: Option<u64>) -> Result<MappedBytes, MappedRangeError> {
         let (mapping, range) = self.range(offset, size)?;
         Ok(mapping.share(range))
     }
 
-    /// `GPUBuffer.getMappedRange`, and writes `data` to its start.
+    /// `GPUBuffer.getMappedRange`, then writes `data` to its start.
     pub fn write_mapped_range(
         &mut self,
         data: &[u8],
@@ -221,8 +222,8 @@ impl Buffer {
         Ok(())
     }
 
-    /// As [`Buffer::write_mapped_range`] of the whole of `data` from `offset` on. Where it is all that is mapped, it becomes
-    /// the mapping's memory instead of being copied.
+    /// As [`Buffer::write_mapped_range`] of the whole of `data` from `offset` on. Where the data covers the whole
+    /// mapping, it becomes the mapping's memory instead of being copied.
     pub fn give_mapped_range(&mut self, data: Vec<u8>, offset: u64) -> Result<(), MappedRangeError> {
         let (_, range) = self.range(Some(offset), Some(data.len() as u64))?;
         if let MapState::Mapped(mapping) = &mut self.map {
@@ -231,8 +232,8 @@ impl Buffer {
         Ok(())
     }
 
-    /// As [`Buffer::write_mapped_range`] with `len` bytes of data, for who cannot hold the buffer while they are copied. Until
-    /// [`Buffer::put_mapping_back`] the buffer is mapped and has no contents.
+    /// As [`Buffer::write_mapped_range`] with `len` bytes of data, for callers that cannot borrow the buffer during the
+    /// copy. Until [`Buffer::put_mapping_back`] the buffer is mapped and has no contents.
     pub fn lift_mapping(
         &mut self,
         len: usize,
@@ -249,7 +250,7 @@ impl Buffer {
         }
     }
 
-    /// Ends what [`Buffer::lift_mapping`] has begun.
+    /// Returns the mapping that [`Buffer::lift_mapping`] has taken.
     pub fn put_mapping_back(&mut self, lifted: LiftedMapping) {
         self.map = MapState::Mapped(lifted.mapping);
     }
@@ -278,7 +279,7 @@ impl Buffer {
         }
     }
 
-    /// `GPUBuffer.unmap`: ends a pending map too. Of a buffer that is not mapped it does nothing.
+    /// `GPUBuffer.unmap`: ends a pending map too. It does nothing to a buffer that is not mapped.
     pub fn unmap(&mut self, client: &mut Client) {
         let before = std::mem::replace(&mut self.map, MapState::Unmapped);
         client.unmapped(before.bytes());
@@ -288,7 +289,7 @@ impl Buffer {
             MapState::Unmapped => return,
             MapState::Mapped(mapping) if mapping.mode == MapMode::Write => {
                 for (mut offset, data) in mapping.writes() {
-                    // In pieces as they fit the ring, which the daemon puts where they belong as they come.
+                    // In pieces that fit the ring; the daemon copies each into the buffer as it arrives.
                     for piece in data.chunks(MAX_PIECE as usize) {
                         client.send_with_data(device, piece, |data| WriteMapped { buffer: id, offset, data });
                         offset = offset.saturating_add(piece.len() as u64);
@@ -308,8 +309,8 @@ impl Buffer {
         self.base.encode(client, |buffer| DestroyBuffer { buffer });
     }
 
-    /// Whether it is known here that a write to the buffer is valid (WebGPU, writeBuffer). That the daemon could make the
-    /// buffer at all is taken for granted: where it could not, each part of a long write is an error of its own.
+    /// True when a write to the buffer is valid as far as shadow state can tell (WebGPU, writeBuffer). It assumes that
+    /// the daemon could create the buffer: where it could not, each part of a long write is an error of its own.
     pub(crate) fn takes(&self, offset: u64, len: usize) -> bool {
         let mapped = !matches!(self.map, MapState::Unmapped);
         let end = offset.checked_add(len as u64);
@@ -325,7 +326,7 @@ impl Buffer {
 }
 
 impl RequestedMap {
-    /// Maps the buffer, once the reply is there; `None` for a buffer that its owner has released meanwhile.
+    /// Maps the buffer, once the reply has arrived; `None` for a buffer that its owner has released meanwhile.
     pub fn finish(
         self,
         client: &mut Client,

@@ -1,4 +1,4 @@
-//! A client: where its workers come from, the session with the current one, and what it did.
+//! A client: the source of its workers, the session with the current one, and statistics.
 
 use std::{fmt, sync::Arc};
 
@@ -21,7 +21,7 @@ use crate::{
     session::{Blocked, Blocks, Session, StreamStats, Tap, TooLong, Wait, Warnings},
 };
 
-/// Which adapter a guest gets.
+/// The adapter that a guest receives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AdapterChoice {
     /// The guest's preferences decide.
@@ -36,7 +36,7 @@ pub enum AdapterChoice {
 }
 
 impl AdapterChoice {
-    /// Reads what a user types: a number, `noop`, or a part of a name.
+    /// Parses a command-line value: a number, `noop`, or a part of a name.
     pub fn parse(text: &str) -> Self {
         match text.parse() {
             Ok(index) => AdapterChoice::Index(index),
@@ -57,22 +57,22 @@ impl AdapterChoice {
 
 /// The GPU as one program sees it.
 ///
-/// A client has one session at a time, with one worker. When that is over, its devices are lost, calls on its objects do
-/// nothing, and [`Client::connect`] or [`Client::adopt`] begins another. Objects are values of their owner's; every call on
-/// one takes the client. It is `Send` and `Sync`: an owner whose objects are on several threads shares it behind a lock,
-/// and waits ([`Wait`]) are outside of it.
+/// A client has one session at a time, with one worker. When the session has ended, its devices are lost, calls on its
+/// objects do nothing, and [`Client::connect`] or [`Client::adopt`] begins another. Objects are values of their
+/// owner's; every call on one takes the client. It is `Send` and `Sync`: an owner whose objects are on several threads
+/// shares it behind a lock, and waits ([`Wait`]) do not hold it.
 #[derive(Debug)]
 pub struct Client {
     daemon: Option<Daemon>,
     pub(crate) adapter: AdapterChoice,
     session: Option<Box<Session>>,
     taps: TapSources,
-    /// Of the sessions that are over.
+    /// Of the sessions that have ended.
     stream: StreamStats,
     sessions: u32,
     requests: u64,
     blocks: Arc<Blocks>,
-    /// Bytes that are mapped; their contents are in this process.
+    /// Bytes of all mappings, whose contents are in this process.
     mapped: u64,
     warn_of_all: bool,
 }
@@ -99,13 +99,13 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Sets the source of workers. By default [`Daemon::find`] decides when the first is needed.
+    /// Sets the source of workers. By default [`Daemon::find`] decides when the first worker is needed.
     pub fn daemon(mut self, daemon: Daemon) -> Self {
         self.daemon = Some(daemon);
         self
     }
 
-    /// Which adapter the program gets. By default its preferences decide.
+    /// Sets the adapter that the program receives. By default its preferences decide.
     pub fn adapter(mut self, adapter: AdapterChoice) -> Self {
         self.adapter = adapter;
         self
@@ -117,14 +117,14 @@ impl ClientBuilder {
         self
     }
 
-    /// Warns of uncaptured errors that the program's streams take as well, for a program that reads them and says nothing. The
-    /// first few of each session are told, and the rest is counted.
+    /// Warns also of uncaptured errors that the program's streams receive, for a program that reads them and reports
+    /// nothing. The first few of each session are logged, and the rest is counted.
     pub fn warn_of_all_errors(mut self) -> Self {
         self.warn_of_all = true;
         self
     }
 
-    /// Makes the client. Nothing is started yet.
+    /// Builds the client. It starts nothing.
     pub fn build(self) -> Client {
         Client {
             daemon: self.daemon,
@@ -150,7 +150,7 @@ pub struct ClientStats {
     pub sessions: u32,
     /// Requests of the program, each of which waits for a reply.
     pub requests: u64,
-    /// How often the program's threads have really blocked: in a call that had to wait for room in the ring, in the send
+    /// Count and duration of blocks of the program's threads: in a call that waits for room in the ring, in the send
     /// queue or in a recording, in [`Wait::wait`], or for the end of a worker.
     pub blocked: Blocked,
 }
@@ -170,7 +170,7 @@ impl Client {
         self.daemon.clone().map_or_else(Daemon::find, Ok)
     }
 
-    /// Starts a worker now. Blocks for the time that a process takes to start.
+    /// Starts a worker now. Blocks until the process has started.
     pub fn connect(&mut self) -> Result<(), ConnectError> {
         let connection = self.daemon()?.connect()?;
         self.adopt(connection);
@@ -192,7 +192,7 @@ impl Client {
         )));
     }
 
-    /// True while there is a session that is not over.
+    /// True while there is a session that has not ended.
     pub fn is_live(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.ended().is_none())
     }
@@ -202,13 +202,13 @@ impl Client {
         self.session.as_deref().and_then(Session::ended)
     }
 
-    /// The reason for which a request could not be made, or got no reply.
+    /// The reason why a request could not be made, or got no reply.
     pub fn why_no_reply(&self) -> String {
         self.ended().unwrap_or_else(|| "too many calls wait for an answer".to_owned())
     }
 
-    /// Asks for every adapter that the worker finds, in the order that [`AdapterChoice::Index`] counts; `None` when there is
-    /// no session.
+    /// Requests every adapter that the worker finds, in the order that [`AdapterChoice::Index`] counts; `None` when
+    /// there is no session.
     pub fn list_adapters(&mut self) -> Option<Wait<Vec<Capabilities>>> {
         let session = self.session.as_mut()?;
         let (request, wait) = session.request(0)?;
@@ -217,7 +217,7 @@ impl Client {
         Some(wait)
     }
 
-    /// Asks for what the worker has done so far; `None` when there is no session.
+    /// Requests the worker's statistics so far; `None` when there is no session.
     pub fn report(&mut self) -> Option<Wait<Report>> {
         let session = self.session.as_mut()?;
         let (request, wait) = session.request(0)?;
@@ -243,33 +243,33 @@ impl Client {
         self.requests
     }
 
-    /// Takes the session of a device out, if it is the current one, for who cannot hold the client while data is sent. Until
-    /// [`Client::put_back`], other calls find no session.
+    /// Takes the session of a device out, if it is the current one, for callers that cannot borrow the client while
+    /// data is sent. Until [`Client::put_back`], other calls find no session.
     #[inline]
     pub fn lift(&mut self, device: DeviceKey) -> Option<Lifted> {
         self.session.take_if(|session| session.number() == device.session).map(Lifted)
     }
 
-    /// Puts a session back that was lifted out, with how sending for the device went.
+    /// Puts back a session that was lifted out, with the result of sending for the device.
     pub fn put_back(&mut self, session: Lifted, device: DeviceKey, sent: Result<(), TooLong>) {
         self.session = Some(session.0);
         self.sent(device, sent);
     }
 
-    // For the objects.
+    // Used by the objects.
 
-    /// The session whatever its number, live or over.
+    /// The session, live or ended, of any number.
     pub(crate) fn current(&mut self) -> Option<&mut Session> {
         self.session.as_deref_mut()
     }
 
-    /// The session with this number, which is the current one or over.
+    /// The session with this number, if it is the current one. It may have ended.
     #[inline]
     pub(crate) fn session(&mut self, number: u32) -> Option<&mut Session> {
         self.session.as_deref_mut().filter(|session| session.number() == number)
     }
 
-    /// Sends what has gathered: the guest waits, maybe for what these commands cause.
+    /// Sends the gathered commands, before the guest waits for their effects.
     pub fn send_gathered(&mut self) {
         if let Some(session) = &mut self.session {
             session.flush();
@@ -285,7 +285,7 @@ impl Client {
         }
     }
 
-    /// Sends a command of a device's objects. Commands for a session that is over are dropped.
+    /// Sends a command of a device's objects. Commands for a session that has ended are dropped.
     #[inline]
     pub(crate) fn send(&mut self, device: &DeviceState, command: impl Record) {
         if let Some(session) = self.session(device.session) {
@@ -293,7 +293,7 @@ impl Client {
         }
     }
 
-    /// Sends what has gathered for a device's session.
+    /// Sends the gathered commands for a device's session.
     pub(crate) fn flush(&mut self, device: &DeviceState) {
         if let Some(session) = self.session(device.session) {
             session.flush();
@@ -310,7 +310,7 @@ impl Client {
         self.send_data(device.key(), |session| session.send_with_data(data, command));
     }
 
-    /// Has the session of a device send bulk data.
+    /// Sends bulk data through the session of a device.
     pub(crate) fn send_data(&mut self, device: DeviceKey, send: impl FnOnce(&mut Session) -> Result<(), TooLong>) {
         if let Some(session) = self.session(device.session) {
             let sent = send(session);
@@ -318,7 +318,7 @@ impl Client {
         }
     }
 
-    /// Data that is longer than a call may carry becomes an out-of-memory error.
+    /// Raises an out-of-memory error for data that exceeds the length of one call.
     #[inline]
     fn sent(&mut self, device: DeviceKey, sent: Result<(), TooLong>) {
         if let Err(error) = sent {
@@ -326,7 +326,7 @@ impl Client {
         }
     }
 
-    /// True when so many bytes more may be mapped.
+    /// True when `bytes` more may be mapped.
     pub(crate) fn mapped_fits(&self, bytes: u64) -> bool {
         self.mapped.checked_add(bytes).is_some_and(|total| total <= MAX_MAPPED)
     }
@@ -338,18 +338,18 @@ impl Client {
         Some(vec![0; length])
     }
 
-    /// So many bytes more are mapped.
+    /// Adds `bytes` to the mapped bytes.
     pub(crate) fn mapped(&mut self, bytes: usize) {
         self.mapped = self.mapped.saturating_add(bytes as u64);
     }
 
-    /// So many bytes fewer are mapped.
+    /// Subtracts `bytes` from the mapped bytes.
     pub(crate) fn unmapped(&mut self, bytes: usize) {
         self.mapped = self.mapped.saturating_sub(bytes as u64);
     }
 
-    /// An id for a new object of a device. Without one (the session is over, or has too many objects of the kind) the
-    /// object is inert: it has shadow state, and no command names it.
+    /// Allocates an id for a new object of a device. Without one (the session has ended, or has too many objects of the
+    /// kind) the object is inert: it has shadow state, and no command names it.
     pub(crate) fn allocate<I: Id>(&mut self, device: &DeviceState) -> Option<I> {
         let id = self.session(device.session)?.allocate::<I>();
         if id.is_none() {
@@ -358,7 +358,7 @@ impl Client {
         id
     }
 
-    /// An error that was found here: the daemon puts it into the device's innermost matching scope.
+    /// Raises an error that was found here: the daemon puts it into the device's innermost matching scope.
     pub(crate) fn raise(&mut self, device: &DeviceState, kind: ErrorFilter, message: &str) {
         self.raise_on(device.key(), kind, message);
     }
@@ -369,18 +369,18 @@ impl Client {
         }
     }
 
-    /// A validation error that was found here.
+    /// Raises a validation error that was found here.
     pub(crate) fn invalid(&mut self, device: &DeviceState, message: &str) {
         self.raise(device, ErrorFilter::Validation, message);
     }
 
-    /// The error of a command that names an object of another session, or an inert one.
+    /// Raises the error of a command that names an object of another session, or an inert one.
     #[cold]
     pub(crate) fn foreign<I: Id>(&mut self, device: &DeviceState) {
         self.invalid(device, &format!("the {} belongs to a device that is lost, or was never made", I::KIND));
     }
 
-    /// An object's owner needs it no more.
+    /// Drops an object's id for its owner.
     #[inline]
     pub(crate) fn release<I: Id>(&mut self, device: Arc<DeviceState>, id: Option<I>) {
         if let (Some(id), Some(session)) = (id, self.session(device.session)) {
@@ -389,7 +389,7 @@ impl Client {
         self.release_device(device);
     }
 
-    /// A holder of the device is gone; with the last one, the device is dropped.
+    /// Drops a handle of the device. With the last one, the device is dropped.
     pub(crate) fn release_device(&mut self, device: Arc<DeviceState>) {
         if let Some(device) = Arc::into_inner(device)
             && let Some(session) = self.session(device.session)
@@ -399,7 +399,7 @@ impl Client {
         }
     }
 
-    /// Makes a request about a device and sends what has gathered. `None` when the session has ended.
+    /// Makes a request about a device and sends the gathered commands. `None` when the session has ended.
     pub(crate) fn request<T: crate::session::Reply, R: Record>(
         &mut self,
         device: &DeviceState,
@@ -414,12 +414,12 @@ impl Client {
         Some(wait)
     }
 
-    /// A request of the program's is on its way.
+    /// Counts a request of the program.
     pub(crate) fn requested(&mut self) {
         self.requests += 1;
     }
 
-    /// There is no device behind this id.
+    /// Ends the news of an id that has no device.
     pub(crate) fn no_device(&mut self, session: u32, device: DeviceId) {
         if let Some(session) = self.session(session) {
             session.forget(device);

@@ -32,7 +32,7 @@ use crate::{
 objects! {
     /// `GPUCommandEncoder`.
     CommandEncoder: CommandEncoderId {
-        /// A pass that bounds its draws has made more; there from the first such pass on.
+        /// Set when a pass with a draw bound exceeds it; present from the first such pass on.
         overdrawn: OnceLock<Arc<AtomicBool>>,
     }
     /// `GPUCommandBuffer`.
@@ -88,7 +88,8 @@ impl CommandEncoder {
         ComputePass { base }
     }
 
-    /// `GPUCommandEncoder.copyBufferToBuffer`, in bytes: from and to the start, and all that follows, by default.
+    /// `GPUCommandEncoder.copyBufferToBuffer`, in bytes. Offsets are 0 and the size is the rest of the source by
+    /// default.
     pub fn copy_buffer_to_buffer(
         &self,
         client: &mut Client,
@@ -154,7 +155,7 @@ impl CommandEncoder {
         self.base.encode(client, |encoder| CopyTextureToTexture { encoder, source, destination, size });
     }
 
-    /// `GPUCommandEncoder.clearBuffer`, in bytes: from the start, and all that follows, by default.
+    /// `GPUCommandEncoder.clearBuffer`, in bytes: by default from the start to the end.
     pub fn clear_buffer(&self, client: &mut Client, buffer: &Buffer, offset: Option<u64>, size: Option<u64>) {
         self.base.encode_with(client, buffer.base(), |encoder, buffer| ClearBuffer {
             encoder,

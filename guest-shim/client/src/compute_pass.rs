@@ -29,7 +29,7 @@ objects! {
 pub struct ComputePassDescriptor<'a> {
     /// The label.
     pub label: Option<String>,
-    /// Timestamps of the pass, if any are taken.
+    /// Timestamps of the pass.
     pub timestamp_writes: Option<TimestampWrites<'a>>,
 }
 
@@ -89,7 +89,7 @@ impl ComputePass {
         })
     }
 
-    /// `GPUBindingCommandsMixin.setImmediates`: `size` bytes of the data from `data_offset`, or all that follows.
+    /// `GPUBindingCommandsMixin.setImmediates`: `size` bytes of the data from `data_offset`, by default to its end.
     pub fn set_immediates(
         &self,
         client: &mut Client,

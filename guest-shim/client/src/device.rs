@@ -28,7 +28,7 @@ pub(crate) struct DeviceState {
     pub(crate) session: u32,
     /// Its id in that session.
     pub(crate) id: DeviceId,
-    /// What it was granted.
+    /// Granted features and limits.
     pub(crate) capabilities: Arc<Capabilities>,
     /// The guest called `destroy`.
     destroyed: AtomicBool,
@@ -39,7 +39,7 @@ pub(crate) struct DeviceState {
     news: Arc<News>,
 }
 
-/// A device by its numbers, for who needs no more of it.
+/// A device's numbers, for callers that need no more of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceKey {
     pub(crate) session: u32,
@@ -77,12 +77,12 @@ impl DeviceState {
         *lock(&self.queue_label) = label;
     }
 
-    /// It is known here to be lost: a device without errors.
+    /// True when the device is known to be lost: it then has no errors.
     pub(crate) fn is_lost(&self) -> bool {
         self.is_destroyed() || self.news.is_lost()
     }
 
-    /// The guest has destroyed it.
+    /// True when the guest has destroyed the device.
     pub(crate) fn is_destroyed(&self) -> bool {
         self.destroyed.load(Ordering::Relaxed)
     }
@@ -100,14 +100,14 @@ impl Device {
         Self { state, label }
     }
 
-    /// A device that was never granted and has no session: its objects are inert, and no error comes of them.
+    /// A device that was never granted and has no session: its objects are inert and raise no errors.
     pub fn nowhere() -> Self {
         let news = News::new(DeviceId(0), Arc::default());
         let state = DeviceState::new(0, DeviceId(0), Arc::default(), Arc::new(news), String::new());
         Self::new(Arc::new(state), String::new())
     }
 
-    /// The same device for another owner, with a label of its own, which is empty.
+    /// The same device for another owner, with an empty label of its own.
     pub fn share(&self) -> Self {
         Self::new(Arc::clone(&self.state), String::new())
     }
@@ -132,16 +132,16 @@ impl Device {
         &self.state.capabilities.info
     }
 
-    /// `GPUDevice.queue`. It is the same queue each time, and counts as an object of the device's.
+    /// `GPUDevice.queue`. It is the same queue each time, and keeps the device alive as its objects do.
     pub fn queue(&self) -> Queue {
         Queue::new(Arc::clone(&self.state))
     }
 
-    /// `GPUDevice.destroy`. Its buffers are unmapped at once, and `lost` resolves when the daemon has done it.
+    /// `GPUDevice.destroy`. Its buffers are unmapped at once; `lost` resolves when the daemon has destroyed it.
     pub fn destroy(&self, client: &mut Client) {
         self.state.destroyed.store(true, Ordering::Relaxed);
         client.send(&self.state, DestroyDevice { device: self.state.id });
-        // The guest may await `lost` next, which asks nothing and so sends nothing.
+        // The guest may await `lost` next, which makes no request and so sends no batch.
         client.flush(&self.state);
     }
 
@@ -150,26 +150,26 @@ impl Device {
         &self.label
     }
 
-    /// Sets the label, of which [`MAX_LABEL`](airlock_protocol::limits::MAX_LABEL) bytes are kept.
+    /// Sets the label, truncated to [`MAX_LABEL`](airlock_protocol::limits::MAX_LABEL) bytes.
     pub fn set_label(&mut self, client: &mut Client, label: String) {
         self.label = bounded_label(Some(label));
         client.send(&self.state, SetLabel { object: self.state.id.object(), label: &self.label });
     }
 
-    /// `GPUDevice.lost`. The wait never ends without a reason: a session that is over loses its devices.
+    /// `GPUDevice.lost`. The wait never ends without a reason: a session that has ended loses its devices.
     pub fn lost(&self, client: &mut Client) -> Wait<Arc<Lost>> {
-        // The loss may be caused by what has gathered.
+        // The gathered commands may cause the loss.
         client.flush(&self.state);
         Wait::new(self.state.news.loss(), None)
     }
 
-    /// `GPUDevice.onuncapturederror`, as a stream of its own for each call. The first gets the errors from before it.
+    /// `GPUDevice.onuncapturederror`, as a new stream for each call. The first receives the errors from before it.
     pub fn uncaptured_errors(&self, client: &mut Client) -> ErrorStream {
         client.flush(&self.state);
         self.state.news.open_stream()
     }
 
-    /// An owner needs it no more. Its objects keep it.
+    /// Drops an owner's handle. Its objects keep the device.
     pub fn release(self, client: &mut Client) {
         client.release_device(self.state);
     }

@@ -1,5 +1,5 @@
-//! Error scopes (WebGPU, "Error Scopes"). The stack is the daemon's; its depth is known here, so that an empty one is an
-//! error at once and a deep one is bounded.
+//! Error scopes (WebGPU, "Error Scopes"). The daemon has the stack; its depth is known here, so that an empty stack is
+//! an error at once and a deep one is bounded.
 
 use std::sync::atomic::Ordering;
 
@@ -37,14 +37,14 @@ impl Device {
         let device = &self.state;
         let depth = device.scopes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |depth| depth.checked_sub(1));
         match depth {
-            // WebGPU, "popErrorScope": a lost device always answers null, also where no scope is left.
+            // WebGPU, "popErrorScope": a lost device always resolves to null, also where no scope is left.
             Err(_) if device.is_lost() => Ok(Wait::ready(Ok(None))),
             Err(_) => Err(EmptyScopeStack),
             Ok(depth) if depth > MAX_SCOPES as u32 => Ok(Wait::ready(Ok(None))),
             Ok(_) => {
                 let command = |request| PopErrorScope { request, device: device.id };
                 Ok(client.request(device, 0, command).unwrap_or_else(|| {
-                    // The daemon's stack still has it.
+                    // The scope stays on the daemon's stack.
                     device.scopes.fetch_add(1, Ordering::Relaxed);
                     Wait::ready(Ok(None))
                 }))
@@ -52,9 +52,9 @@ impl Device {
         }
     }
 
-    /// Reports an error that the owner has found in a call of its own, which has no command. It goes where the daemon's
-    /// errors of the device go: into the innermost scope that catches it. Of the message,
-    /// [`MAX_MESSAGE`](airlock_protocol::limits::MAX_MESSAGE) bytes are kept.
+    /// Reports an error that the owner has found in a call of its own, which has no command. The daemon delivers it
+    /// like its own errors, to the innermost matching scope. The message is truncated to
+    /// [`MAX_MESSAGE`](airlock_protocol::limits::MAX_MESSAGE) bytes.
     pub fn report_error(&self, client: &mut Client, kind: ErrorFilter, message: &str) {
         client.raise(&self.state, kind, message);
     }

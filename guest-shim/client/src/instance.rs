@@ -14,16 +14,17 @@ use crate::{
 };
 
 /// WGSL language features that naga 30 implements (`naga::front::wgsl::ImplementedLanguageExtension`; WebGPU,
-/// WGSLLanguageFeatures). They are the daemon's, and known without asking it because client and daemon are of one release.
+/// WGSLLanguageFeatures). They are the daemon's, and known without a request because client and daemon are of one
+/// release.
 pub const WGSL_LANGUAGE_FEATURES: [&str; 3] =
     ["readonly_and_readwrite_storage_textures", "packed_4x8_integer_dot_product", "pointer_composite_access"];
 
 /// `GPURequestAdapterOptions`. The feature level is not among them: see [`is_feature_level`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestAdapterOptions {
-    /// Which kind of adapter is preferred.
+    /// The preferred kind of adapter.
     pub power_preference: Option<PowerPreference>,
-    /// Software only. False by default.
+    /// Requires a software adapter. False by default.
     pub force_fallback_adapter: Option<bool>,
 }
 
@@ -32,7 +33,7 @@ pub fn is_feature_level(level: &str) -> bool {
     matches!(level, "core" | "compatibility")
 }
 
-/// An adapter that was asked for.
+/// A requested adapter.
 #[derive(Debug)]
 pub struct RequestedAdapter {
     session: u32,
@@ -43,9 +44,9 @@ pub struct RequestedAdapter {
 pub type AdapterWait = Wait<AdapterReply>;
 
 impl Client {
-    /// `GPU.requestAdapter`, of the current session; `None` when there is none, or when it can take no request.
+    /// `GPU.requestAdapter`, of the current session; `None` without a session, or with too many pending requests.
     pub fn request_adapter(&mut self, options: RequestAdapterOptions) -> Option<(AdapterWait, RequestedAdapter)> {
-        // Apart from the session, which is borrowed from the client.
+        // Cloned because the session is borrowed from the client.
         let choice = self.adapter.clone();
         let session = self.current()?;
         let (id, request, wait) = session.request_object()?;
@@ -64,14 +65,14 @@ impl Client {
 }
 
 impl RequestedAdapter {
-    /// The adapter, once the reply is there; `None` when there is no adapter.
+    /// The adapter, once the reply has arrived; `None` when there is no adapter.
     pub fn finish(self, client: &mut Client, reply: Result<AdapterReply, Gone>) -> Option<Adapter> {
         let Self { session, id } = self;
         match reply {
             Ok(Ok(capabilities)) => Some(Adapter::new(session, id, Arc::from(capabilities))),
             Ok(Err(reason)) => {
                 tracing::warn!("no adapter: {reason}");
-                // There is nothing behind the id: it is free without a drop.
+                // The daemon has no object for the id: it is free without a drop.
                 client.reclaim(session, id);
                 None
             }

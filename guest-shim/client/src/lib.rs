@@ -1,9 +1,9 @@
 //! The client library: WebGPU's objects on the guest's side of the command stream, independent of the front end.
 //!
-//! A line of code belongs here when it is about WebGPU or about the stream, and not about the caller: sessions, ids, the
-//! encoder, shadow state, map states, scopes, defaults of descriptors, waits. It uses the protocol's types, so that every
-//! version of `wasi:webgpu`, and clients that are no WebAssembly, share it. Resource tables, generated bindings
-//! and error kinds of one interface are in `guest-shim/host`; options, messages and files of a command line in
+//! A line of code belongs here when it is about WebGPU or about the stream, and not about the caller: sessions, ids,
+//! the encoder, shadow state, map states, scopes, defaults of descriptors, waits. It uses the protocol's types, so that
+//! every version of `wasi:webgpu`, and clients without WebAssembly, share it. Resource tables, generated bindings and
+//! error kinds of one interface are in `guest-shim/host`; options, messages and files of a command line in
 //! `guest-shim/cli`. Nothing here knows wasmtime or an asynchronous runtime.
 //!
 //! - A [`Client`] is one program's connection to the GPU: the source of workers, and the session with the current one.

@@ -1,4 +1,4 @@
-//! The contents of mapped ranges. They are in this process: a map brings them, an unmap sends what was written.
+//! The contents of mapped ranges. They are in this process: a map transfers them, an unmap sends the written parts.
 
 use std::{
     ops::{Deref, Range},
@@ -7,10 +7,10 @@ use std::{
 
 use airlock_protocol::{commands::buffer::MapMode, ids::RequestId};
 
-/// Written ranges of one mapping that are kept apart. Each costs its place in a sorted list, and a command at the unmap.
+/// Separate written ranges of one mapping. Each takes an entry in a sorted list, and a command at the unmap.
 const MAX_WRITTEN: usize = 1 << 10;
 
-/// Whether a buffer is mapped, and the mapped contents.
+/// A buffer's map state, and the mapped contents.
 #[derive(Debug)]
 pub(crate) enum MapState {
     Unmapped,
@@ -23,7 +23,7 @@ pub(crate) enum MapState {
 }
 
 impl MapState {
-    /// Bytes of this process's memory that the mapping takes, or will.
+    /// Bytes of this process's memory that the mapping takes, or will take once it is there.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             MapState::Unmapped => 0,
@@ -45,7 +45,7 @@ pub(crate) struct Mapping {
     written: Vec<Range<usize>>,
 }
 
-/// A part of a mapped range, to be read without a copy. It stays as it is whatever becomes of the mapping.
+/// A part of a mapped range, to be read without a copy. Later writes and the end of the mapping do not change it.
 #[derive(Clone, Debug)]
 pub struct MappedBytes {
     owner: Arc<Vec<u8>>,
@@ -66,7 +66,7 @@ impl AsRef<[u8]> for MappedBytes {
     }
 }
 
-/// A mapping that was taken out of its buffer, with the place where data is to be written. Its owner puts it back.
+/// A mapping that was taken out of its buffer, with the destination of a write. Its owner puts it back.
 #[derive(Debug)]
 pub struct LiftedMapping {
     pub(crate) mapping: Mapping,
@@ -74,7 +74,7 @@ pub struct LiftedMapping {
 }
 
 impl LiftedMapping {
-    /// Writes the data, whose length was told when the mapping was lifted.
+    /// Writes the data, whose length was passed when the mapping was lifted.
     pub fn write(&mut self, data: &[u8]) {
         self.mapping.write(self.range.clone(), data);
     }
@@ -95,13 +95,13 @@ impl Mapping {
         MappedBytes { owner: Arc::clone(&self.data), range }
     }
 
-    /// Takes it out of its buffer; the caller puts it back.
+    /// Takes the mapping out of its buffer; the caller puts it back.
     pub(crate) fn take(&mut self) -> Self {
         let none = Self::new(self.mode, self.offset, Vec::new());
         std::mem::replace(self, none)
     }
 
-    /// Writes to a range that lies within, of the data's length.
+    /// Writes to a range within the mapping, of the data's length.
     pub(crate) fn write(&mut self, range: Range<usize>, data: &[u8]) {
         if let Some(place) = Arc::make_mut(&mut self.data).get_mut(range.clone())
             && place.len() == data.len()
@@ -111,7 +111,7 @@ impl Mapping {
         }
     }
 
-    /// As [`Mapping::write`], of data that is the mapping's own from now on where it is all of it.
+    /// As [`Mapping::write`]; data that covers the whole mapping becomes its memory.
     pub(crate) fn give(&mut self, range: Range<usize>, data: Vec<u8>) {
         if range == (0..self.len()) && data.len() == self.len() {
             self.data = Arc::new(data);
@@ -121,7 +121,7 @@ impl Mapping {
         }
     }
 
-    /// What the guest wrote: where in the buffer, and the bytes.
+    /// The ranges that the guest wrote: offset in the buffer, and bytes.
     pub(crate) fn writes(&self) -> impl Iterator<Item = (u64, &[u8])> {
         self.written.iter().map(|range| {
             let data = self.data.get(range.clone()).unwrap_or_default();
@@ -129,7 +129,7 @@ impl Mapping {
         })
     }
 
-    /// Notes a written range, joined with those that it touches.
+    /// Records a written range, joined with those that it touches.
     fn wrote(&mut self, range: Range<usize>) {
         if range.is_empty() {
             return;

@@ -1,5 +1,5 @@
-//! The common state of a device's objects: an id or none, a device, a label. How a command names them, and how they
-//! end.
+//! The common state of a device's objects: an id or none, a device, a label; their naming in commands, and their
+//! release.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use airlock_protocol::{
 
 use crate::{client::Client, device::DeviceState};
 
-/// The part that all objects of a device have.
+/// The common part of a device's objects.
 #[derive(Debug)]
 pub struct Base<I> {
     /// `None` for an inert object, which no command names.
@@ -26,7 +26,7 @@ pub struct Base<I> {
 /// An object is plain data. Its owner ends it with [`DeviceObject::release`]; one that is only dropped keeps its id, and its
 /// place in the daemon, until the session ends.
 pub trait DeviceObject: Sized {
-    /// Its kind of id.
+    /// The type of its id.
     type Id: Id;
 
     /// The common part.
@@ -43,7 +43,7 @@ pub trait DeviceObject: Sized {
         &self.base().label
     }
 
-    /// Sets the label, of which [`MAX_LABEL`] bytes are kept.
+    /// Sets the label, truncated to [`MAX_LABEL`] bytes.
     fn set_label(&mut self, client: &mut Client, label: String) {
         let base = self.base_mut();
         base.label = bounded_label(Some(label));
@@ -52,8 +52,8 @@ pub trait DeviceObject: Sized {
         }
     }
 
-    /// The owner needs it no more: the daemon drops it, and its id may serve again. With the last object of a device, the
-    /// device is dropped.
+    /// Drops the owner's handle: the daemon drops the object, and its id may be reused. With the last object of a
+    /// device, the device is dropped.
     #[inline]
     fn release(self, client: &mut Client) {
         self.into_base().release(client);
@@ -92,12 +92,13 @@ macro_rules! objects {
 pub(crate) use objects;
 
 impl<I: Id> Base<I> {
-    /// A new object of a device. Without an id (the session is over, or has too many objects of the kind) it is inert.
+    /// A new object of a device. Without an id (the session has ended, or has too many objects of the kind) it is
+    /// inert.
     pub(crate) fn new(client: &mut Client, device: &Arc<DeviceState>, label: Option<String>) -> Self {
         Self { id: client.allocate(device), device: Arc::clone(device), label: bounded_label(label) }
     }
 
-    /// A new object that no command names, because what it is made of is not there.
+    /// A new inert object, which no command names because one of its parts has no id.
     pub(crate) fn inert(device: &Arc<DeviceState>, label: Option<String>) -> Self {
         Self { id: None, device: Arc::clone(device), label: bounded_label(label) }
     }
@@ -108,8 +109,8 @@ impl<I: Id> Base<I> {
         client.release(self.device, self.id);
     }
 
-    /// The id by which commands of `device` name the object; `None`, with a validation error raised, when they cannot. An
-    /// object of an earlier session has an id that now belongs to another object.
+    /// The id by which commands of `device` name the object. `None`, with a validation error raised, for an inert
+    /// object and for one of an earlier session, whose id now belongs to another object.
     #[inline]
     pub(crate) fn name(&self, client: &mut Client, device: &DeviceState) -> Option<I> {
         let id = self.id.filter(|_| self.device.session == device.session);
@@ -119,7 +120,7 @@ impl<I: Id> Base<I> {
         id
     }
 
-    /// Appends a command of the object; none of an inert one.
+    /// Appends a command of the object; an inert one appends nothing.
     #[inline]
     pub(crate) fn encode<C: Record>(&self, client: &mut Client, command: impl FnOnce(I) -> C) {
         if let Some(id) = self.id {
@@ -156,15 +157,15 @@ impl<I: Id> Base<I> {
     }
 }
 
-/// A label, no longer than the stream allows.
+/// Truncates a label to the stream's bound.
 pub(crate) fn bounded_label(label: Option<String>) -> String {
     let mut label = label.unwrap_or_default();
     label.truncate(cut(&label, MAX_LABEL).len());
     label
 }
 
-/// A list of a descriptor, no longer than the stream allows. What is cut off is far beyond every limit of WebGPU, so that
-/// the rest raises the same validation error.
+/// Truncates a list of a descriptor to the stream's bound. The bound is far beyond every limit of WebGPU, so that the
+/// rest raises the same validation error.
 pub(crate) fn bounded<T>(mut list: Vec<T>) -> Vec<T> {
     list.truncate(MAX_LIST);
     list

@@ -36,7 +36,7 @@ objects! {
 pub struct ProgrammableStage<'a> {
     /// The module.
     pub module: &'a ShaderModule,
-    /// The only one of its stage by default.
+    /// The module's only entry point of the stage by default.
     pub entry_point: Option<&'a str>,
     /// Values of overridable constants, by their names or numbers.
     pub constants: Vec<(&'a str, f64)>,
@@ -71,15 +71,15 @@ pub struct RenderPipelineDescriptor<'a> {
     pub layout: Layout<'a>,
     /// The vertex shader.
     pub vertex: ProgrammableStage<'a>,
-    /// The vertex buffers, by slot. Of theirs and their attributes, so many are kept as a command may have.
+    /// The vertex buffers, by slot, truncated together with their attributes to the bound of a command.
     pub vertex_buffers: Vec<Option<VertexBufferLayout>>,
     /// The assembly of primitives.
     pub primitive: PrimitiveState,
-    /// Depth and stencil, if there are any.
+    /// Depth and stencil tests.
     pub depth_stencil: Option<DepthStencilState>,
     /// Samples.
     pub multisample: MultisampleState,
-    /// The fragment shader and its targets, if there are any.
+    /// The fragment shader and its targets.
     pub fragment: Option<FragmentState<'a>>,
 }
 
@@ -90,7 +90,7 @@ pub struct VertexBufferLayout {
     pub array_stride: u64,
     /// Vertex by default.
     pub step_mode: Option<VertexStepMode>,
-    /// What an element consists of.
+    /// The attributes of an element.
     pub attributes: Vec<VertexAttribute>,
 }
 
@@ -99,7 +99,7 @@ pub struct VertexBufferLayout {
 pub struct PrimitiveState {
     /// A list of triangles by default.
     pub topology: Option<PrimitiveTopology>,
-    /// For strips that are indexed.
+    /// Required for indexed strips.
     pub strip_index_format: Option<IndexFormat>,
     /// Counter-clockwise by default.
     pub front_face: Option<FrontFace>,
@@ -125,9 +125,9 @@ pub struct MultisampleState {
 pub struct DepthStencilState {
     /// The format of the attachment.
     pub format: TextureFormat,
-    /// Whether depth is written; needed for formats with depth.
+    /// Whether depth is written; required for formats with depth.
     pub depth_write_enabled: Option<bool>,
-    /// How depths are compared; needed for formats with depth.
+    /// The comparison of depths; required for formats with depth.
     pub depth_compare: Option<CompareFunction>,
     /// The stencil's operations for front faces.
     pub stencil_front: StencilFaceState,
@@ -172,7 +172,7 @@ pub struct FragmentState<'a> {
 pub struct ColorTargetState {
     /// The format of the attachment.
     pub format: TextureFormat,
-    /// Blending of color and of alpha, if there is any.
+    /// Blending of color and of alpha.
     pub blend: Option<(BlendComponent, BlendComponent)>,
     /// All channels by default.
     pub write_mask: Option<ColorWrite>,
@@ -189,7 +189,7 @@ pub struct BlendComponent {
     pub dst_factor: Option<BlendFactor>,
 }
 
-/// A pipeline that was asked for and is not there yet.
+/// A requested pipeline.
 #[derive(Debug)]
 pub struct RequestedPipeline<P>(P);
 
@@ -197,7 +197,7 @@ pub struct RequestedPipeline<P>(P);
 pub type PipelineWait = Wait<PipelineReply>;
 
 impl<P: DeviceObject> RequestedPipeline<P> {
-    /// The pipeline, once the reply is there. A lost device makes pipelines that do nothing (WebGPU,
+    /// The pipeline, once the reply has arrived. On a lost device it is a pipeline that does nothing (WebGPU,
     /// createComputePipelineAsync).
     pub fn finish(self, client: &mut Client, reply: Result<PipelineReply, Gone>) -> Result<P, PipelineError> {
         match reply {
@@ -302,7 +302,7 @@ impl Device {
         let (Some(vertex), Some(layout), true) = (vertex, layout, fragment.as_ref().is_none_or(Option::is_some)) else {
             return (RenderPipeline { base: Base::inert(device, label) }, None);
         };
-        // Of all buffers together: a list of long lists would not fit a batch.
+        // One budget for all buffers together: a list of long lists would not fit a batch.
         let mut room = MAX_PIPELINE_LIST;
         let vertex_buffers: Vec<_> = short(vertex_buffers)
             .into_iter()
@@ -373,7 +373,7 @@ fn create<'a, I: Id, R: Record>(
     None
 }
 
-/// Makes a pipeline inert whose request could not be sent: the daemon never makes it.
+/// Makes a pipeline inert whose request could not be sent: the daemon never creates it.
 fn check_sent<I: Id>(client: &mut Client, base: &mut Base<I>, refused: bool) {
     if refused && let Some(id) = base.id.take() {
         client.reclaim(base.device.session, id);
@@ -396,7 +396,7 @@ impl<'a> Stage<'a> {
             client.invalid(device, &message);
             return None;
         }
-        // No entry point has so long a name: what is cut names none either.
+        // No entry point has so long a name, and the truncated name matches none either.
         let entry_point = entry_point.map(|name| cut(name, MAX_LABEL));
         Some(Self { module: module.base.name(client, device)?, entry_point, constants })
     }
@@ -411,7 +411,7 @@ impl<'a> Stage<'a> {
 }
 
 impl Layout<'_> {
-    /// `None`, with the error raised, when it cannot be named.
+    /// `None`, with the error raised, when the layout cannot be named.
     fn name(self, client: &mut Client, device: &DeviceState) -> Option<Option<PipelineLayoutId>> {
         match self {
             Layout::Auto => Some(None),
@@ -420,13 +420,13 @@ impl Layout<'_> {
     }
 }
 
-/// A list of a pipeline, no longer than [`MAX_PIPELINE_LIST`]: what remains is still far beyond WebGPU's limits.
+/// Truncates a list of a pipeline to [`MAX_PIPELINE_LIST`], which is still far beyond WebGPU's limits.
 fn short<T>(mut list: Vec<T>) -> Vec<T> {
     list.truncate(MAX_PIPELINE_LIST);
     list
 }
 
-/// A layout with as many of its attributes as there is room for.
+/// A layout with as many of its attributes as `room` allows.
 fn vertex_buffer_layout(mut layout: VertexBufferLayout, room: &mut usize) -> wire::VertexBufferLayout {
     layout.attributes.truncate(*room);
     *room = room.saturating_sub(layout.attributes.len());

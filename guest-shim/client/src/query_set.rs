@@ -22,7 +22,7 @@ objects! {
 pub struct CreateQuerySetError;
 
 impl Device {
-    /// `GPUDevice.createQuerySet` of so many queries.
+    /// `GPUDevice.createQuerySet` of `count` queries.
     pub fn create_query_set(
         &self,
         client: &mut Client,
@@ -31,7 +31,7 @@ impl Device {
         count: u32,
     ) -> Result<QuerySet, CreateQuerySetError> {
         let device = &self.state;
-        // The one thing for which WebGPU throws here.
+        // The only exception that WebGPU throws here.
         if ty == QueryType::Timestamp && !device.capabilities.features.contains(&FeatureName::TimestampQuery) {
             return Err(CreateQuerySetError);
         }

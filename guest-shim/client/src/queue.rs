@@ -28,13 +28,13 @@ const WRITE_PIECE: usize = 1 << 20;
 /// daemon's own, and stay in its cache.
 const TEXTURE_PIECE: usize = 256 << 10;
 
-/// `GPUQueue`: every one of a device is the same queue.
+/// `GPUQueue`. All values for one device are the same queue.
 #[derive(Debug)]
 pub struct Queue {
     device: Arc<DeviceState>,
 }
 
-/// `OperationError`: the data of a write is not there, or not a multiple of 4 bytes (WebGPU, writeBuffer).
+/// `OperationError`: the range lies outside the data, or is not a multiple of 4 bytes (WebGPU, writeBuffer).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct WriteBufferError(String);
@@ -63,16 +63,16 @@ impl Queue {
         client.flush(device);
     }
 
-    /// `GPUQueue.onSubmittedWorkDone`. When the session ends there is no more work: that is a reply, too, and
-    /// [`Gone`](crate::Gone) says nothing worse.
+    /// `GPUQueue.onSubmittedWorkDone`. When the session ends there is no more work: [`Gone`](crate::Gone) then means
+    /// the same as a reply.
     pub fn on_submitted_work_done(&self, client: &mut Client) -> Wait<()> {
         let device = &self.device;
         let command = |request| OnSubmittedWorkDone { request, device: device.id };
         client.request(device, 0, command).unwrap_or_else(|| Wait::ready(()))
     }
 
-    /// `GPUQueue.writeBuffer`: `size` bytes of the data from `data_offset`, or all that follows. Data that is longer than
-    /// [`MAX_STAGED`](airlock_protocol::limits::MAX_STAGED) is an out-of-memory error.
+    /// `GPUQueue.writeBuffer`: `size` bytes of the data from `data_offset`, by default to its end. Data that is longer
+    /// than [`MAX_STAGED`](airlock_protocol::limits::MAX_STAGED) is an out-of-memory error.
     pub fn write_buffer(
         &self,
         client: &mut Client,
@@ -88,8 +88,8 @@ impl Queue {
         Ok(())
     }
 
-    /// What a `writeBuffer` of data of `len` bytes is to send, for who cannot hold the client meanwhile: nothing when its
-    /// buffer cannot be named.
+    /// Plans a `writeBuffer` of `len` bytes of data, for callers that cannot borrow the client while it is sent. `None`
+    /// when the buffer cannot be named.
     pub fn plan_buffer_write(
         &self,
         client: &mut Client,
@@ -123,7 +123,7 @@ impl Queue {
         }
     }
 
-    /// What a `writeTexture` of data of `len` bytes is to send, as [`Queue::plan_buffer_write`].
+    /// Plans a `writeTexture` of `len` bytes of data, as [`Queue::plan_buffer_write`].
     pub fn plan_texture_write(
         &self,
         client: &mut Client,
@@ -144,42 +144,42 @@ impl Queue {
         self.device.queue_label()
     }
 
-    /// Sets the label, of which [`MAX_LABEL`](airlock_protocol::limits::MAX_LABEL) bytes are kept.
+    /// Sets the label, truncated to [`MAX_LABEL`](airlock_protocol::limits::MAX_LABEL) bytes.
     pub fn set_label(&self, label: String) {
         self.device.set_queue_label(bounded_label(Some(label)));
     }
 
-    /// An owner needs it no more.
+    /// Drops an owner's handle.
     pub fn release(self, client: &mut Client) {
         client.release_device(self.device);
     }
 }
 
-/// A `writeBuffer` that may be sent.
+/// A planned `writeBuffer`.
 #[derive(Clone, Debug)]
 pub struct BufferWrite {
     device: DeviceKey,
     buffer: BufferId,
     offset: u64,
-    /// Which part of the data is written.
+    /// The written part of the data.
     range: Range<usize>,
-    /// It is long, and no part of it can fail, as far as is known here.
+    /// It is long, and no part of it can fail as far as shadow state can tell.
     in_parts: bool,
 }
 
 impl BufferWrite {
-    /// The device, whose session sends it.
+    /// The device whose session sends the write.
     pub fn device(&self) -> DeviceKey {
         self.device
     }
 
-    /// Sends the data through a session that was lifted out of its client; [`Client::put_back`] takes how that went.
+    /// Sends the data through a session that was lifted out of its client; [`Client::put_back`] takes the result.
     pub fn send_through(&self, session: &mut Lifted, data: &[u8]) -> Result<(), TooLong> {
         self.send(&mut session.0, data)
     }
 
-    /// Each part of a long write goes to the GPU while the next is copied, unless the whole might be refused: then nothing of
-    /// it may be written, and its error is one.
+    /// Sends a long write in parts, so that each part goes to the GPU while the next is copied. A write that might be
+    /// rejected is sent whole: then nothing of it may be written, and it raises one error.
     fn send(&self, session: &mut Session, data: &[u8]) -> Result<(), TooLong> {
         let Self { device, buffer, offset, in_parts, .. } = *self;
         let data = data.get(self.range.clone()).unwrap_or_default();
@@ -199,19 +199,19 @@ impl BufferWrite {
     }
 }
 
-/// A `writeTexture` that may be sent.
+/// A planned `writeTexture`.
 #[derive(Clone, Debug)]
 pub struct TextureWrite {
     device: DeviceKey,
     destination: wire::TexelCopyTextureInfo,
     layout: wire::TexelCopyBufferLayout,
     size: wire::Extent3d,
-    /// How its rows lie, if no part of it can fail, as far as is known here.
+    /// The layout of its rows, if no part of the write can fail as far as shadow state can tell.
     rows: Option<Rows>,
 }
 
 impl TextureWrite {
-    /// The device, whose session sends it.
+    /// The device whose session sends the write.
     pub fn device(&self) -> DeviceKey {
         self.device
     }
@@ -221,7 +221,7 @@ impl TextureWrite {
         self.send(&mut session.0, data)
     }
 
-    /// A long one in parts, as [`BufferWrite::send`] does.
+    /// Sends a long write in parts, as [`BufferWrite::send`] does.
     fn send(&self, session: &mut Session, data: &[u8]) -> Result<(), TooLong> {
         let Self { device, destination, layout, size, rows } = *self;
         let at = |destination, layout, size, data| WriteTexture { device: device.id, destination, layout, size, data };
@@ -234,7 +234,7 @@ impl TextureWrite {
             data.chunks(stride.saturating_mul(max_rows as usize)).zip((0..size.height).step_by(max_rows as usize))
         {
             let height = size.height.saturating_sub(first).min(max_rows);
-            // Without what lies behind the last row.
+            // Without the padding behind the last row.
             let end = stride.saturating_mul(height.saturating_sub(1) as usize).saturating_add(bytes);
             let part = part.get(..end).unwrap_or(part);
             let y = destination.origin.y.saturating_add(first);
@@ -249,7 +249,7 @@ impl TextureWrite {
     }
 }
 
-/// The part of `len` bytes from `offset`, `size` bytes long or to the end; an error's text when it is not within.
+/// The part of `len` bytes from `offset`, `size` bytes long or to the end; an error's text when it lies outside.
 fn part(len: usize, offset: Option<u64>, size: Option<u64>) -> Result<Range<usize>, String> {
     let within = || {
         let start = usize::try_from(offset.unwrap_or(0)).ok()?;
@@ -263,8 +263,8 @@ fn part(len: usize, offset: Option<u64>, size: Option<u64>) -> Result<Range<usiz
     })
 }
 
-/// The offset and bytes that a `setImmediates` names. Where WebGPU throws, `wasi:webgpu`'s function has no result: then
-/// it is an offset that is never valid, so that the daemon spoils the recording.
+/// The offset and bytes that a `setImmediates` names. Where WebGPU throws, `wasi:webgpu`'s function has no result: the
+/// returned offset is then one that is never valid, so that the daemon invalidates the recording.
 pub(crate) fn immediates(range_offset: u32, data: &[u8], offset: Option<u64>, size: Option<u64>) -> (u32, &[u8]) {
     /// No device has more (WebGPU, "maxImmediateSize"; wgpu's largest is 256).
     const MAX_IMMEDIATES: usize = 4096;

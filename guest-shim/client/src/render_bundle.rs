@@ -28,12 +28,12 @@ use crate::{
 objects! {
     /// `GPURenderBundleEncoder`.
     RenderBundleEncoder: RenderBundleEncoderId {
-        /// How many draws it has recorded.
+        /// Number of recorded draws.
         draws: AtomicU64,
     }
     /// `GPURenderBundle`.
     RenderBundle: RenderBundleId {
-        /// How many draws it holds.
+        /// Number of draws in the bundle.
         draws: u64,
     }
 }
@@ -45,7 +45,7 @@ pub struct RenderBundleEncoderDescriptor {
     pub label: Option<String>,
     /// The formats of the color attachments, by slot.
     pub color_formats: Vec<Option<TextureFormat>>,
-    /// The format of depth and stencil, if there are any.
+    /// The format of the depth-stencil attachment.
     pub depth_stencil_format: Option<TextureFormat>,
     /// 1 by default.
     pub sample_count: Option<u32>,
@@ -79,7 +79,7 @@ impl Device {
 }
 
 impl RenderBundleEncoder {
-    /// Counts a draw, for passes that bound theirs.
+    /// Counts a draw, for passes that bound their draws.
     fn count(&self) {
         self.draws.fetch_add(1, Ordering::Relaxed);
     }
@@ -122,7 +122,7 @@ impl RenderBundleEncoder {
         })
     }
 
-    /// `GPUBindingCommandsMixin.setImmediates`: `size` bytes of the data from `data_offset`, or all that follows.
+    /// `GPUBindingCommandsMixin.setImmediates`: `size` bytes of the data from `data_offset`, by default to its end.
     pub fn set_immediates(
         &self,
         client: &mut Client,
@@ -140,7 +140,7 @@ impl RenderBundleEncoder {
         self.base.encode_with(client, &pipeline.base, |encoder, pipeline| BundleSetPipeline { encoder, pipeline });
     }
 
-    /// `GPURenderCommandsMixin.setIndexBuffer`, in bytes: from the start, and all that follows, by default.
+    /// `GPURenderCommandsMixin.setIndexBuffer`, in bytes: by default the whole buffer.
     pub fn set_index_buffer(
         &self,
         client: &mut Client,
@@ -159,7 +159,7 @@ impl RenderBundleEncoder {
         });
     }
 
-    /// `GPURenderCommandsMixin.setVertexBuffer`, in bytes: from the start, and all that follows, by default.
+    /// `GPURenderCommandsMixin.setVertexBuffer`, in bytes: by default the whole buffer.
     pub fn set_vertex_buffer(
         &self,
         client: &mut Client,

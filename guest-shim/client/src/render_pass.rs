@@ -36,17 +36,17 @@ use crate::{
 objects! {
     /// `GPURenderPassEncoder`.
     RenderPass: RenderPassId {
-        /// Where the descriptor bounds the draws.
+        /// The bound of the draws, if the descriptor has one.
         bound: Option<Box<DrawBound>>,
     }
 }
 
-/// `GPURenderPassDescriptor.maxDrawCount`. The daemon does not know of it.
+/// `GPURenderPassDescriptor.maxDrawCount`, enforced by the client alone.
 #[derive(Debug)]
 pub(crate) struct DrawBound {
     most: u64,
     made: AtomicU64,
-    /// The encoder's: the pass has made more.
+    /// The encoder's flag: a pass has exceeded its bound.
     exceeded: Arc<AtomicBool>,
 }
 
@@ -63,13 +63,13 @@ pub struct RenderPassDescriptor<'a> {
     pub label: Option<String>,
     /// The color attachments, by slot.
     pub color_attachments: Vec<Option<ColorAttachment<'a>>>,
-    /// Depth and stencil, if there are any.
+    /// The depth-stencil attachment.
     pub depth_stencil_attachment: Option<DepthStencilAttachment<'a>>,
     /// The set of occlusion queries.
     pub occlusion_query_set: Option<&'a QuerySet>,
-    /// Timestamps of the pass, if any are taken.
+    /// Timestamps of the pass.
     pub timestamp_writes: Option<TimestampWrites<'a>>,
-    /// How many draws there may be, those of bundles included: with more, the encoder's finish is an error.
+    /// Bound on draws, those of bundles included: a pass with more makes the encoder's `finish` an error.
     pub max_draw_count: Option<u64>,
 }
 
@@ -95,11 +95,11 @@ pub struct ColorAttachment<'a> {
 pub struct DepthStencilAttachment<'a> {
     /// The attachment.
     pub view: &'a TextureView,
-    /// From 0 to 1; needed where depth is cleared.
+    /// From 0 to 1; required where depth is cleared.
     pub depth_clear_value: Option<f32>,
     /// The load operation of depth.
     pub depth_load_op: Option<LoadOp>,
-    /// The store operation.
+    /// The store operation of depth.
     pub depth_store_op: Option<StoreOp>,
     /// False by default.
     pub depth_read_only: Option<bool>,
@@ -107,7 +107,7 @@ pub struct DepthStencilAttachment<'a> {
     pub stencil_clear_value: Option<u32>,
     /// The load operation of the stencil.
     pub stencil_load_op: Option<LoadOp>,
-    /// The store operation.
+    /// The store operation of the stencil.
     pub stencil_store_op: Option<StoreOp>,
     /// False by default.
     pub stencil_read_only: Option<bool>,
@@ -116,11 +116,11 @@ pub struct DepthStencilAttachment<'a> {
 /// `GPURenderPassTimestampWrites` and `GPUComputePassTimestampWrites`.
 #[derive(Clone, Copy, Debug)]
 pub struct TimestampWrites<'a> {
-    /// Where they go.
+    /// The set that receives the timestamps.
     pub query_set: &'a QuerySet,
-    /// The query of the pass's beginning, if it is taken.
+    /// The query of the pass's beginning.
     pub beginning_of_pass_write_index: Option<u32>,
-    /// The query of its end, if it is taken.
+    /// The query of the pass's end.
     pub end_of_pass_write_index: Option<u32>,
 }
 
@@ -142,7 +142,7 @@ pub(crate) struct Attachments {
 }
 
 impl Attachments {
-    /// Names everything that a pass works on; `None`, with the error raised, when something cannot be named.
+    /// Resolves the attachments to ids; `None`, with the error raised, when an object cannot be named.
     pub(crate) fn resolve(
         descriptor: &RenderPassDescriptor<'_>,
         client: &mut Client,
@@ -243,7 +243,7 @@ impl RenderPass {
         self.base.encode(client, |pass| EndOcclusionQuery { pass });
     }
 
-    /// `GPURenderPassEncoder.executeBundles`. A bundle that cannot be named makes the call one error.
+    /// `GPURenderPassEncoder.executeBundles`. A bundle that cannot be named makes the whole call one error.
     pub fn execute_bundles<'a>(&self, client: &mut Client, bundles: impl IntoIterator<Item = &'a RenderBundle>) {
         let bundles = bundles.into_iter();
         let mut ids = Vec::with_capacity(bundles.size_hint().0);
@@ -254,7 +254,7 @@ impl RenderPass {
                 None => return,
             }
         }
-        // Without bundles, too: the call resets the pass's pipeline, bind groups and buffers.
+        // Sent without bundles, too: the call resets the pass's pipeline, bind groups and buffers.
         let mut lists = ids.chunks(MAX_LIST);
         let mut list = lists.next().unwrap_or_default();
         loop {
@@ -305,7 +305,7 @@ impl RenderPass {
         })
     }
 
-    /// `GPUBindingCommandsMixin.setImmediates`: `size` bytes of the data from `data_offset`, or all that follows.
+    /// `GPUBindingCommandsMixin.setImmediates`: `size` bytes of the data from `data_offset`, by default to its end.
     pub fn set_immediates(
         &self,
         client: &mut Client,
@@ -324,7 +324,7 @@ impl RenderPass {
         self.base.encode_with(client, &pipeline.base, |pass, pipeline| RenderPassSetPipeline { pass, pipeline });
     }
 
-    /// `GPURenderCommandsMixin.setIndexBuffer`, in bytes: from the start, and all that follows, by default.
+    /// `GPURenderCommandsMixin.setIndexBuffer`, in bytes: by default the whole buffer.
     #[inline]
     pub fn set_index_buffer(
         &self,
@@ -344,7 +344,7 @@ impl RenderPass {
         });
     }
 
-    /// `GPURenderCommandsMixin.setVertexBuffer`, in bytes: from the start, and all that follows, by default.
+    /// `GPURenderCommandsMixin.setVertexBuffer`, in bytes: by default the whole buffer.
     #[inline]
     pub fn set_vertex_buffer(
         &self,

@@ -1,9 +1,9 @@
-//! A session: the encoder of the command stream, the ids, and the requests that wait for a reply. It knows nothing of
-//! WebGPU's objects.
+//! A session: the encoder of the command stream, the ids, and the pending requests. It knows nothing of WebGPU's
+//! objects.
 //!
-//! Commands are encoded into a batch on the caller's thread without a lock; a thread of its own waits for a full socket.
-//! Another receives the events, and so does the caller's for a moment while it waits; both share with the encoder only the
-//! table of requests and the news of devices.
+//! Commands are encoded into a batch on the caller's thread without a lock; a second thread blocks on a full socket. A
+//! third thread receives the events, and so does the caller's for a moment while it waits; both share with the encoder
+//! only the table of requests and the news of devices.
 
 mod blocks;
 mod ids;
@@ -70,7 +70,7 @@ pub struct StreamStats {
 }
 
 impl StreamStats {
-    /// Adds those of another session.
+    /// Adds the counters of another session.
     pub fn add(&mut self, other: StreamStats) {
         self.commands += other.commands;
         self.batches += other.batches;
@@ -101,11 +101,11 @@ pub(crate) struct Session {
     stats: StreamStats,
 }
 
-/// A batch leaves when its commands have this many bytes in the ring: the daemon reads them while the guest writes more, and
-/// both use few enough of them to find them in a cache.
+/// Bytes in the ring at which a batch is sent: the daemon reads them while the guest writes more, and both use few
+/// enough of them to stay within a cache.
 const DATA_TARGET: usize = 256 << 10;
 
-/// The time for a worker to exit by itself when its session closes.
+/// Timeout for a worker to exit by itself when its session closes.
 const CLOSE_WAIT: Duration = Duration::from_millis(300);
 
 impl fmt::Debug for Session {
@@ -158,7 +158,7 @@ impl Session {
         }
     }
 
-    /// Tells this session from the ones before it.
+    /// Distinguishes this session from earlier ones.
     pub fn number(&self) -> u32 {
         self.number
     }
@@ -168,7 +168,7 @@ impl Session {
         self.stats
     }
 
-    /// How its taps have blocked their callers.
+    /// Count and duration of callers' blocks in its taps.
     pub fn blocked_by_taps(&self) -> Blocked {
         let mut blocked = Blocked::default();
         for more in self.taps.iter().map(|tap| tap.blocked()) {
@@ -183,7 +183,7 @@ impl Session {
         self.shared.ended()
     }
 
-    /// A free id of a kind; `None` when the session has as many objects of it as a session may have.
+    /// Allocates a free id of a kind; `None` when the session has the most objects of the kind that it may have.
     #[inline]
     pub fn allocate<I: Id>(&mut self) -> Option<I> {
         self.ids.allocate()
@@ -196,7 +196,7 @@ impl Session {
         self.ids.free(id);
     }
 
-    /// Frees an id that the daemon never gave to an object.
+    /// Frees an id for which the daemon never created an object.
     pub fn reclaim<I: Id>(&mut self, id: I) {
         self.ids.free(id);
     }
@@ -212,7 +212,7 @@ impl Session {
         }
     }
 
-    /// Sends what has gathered.
+    /// Sends the gathered commands.
     pub fn flush(&mut self) {
         self.unsent = 0;
         if self.writer.is_empty() {
@@ -231,8 +231,8 @@ impl Session {
         });
     }
 
-    /// Registers a request. `None` when too many wait already: its asker then gets no reply. The contents of a map have at
-    /// most `map_bytes` bytes.
+    /// Registers a request. `None` when too many are pending: its caller then gets no reply. The contents of a map have
+    /// at most `map_bytes` bytes.
     pub fn request<T: Reply>(&mut self, map_bytes: usize) -> Option<(RequestId, Wait<T>)> {
         let slot = self.shared.register(self.next_request, map_bytes)?;
         let request = RequestId(self.next_request);
@@ -252,18 +252,18 @@ impl Session {
         }
     }
 
-    /// Gathers the news of a device from before it is asked for, so that none is missed.
+    /// Gathers the news of a device from before its request is sent, so that none is missed.
     pub fn watch(&self, id: DeviceId) -> Arc<News> {
         self.shared.watch(id)
     }
 
-    /// The device was not granted, or has no objects any more.
+    /// Ends the news of a device that was not granted, or has no objects any more.
     pub fn forget(&self, id: DeviceId) {
         self.shared.forget(id);
     }
 
-    /// Sends a command that carries bulk data: inside it when it is short, through the ring when it is long. Returns the
-    /// data back as an error when it is longer than a daemon gathers.
+    /// Sends a command that carries bulk data: inside it when it is short, through the ring when it is long. Data that
+    /// is longer than a daemon gathers is an error.
     pub fn send_with_data<'a, R: Record>(
         &mut self,
         data: &'a [u8],
@@ -296,7 +296,7 @@ impl Session {
         Ok(())
     }
 
-    /// Puts a piece into the ring, waiting for room if need be.
+    /// Puts a piece into the ring, and waits for room where there is none.
     fn put<'a>(&mut self, piece: &'a [u8]) -> Payload<'a> {
         let len = u32::try_from(piece.len()).unwrap_or(MAX_PIECE);
         loop {
@@ -323,7 +323,7 @@ impl Session {
             self.stats.ring_waits += 1;
             self.stats.ring_wait += since.elapsed();
             if ended {
-                // Nobody reads the command; it only needs some payload.
+                // The session has ended, so the command is never read; it only needs some payload.
                 return Payload::Inline(&[]);
             }
         }
@@ -339,16 +339,16 @@ impl Session {
 }
 
 impl Drop for Session {
-    /// Closes the channel, which ends the worker, and sees to it that it has ended.
+    /// Closes the channel, which ends the worker, and waits until it has ended.
     fn drop(&mut self) {
         self.flush();
         self.shared.close();
         self.batches = None;
-        // Polling has ended for good.
+        // No caller polls any more.
         self.receiver.rely();
         self.wait_for_end();
         lock(&self.worker).kill();
-        // What the session's end says belongs into recordings; it comes at once where it has not come before.
+        // Recordings contain the reason of the session's end; after the kill it arrives at once.
         self.wait_for_end();
     }
 }

@@ -1,4 +1,4 @@
-//! `GPUShaderModule` and what its compiler says.
+//! `GPUShaderModule` and its compilation messages.
 
 use airlock_protocol::{
     commands::shader::{CompilationMessage, CreateShaderModule, GetCompilationInfo},
@@ -18,8 +18,8 @@ objects! {
 }
 
 impl Device {
-    /// `GPUDevice.createShaderModule` of WGSL source, of which there may be [`MAX_SHADER_SOURCE`] bytes: more is a validation
-    /// error and an inert module.
+    /// `GPUDevice.createShaderModule` of WGSL source of at most [`MAX_SHADER_SOURCE`] bytes; longer source is a
+    /// validation error and an inert module.
     pub fn create_shader_module(&self, client: &mut Client, label: Option<String>, code: &str) -> ShaderModule {
         let device = &self.state;
         if code.len() > MAX_SHADER_SOURCE {

@@ -5,15 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The number and duration of callers' blocking waits: for space in the ring, for a full send queue, for a
-/// reply that they chose to block for, for the end of a worker. Looking for something without blocking is not counted.
+/// The count and duration of callers' blocking waits: for space in the ring, for a full send queue, for a reply, for
+/// the end of a worker. Polling without blocking is not counted.
 #[derive(Debug, Default)]
 pub(crate) struct Blocks {
     count: AtomicU64,
     nanoseconds: AtomicU64,
 }
 
-/// See [`Client::stats`](crate::Client::stats).
+/// Counts of blocking waits, of [`Client::stats`](crate::Client::stats).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Blocked {
     /// The number.
@@ -23,7 +23,7 @@ pub struct Blocked {
 }
 
 impl Blocks {
-    /// Does what blocks.
+    /// Runs a blocking function and counts it.
     pub(crate) fn during<R>(&self, block: impl FnOnce() -> R) -> R {
         let since = Instant::now();
         let result = block();

@@ -1,5 +1,5 @@
-//! Dense ids, one number space per kind, reused once they are dropped. Devices' ids are not reused: a loss or an error of
-//! a dropped device may still be on its way and must not be taken for another's.
+//! Dense ids, one number space per kind, reused once they are dropped. Devices' ids are not reused: a loss or an error
+//! of a dropped device may still arrive and must not be taken for another's.
 
 use airlock_protocol::{
     ids::{Id, Kind},

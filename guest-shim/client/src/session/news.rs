@@ -22,9 +22,9 @@ use super::{
 /// The loss of a device (WebGPU, GPUDeviceLostInfo).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
-    /// `Destroyed` when the guest asked for it.
+    /// `Destroyed` when the guest called `destroy`.
     pub reason: DeviceLostReason,
-    /// What happened.
+    /// The cause, in words.
     pub message: String,
 }
 
@@ -34,8 +34,8 @@ impl Lost {
     }
 }
 
-/// See the module's header. Kept apart from the device, so that a guest's open `lost` future or error stream does not keep
-/// the device alive in the daemon.
+/// The loss of a device and its uncaptured errors. Kept apart from the device, so that a guest's open `lost` future or
+/// error stream does not keep the device alive in the daemon.
 #[derive(Debug)]
 pub(crate) struct News {
     device: DeviceId,
@@ -46,13 +46,13 @@ pub(crate) struct News {
 #[derive(Debug, Default)]
 struct State {
     lost: Option<Arc<Lost>>,
-    /// Those that wait for the loss, and how many of them there may be before those that gave up are looked for.
+    /// Waits for the loss, and their number at which abandoned ones are swept.
     losses: Vec<Sender<Arc<Lost>>>,
     swept_at: usize,
     /// One queue per stream that the guest has opened, by the stream's number.
     streams: BTreeMap<u64, VecDeque<GpuError>>,
     next_stream: u64,
-    /// Errors from before the guest opened its first stream, which gets them.
+    /// Errors from before the guest opened its first stream, which receives them.
     early: VecDeque<GpuError>,
     wakers: Vec<Waker>,
 }
@@ -65,12 +65,12 @@ pub struct ErrorStream {
 }
 
 impl News {
-    /// Of a device of which nothing is known yet.
+    /// News of a device without events so far.
     pub(crate) fn new(device: DeviceId, warnings: Arc<Warnings>) -> Self {
         Self { device, warnings, state: Mutex::default() }
     }
 
-    /// Notes the loss; the first reason stays.
+    /// Records the loss; the first reason stays.
     pub(crate) fn lose(&self, lost: Lost) {
         let mut losses = Vec::new();
         let lost = self.change(|state| {
@@ -82,12 +82,12 @@ impl News {
         }
     }
 
-    /// Whether the loss is known.
+    /// True when the loss is known.
     pub(crate) fn is_lost(&self) -> bool {
         lock(&self.state).lost.is_some()
     }
 
-    /// Queues an error for the guest's streams. Where there is none, a warning tells of it.
+    /// Queues an error for the guest's streams. Without a stream, it is logged as a warning.
     pub(crate) fn uncaptured(&self, error: GpuError) {
         self.change(|state| {
             if state.streams.is_empty() || self.warnings.all {
@@ -115,7 +115,7 @@ impl News {
         result
     }
 
-    /// Where the reason of the loss will be. Each caller has a slot of its own.
+    /// A slot for the reason of the loss. Each caller has a slot of its own.
     pub(crate) fn loss(&self) -> Arc<Slot<Arc<Lost>>> {
         let mut state = lock(&self.state);
         if let Some(lost) = &state.lost {
@@ -130,7 +130,7 @@ impl News {
         slot
     }
 
-    /// Opens a stream; every stream gets every error.
+    /// Opens a stream; every stream receives every error.
     pub(crate) fn open_stream(self: &Arc<Self>) -> ErrorStream {
         let mut state = lock(&self.state);
         let number = state.next_stream;
@@ -143,7 +143,7 @@ impl News {
     }
 }
 
-/// Keeps an error, unless too many wait already.
+/// Queues an error, unless the queue is full.
 fn queue(errors: &mut VecDeque<GpuError>, error: GpuError) {
     if errors.len() < MAX_QUEUED_ERRORS {
         errors.push_back(error);
@@ -151,7 +151,7 @@ fn queue(errors: &mut VecDeque<GpuError>, error: GpuError) {
 }
 
 impl ErrorStream {
-    /// The next error, if it is there; `Ready(None)` when the device is lost and there will be no more.
+    /// The next queued error; `Ready(None)` when the device is lost and there will be no more.
     pub fn try_next(&self) -> Poll<Option<GpuError>> {
         next(&mut lock(&self.news.state), self.number)
     }
@@ -177,7 +177,7 @@ fn next(state: &mut State, stream: u64) -> Poll<Option<GpuError>> {
 }
 
 impl Drop for ErrorStream {
-    /// Errors that were not read are told where no other stream has them.
+    /// Unread errors are logged where no other stream has them.
     fn drop(&mut self) {
         let mut state = lock(&self.news.state);
         let unread = state.streams.remove(&self.number).unwrap_or_default();

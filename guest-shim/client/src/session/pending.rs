@@ -1,5 +1,5 @@
-//! Requests without their reply so far, and what else the receiver and the encoder share: the devices that news arrive for,
-//! and the credit of the ring.
+//! Pending requests, and the other state that the receiver and the encoder share: the news of devices, and the credit
+//! of the ring.
 
 use std::{
     collections::HashMap,
@@ -29,10 +29,10 @@ pub(crate) type AdapterReply = Result<Box<Capabilities>, String>;
 pub(crate) type DeviceReply = Result<Box<Capabilities>, RequestDeviceError>;
 pub(crate) type MapReply = Result<Vec<u8>, MapError>;
 pub(crate) type PipelineReply = Result<(), PipelineError>;
-/// An error means that there was no scope.
+/// `Err`: there was no scope.
 pub(crate) type ScopeReply = Result<Option<GpuError>, ()>;
 
-/// A value that a reply carries; each kind of request has one type of it.
+/// A value that a reply carries; each kind of request has one such type.
 pub(crate) trait Reply: Sized {
     fn expect(sender: Sender<Self>) -> Expected;
     fn sender(expected: Expected) -> Option<Sender<Self>>;
@@ -73,7 +73,7 @@ replies! {
     Report(Report),
 }
 
-/// A request whose reply has not arrived. Dropping it closes the slot of its wait.
+/// A pending request. Dropping it closes the slot of its wait.
 #[derive(Debug)]
 struct PendingReply {
     reply: Expected,
@@ -90,7 +90,7 @@ pub(crate) struct Shared {
     warnings: Arc<Warnings>,
     credit: Mutex<Credit>,
     credited: Condvar,
-    /// The client itself ends the session.
+    /// The client ends the session.
     closing: AtomicBool,
 }
 
@@ -102,27 +102,27 @@ struct Credit {
 }
 
 impl Shared {
-    /// Of a session that has just begun.
+    /// The state of a session that has just begun.
     pub(crate) fn new(warnings: Warnings) -> Self {
         Self { warnings: Arc::new(warnings), ..Self::default() }
     }
 
-    /// Registers a request with this number; `None` when too many wait already. The contents of a map may have so many
-    /// bytes.
+    /// Registers a request with this number; `None` when too many are pending. The contents of a map have at most
+    /// `map_bytes` bytes.
     pub(crate) fn register<T: Reply>(&self, request: u64, map_bytes: usize) -> Option<Arc<Slot<T>>> {
         let (sender, slot) = Slot::new();
         let mut pending = lock(&self.pending);
         if pending.len() >= MAX_PENDING {
             return None;
         }
-        // After the end, the request would stay in the table.
+        // After the session's end, the request would stay in the table.
         if lock(&self.credit).ended.is_none() {
             pending.insert(request, PendingReply { reply: T::expect(sender), data: Vec::new(), expected: map_bytes });
         }
         Some(slot)
     }
 
-    /// Gathers the news of a device from before it is asked for, so that none is missed.
+    /// Gathers the news of a device from before its request is sent, so that none is missed.
     pub(crate) fn watch(&self, device: DeviceId) -> Arc<News> {
         let news = Arc::new(News::new(device, Arc::clone(&self.warnings)));
         lock(&self.devices).insert(device.0, Arc::clone(&news));
@@ -132,7 +132,7 @@ impl Shared {
         news
     }
 
-    /// Nothing is to be heard of a device any more.
+    /// Ends the news of a device.
     pub(crate) fn forget(&self, device: DeviceId) {
         lock(&self.devices).remove(&device.0);
     }
@@ -154,12 +154,12 @@ impl Shared {
         credit.unwrap_or_else(PoisonError::into_inner).ended.is_some()
     }
 
-    /// The client closes the session.
+    /// Records that the client closes the session.
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the client closes the session.
+    /// True when the client closes the session.
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)
     }
@@ -169,7 +169,7 @@ impl Shared {
         match event {
             Event::Welcome | Event::Closed { .. } => {}
             Event::Credit { consumed } => {
-                // The ring ignores what cannot be; the next credit then counts again.
+                // The ring ignores an impossible position; the next valid credit then counts again.
                 lock(&self.credit).consumed = consumed;
                 self.credited.notify_all();
             }
@@ -203,8 +203,7 @@ impl Shared {
         }
     }
 
-    /// Lets a map's contents be appended to those that are there, if the map has room for so many bytes more; else to
-    /// nothing.
+    /// Calls `append` with the contents of a map so far, if the map has room for `len` bytes more; else with `None`.
     pub(crate) fn append<R>(&self, map: RequestId, len: usize, append: impl FnOnce(Option<&mut Vec<u8>>) -> R) -> R {
         let mut pending = lock(&self.pending);
         append(pending.get_mut(&map.0).and_then(|pending| pending.room(len)))
@@ -236,7 +235,7 @@ impl Shared {
     }
 }
 
-/// Leaves a value where it is waited for; a reply of another kind than the request's ends the wait.
+/// Fills the slot of a pending reply; a reply of another kind than the request's ends the wait.
 fn send<T: Reply>(expected: Expected, value: T) {
     if let Some(sender) = T::sender(expected) {
         sender.send(value);
@@ -244,18 +243,18 @@ fn send<T: Reply>(expected: Expected, value: T) {
 }
 
 impl PendingReply {
-    /// Takes a piece of a map's contents, never more than the map asked for.
+    /// Appends a piece of a map's contents, at most up to the map's length.
     fn gather(&mut self, data: &[u8]) {
         let left = self.left();
         self.data.extend_from_slice(data.get(..left.min(data.len())).unwrap_or_default());
     }
 
-    /// Where a piece of a map's contents goes; nowhere, when it is more than the map asked for.
+    /// The destination of a piece of a map's contents; `None` when it exceeds the map's length.
     fn room(&mut self, len: usize) -> Option<&mut Vec<u8>> {
         (len <= self.left()).then_some(&mut self.data)
     }
 
-    /// How much is missing. The first time, memory is made for it.
+    /// The number of missing bytes. The first call allocates memory for them.
     fn left(&mut self) -> usize {
         if self.data.capacity() == 0 {
             self.data.reserve_exact(self.expected);

@@ -1,8 +1,8 @@
 //! Receives events and delivers them to their waiters.
 //!
-//! A thread of its own receives them. A guest's thread that waits for a reply receives for a moment too: to wake a sleeping
-//! thread takes several times as long as a small readback, and [`Turns`] keeps the two apart. The receiving thread holds the
-//! lock meanwhile, so that events are handled in order and one at a time.
+//! A thread of its own receives them. A guest's thread that waits for a reply receives for a moment too, because waking
+//! a sleeping thread takes several times as long as a small readback; [`Turns`] coordinates the two. The thread that
+//! receives holds the lock, so that events are handled in order and one at a time.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -31,18 +31,18 @@ pub(crate) struct Receiver {
     shared: Arc<Shared>,
     worker: Arc<Mutex<WorkerHandle>>,
     state: Mutex<State>,
-    /// The policy by which a waiting thread receives itself before it blocks.
+    /// Decides how long a waiting thread receives by itself before it blocks.
     spin: Mutex<SpinPolicy>,
     turns: Turns,
     blocks: Arc<Blocks>,
 }
 
 struct State {
-    /// They hear of everything first.
+    /// Called with every event, before its waiter.
     taps: Vec<Box<dyn EventTap>>,
-    /// Memory that serves again for each event.
+    /// A buffer that is reused for each event.
     bytes: Vec<u8>,
-    /// The reason of the session's end, if an event or an invalid one has decided it.
+    /// The reason of the session's end, if an event or an invalid message has decided it.
     reason: Option<String>,
     /// Nothing is received any more.
     over: bool,
@@ -78,7 +78,7 @@ impl Receiver {
     fn receive(&self) -> String {
         loop {
             self.turns.wait();
-            // Without the lock, which a waiting guest may take meanwhile.
+            // Without the lock, so that a waiting guest can take it meanwhile.
             let there = match self.events.wait() {
                 Ok(Awaited::Interrupted) => continue,
                 Ok(Awaited::Event) if self.turns.is_guests() => continue,
@@ -105,7 +105,7 @@ impl Receiver {
         }
     }
 
-    /// Receives the events that have arrived, unless another thread receives; returns whether there were any.
+    /// Receives the events that have arrived, unless another thread is receiving; returns whether there were any.
     pub(super) fn look(&self) -> bool {
         let Ok(mut state) = self.state.try_lock() else { return false };
         if state.over {
@@ -118,21 +118,23 @@ impl Receiver {
             true
         });
         if any && state.over {
-            // The thread sees to the rest, whether or not the daemon ever says anything again.
+            // The thread handles the session's end, even where the daemon never sends anything again.
             self.events.close();
             self.rely();
         }
         any
     }
 
-    /// The end of the time in which a wait that begins now is eager; nothing, where it is not worth keeping the thread away.
+    /// The end of the spin of a wait that begins now, and the time until which the receiving thread is kept away, if
+    /// any.
     pub(super) fn window(&self) -> (Instant, Option<Instant>) {
         let (now, spin) = (Instant::now(), *lock(&self.spin));
         let end = now.checked_add(spin.window()).unwrap_or(now);
         (end, Some(end).filter(|_| spin.should_spin()))
     }
 
-    /// Receives until something has happened, but no longer than is worth the while. Who then waits relies on the thread.
+    /// Receives until `happened` returns true, for at most the spin window. A caller that then blocks relies on the
+    /// thread.
     pub(super) fn look_until(&self, happened: impl Fn() -> bool) {
         let (end, turn) = self.window();
         if let Some(until) = turn {
@@ -144,19 +146,19 @@ impl Receiver {
         }
     }
 
-    /// Keeps the thread away until then, from events that a guest looks for.
+    /// Keeps the receiving thread away from a spinning guest's events, until this time.
     pub(super) fn take_turn(&self, until: Instant) {
         if self.events.sees_arrivals() && self.turns.take(until) {
             self.events.interrupt();
         }
     }
 
-    /// Somebody waits from now on who does not look, so that the thread must; until [`Receiver::release`].
+    /// Makes the thread receive for a waiter that does not poll, until [`Receiver::release`].
     pub(super) fn rely(&self) {
         self.turns.rely();
     }
 
-    /// Ends what [`Receiver::rely`] has begun.
+    /// Ends one [`Receiver::rely`].
     pub(super) fn release(&self) {
         self.turns.release();
     }
@@ -175,10 +177,10 @@ impl Receiver {
         any
     }
 
-    /// Handles the event in `state.bytes`, or what came in its place.
+    /// Handles the event in `state.bytes`, or the failure to receive one.
     fn received(&self, state: &mut State, incoming: Result<Incoming, ReceiveError>) {
         let received = match incoming {
-            // The data goes where it belongs at once, unless somebody wants to see the event.
+            // Without taps, the data is copied straight to its destination.
             Ok(Incoming::Data(piece)) if state.taps.is_empty() => {
                 match codec::decode_map_data(&state.bytes, piece.bytes()) {
                     Ok(request) => match self.gather(request, &piece, &mut state.bytes) {
@@ -219,12 +221,12 @@ impl Receiver {
         }
     }
 
-    /// Appends a piece of a map's contents to those that are there, if the map has room for it; else it goes to `aside`.
+    /// Appends a piece of a map's contents to the earlier ones, if the map has room for it; else to `aside`.
     fn gather(&self, request: RequestId, piece: &Piece, aside: &mut Vec<u8>) -> Result<(), ReceiveError> {
         self.shared.append(request, piece.bytes(), |room| self.events.fetch(piece, room.unwrap_or(aside)))
     }
 
-    /// Learns how long a reply was waited for.
+    /// Records the duration of a wait for a reply, for the spin policy.
     pub(super) fn waited(&self, time: Duration) {
         lock(&self.spin).waited(time);
     }

@@ -1,8 +1,8 @@
-//! Batches on their way out.
+//! The send queue of batches.
 //!
-//! They go straight to the daemon while its socket has room. A socket's room is small: a guest that records faster than the
-//! daemon executes would soon be held up in each call. So a thread waits in its place, with a bounded number of bytes, and
-//! the guest goes on.
+//! Batches are sent directly while the daemon's socket has room. A socket's room is small: a guest that records faster
+//! than the daemon executes would soon block in each call. So a thread blocks in its place, with a bounded number of
+//! queued bytes, and the guest continues.
 
 use std::{
     collections::VecDeque,
@@ -15,15 +15,15 @@ use airlock_protocol::transport::BatchSender;
 
 use super::{blocks::Blocks, sync::lock};
 
-/// Bytes of batches that wait beside what the socket holds. Above, the guest waits: that is the stream's back-pressure.
+/// Bytes of queued batches, beside those in the socket. Above, the guest blocks: that is the stream's back-pressure.
 pub(super) const MAX_WAITING: usize = 2 << 20;
 
-/// See the module's header.
+/// A queue of batches in front of the socket.
 pub(super) struct SendQueue {
     sender: BatchSender,
     queue: Arc<Queue>,
     blocks: Arc<Blocks>,
-    /// The thread has started: with the first batch that had to wait.
+    /// The thread has started: with the first batch that had to be queued.
     threaded: bool,
 }
 
@@ -36,16 +36,17 @@ struct Queue {
 #[derive(Default)]
 struct State {
     batches: VecDeque<Vec<u8>>,
-    /// Of all batches, and of the one that the thread is sending.
+    /// Bytes of all queued batches, the one that the thread is sending included.
     bytes: usize,
-    /// No batch comes any more.
+    /// No batch will be queued any more.
     closed: bool,
     /// The daemon is gone.
     gone: bool,
 }
 
 impl State {
-    /// Whether a batch of this length has to wait for earlier ones. A batch that is longer than the bound goes alone.
+    /// True when a batch of this length must wait for earlier ones. A batch that is longer than the bound is queued
+    /// alone.
     fn is_full(&self, len: usize) -> bool {
         !self.gone && self.bytes > 0 && self.bytes.saturating_add(len) > MAX_WAITING
     }
@@ -56,10 +57,10 @@ impl SendQueue {
         Self { sender, queue: Arc::default(), blocks, threaded: false }
     }
 
-    /// Sends a batch, behind all that were sent before. What is sent to a daemon that is gone is dropped: the thread that
-    /// receives events notices it.
+    /// Sends a batch, behind all earlier ones. A batch to a daemon that is gone is dropped: the thread that receives
+    /// events notices the end.
     pub(super) fn send(&mut self, batch: &[u8]) {
-        // The queue fills only here.
+        // Only this function adds to the queue.
         if lock(&self.queue.state).bytes == 0 {
             match self.sender.try_send(batch) {
                 Ok(true) | Err(_) => return,
@@ -93,7 +94,7 @@ impl SendQueue {
 }
 
 impl Drop for SendQueue {
-    /// What waits is still sent. The channel ends with the thread.
+    /// Queued batches are still sent. The channel ends with the thread.
     fn drop(&mut self) {
         lock(&self.queue.state).closed = true;
         self.queue.changed.notify_all();

@@ -1,4 +1,4 @@
-//! A value that one thread leaves for another: asked for, taken, polled, or waited for.
+//! A one-shot slot: one thread sets its value, another takes it, polls it or blocks for it.
 
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
@@ -8,17 +8,17 @@ use std::{
 
 use super::sync::lock;
 
-/// There will be no value: the session is over.
+/// The slot stays empty: the session has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the session is over")]
 pub struct Gone;
 
 #[derive(Debug)]
 enum State<T> {
-    /// With the task that is polled again when that changes.
+    /// With the task to wake when the state changes.
     Empty(Option<Waker>),
     Full(T),
-    /// The sender is gone without a value, or the value was taken.
+    /// The sender is dropped without a value, or the value was taken.
     Over,
 }
 
@@ -45,17 +45,17 @@ impl<T> Slot<T> {
         Arc::new(Self { state: Mutex::new(State::Full(value)), changed: Condvar::new() })
     }
 
-    /// True once nothing changes any more.
+    /// True once the state is final.
     pub(crate) fn is_settled(&self) -> bool {
         !matches!(*lock(&self.state), State::Empty(_))
     }
 
-    /// Takes the value; `None` while there may be one later.
+    /// Takes the value; `None` while it may still be set.
     pub(crate) fn take(&self) -> Option<Result<T, Gone>> {
         take(&mut lock(&self.state))
     }
 
-    /// As [`Slot::take`]; the task is woken when that changes.
+    /// As [`Slot::take`]; the task is woken when the state changes.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<T, Gone>> {
         let mut state = lock(&self.state);
         match &mut *state {
@@ -68,13 +68,13 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Blocks until nothing changes any more.
+    /// Blocks until the state is final.
     pub(crate) fn wait(&self) {
         let empty = |state: &mut State<T>| matches!(state, State::Empty(_));
         drop(self.changed.wait_while(lock(&self.state), empty).unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Blocks until nothing changes any more, no longer than `limit`.
+    /// Blocks until the state is final, for at most `limit`.
     pub(crate) fn wait_timeout(&self, limit: Duration) {
         let empty = |state: &mut State<T>| matches!(state, State::Empty(_));
         let waited = self.changed.wait_timeout_while(lock(&self.state), limit, empty);
@@ -101,12 +101,12 @@ fn take<T>(state: &mut State<T>) -> Option<Result<T, Gone>> {
 }
 
 impl<T> Sender<T> {
-    /// Leaves the value.
+    /// Sets the value.
     pub(crate) fn send(self, value: T) {
         self.0.settle(State::Full(value));
     }
 
-    /// Whether anyone could still take the value.
+    /// True while a receiver could still take the value.
     pub(crate) fn is_awaited(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }

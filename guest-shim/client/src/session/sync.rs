@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A poisoned lock guards plain data that stays valid, whatever its last holder was doing.
+/// Locks a mutex and ignores poisoning: its plain data is valid at any point of a panic.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,8 @@
 //! Coordination of the receivers: the guest's thread while it spins for a reply, or the receiving thread.
 //!
-//! A thread that sleeps at the socket is woken by every message, also by one that the guest takes before it: that costs the
-//! daemon some ten microseconds a message, and a readback of a megabyte is six of them. So while guests receive, and for a
-//! moment after, the thread sleeps somewhere else.
+//! A thread that sleeps at the socket is woken by every message, also by one that the guest takes before it. That costs
+//! the daemon some ten microseconds per message, and a readback of a megabyte is six of them. So while guests receive,
+//! and for a moment after, the thread sleeps elsewhere.
 
 use std::{
     sync::{
@@ -13,17 +13,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the thread stays away after a guest has looked: the next poll is probably near, and events without a waiter may
-/// come so much later.
+/// Time for which the thread stays away after a guest has polled: the next poll is probably near. Events without a
+/// waiter may be delayed by as much.
 const LINGER: Duration = Duration::from_millis(2);
 
-/// See the module's header.
+/// Decides which thread receives.
 #[derive(Debug)]
 pub(super) struct Turns {
     start: Instant,
-    /// Until when the thread stays away, in nanoseconds from the start.
+    /// End of the thread's absence, in nanoseconds from the start.
     away: AtomicU64,
-    /// Those that wait and do not look any more. As long as there is one, the thread receives.
+    /// Number of waiters that do not poll. While there are any, the thread receives.
     relying: AtomicUsize,
     /// The thread waits at the socket, or is about to. A reset of this flag interrupts it.
     watching: AtomicBool,
@@ -41,16 +41,16 @@ impl Turns {
         }
     }
 
-    /// A guest receives until then, unless somebody relies on the thread. Returns whether the thread is at the socket and must
-    /// be interrupted.
+    /// Keeps the thread away until this time, unless a waiter relies on it. Returns whether the thread is at the socket
+    /// and must be interrupted.
     pub(super) fn take(&self, until: Instant) -> bool {
         let away = until.saturating_duration_since(self.start).saturating_add(LINGER);
         self.away.store(u64::try_from(away.as_nanos()).unwrap_or(u64::MAX), SeqCst);
-        // Most of the time the thread is away already, and a swap would take the line from its processor.
+        // Usually the thread is away already, and a swap would take the cache line from its processor.
         self.relying.load(SeqCst) == 0 && self.watching.load(SeqCst) && self.watching.swap(false, SeqCst)
     }
 
-    /// From now on somebody waits without looking, until [`Turns::release`].
+    /// Adds a waiter that does not poll, until [`Turns::release`].
     pub(super) fn rely(&self) {
         self.relying.fetch_add(1, SeqCst);
         if let Some(thread) = self.thread.get().filter(|_| !self.watching.load(SeqCst)) {
@@ -58,12 +58,12 @@ impl Turns {
         }
     }
 
-    /// Ends what [`Turns::rely`] has begun.
+    /// Ends one [`Turns::rely`].
     pub(super) fn release(&self) {
         self.relying.fetch_sub(1, SeqCst);
     }
 
-    /// How long the thread is to stay away from now on.
+    /// The remaining time for which the thread stays away.
     fn away(&self) -> Duration {
         if self.relying.load(SeqCst) > 0 {
             return Duration::ZERO;
@@ -71,7 +71,7 @@ impl Turns {
         Duration::from_nanos(self.away.load(SeqCst)).saturating_sub(self.start.elapsed())
     }
 
-    /// Has the thread, which is the one that calls this, stay away as long as it is to.
+    /// Called by the thread: blocks for as long as it must stay away.
     pub(super) fn wait(&self) {
         self.thread.get_or_init(thread::current);
         loop {
@@ -82,14 +82,15 @@ impl Turns {
                 return;
             }
             self.watching.store(false, SeqCst);
-            // Who came to rely between the two lines above has not unparked; the second look is for that.
+            // A waiter that began to rely between the two lines above has not unparked the thread; this second check
+            // sees it.
             if self.relying.load(SeqCst) == 0 {
                 thread::park_timeout(away);
             }
         }
     }
 
-    /// The thread has seen an event arrive, and leaves it to a guest.
+    /// True when the thread leaves an event that has arrived to a guest.
     pub(super) fn is_guests(&self) -> bool {
         !self.away().is_zero()
     }
@@ -101,10 +102,10 @@ mod tests {
 
     use super::*;
 
-    /// Much longer than anything here takes.
+    /// Far above any duration in these tests.
     const LONG: Duration = Duration::from_secs(20);
 
-    /// A thread that comes to the socket once for each message of the first channel, and says so on the second.
+    /// A thread that goes to the socket once for each message of the first channel, and reports it on the second.
     fn thread(turns: &Arc<Turns>) -> (mpsc::Sender<()>, mpsc::Receiver<()>) {
         let (go, coming) = mpsc::channel();
         let (there, came) = mpsc::channel();
@@ -146,7 +147,7 @@ mod tests {
         for round in 0..5_000 {
             turns.take(Instant::now() + 2 * LONG);
             go.send(()).unwrap();
-            // Now sooner, now later than the thread's look.
+            // At varying times before and after the thread's check.
             (0..round % 400).for_each(|_| std::hint::spin_loop());
             turns.rely();
             came.recv_timeout(LONG).expect("somebody relies on it");

@@ -1,6 +1,6 @@
-//! Waiting for the daemon. A [`Wait`] can be asked whether it is over, taken from, awaited as a future, or blocked for; all
-//! of that may be mixed, on any thread. None of it looks for the reply in a loop: whether that pays is the caller's policy,
-//! and [`Spinning`] is the one that this library has.
+//! Waiting for the daemon. A [`Wait`] can be polled, taken from, awaited as a future, or blocked on; all of that may be
+//! mixed, on any thread. None of it spins: spinning is the caller's policy, and [`Spinning`] is the one that this
+//! library has.
 
 use std::{
     fmt,
@@ -16,15 +16,15 @@ use super::{
     slot::{Gone, Slot},
 };
 
-/// The reply to a request, or another thing that comes once.
+/// The reply to a request, or another value that arrives once.
 ///
 /// It keeps nothing alive and holds no lock. When it is dropped, the reply is discarded on arrival.
 #[must_use = "the reply is thrown away when its wait is dropped"]
 pub struct Wait<T> {
     slot: Arc<Slot<T>>,
-    /// Who receives it; `None` for what comes by itself, or is there.
+    /// Receives the reply; `None` for a value that arrives without a request, or is present.
     receiver: Option<Arc<Receiver>>,
-    /// The thread that receives is kept at its work until this wait ends.
+    /// The receiving thread must receive until this wait ends.
     relies: bool,
 }
 
@@ -39,7 +39,7 @@ impl<T> Wait<T> {
         Self { slot, receiver, relies: false }
     }
 
-    /// What is there already, for a function that has nothing to ask.
+    /// A wait whose value is present, for a function that needs no request.
     pub(crate) fn ready(value: T) -> Self {
         Self::new(Slot::full(value), None)
     }
@@ -49,21 +49,21 @@ impl<T> Wait<T> {
         self.slot.is_settled()
     }
 
-    /// Takes the reply, once. `None` while there may be one later; [`Gone`] when there will be none.
+    /// Takes the reply, once. `None` while it may still arrive; [`Gone`] when it never will.
     pub fn try_take(&mut self) -> Option<Result<T, Gone>> {
         self.slot.take()
     }
 
-    /// Receives on the calling thread what has arrived, whoever waits for it, without blocking. Says whether that was
-    /// anything. A caller who looks again and again keeps the thread that receives from its socket by [`Wait::spinning`]
-    /// only; both may receive at a time, one after the other.
+    /// Receives all events that have arrived on the calling thread, for any waiter, without blocking. Returns whether
+    /// there were any. Only [`Wait::spinning`] keeps the receiving thread away from its socket; a caller that polls in
+    /// a loop of its own competes with that thread, and both may receive, one after the other.
     pub fn look(&self) -> bool {
         self.receiver.as_ref().is_some_and(|receiver| receiver.look())
     }
 
-    /// Blocks until the reply has arrived, or the session has ended. Counted in [`Client::stats`](crate::Client::stats) where it
-    /// is not there yet. Must not be called on a thread that the reply depends on: one that drives tasks of a guest, for
-    /// example.
+    /// Blocks until the reply has arrived, or the session has ended. It is counted in
+    /// [`Client::stats`](crate::Client::stats) where it blocks. Must not be called on a thread that the reply depends
+    /// on: one that drives tasks of a guest, for example.
     pub fn wait(mut self) -> Result<T, Gone> {
         if let Some(reply) = self.slot.take() {
             return reply;
@@ -76,12 +76,12 @@ impl<T> Wait<T> {
         self.slot.take().unwrap_or(Err(Gone))
     }
 
-    /// Looks for the reply for a while before it sleeps: as long as has been worth it lately. See [`Spinning`].
+    /// Spins for the reply before it sleeps, as long as the spin policy allows. See [`Spinning`].
     pub fn spinning(self) -> Spinning<T> {
         Spinning { since: Instant::now(), eager: None, wait: self }
     }
 
-    /// Stops polling: from now on the thread must receive.
+    /// Stops spinning: from now on the receiving thread must receive.
     fn rely(&mut self) {
         if let Some(receiver) = &self.receiver
             && !std::mem::replace(&mut self.relies, true)
@@ -113,21 +113,21 @@ impl<T> Drop for Wait<T> {
     }
 }
 
-/// Adaptive spinning before sleeping: a future that receives on the thread that polls it, for as long as replies have come
-/// soon, and then relies on the thread that receives. To wake a sleeping thread takes several times as long as a small
-/// readback. Other tasks of the same thread go on between two looks.
+/// Adaptive spinning before sleeping: a future that receives on the thread that polls it while replies have come soon,
+/// and then relies on the receiving thread. Waking a sleeping thread takes several times as long as a small readback.
+/// Other tasks of the same thread run between two polls.
 #[must_use = "the reply is thrown away when its wait is dropped"]
 #[derive(Debug)]
 pub struct Spinning<T> {
     wait: Wait<T>,
-    /// When it was asked for, or when its thread last received something.
+    /// Start of the wait, or the time of the last received event.
     since: Instant,
-    /// Until when its thread receives itself.
+    /// End of the spin window.
     eager: Option<Instant>,
 }
 
 impl<T> Spinning<T> {
-    /// Begins to look, or goes on for as long again.
+    /// Starts or renews the spin window.
     fn look_on(&mut self) {
         let Some(receiver) = &self.wait.receiver else { return };
         let (end, turn) = receiver.window();
@@ -148,7 +148,8 @@ impl<T> Future for Spinning<T> {
         }
         let now = Instant::now();
         let Some(until) = self.eager else {
-            // The guest's own call: it sees the request pending, however fast the reply is (WebGPU, mapAsync: "pending").
+            // The guest's own call: it sees the request pending, however fast the reply is (WebGPU, mapAsync:
+            // "pending").
             self.look_on();
             context.waker().wake_by_ref();
             return Poll::Pending;
@@ -160,11 +161,11 @@ impl<T> Future for Spinning<T> {
         let polled = self.wait.slot.poll(context.waker());
         if polled.is_pending() {
             if any {
-                // More is on its way.
+                // More events are probably on their way.
                 self.since = now;
                 self.look_on();
             }
-            // To the end of the queue, behind all else that can go on.
+            // Yields to all other runnable tasks.
             thread::yield_now();
             context.waker().wake_by_ref();
         }

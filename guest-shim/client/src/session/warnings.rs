@@ -1,5 +1,5 @@
-//! Warnings of uncaptured errors that no stream of the guest's takes: the first few of a session, and a count of the rest at
-//! its end, so that a guest with an error in its loop fills no disk.
+//! Warnings of uncaptured errors that no stream of the guest's receives: the first few of a session, and a count of the
+//! rest at its end, so that a guest with an error in its loop fills no disk.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,10 +8,10 @@ use airlock_protocol::{commands::error::GpuError, ids::DeviceId};
 /// Warnings of one session.
 const MAX_WARNINGS: u64 = 20;
 
-/// The warnings of one session. Dropping it tells how many there would have been.
+/// The warnings of one session. Dropping it logs the number of suppressed ones.
 #[derive(Debug, Default)]
 pub(crate) struct Warnings {
-    /// Of errors that a stream takes, too: its reader says nothing of them.
+    /// Warn also of errors that a stream receives: its reader reports nothing.
     pub(crate) all: bool,
     told: AtomicU64,
 }
@@ -21,7 +21,7 @@ impl Warnings {
         Self { all, told: AtomicU64::new(0) }
     }
 
-    /// Warns of an error, unless there were too many warnings.
+    /// Logs an error, unless there were too many warnings.
     pub(crate) fn tell(&self, device: DeviceId, error: &GpuError) {
         let told = self.told.fetch_add(1, Ordering::Relaxed);
         if told < MAX_WARNINGS {
@@ -29,7 +29,7 @@ impl Warnings {
         }
     }
 
-    /// Errors that were to be told so far.
+    /// Number of errors that were to be logged so far.
     pub(crate) fn count(&self) -> u64 {
         self.told.load(Ordering::Relaxed)
     }
