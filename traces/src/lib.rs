@@ -1,18 +1,19 @@
 //! The trace file, its tools, and the replayer.
 //!
-//! A trace is the command stream of a run as it crossed to the GPU's process, with the events that came back. Where a line
-//! of code belongs:
+//! A trace is the command stream of a run as it was sent to the GPU process, with the events that it returned. Where a
+//! line of code belongs:
 //!
 //! - [`mod@file`]: bytes to records and back, the index, a whole trace in memory. It knows batches and events as bytes.
 //! - [`schema`]: values of the stream as text ([`notation`]), as trees and JSON ([`node`]), and the ids in them
 //!   ([`facts`]). They follow from the definitions in `airlock-protocol`.
 //! - [`capture`]: recording a session, into a file or into the flight recorder's memory.
-//! - [`edit`]: what commands depend on ([`analysis`]), and what is made of a trace with that: [`tools`] and [`minimize`].
-//! - [`replay`]: a trace against a worker, the comparison of what comes back, and the [`probes`] that look on.
+//! - [`edit`]: the dependences of commands ([`analysis`]), and the tools built on them: [`tools`] and [`minimize`].
+//! - [`replay`]: a trace against a worker, the comparison of its events, and the [`probes`] that observe it.
 //! - [`harness`]: traces as tests. [`cli`]: the commands of the program `airlock`.
 //!
-//! Nothing here matches on a command's name, or on commands with a catch-all: what a command is, its description says
-//! ([`airlock_protocol::commands::Description`]), and only the contents analysis and the probes know single commands.
+//! Nothing here matches on a command's name, or on commands with a catch-all: a command's description
+//! ([`airlock_protocol::commands::Description`]) decides, and only the contents analysis and the probes know single
+//! commands.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod capture;

@@ -1,4 +1,4 @@
-//! What is uncertain in readbacks, seen from outside.
+//! The uncertain parts of readbacks, tested from outside.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use airlock_protocol::{
@@ -81,7 +81,7 @@ impl Stream {
         self.put(CopyBufferToBuffer { encoder: ENCODER, source, source_offset, destination, destination_offset, size });
     }
 
-    /// Timestamps in a buffer, at an offset. Gives the number of the command.
+    /// Resolves timestamps into a buffer, at an offset. Returns the number of the command.
     fn timestamps(&mut self, destination: BufferId, destination_offset: u64, query_count: u32) -> u64 {
         let query_set = QuerySetId(0);
         self.put(CreateQuerySet { device: DEVICE, query_set, label: "", ty: QueryType::Timestamp, count: 8 });
@@ -159,7 +159,7 @@ fn what_a_shader_stores_has_its_type_and_takes_it_along() {
     let data = Payload::Inline(&[0; 16]);
     s.put(WriteBuffer { device: DEVICE, buffer: b, offset: 16, data });
     assert_eq!(s.forms(b, 256), [(8, 16, "values"), (32, 40, "values")]);
-    // A part of a structure, and a type that cannot be read.
+    // A part of a structure, and a type that cannot be parsed.
     s.store("array<S>", b, 128);
     assert_eq!(s.forms(b, 256)[2..], [(128, 192, "unknown")]);
 }

@@ -1,5 +1,5 @@
-//! A trace that is cut anywhere, or has any byte changed, is a trace up to there or one clear error: never a panic, a
-//! hang, or memory that the file does not account for.
+//! A trace that is truncated anywhere, or has any byte changed, is a trace up to there or one clear error: never a
+//! panic, a hang, or memory out of proportion to the file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -20,14 +20,14 @@ use airlock_traces::{
 
 use common::{exercise::exercise, open, sample};
 
-/// Counts what is allocated at a time.
+/// An allocator that counts the bytes in use.
 struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 
 #[allow(unsafe_code)]
-// SAFETY: every call is handed to the system's allocator as it came; the counters are not part of any allocation.
+// SAFETY: every call is passed to the system's allocator unchanged; the counters are not part of any allocation.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
@@ -46,10 +46,10 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What a file of a few KiB may cost: a chunk of the longest kind, and an event's longest text, both a few times.
+/// Maximum memory for a file of a few KiB: a chunk of the longest kind, and an event's longest text, both a few times.
 const MEMORY: usize = 64 << 20;
 
-/// What it may take, on a machine that does other things too: it is milliseconds, unless it hangs.
+/// Maximum time, on a loaded machine: it takes milliseconds, unless it hangs.
 const TIME: Duration = Duration::from_secs(60);
 
 /// One test measures at a time.
@@ -77,7 +77,7 @@ fn a_trace_cut_anywhere_is_its_start() {
     let mut most = 0;
     for length in 0..bytes.len() {
         let Some(found) = measured(&bytes[..length], || format!("{length} bytes")) else {
-            // Without its header it is none.
+            // Without its header it is not a trace.
             assert_eq!(most, 0, "{length} bytes");
             continue;
         };
@@ -94,7 +94,7 @@ fn a_trace_with_any_byte_changed_is_its_start_or_an_error() {
     let bytes = sample();
     let whole = records(&bytes);
     for place in 0..bytes.len() {
-        // Each byte once; the whole file sees the lowest bit, the highest, and all of them.
+        // One bit or all bits of each byte; over the whole file the lowest bit, the highest, and all of them.
         let flip = [0x01, 0x80, 0xff][place % 3];
         let mut changed = bytes.clone();
         changed[place] ^= flip;
@@ -103,7 +103,7 @@ fn a_trace_with_any_byte_changed_is_its_start_or_an_error() {
     }
 }
 
-/// A chunk that is not compressed, with checksums that fit.
+/// An uncompressed chunk, with valid checksums.
 fn chunk(kind: u8, number: u32, contents: &[u8]) -> Vec<u8> {
     let length = u32::try_from(contents.len()).unwrap();
     let crc = crc32fast::hash(contents);
@@ -126,7 +126,7 @@ fn chunks(bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     chunks
 }
 
-/// A closed trace of chunks that are not compressed; gives where each chunk starts too.
+/// A closed trace of uncompressed chunks, and the start of each chunk.
 fn closed(bytes: &[u8], mut parts: Vec<(u8, Vec<u8>)>) -> (Vec<u8>, Vec<usize>) {
     let mut file = bytes[..PREAMBLE].to_vec();
     let mut starts = Vec::new();
@@ -144,13 +144,13 @@ fn closed(bytes: &[u8], mut parts: Vec<(u8, Vec<u8>)>) -> (Vec<u8>, Vec<usize>) 
     (file, starts)
 }
 
-/// Damage that checksums do not show: a hostile file.
+/// Damage with valid checksums: a hostile file.
 #[test]
 fn a_trace_with_any_byte_changed_and_fitting_checksums_costs_nothing() {
     let _guard = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
     let bytes = sample();
     let mut parts = chunks(&bytes);
-    // The data itself means nothing to a reader.
+    // The data itself is opaque to a reader.
     for (kind, contents) in &mut parts {
         if *kind == ChunkKind::Payloads as u8 {
             contents.truncate(contents.len().min(128));
@@ -165,7 +165,7 @@ fn a_trace_with_any_byte_changed_and_fitting_checksums_costs_nothing() {
         let header = ChunkHeader::parse(&file[start..], 0).unwrap();
         let contents = &file[start + CHUNK_HEADER..start + CHUNK_HEADER + header.stored as usize];
         for place in 0..contents.len() {
-            // Each byte once; the whole file sees the lowest bit, the highest, and all of them.
+            // One bit or all bits of each byte; over the whole file the lowest bit, the highest, and all of them.
             let flip = [0x01, 0x80, 0xff][place % 3];
             let mut contents = contents.to_vec();
             contents[place] ^= flip;
@@ -182,7 +182,7 @@ fn a_trace_with_any_byte_changed_and_fitting_checksums_costs_nothing() {
     }
 }
 
-/// Lengths that a header promises and the file does not keep.
+/// Lengths in a header that exceed the file.
 #[test]
 fn long_promises_cost_nothing() {
     let _guard = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -201,7 +201,7 @@ fn long_promises_cost_nothing() {
     }
 }
 
-/// Entries that are all the same take no room in the file.
+/// Equal entries compress to almost nothing.
 #[test]
 fn an_index_of_millions_of_entries_costs_nothing() {
     let _guard = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -231,7 +231,7 @@ fn an_index_of_millions_of_entries_costs_nothing() {
     }
 }
 
-/// A chunk is one compressed frame. Others are skipped or hold nothing, take time each, and are no part of the format.
+/// A chunk is one compressed frame. Further ones are skipped or empty, take time each, and are not part of the format.
 #[test]
 fn a_chunk_of_many_frames_is_damaged() {
     let bytes = sample();

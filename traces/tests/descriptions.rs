@@ -1,4 +1,4 @@
-//! Descriptions of commands against recorded runs: what they say is what happened.
+//! Descriptions of commands against recorded runs: each command has the described effects.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::{
@@ -14,8 +14,8 @@ use airlock_protocol::{
 };
 use airlock_traces::{TraceFile, facts::Facts, trace::What};
 
-/// Of each golden trace: replies are of the kind that the request's description names, labels are of objects that the
-/// command names, and only commands that make an object bring a new id.
+/// In each golden trace, replies are of the kind in the request's description, labels are of objects that the command
+/// names, and only commands that make an object introduce a new id.
 #[test]
 fn commands_do_what_their_descriptions_say() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");

@@ -1,4 +1,4 @@
-//! The flight recorder, seen from outside: what goes in is a live session, what comes out are files.
+//! The flight recorder, tested from outside: its input is a live session, its output are files.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::{
@@ -91,7 +91,7 @@ impl Run {
         self.put(CreateBuffer { device: DEVICE, buffer, label: "", size, usage, mapped_at_creation });
     }
 
-    /// A write of `len` bytes that no other write has.
+    /// A write of `len` bytes that differ from those of any other write.
     fn write(&mut self, id: u32, offset: u64, len: u32) {
         let bytes: Vec<u8> = self.ring.to_le_bytes().into_iter().cycle().take(len as usize).collect();
         self.session.piece(self.ring, &bytes);
@@ -141,7 +141,7 @@ fn traces(folder: &Path) -> Vec<Trace> {
     paths.iter().map(open).collect()
 }
 
-/// Every command of a trace finds what it names; gives their names.
+/// Checks that every object that a command of a trace names exists. Returns the commands' names.
 fn check(trace: &Trace) -> Vec<&'static str> {
     let (mut live, mut names) = (std::collections::HashSet::new(), Vec::new());
     for entry in &trace.entries {
@@ -193,7 +193,7 @@ fn a_burst_of_errors_makes_one_trace_with_the_last_submits_and_what_they_need() 
     assert!(notices[0].starts_with("uncaptured validation error: wrote flight-"), "{notices:?}");
     assert!(notices[0].ends_with("(last 3 submits)"), "{notices:?}");
     let trace = &traces[0];
-    // The errors may belong to any command since the last answer, hence to all.
+    // Any command since the last reply may have caused the errors, hence all are kept.
     let names = check(trace);
     assert_eq!(count(&names, "Submit"), 40);
     assert_eq!(trace.entries.iter().filter(|entry| matches!(&entry.what, What::Event(_))).count(), 2 + 5);
@@ -228,7 +228,7 @@ fn a_long_run_is_remembered_in_little_memory() {
     run.buffer(0);
     run.buffer(1);
     run.write(0, 0, 9000);
-    // Far more than the memory, and objects that come and go.
+    // Far more than the memory, with objects that are made and dropped.
     for _ in 0..1000 {
         run.buffer(7);
         run.write(7, 0, 20_000);
@@ -280,7 +280,7 @@ fn a_run_writes_so_many_traces_at_most() {
     assert_eq!(traces(folder.path()).len(), MAX_TRACES);
 }
 
-/// A write that is kept may stand before the work whose result is given up, and does not make that result known.
+/// A kept write may stand before the work whose result is dropped, and does not make that result known.
 #[test]
 fn what_is_given_up_is_unknown_from_there_on() {
     let mut run = Run::new(2, 1 << 20);

@@ -1,5 +1,5 @@
-//! Traces are made smaller without a GPU: a test of the candidates' commands stands for the replay. Every candidate that
-//! is tried must be a stream that a worker would take.
+//! Traces are minimized without a GPU: a test of the candidates' commands stands for the replay. Every candidate must
+//! be a stream that a worker would accept.
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used)]
 
@@ -35,7 +35,7 @@ use airlock_traces::{
 
 const DEVICE: DeviceId = DeviceId(0);
 
-/// Makes a trace by hand.
+/// Builds a trace by hand.
 struct Maker {
     trace: Trace,
     session: u32,
@@ -84,7 +84,7 @@ impl Maker {
         self.entry(What::Command(bytes.into()));
     }
 
-    /// An event, after a batch; gives its place.
+    /// Adds an event, after a batch; returns its place.
     fn event(&mut self, event: &Event<'_>) -> usize {
         let mut bytes = Vec::new();
         codec::encode_event(event, &mut bytes).unwrap();
@@ -112,7 +112,7 @@ impl Maker {
         self.put(DropObject { object: object.object() });
     }
 
-    /// A map with its answer; gives the command's number.
+    /// Adds a map with its reply; returns the command's number.
     fn map(&mut self, id: u32, mode: MapMode) -> u64 {
         let request = self.request();
         self.put(MapBuffer { request, buffer: BufferId(id), mode, offset: 0, size: 4 });
@@ -129,7 +129,7 @@ impl Maker {
         self.trace.commands().count() as u64
     }
 
-    /// An encoder with one pass over a group; the ids serve again after each frame.
+    /// Adds an encoder with one pass over a group; its ids are reused for the next frame.
     fn frame(&mut self, group: u32, x: u32) {
         let (encoder, pass, command_buffer) = (CommandEncoderId(0), ComputePassId(0), CommandBufferId(0));
         self.put(CreateCommandEncoder { device: DEVICE, encoder, label: "" });
@@ -164,7 +164,7 @@ impl Maker {
         self.event(&Event::ScopePopped { request, result: Ok(error) })
     }
 
-    /// Frames that do many things, until there are so many commands.
+    /// Adds frames of mixed commands, until the trace has `commands` commands.
     fn noise(&mut self, commands: u64) {
         let mut turn = 0;
         while self.commands() < commands {
@@ -183,7 +183,7 @@ impl Maker {
     }
 }
 
-/// What a worker knows of a session.
+/// A worker's state of a session.
 #[derive(Default)]
 struct Worker {
     live: HashSet<Object>,
@@ -230,8 +230,8 @@ impl Worker {
     }
 }
 
-/// Checks that a worker would take a stream: ids are alive when they are used and not when they are made, staged data is
-/// taken whole, mapped contents go into a map.
+/// Checks that a worker would accept a stream: ids are alive when they are used and not when they are made, staged data
+/// is consumed whole, mapped contents are written into a map.
 fn check(trace: &Trace) {
     let mut sessions: HashMap<u32, Worker> = HashMap::new();
     for entry in &trace.entries {
@@ -305,7 +305,7 @@ fn writes(trace: &Trace, byte: u8) -> bool {
 
 const HIDDEN: u32 = 0xdead;
 
-/// A submit executes a pass with the hidden dispatch.
+/// True when a submit executes a pass with the hidden dispatch.
 fn runs(trace: &Trace) -> bool {
     let (mut in_pass, mut in_encoder, mut in_buffer) = (false, false, false);
     for command in commands(trace) {
@@ -321,7 +321,7 @@ fn runs(trace: &Trace) -> bool {
     false
 }
 
-/// A trace of 5,000 commands with one dispatch that is not like the others.
+/// A trace of 5,000 commands with one dispatch that differs from the others.
 fn hidden() -> Trace {
     let mut maker = Maker::new();
     maker.groups(8);
@@ -351,7 +351,7 @@ fn one_command_in_five_thousand_is_found() {
     assert!(stats.before >= 5000);
     assert_eq!(names(&best), LEFT);
     assert!(stats.tests < 120, "{stats:?}");
-    // What is smallest stays as it is.
+    // The smallest trace is not changed.
     assert_eq!(search(&best.trace, &Goal::default(), runs).2.trace.entries, best.trace.entries);
 }
 
@@ -369,7 +369,7 @@ fn a_suspect_saves_tests() {
 
 #[test]
 fn contents_that_matter_stay() {
-    // The fault shows when a certain write of long ago is read by the last frame.
+    // The fault shows when the last frame reads a certain early write.
     let mut maker = Maker::new();
     maker.groups(8);
     maker.noise(600);
@@ -476,7 +476,7 @@ fn a_scope_stays_around_its_error() {
     let expected = ["RequestAdapter", "RequestDevice", "PushErrorScope", "CreateBuffer", "PopErrorScope"];
     assert_eq!(names(&best), expected);
     assert!(stats.tests < 60, "{stats:?}");
-    // The first session is gone; the answers to what is left are there, the error among them.
+    // The first session is gone; the events of the remaining commands are kept, the error among them.
     assert!(best.trace.entries.iter().all(|entry| entry.session == 2));
     let events: Vec<_> = best.trace.entries.iter().filter(|entry| matches!(entry.what, What::Event(_))).collect();
     assert_eq!(events.len(), 3);

@@ -1,7 +1,7 @@
-//! Replays against a worker without a GPU: this test program itself, which keeps what is written to buffers, and crashes,
-//! hangs or complains where a command tells it to.
+//! Replays against a worker without a GPU: this test program itself, which keeps the contents written to buffers, and
+//! crashes, hangs or raises an error where a command tells it to.
 #![cfg(unix)]
-// Clippy allows these in functions marked as tests, not in what they share.
+// Clippy allows these in functions marked as tests, not in their helpers.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)]
 
 use std::{
@@ -36,8 +36,8 @@ use airlock_traces::{
 
 // The worker.
 
-/// Not a test: what the script of [`daemon`] runs. Standard input is the connection, which leads both ways; standard
-/// output is the tests'.
+/// Not a test, but the program of the script of [`daemon`]. Standard input is the connection, in both directions;
+/// standard output is the tests'.
 #[test]
 #[ignore = "it is the worker of the other tests"]
 fn fake_worker() {
@@ -147,15 +147,15 @@ fn daemon() -> Daemon {
         let run = format!("'{}' --exact fake_worker --ignored --nocapture", program.display());
         fs::write(&draft, format!("#!/bin/sh\nexec 1>/dev/null 2>/dev/null\nexec {run}\n")).unwrap();
         fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).unwrap();
-        // Another process writes the file that is executed: what is open for writing here, even in a child that another
-        // test's thread has just forked, cannot be.
+        // Another process writes the file that is executed: a file that is open for writing here, even in a child that
+        // another test's thread has just forked, cannot be executed.
         assert!(process::Command::new("cp").arg("-p").args([&draft, &script]).status().unwrap().success());
         (folder, script)
     });
     Daemon::Spawn { program: script.clone(), arguments: Vec::new() }
 }
 
-// Traces, made by hand.
+// Handmade traces.
 
 const DEVICE: DeviceId = DeviceId(0);
 const BUFFER: BufferId = BufferId(3);
@@ -224,7 +224,7 @@ impl Script {
         self.command(MapBuffer { request, buffer: BUFFER, mode, offset: 0, size }).flush()
     }
 
-    /// The answer to a map, with the recorded bytes.
+    /// Adds the reply to a map, with the recorded bytes.
     fn mapped(&mut self, request: u64, contents: &[u8]) -> &mut Self {
         let request = RequestId(request);
         let piece = self.0.blobs.add(contents.to_vec());
@@ -250,7 +250,7 @@ impl Script {
         self.replay_with(&options(), &mut [])
     }
 
-    /// Replays the trace as it is and from a file; both find the same.
+    /// Replays the trace from memory and from a file; both reports must be equal.
     fn replay_with(&self, options: &Options, probes: &mut [&mut dyn Probe]) -> Report {
         let file = TraceFile::from_bytes(self.0.write(Vec::new()).unwrap()).unwrap();
         let from_file = replay(&Input::File(Arc::new(file)), options, &mut []).unwrap();
@@ -267,7 +267,7 @@ fn options() -> Options {
     Options { timeout: Duration::from_secs(300), ..Options::new(daemon()) }
 }
 
-/// Command, its name, what differs, of a divergence.
+/// The command of a divergence, its name, and the subject of the comparison.
 fn blame(report: &Report) -> (Option<u64>, &str, &str) {
     match &report.outcome {
         Outcome::Diverged(divergence) => (divergence.command, &divergence.name, divergence.what.name()),
@@ -323,7 +323,7 @@ fn an_error_names_the_command_within_its_batch() {
     assert_eq!(divergence.objects, ["Device 0 \"main\""], "as it was called then");
     assert_eq!(divergence.expected, "on Device 0, Validation error: old");
     assert_eq!(divergence.found, "on Device 0, Validation error: new");
-    // A trace of another version may have other words.
+    // A trace of another version may have other texts.
     script.0.header.airlock = "0.0.0".to_owned();
     let report = script.replay();
     assert_eq!((report.outcome, report.differing.len()), (Outcome::Same, 1));
@@ -387,7 +387,7 @@ fn a_session_that_the_worker_ends() {
     let report = script.clone().mapped(5, &[0; 4]).end().replay();
     assert_eq!(blame(&report), (Some(3), "RaiseError", "Closed"));
     assert_eq!(blame(&script.clone().end().replay()), (Some(3), "RaiseError", "Closed"));
-    // The recorded run ended so, too; another session follows.
+    // The recorded run ended in the same way; another session follows.
     script.event(Event::Closed { reason: "command 7 (RaiseError): no".to_owned() });
     script.put(What::End("the GPU daemon ended the session".to_owned()));
     script.0.entries.extend(Script::new().end().0.entries.iter().cloned().map(|entry| Entry { session: 2, ..entry }));
@@ -429,7 +429,7 @@ fn another_adapter_may_differ_within_a_tolerance() {
     adapter.limits.max_bind_groups = 9;
     let mut script = Script::on(adapter);
     script.write(Payload::Inline(b"abcd")).map(5, 4).mapped(5, b"abcf").end();
-    // The guest's own bytes come back on every adapter.
+    // The guest's own bytes are the same on every adapter.
     let report = script.replay();
     assert_eq!(blame(&report), (Some(4), "MapBuffer", "readback"));
     assert_eq!(report.differing.len(), 2, "adapter, device: {:?}", report.differing);

@@ -1,4 +1,4 @@
-//! A trace that is written, read, taken apart and put together again is the same trace.
+//! A trace that is written, read, split and written again is the same trace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::sync::Arc;
@@ -77,7 +77,7 @@ fn entries(file: &TraceFile) -> Vec<Entry> {
 fn everything_comes_back() {
     let file = open(written());
     assert!(file.is_closed());
-    // The adapter is no software one, so that no processor is named.
+    // The adapter is not a software adapter, so that no processor is recorded.
     assert_eq!(file.header(), &Header { processor: None, ..header() });
     let totals = &file.index().totals;
     assert_eq!((totals.sessions, totals.batches, totals.commands, totals.submits), (1, 3, 15, 3));
@@ -110,7 +110,7 @@ fn what_is_taken_apart_goes_together_again() {
     assert_eq!(again.index().payloads.len(), file.index().payloads.len());
 }
 
-/// Commands can be taken out and put in; the ring's positions are laid out anew.
+/// Commands can be removed and added; the ring's positions are laid out anew.
 #[test]
 fn a_changed_trace_has_its_data() {
     let mut trace = Trace::load(&open(written())).expect("a whole trace");
@@ -141,7 +141,7 @@ fn entries_from_the_middle_have_their_numbers() {
         batch.push(&submit()).expect("bytes");
         let body = batch.finish(|bytes| Body::Batch(bytes.to_vec()));
         writer.record(Record { session: 1, time: 0, body }).expect("memory");
-        // A chunk for each.
+        // One chunk for each.
         writer.flush().expect("memory");
     }
     let file = open(writer.finish().expect("memory"));
@@ -180,7 +180,7 @@ fn a_newer_trace_says_so() {
     let error = TraceFile::from_bytes(bytes).expect_err("a newer format");
     assert!(matches!(error, ReadError::Format(FormatError::NewerFormat { found: 9 })), "{error}");
     assert!(error.to_string().contains("made by a newer version"), "{error}");
-    // A command that this version does not know, in a trace that says that it may have such.
+    // An unknown command, in a trace whose header allows such.
     let header = Header { commands: 500, ..header() };
     let mut writer = TraceWriter::new(Vec::new(), &header).expect("memory");
     let mut batch = 0_u64.to_le_bytes().to_vec();

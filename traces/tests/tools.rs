@@ -1,4 +1,4 @@
-//! The tools that need no GPU, on a trace that is made here: what each gives, and what each refuses.
+//! The tools that need no GPU, on a handmade trace: their results, and their errors.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -63,7 +63,7 @@ fn compared(a: &[u8], b: &[u8]) -> (Summary, Vec<Row>) {
     (summary.unwrap(), rows)
 }
 
-/// The sample with other entries.
+/// The sample with changed entries.
 fn changed(change: impl FnOnce(&mut Vec<Entry>)) -> Vec<u8> {
     let mut trace = Trace::load(&Arc::new(open(&sample()))).unwrap();
     change(&mut trace.entries);
@@ -79,7 +79,7 @@ fn rewritten(entry: &mut Entry, change: impl FnOnce(&mut Command<'_>)) {
     entry.what = What::Command(encoded.into());
 }
 
-/// Moves every number of a request, and every id of a buffer.
+/// Changes every number of a request, and every id of a buffer.
 fn shift(node: &mut Node) {
     node.walk_mut("", &mut |_, node| {
         if let Node::Id("BufferId" | "RequestId", number) = node {
@@ -109,7 +109,7 @@ fn shifted(entry: &mut Entry) {
     }
 }
 
-/// The place of the first command of a name.
+/// The place of the first command with a name.
 fn place(entries: &[Entry], name: &str) -> usize {
     entries.iter().position(|entry| entry.command().is_some_and(|command| command.unwrap().name() == name)).unwrap()
 }
@@ -236,7 +236,7 @@ fn a_range_far_into_a_trace_shows_its_data_and_labels() {
 fn traces_are_the_same_but_for_what_differs() {
     let sample = sample();
     assert!(compared(&sample, &sample).0.is_same());
-    // One more buffer at the start shifts the ids and the requests of all that follows.
+    // One more buffer at the start shifts the ids and the requests of all later commands.
     let inserted = changed(|entries| {
         let at = place(entries, "CreateBuffer");
         let mut extra = entries[at].clone();
@@ -268,7 +268,7 @@ fn a_changed_object_is_one_difference_and_a_wrong_one_too() {
     let [change] = fields.as_slice() else { panic!("{fields:?}") };
     let told = (change.field.as_str(), change.old.as_deref(), change.new.as_deref());
     assert_eq!(told, ("size", Some("65536"), Some("65540")));
-    // Two buffers that look the same, and a command that names the other one.
+    // Two equal buffers, and a command that names the other one.
     let other = changed(|entries| {
         let at = place(entries, "ClearBuffer");
         rewritten(&mut entries[at], |command| {
@@ -324,7 +324,7 @@ fn long_traces_are_compared_in_time() {
     let start = Instant::now();
     let (summary, _) = compared(&a, &b);
     assert_eq!((summary.removed, summary.added, summary.changed), (1_000, 0, 0));
-    // Far more than it takes: one that hangs is cut off by its own deadline.
+    // Far more than the diff takes: a slow one is stopped by its own deadline.
     assert!(start.elapsed() < DEADLINE);
 }
 
@@ -347,7 +347,7 @@ fn a_check_finds_what_is_wrong() {
     found(&without("MapBuffer"), "Mapped replies to request 2, which no command made");
     found(&without("Stage"), "(WriteMapped) takes 12 staged bytes, and 6 were staged");
 
-    // A payload under another's name, and data that is not there.
+    // A payload under another's digest, and missing data.
     let mut writer = TraceWriter::new(Vec::new(), &header()).unwrap();
     writer.session(1, 0).unwrap();
     let digest = Digest::of(b"right");
@@ -457,7 +457,7 @@ fn files_are_extracted_once_and_stay_in_their_folder() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
-/// A compressed file may hold a thousand times its length: how much of that becomes files is bounded.
+/// A compressed file may hold a thousand times its length: the bytes that become files are bounded.
 #[test]
 fn what_is_extracted_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
@@ -539,11 +539,11 @@ fn commands_give_their_exit_codes() {
     ] {
         assert!(!run(&arguments).unwrap_err().is_empty(), "{arguments:?}");
     }
-    // No half of a file is left by what failed.
+    // A failed extraction leaves no partial file.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 6);
 }
 
-/// A folder of traces that a stranger made: a link back to itself, a link out of it, a pipe of a trace's name.
+/// An untrusted folder of traces: a link back to itself, a link out of it, a pipe of a trace's name.
 #[test]
 #[cfg(unix)]
 fn a_folder_of_traces_is_walked_once_and_pipes_are_not_waited_for() {

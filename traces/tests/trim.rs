@@ -1,4 +1,4 @@
-//! `airlock trace trim`, without a GPU: what it leaves is whole, and no more than is needed.
+//! `airlock trace trim`, without a GPU: the trimmed trace is complete, and has nothing that it does not need.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::{collections::HashSet, sync::Arc};
@@ -115,7 +115,7 @@ impl Maker {
     fn trim(&self, window: Window) -> Trimmed {
         let trimmed = trim(&self.file(), window, &mut |_| ()).unwrap();
         check(&trimmed.trace);
-        // It can be written, read and trimmed again to the same.
+        // It can be written, read and trimmed again with the same result.
         let bytes = trimmed.trace.write(Vec::new()).unwrap();
         let again =
             trim(&Arc::new(TraceFile::from_bytes(bytes).unwrap()), Window::Submits(0, None), &mut |_| ()).unwrap();
@@ -124,7 +124,7 @@ impl Maker {
     }
 }
 
-/// Every command finds what it names, every reply its request.
+/// Checks that every object that a command names exists, and that every reply has its request.
 fn check(trace: &Trace) {
     let (mut live, mut asked) = (HashSet::new(), HashSet::new());
     for entry in &trace.entries {
@@ -216,7 +216,7 @@ fn contents_from_submits_keep_those_submits_only() {
     assert_eq!(trimmed.from_before.len(), 1);
     assert_eq!((trimmed.from_before[0].resource.as_str(), trimmed.from_before[0].submits), ("Buffer 1 \"kept\"", 1));
     assert_eq!(count(&trimmed.trace, "Submit"), 2);
-    // Buffers 0 (the first of the two), 1 and 2; the drop of 0 comes with it.
+    // Buffers 0 (the first of the two), 1 and 2; the drop of 0 is kept with it.
     assert_eq!(count(&trimmed.trace, "CreateBuffer"), 3);
     assert_eq!(count(&trimmed.trace, "DropObject { object: Buffer"), 1);
     assert_eq!(count(&trimmed.trace, "another"), 0);

@@ -1,4 +1,4 @@
-//! Records into a file.
+//! The consumer that records into a file.
 
 use std::{
     fs::File,
@@ -19,7 +19,7 @@ use super::{
     readback::Readbacks,
 };
 
-/// Bytes that the index and the footer may take beyond a limit that was set: an estimate per chunk and payload is in
+/// Bytes that the index and the footer may take beyond the file's limit: an estimate per chunk and payload is in
 /// [`FileConsumer::tail`].
 const TAIL: u64 = 4 << 10;
 
@@ -27,7 +27,7 @@ pub(super) struct FileConsumer {
     /// `None` once the recording has stopped.
     writer: Option<TraceWriter<File>>,
     readbacks: Readbacks,
-    /// When the oldest message came that is not in the file.
+    /// Arrival of the oldest message that is not in the file.
     since: Option<Instant>,
     limit: Option<u64>,
     window: Duration,
@@ -38,7 +38,7 @@ pub(super) struct FileConsumer {
 }
 
 impl FileConsumer {
-    /// Makes the file; `None` when it cannot be made.
+    /// Creates the file; `None` when it cannot be created.
     pub fn new(options: Options, mut notice: Notice) -> Option<Self> {
         let path = options.path.display().to_string();
         let writer = Output::in_place(&options.path).and_then(|file| TraceWriter::new(file, &options.header));
@@ -61,7 +61,7 @@ impl FileConsumer {
         }
     }
 
-    /// Does something with the writer; false when the recording has stopped.
+    /// Calls `act` with the writer; false when the recording has stopped.
     fn write(&mut self, act: impl FnOnce(&mut TraceWriter<File>, &mut Readbacks) -> io::Result<()>) -> bool {
         let Some(writer) = &mut self.writer else { return false };
         match act(writer, &mut self.readbacks) {
@@ -75,7 +75,7 @@ impl FileConsumer {
 
     fn fail(&mut self, error: &io::Error) {
         let Some(writer) = self.writer.take() else { return };
-        // Where even this fails, the file ends in a chunk that readers see to be cut.
+        // Where even this fails, the file ends in a chunk that readers recognise as cut.
         let _ = writer.abandon();
         (self.notice)(&format!(
             "the recording to {} stops: {error}; the trace is whole up to there, and the run goes on",
@@ -86,7 +86,7 @@ impl FileConsumer {
     /// Ends the trace where the next bytes would exceed the limit; false when it was ended.
     fn within_limit(&mut self, weight: usize) -> bool {
         let (Some(writer), Some(limit)) = (&mut self.writer, self.limit) else { return true };
-        // What waits counts as if nothing of it could be compressed, so that the limit holds in any case.
+        // Pending data counts as incompressible, so that the limit holds in any case.
         let waiting = |writer: &TraceWriter<File>| writer.len() + writer.tail() + TAIL + writer.pending() as u64;
         let weight = (weight + self.readbacks.buffered()) as u64;
         if waiting(writer) + weight <= limit {

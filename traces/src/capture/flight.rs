@@ -1,9 +1,9 @@
 //! The flight recorder: keeps the recent stream with the commands that its objects and contents depend on, and writes a
 //! trace of it after an error.
 //!
-//! The log grows until it has doubled, then everything that neither the last submits nor live objects need is dropped: the
-//! cost per command does not depend on the length of the run. Where contents of buffers and textures come from more work
-//! than the limit allows, the oldest are given up, and the trace names the objects whose contents it lacks.
+//! The log grows until it has doubled, then everything that neither the last submits nor live objects need is dropped:
+//! the cost per command does not depend on the length of the run. Where contents of buffers and textures depend on more
+//! work than the limit allows, the oldest are dropped, and the trace names the objects whose contents it lacks.
 
 use std::{
     collections::HashMap,
@@ -35,7 +35,7 @@ use super::{Consumer, Message, Notice, Recorder, Said, WINDOW, readback::Readbac
 /// Submits that a trace has at least, by default.
 pub const KEEP: usize = 16;
 
-/// Bytes that are remembered, by default.
+/// Bytes that are kept in memory, by default.
 pub const MEMORY: usize = 64 << 20;
 
 /// Traces of one run: a guest that fails in every frame must not fill the disk.
@@ -44,13 +44,13 @@ pub const MAX_TRACES: usize = 8;
 /// The time without further errors before the trace is written, so that a burst of errors makes one trace.
 const QUIET: Duration = Duration::from_millis(250);
 
-/// The latest time after the first error at which it is written.
+/// Maximum time from the first error to the writing of the trace.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Bytes below which nothing is forgotten: looking for what is not needed would cost more.
+/// Bytes below which nothing is dropped: a compaction would cost more.
 const MIN_GROWTH: usize = 1 << 20;
 
-/// How many times its memory the recorder may take for live objects alone, before it stops.
+/// Multiple of its memory limit that live objects alone may take, before the recorder stops.
 const MAX_EXCESS: usize = 4;
 
 /// Bytes of a reason that a trace's header keeps.
@@ -59,13 +59,13 @@ const MAX_REASON: usize = 200;
 /// The bounds of the flight recorder, and the folder of its traces.
 #[derive(Clone, Debug)]
 pub struct FlightOptions {
-    /// The folder for the traces; it is made when the first is written.
+    /// The folder for the traces. It is created with the first of them.
     pub folder: PathBuf,
-    /// The header of each.
+    /// The header of each trace.
     pub header: Header,
-    /// The last submits that a trace has whole. See [`KEEP`].
+    /// The number of last submits that a trace contains whole. See [`KEEP`].
     pub keep: usize,
-    /// Bytes that are remembered: about, as it is looked at now and then. See [`MEMORY`].
+    /// Approximate bytes that are kept in memory, checked from time to time. See [`MEMORY`].
     pub memory: usize,
 }
 
@@ -76,15 +76,15 @@ impl FlightOptions {
     }
 }
 
-/// Begins to record. What is written, and why something is not, is told through `notice`; the run goes on in every case.
+/// Begins a recording. Written traces and errors are reported through `notice`; the run goes on in every case.
 pub fn start(options: FlightOptions, notice: Notice) -> Recorder {
     Recorder::with(WINDOW, false, move || Some(Box::new(Flight::new(options, notice)) as _))
 }
 
-/// Something went wrong, and is not written yet.
+/// An error whose trace is not written yet.
 struct Alarm {
     reason: String,
-    /// Where the trace's window begins.
+    /// Start of the trace's window.
     start: u64,
     first: Instant,
     last: Instant,
@@ -97,7 +97,7 @@ struct Flight {
     payloads: HashMap<Digest, Arc<[u8]>>,
     payload_bytes: usize,
     readbacks: Readbacks,
-    /// Bytes at which it is looked for what is not needed any more.
+    /// Bytes at which the log is compacted.
     compact_at: usize,
     alarm: Option<Alarm>,
     written: usize,
@@ -140,12 +140,12 @@ impl Flight {
         self.log.weight() + self.payload_bytes
     }
 
-    /// Drops entries that are not needed. Where that is not enough, the window is made shorter: it may be one long frame. False
-    /// when too much is left.
+    /// Drops entries that are not needed. Where that is not enough, the window is shortened: it may be one long frame.
+    /// Returns false when too much is left.
     fn compact(&mut self) -> bool {
         let (memory, keep) = (self.options.memory, self.options.keep);
         if self.weight() > memory {
-            // Its window would be among what is given up.
+            // The compaction would drop its window.
             self.write();
         }
         for keep in [keep, keep / 4, 1, 0] {
@@ -163,7 +163,7 @@ impl Flight {
         let weight = self.weight();
         let growth = (memory / 4).max(weight / 4).max(1);
         self.compact_at = weight + weight.max(MIN_GROWTH).min(growth);
-        // What is in the ring cannot be forgotten before its command has come.
+        // Data in the ring cannot be dropped before its command has arrived.
         weight <= memory.saturating_mul(MAX_EXCESS).max(2 * RING_SIZE as usize)
     }
 
@@ -212,13 +212,13 @@ impl Flight {
                 self.log.entry(session, time, What::End(reason));
                 self.write();
             }
-            // Nothing else is said by a live session.
+            // A live session sends none of these.
             Body::Piece(_) | Body::Readback(_) | Body::Stopped(_) | Body::Unknown(_) => {}
         }
         true
     }
 
-    /// Writes the trace of an alarm, if there is one.
+    /// Writes the trace of the alarm, if one is pending.
     fn write(&mut self) {
         let Some(alarm) = self.alarm.take() else { return };
         let number = self.written + 1;
@@ -232,7 +232,7 @@ impl Flight {
                 format!("{}: wrote {name} (last {submits}){last}", alarm.reason)
             }
             Err(error) => {
-                // It would fail the next time, too.
+                // The next attempt would fail, too.
                 self.written = MAX_TRACES;
                 let folder = self.options.folder.display();
                 format!("{}: cannot write {name} to {folder}: {error}; the run goes on", alarm.reason)
@@ -290,7 +290,7 @@ impl Consumer for Flight {
                     pieces.push((digest, bytes.to_vec()));
                     Ok(())
                 };
-                // Only a store that fails would make this fail.
+                // It fails only where the store fails.
                 let _ = self.readbacks.add(session, request, &bytes, &mut keep);
                 pieces.iter().for_each(|(digest, bytes)| self.store(*digest, bytes));
                 true

@@ -6,7 +6,7 @@ use airlock_protocol::ids::RequestId;
 
 use crate::file::{format::Body, header::Header};
 
-/// The longest time that messages stay in memory.
+/// Maximum time for which messages stay in memory.
 pub const WINDOW: Duration = Duration::from_millis(50);
 
 /// The durability of a batch before it is sent to the daemon.
@@ -28,7 +28,7 @@ pub struct Options {
     pub path: PathBuf,
     /// Its header.
     pub header: Header,
-    /// Bytes that the file may have; the recording stops when it is reached, and the run goes on.
+    /// Maximum length of the file in bytes; the recording stops when it is reached, and the run goes on.
     pub limit: Option<u64>,
     /// See [`WINDOW`].
     pub window: Duration,
@@ -45,16 +45,16 @@ impl Options {
     }
 }
 
-/// Reports problems of a recording to the user: at most once that it is incomplete.
+/// Reports problems of a recording to the user, an incomplete recording at most once.
 pub type Notice = Box<dyn FnMut(&str) + Send>;
 
 /// The consumer of recorded messages, on the recorder's thread.
 pub(crate) trait Consumer: Send {
-    /// Takes a message. False ends the recording; the run goes on.
+    /// Processes a message. False ends the recording; the run goes on.
     fn message(&mut self, message: Message) -> bool;
-    /// Writes what is older than the window, or everything.
+    /// Writes the messages that are older than the window, or all.
     fn settle(&mut self, everything: bool) -> bool;
-    /// The run is over.
+    /// Ends the recording with the run.
     fn finish(self: Box<Self>);
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Message {
     pub what: Said,
 }
 
-/// See [`Message`].
+/// The contents of a [`Message`].
 #[derive(Debug)]
 pub(crate) enum Said {
     Body(Body),
@@ -76,7 +76,7 @@ pub(crate) enum Said {
         start: u64,
         bytes: Vec<u8>,
     },
-    /// A piece of what a map returns.
+    /// A piece of the contents that a map returns.
     MapData {
         request: RequestId,
         bytes: Vec<u8>,

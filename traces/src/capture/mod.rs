@@ -1,9 +1,9 @@
 //! Recording of a live run: a thread of its own compresses and writes the stream.
 //!
-//! The guest's thread copies each batch into a bounded queue before it is sent, and waits only when that is full. The
-//! writing thread is not woken for a batch; it looks at the queue on its own, so that a run of many small submits does
-//! not pay for it. What it finds reaches the file within a window of [`Options::window`]: so much is lost at most when the
-//! host itself is killed. [`Durability`] has stricter ways.
+//! The guest's thread copies each batch into a bounded queue before it is sent, and blocks only when that is full. The
+//! writing thread is not woken for a batch; it polls the queue, so that a run of many small submits does not pay for
+//! wake-ups. Messages reach the file within a window of [`Options::window`], which is the most that is lost when the
+//! host itself is killed. [`Durability`] has stricter modes.
 
 mod file;
 pub mod flight;
@@ -32,7 +32,7 @@ pub(crate) use message::{Consumer, Message, Said};
 pub use message::{Durability, Notice, Options, WINDOW};
 pub use readback::KEPT;
 
-/// A recording in progress. Dropping it, like [`Recorder::finish`], writes what is left and closes the trace.
+/// A recording in progress. Dropping it, like [`Recorder::finish`], writes the pending messages and closes the trace.
 pub struct Recorder {
     queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
@@ -47,8 +47,8 @@ impl fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording. A file that cannot be made is told through `notice`, as is everything that stops the recording
-    /// later: the run itself goes on in every case.
+    /// Begins a recording. Errors are reported through `notice`, when the file cannot be created and when the recording
+    /// stops later: the run itself goes on in every case.
     pub fn start(options: Options, notice: Notice) -> Self {
         let strict = options.durability != Durability::Window;
         let window = options.window;
@@ -57,7 +57,7 @@ impl Recorder {
         })
     }
 
-    /// Begins with any consumer, which is made on the recorder's thread.
+    /// Begins with any consumer, which is created on the recorder's thread.
     pub(crate) fn with(
         window: Duration,
         strict: bool,
@@ -66,7 +66,7 @@ impl Recorder {
         let queue = Arc::new(Queue::new(window, strict));
         let consumed = Arc::clone(&queue);
         let thread = thread::Builder::new().name("airlock-record".to_owned()).spawn(move || {
-            // Whatever ends this thread, waiting callers are released.
+            // At any end of this thread, waiting callers are released.
             let _stop = queue::StopAtEnd(Arc::clone(&consumed));
             if let Some(consumer) = make() {
                 consumed.consume(consumer);
@@ -89,7 +89,7 @@ impl Recorder {
         recorder
     }
 
-    /// Writes what is left and closes the trace.
+    /// Writes the pending messages and closes the trace.
     pub fn finish(self) {}
 }
 
@@ -97,7 +97,7 @@ impl Drop for Recorder {
     fn drop(&mut self) {
         self.queue.end();
         if let Some(thread) = self.thread.take() {
-            // A panic there was reported there; the run has ended well all the same.
+            // A panic was reported on that thread, and does not affect the run.
             let _ = thread.join();
         }
     }
@@ -134,7 +134,7 @@ impl SessionRecorder {
         *self.blocked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A batch is about to be sent.
+    /// Records a batch before it is sent.
     pub fn batch(&self, bytes: &[u8]) {
         let ticket = self.push(Said::Body(Body::Batch(bytes.to_vec())));
         if self.strict {
@@ -142,12 +142,12 @@ impl SessionRecorder {
         }
     }
 
-    /// A piece of bulk data was put into the ring, for a batch that is not sent yet.
+    /// Records a piece of bulk data in the ring, before the batch that refers to it.
     pub fn piece(&self, start: u64, bytes: &[u8]) {
         self.push(Said::Piece { start, bytes: bytes.to_vec() });
     }
 
-    /// An event has arrived and is not delivered yet.
+    /// Records an event before it is delivered.
     pub fn event(&self, bytes: &[u8], event: &Event<'_>) {
         match event {
             // These belong to the transport.
@@ -161,7 +161,7 @@ impl SessionRecorder {
         }
     }
 
-    /// The session is over.
+    /// Records the end of the session.
     pub fn ended(&self, reason: &str) {
         self.push(Said::Body(Body::End(reason.to_owned())));
     }

@@ -1,4 +1,4 @@
-//! The queue between the threads that record and the one that writes: bounded in bytes, and without a wake-up per message.
+//! The queue from the recording threads to the writing thread: bounded in bytes, and without a wake-up per message.
 
 use std::{
     collections::VecDeque,
@@ -17,9 +17,9 @@ const WAKE_AT: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
-    /// Something waits, or the end has come.
+    /// Messages are queued, or the queue has ended.
     filled: Condvar,
-    /// Something was taken or written.
+    /// Messages were taken or written.
     emptied: Condvar,
     start: Instant,
     window: Duration,
@@ -33,9 +33,9 @@ struct State {
     bytes: usize,
     pushed: u64,
     written: u64,
-    /// Nothing more will come.
+    /// No message will be added.
     ended: bool,
-    /// Nothing more is taken.
+    /// No message will be taken.
     stopped: bool,
 }
 
@@ -58,7 +58,8 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a message, waiting for room if need be; returns its number, and how long it waited if it did.
+    /// Adds a message and blocks while the queue is full. Returns the message's number, and the duration of the wait if
+    /// there was one.
     pub fn push(&self, session: u32, what: Said) -> (u64, Option<Duration>) {
         let weight = what.weight();
         let mut state = self.lock();
@@ -82,7 +83,7 @@ impl Queue {
         (state.pushed, waited)
     }
 
-    /// Waits until a message is written; says how long, if it waited.
+    /// Blocks until a message is written. Returns the duration, if it blocked.
     pub fn wait_for(&self, number: u64) -> Option<Duration> {
         let mut state = self.lock();
         let mut since = None;
@@ -93,13 +94,13 @@ impl Queue {
         since.map(|since| since.elapsed())
     }
 
-    /// Nothing more will come.
+    /// Ends the queue: no message will be added.
     pub fn end(&self) {
         self.lock().ended = true;
         self.filled.notify_all();
     }
 
-    /// Takes no more messages, and wakes all waiting threads.
+    /// Stops the queue: no message will be taken. Wakes all waiting threads.
     pub fn stop(&self) {
         let mut state = self.lock();
         state.stopped = true;
@@ -108,7 +109,7 @@ impl Queue {
         self.emptied.notify_all();
     }
 
-    /// Feeds a consumer until the end.
+    /// Passes messages to a consumer until the end.
     pub fn consume(&self, mut consumer: Box<dyn Consumer>) {
         loop {
             let (messages, pushed, ended) = self.take();
@@ -130,7 +131,7 @@ impl Queue {
         }
     }
 
-    /// Waits for messages, at most for half a window: the consumer writes what is older than a whole one.
+    /// Waits for messages, at most for half a window: the consumer writes messages older than a whole one.
     fn take(&self) -> (VecDeque<Message>, u64, bool) {
         let state = self.lock();
         let idle = |state: &mut State| {
@@ -140,7 +141,7 @@ impl Queue {
             self.filled.wait_timeout_while(state, self.window / 2, idle).unwrap_or_else(PoisonError::into_inner);
         state.bytes = 0;
         let messages = std::mem::take(&mut state.messages);
-        // There is room again, though what was taken is still being written: twice the bound is held at most.
+        // There is room again, though the taken messages are still being written: at most twice the bound is held.
         self.emptied.notify_all();
         (messages, state.pushed, state.ended)
     }

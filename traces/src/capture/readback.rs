@@ -1,4 +1,4 @@
-//! Contents that maps return, gathered from pieces: always digests, bytes where they are short or requested.
+//! Contents that maps return, gathered from pieces: digests always, bytes where they are short or requested.
 
 use std::{collections::HashMap, io};
 
@@ -6,7 +6,7 @@ use airlock_protocol::{Event, codec, ids::RequestId, limits::MAX_PENDING};
 
 use crate::file::format::{Digest, Readback};
 
-/// Readbacks of so many bytes are kept with their bytes in any case: a divergence can then say what was expected.
+/// Maximum bytes of a readback that is always kept with its bytes: a divergence can then show the expected value.
 pub const KEPT: u64 = 4 << 10;
 
 /// Bytes of one piece of a readback.
@@ -24,7 +24,7 @@ pub(crate) struct Readbacks {
 struct Open {
     hasher: Box<blake3::Hasher>,
     len: u64,
-    /// The bytes that are in no payload yet; `None` once they are given up.
+    /// The bytes that are in no payload yet; `None` once they are dropped.
     buffer: Option<Vec<u8>>,
     pieces: Vec<(u32, Digest)>,
 }

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Work whose length is not known.
+/// A spinner, for work of unknown length.
 pub fn spinner(what: &str) -> ProgressBar {
     let bar = ProgressBar::new_spinner().with_message(what.to_owned());
     if !bar.is_hidden() {
@@ -11,10 +11,10 @@ pub fn spinner(what: &str) -> ProgressBar {
     bar
 }
 
-/// Work on so many bytes.
+/// A bar, for work on `len` bytes.
 pub fn bytes(what: &str, len: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}");
     let bar = ProgressBar::new(len).with_message(what.to_owned());
-    // The template is a constant; with the usual one, the bar is as true.
+    // The template is a constant; the default one would show the same progress.
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

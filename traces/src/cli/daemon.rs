@@ -7,13 +7,13 @@ use clap::Args;
 
 use super::jail::JailMode;
 
-/// The option that is the same for every command that needs a worker.
+/// The options of every command that needs a worker.
 #[derive(Clone, Debug, Args)]
 pub struct DaemonOption {
     /// Use a running `gpu-daemon serve`, by its Unix socket, instead of a worker of one's own
     #[arg(long, value_name = "SOCKET", env = "AIRLOCK_DAEMON", hide_env_values = true)]
     daemon: Option<PathBuf>,
-    /// How strictly the worker is jailed, and `airlock run` itself. A worker of `gpu-daemon serve` is jailed as that was told
+    /// The strictness of the jail, of the worker and of `airlock run` itself; `gpu-daemon serve` decides for its workers
     #[arg(long, value_name = "MODE", default_value_t = JailMode::BestEffort)]
     jail: JailMode,
     /// Set a quota or a deadline of the worker, as `gpu-daemon worker --help` names them: `--worker gpu-timeout=5`
@@ -22,7 +22,7 @@ pub struct DaemonOption {
 }
 
 impl DaemonOption {
-    /// The socket that was named, else the worker's program, wherever it is found.
+    /// The socket option, else the worker's program.
     pub fn daemon(&self) -> Result<Daemon, ConnectError> {
         if let Some(path) = self.daemon.as_ref().filter(|path| !path.as_os_str().is_empty()) {
             return Ok(Daemon::Socket(path.clone()));
@@ -43,7 +43,7 @@ impl DaemonOption {
     }
 }
 
-/// One option with its value: what the worker cannot understand, it says itself.
+/// Parses one option with its value. The worker itself rejects unknown ones.
 fn worker_option(text: &str) -> Result<String, String> {
     let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
     match text.split_once('=') {

@@ -1,4 +1,4 @@
-//! `airlock trace diff`: what differs between two traces.
+//! `airlock trace diff`: the differences of two traces.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -29,24 +29,24 @@ readbacks count by their contents, errors by their text. Not compared are times,
 The exit code is 0 when the traces are the same, 1 when they differ, 2 when they could not be compared.
 ";
 
-/// Rows in JSON; the summary counts all.
+/// Maximum rows in JSON; the summary counts all.
 const MAX_ROWS: usize = 10_000;
 
 /// Compare two traces
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The one
+    /// The first trace
     a: PathBuf,
-    /// The other
+    /// The second trace
     b: PathBuf,
     /// Lines around each difference
     #[arg(long, short = 'U', value_name = "LINES", default_value_t = 3)]
     context: usize,
-    /// A different component, program, platform or adapter is a difference too; without it, it is only told
+    /// Treat a different component, program, platform or adapter as a difference; by default it is only reported
     #[arg(long)]
     header: bool,
-    /// Print it as JSON
+    /// Print the comparison as JSON
     #[arg(long)]
     json: bool,
 }
@@ -67,7 +67,7 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     bar.finish_and_clear();
     let closed = matches!(&result, Err(Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe);
     if closed {
-        // Somebody has read a difference and no further.
+        // The reader has closed the pipe after a difference.
         drop(page.out.into_parts());
         return Ok(DIFFERENT);
     }

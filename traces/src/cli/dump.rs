@@ -33,18 +33,17 @@ BLAKE3 of the data. `<-` is an event, `--` a session's start or end.
 
 /// Print a trace
 ///
-/// One line for each command, and for each event at the place where it came. The lines say nothing of times, so that two
-/// runs can be compared. With a range, only the part of the trace that is asked for is read, and labels are those that
-/// the index knows.
+/// One line for each command, and for each event at its place in the stream. The lines have no times, so that two runs
+/// can be compared. With a range, only that part of the trace is read, and only labels in the index are known.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// The trace
     trace: PathBuf,
-    /// Only these commands, by their numbers, with the events after them: `A..B`, `A..`, `..B`; B is not among them
+    /// Only these commands, by their numbers, with the events after them: `A..B`, `A..`, `..B`; B is not included
     #[arg(long, value_name = "RANGE", value_parser = parse_range)]
     range: Option<Range<u64>>,
-    /// Only commands and events of these names; a `*` at the end stands for anything
+    /// Only commands and events of these names; a `*` at the end matches any rest
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
     /// Leave events and readbacks out
@@ -59,7 +58,7 @@ pub struct Arguments {
     /// Begin each line with the seconds since the recording began
     #[arg(long, conflicts_with_all = ["json", "submits"])]
     times: bool,
-    /// Print JSON, one value a line, with everything that is in the trace; `airlock trace load` reads it back, unless
+    /// Print JSON, one value per line, with the whole contents of the trace; `airlock trace load` reads it back, unless
     /// another option has left something out
     #[arg(long)]
     json: bool,
@@ -83,7 +82,7 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     } else {
         dump::text(&file, &filter, arguments.times, &mut out)
     };
-    // What cannot be written now is what the error tells.
+    // Buffered output is dropped: the error has the reason.
     drop(out.into_parts());
     printed(result, trace)?;
     if arguments.submits && file.index().totals.markers_left_out {

@@ -31,15 +31,15 @@ Files are named by command, label and digest; what occurs more than once is writ
 pub struct Arguments {
     /// The trace
     trace: PathBuf,
-    /// The folder; it is made if need be
+    /// The folder; it is created if it does not exist
     folder: PathBuf,
     /// Shaders; without either option, both
     #[arg(long)]
     shaders: bool,
-    /// Data, and what maps returned as far as it is in the trace
+    /// Data, and the contents of readbacks as far as they are in the trace
     #[arg(long)]
     payloads: bool,
-    /// Bytes of all files together; what no longer fits is left out. Default: 64M, and 32 times the trace's length
+    /// Bytes of all files together; further files are left out. Default: 64M, and 32 times the trace's length
     #[arg(long, value_name = "SIZE")]
     limit: Option<Size>,
     /// Print the list as JSON

@@ -1,4 +1,4 @@
-//! `airlock trace info`: what a trace holds, without reading its stream.
+//! `airlock trace info`: the contents of a trace, without reading its stream.
 
 use std::{fmt::Write as _, io, path::PathBuf};
 
@@ -18,19 +18,19 @@ Examples:
   airlock trace info --json bug.airtrace | jq .totals.commands
 ";
 
-/// Names of commands that are told without `--verbose`.
+/// Names of commands that are printed without `--verbose`.
 const FEW: usize = 12;
 
-/// Print what a trace holds
+/// Print the contents of a trace
 ///
-/// The reply comes from the header and the index, however long the trace is. A recording that was not closed has no
-/// index and is read once.
+/// The information comes from the header and the index, however long the trace is. A recording that was not closed has
+/// no index and is read once.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// The trace
     trace: PathBuf,
-    /// Print it as JSON
+    /// Print the summary as JSON
     #[arg(long)]
     json: bool,
     /// Print every command's count, and every feature and limit of the devices

@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-/// What to do when the kernel lacks a layer.
+/// The strictness of the jail where the kernel lacks a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum JailMode {
     /// Every layer holds, or nothing is run

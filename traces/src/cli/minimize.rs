@@ -52,30 +52,30 @@ The exit code is 0 when the output shows the fault, 1 when the input does not sh
 after Ctrl-C.
 ";
 
-/// The exit code after Ctrl-C, as shells have it.
+/// The exit code after Ctrl-C, as in shells.
 const INTERRUPTED: u8 = 130;
 
-/// The interval of progress lines, where there is no terminal for a bar.
+/// The interval of progress lines, without a terminal for a bar.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Find the smallest trace that still shows a fault
 ///
-/// Leaves out commands, with all that needs them, as long as a replay still shows the fault.
+/// Leaves out commands, with all that depend on them, as long as a replay still shows the fault.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// The trace
     trace: PathBuf,
-    /// Where the smallest trace is written
+    /// The file for the smallest trace
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// The fault that must stay
     #[arg(long, value_name = "FAULT", required_unless_present = "command", conflicts_with = "command")]
     keep: Option<Keep>,
-    /// Which of the recorded validation errors
+    /// The recorded validation error, by its number from 1
     #[arg(long, value_name = "N", default_value_t = 1)]
     nth: usize,
-    /// Stop after so many replays
+    /// Stop after this many replays
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     max_tests: u64,
     /// Seconds that a replay waits for a reply, or that the command may take
@@ -86,10 +86,10 @@ pub struct Arguments {
     adapter: Option<String>,
     #[command(flatten)]
     daemon: DaemonOption,
-    /// Tell what was found as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// A program that exits with 0 while a trace shows the fault; it gets the trace's path in the place of {}, or last
+    /// A program that exits with 0 while a trace shows the fault; the trace's path replaces {}, or is the last argument
     #[arg(last = true, value_name = "CMD")]
     command: Vec<std::ffi::OsString>,
 }
@@ -134,7 +134,7 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     Ok(if ground == Ground::Interrupted { INTERRUPTED } else { SAME })
 }
 
-/// The input must not be written over: a trace that was minimised for the wrong fault is no use any more.
+/// Rejects the input as output: a trace that was minimised for the wrong fault would be lost.
 fn refuse_same_file(input: &Path, output: &Path) -> Result<(), ToolError> {
     match (input.canonicalize(), output.canonicalize()) {
         (Ok(input), Ok(same)) if input == same => {
@@ -157,7 +157,7 @@ fn not_shown(arguments: &Arguments) -> u8 {
     DIFFERENT
 }
 
-/// The search's watcher.
+/// The fault to search for and its test; `None` when the trace does not show it.
 fn test(arguments: &Arguments, trace: &Trace) -> Result<Option<(crate::edit::minimize::Goal, Test)>, ToolError> {
     let timeout = Duration::from_secs(arguments.timeout);
     let kind = match arguments.keep {
@@ -194,7 +194,7 @@ impl Test {
     }
 }
 
-/// A search at work.
+/// A running search.
 struct Run<'a> {
     test: Test,
     output: &'a Path,
@@ -211,7 +211,7 @@ impl Watch for Run<'_> {
             Test::Replay(replay) => replay.0.shows(candidate, &replay.1).map_err(|error| refused(&error)),
             Test::External(external) => external.shows(&candidate.trace, &self.stop),
         };
-        // Ctrl-C ends the worker, too: what it has shown then is no fault.
+        // Ctrl-C ends the worker, too: its end is then not a fault.
         if self.stop.load(Ordering::Relaxed) { Ok(false) } else { shown }
     }
 
@@ -231,7 +231,7 @@ impl Watch for Run<'_> {
     }
 }
 
-/// The progress of the search: a bar on a terminal, else a line now and then.
+/// The progress of the search: a bar on a terminal, else a line at intervals.
 struct Shown {
     bar: Option<ProgressBar>,
     last: Instant,
@@ -287,7 +287,7 @@ fn grouped_64(number: u64) -> String {
     text
 }
 
-/// The result.
+/// The result, as JSON.
 #[derive(Debug, Serialize)]
 struct Summary {
     commands_before: usize,

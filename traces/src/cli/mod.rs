@@ -1,5 +1,5 @@
-//! The commands that the `airlock` program offers for traces: one file each, with its arguments and its `run`, which returns
-//! the exit code.
+//! The commands of the `airlock` program for traces: one file each, with its arguments and its `run`, which returns the
+//! exit code.
 
 pub mod busy;
 pub mod daemon;
@@ -34,9 +34,9 @@ use crate::{
     file::reader::{ReadError, TraceFile},
 };
 
-/// The exit code where all is as it should be.
+/// The exit code of a success: no difference was found.
 pub const SAME: u8 = 0;
-/// The exit code where something differs: a replay that diverges, two traces that are not the same.
+/// The exit code of a difference: a replay diverges, or two traces differ.
 pub const DIFFERENT: u8 = 1;
 
 /// A failed command. The exit code is 2.
@@ -47,7 +47,7 @@ pub enum ToolError {
     Read {
         /// The file.
         file: String,
-        /// Why.
+        /// The cause.
         cause: ReadError,
     },
     /// A file cannot be written.
@@ -55,10 +55,10 @@ pub enum ToolError {
     Write {
         /// The file.
         file: String,
-        /// Why.
+        /// The cause.
         cause: String,
     },
-    /// There is no worker to replay with.
+    /// No worker for the replay.
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The request is invalid for this trace.
@@ -102,7 +102,7 @@ pub fn printed(result: Result<(), tools::Error>, input: &Path) -> Result<(), Too
     }
 }
 
-/// What errors call standard output.
+/// The name of standard output in errors.
 fn standard_output() -> &'static Path {
     Path::new("standard output")
 }

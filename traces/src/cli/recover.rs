@@ -17,10 +17,10 @@ Examples:
   airlock trace recover cut.airtrace -o whole.airtrace
 ";
 
-/// Save what is whole of a damaged trace
+/// Save the whole part of a damaged trace
 ///
-/// Writes the stream up to the first damage as a trace that is closed, and says what is lost. A trace without damage
-/// comes out the same.
+/// Writes the stream up to the first damage as a closed trace, and reports the losses. A trace without damage is copied
+/// unchanged.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -29,7 +29,7 @@ pub struct Arguments {
     /// The new trace
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
-    /// Print what was saved as JSON
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }

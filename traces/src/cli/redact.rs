@@ -23,13 +23,14 @@ data may not fail any more. A shader whose constants must fit each other may bec
 Look at the result with `airlock trace dump` before you hand it on.
 ";
 
-/// Identifiers that are printed; JSON has all.
+/// Maximum identifiers that are printed; JSON has all.
 const SHOWN: usize = 100;
 
-/// Replace what a trace tells about its user
+/// Remove information about the user from a trace
 ///
-/// Data becomes zeros of the same length, labels become pseudonyms, shaders lose their comments and their float literals,
-/// messages and digests of readbacks and times go, and so does the component's name. The report says what is left.
+/// Data becomes zeros of the same length, labels become pseudonyms, shaders lose their comments and their float
+/// literals. Messages, digests of readbacks, times and the component's name are removed. The report lists the
+/// information that is left.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -38,7 +39,7 @@ pub struct Arguments {
     /// The new trace
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
-    /// Leave these as they are
+    /// Keep these as they are
     #[arg(long, value_name = "CLASS", value_delimiter = ',')]
     keep: Vec<Class>,
     /// Print the report as JSON
@@ -46,7 +47,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// What can be kept.
+/// Classes of information that can be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Class {
     /// Sources of shaders

@@ -41,17 +41,17 @@ The exit code is 0 when all answers are as recorded, 1 when one is not, 3 when t
 
 /// The exit code where the worker ended by itself.
 const CRASHED: u8 = 3;
-/// The exit code where the adapter lacks what the trace needs, as for a trace that cannot be read.
+/// The exit code where the adapter lacks a required capability, as for a trace that cannot be read.
 const NOT_REPLAYABLE: u8 = 2;
-/// The exit code where a reply did not come.
+/// The exit code of a missing reply.
 const HUNG: u8 = 4;
 
-/// Replay a trace and compare every answer with the recorded one
+/// Replay a trace and compare every reply with the recorded one
 ///
-/// Each session of the trace gets a fresh worker, which is sent the same commands with the same waits at the same places.
-/// The replay stops at the first answer that is not as recorded and names the command. On the same adapter with the same
-/// driver every readback must have the same bytes; elsewhere only the kinds of errors must be the same, and values where a
-/// tolerance is given.
+/// Each session of the trace gets a fresh worker, which receives the same commands with the same waits at the same
+/// places. The replay stops at the first reply that differs from the recorded one and names the command. On the same
+/// adapter with the same driver every readback must have the same bytes; elsewhere only the kinds of errors must be the
+/// same, and values where a tolerance is given.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -66,13 +66,13 @@ pub struct Arguments {
     /// Stop after this command, by its number in the trace
     #[arg(long, value_name = "COMMAND")]
     until: Option<u64>,
-    /// Replay so often, with fresh workers each time, and stop at the first time that is not as recorded
+    /// Replay this many times, with fresh workers each time, and stop at the first replay that differs
     #[arg(long = "loop", value_name = "TIMES")]
     times: Option<NonZeroU32>,
-    /// How much recorded bytes of readbacks may differ: 2 for bytes, f32:1e-5 for floats (absolute or relative)
+    /// Permitted difference of recorded bytes of readbacks: 2 for bytes, f32:1e-5 for floats (absolute or relative)
     #[arg(long, value_name = "TOLERANCE")]
     tolerance: Option<Tolerance>,
-    /// Call it a hang when the worker shows no sign of life for so long while it is waited for
+    /// Report a hang when a worker with pending replies shows no sign of life for this long
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     timeout: Duration,
     /// Compare nothing
@@ -161,7 +161,7 @@ fn print(arguments: &Arguments, file: &TraceFile, reports: &[Report]) -> Result<
     if let Some(damage) = file.damage() {
         let cut = format!("the trace is cut: replayed up to its last whole chunk, byte {} ({damage})", file.whole());
         let paint = terminal::Paint::of(&stderr);
-        // Nothing is to be done where there is no standard error.
+        // A failed write to standard error is ignored.
         let _ = writeln!(stderr, "airlock: {} {}", paint.warn("note:"), terminal::one_line(&cut));
     }
     let text = if arguments.json {
@@ -176,14 +176,14 @@ fn print(arguments: &Arguments, file: &TraceFile, reports: &[Report]) -> Result<
         replay_text::text(&name, file, reports, arguments.no_check, terminal::Paint::of(&std::io::stdout()))
     };
     if arguments.save.takes_stdout() {
-        // As above.
+        // Ignored likewise.
         let _ = stderr.write_all(text.as_bytes());
         return Ok(());
     }
     super::print(&text)
 }
 
-/// The progress bar, hidden where standard error is no terminal.
+/// The progress bar, hidden where standard error is not a terminal.
 fn bar(file: &TraceFile, options: &Options, times: u32) -> ProgressBar {
     let commands = file.index().totals.commands;
     let commands = options.until.map_or(commands, |until| commands.min(until.saturating_add(1)));

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// The parts to save.
+/// Options for saving parts of a replay.
 #[derive(Clone, Debug, Args)]
 pub struct SaveOptions {
     /// Save every texture that was rendered to or read back, in its last state, as PNG named by its label
@@ -40,7 +40,7 @@ pub struct Saving {
 
 impl SaveOptions {
     /// Makes the probes. `chosen` when another adapter than the recorded one may be used: then only submits are timed,
-    /// since it is not known whether it has timestamps.
+    /// since it is unknown whether that has timestamps.
     pub fn start(&self, file: &TraceFile, chosen: bool) -> Result<Saving, ToolError> {
         let mut saving = Saving::default();
         if self.save_images.is_some() || self.timing.is_some() {
@@ -59,7 +59,7 @@ impl SaveOptions {
         Ok(saving)
     }
 
-    /// True when standard output is for the times.
+    /// True when the times are written to standard output.
     pub fn takes_stdout(&self) -> bool {
         self.timing.as_ref().is_some_and(|path| path.as_os_str() == "-")
     }
@@ -118,7 +118,7 @@ fn tell(what: &str, saved: &Saved, folder: &std::path::Path) {
 }
 
 fn notes(notes: &[String]) {
-    /// Lines of what was not saved; a trace with thousands of such textures must not fill the screen.
+    /// Maximum lines about skipped files; a trace with thousands of such textures must not fill the screen.
     const MAX: usize = 10;
     for note in notes.iter().take(MAX) {
         terminal::note(&format!("not saved: {}", terminal::one_line(note)));

@@ -8,13 +8,13 @@ use crate::{
     replay::{Divergence, Likeness, Outcome, Report},
 };
 
-/// Lines of what was not compared and of what differs; all of them are in the JSON.
+/// Maximum lines about parts that were not compared and about differences; all of them are in the JSON.
 const MAX_LINES: usize = 10;
 
-/// Characters of such a line.
+/// Maximum characters of such a line.
 const MAX_LINE: usize = 240;
 
-/// Characters of one side of a divergence.
+/// Maximum characters of one side of a divergence.
 const MAX_SIDE: usize = 4000;
 
 /// The reports of one or more replays of a file.
@@ -80,7 +80,7 @@ fn diverged(text: &mut String, divergence: &Divergence, paint: Paint) {
     side(text, &paint.bold("found   "), &divergence.found);
 }
 
-/// One side, with its further lines below each other.
+/// Appends one side, with its further lines below each other.
 fn side(text: &mut String, name: &str, value: &str) {
     let value = shortened(&harmless(value), MAX_SIDE).replace('\n', "\n            ");
     let _ = writeln!(text, "  {name}  {value}");
@@ -145,7 +145,7 @@ fn notes(text: &mut String, report: &Report, paint: Paint) {
     group(text, "differs, as it may", differing, paint);
 }
 
-/// Notes by their reason.
+/// Appends notes, grouped by their reason.
 fn group<'n>(
     text: &mut String,
     title: &str,

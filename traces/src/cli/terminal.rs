@@ -1,15 +1,15 @@
-//! Text for the user: colours where they help, and nothing in it that a terminal would obey.
+//! Text for the user: colours where they help, and no control characters.
 
 use std::{borrow::Cow, env, io::IsTerminal};
 
 use airlock_protocol::{printing, visible::visible};
 
-/// Colours, or not.
+/// A choice between colours and plain text.
 #[derive(Clone, Copy, Debug)]
 pub struct Paint(bool);
 
 impl Paint {
-    /// Colours when the stream is a terminal and the environment does not ask for none (<https://no-color.org>).
+    /// Colours when the stream is a terminal and `NO_COLOR` is not set (<https://no-color.org>).
     pub fn of(stream: &impl IsTerminal) -> Self {
         let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
@@ -35,7 +35,7 @@ impl Paint {
         self.wrap("1", text)
     }
 
-    /// For what matters less.
+    /// For secondary text.
     pub fn dim(self, text: &str) -> String {
         self.wrap("2", text)
     }
@@ -45,7 +45,7 @@ impl Paint {
         self.wrap("1;32", text)
     }
 
-    /// For what needs a look.
+    /// For warnings.
     pub fn warn(self, text: &str) -> String {
         self.wrap("1;33", text)
     }
@@ -78,14 +78,14 @@ pub fn counted(number: impl TryInto<u64>, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
-/// A text in one line, without characters that a terminal would obey.
+/// A text in one line, without characters that a terminal would interpret.
 pub fn one_line(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     harmless(&lines.join(" ")).into_owned()
 }
 
-/// A text without characters that a terminal would obey, line ends excepted. Names of functions and labels come from
-/// the guest.
+/// A text without characters that a terminal would interpret, line ends excepted. Names of functions and labels come
+/// from the guest.
 pub fn harmless(text: &str) -> Cow<'_, str> {
     visible(text)
 }

@@ -1,10 +1,10 @@
-//! `airlock trace`: what can be done with a trace.
+//! `airlock trace`: the subcommands for one trace.
 
 use clap::Subcommand;
 
 use super::{ToolError, diff, dump, extract, info, minimize, recover, redact, trim, verify_file};
 
-/// Look at traces, and change them
+/// Inspect and edit traces
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs)]
 pub enum Command {
@@ -20,7 +20,7 @@ pub enum Command {
     Extract(extract::Arguments),
 }
 
-/// Does what the command line says; returns the exit code.
+/// Runs the subcommand and returns its exit code.
 pub fn run(command: Command) -> Result<u8, ToolError> {
     match command {
         Command::Info(arguments) => info::run(arguments),

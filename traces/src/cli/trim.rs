@@ -1,4 +1,4 @@
-//! `airlock trace trim`: a part of a trace that stands for itself.
+//! `airlock trace trim`: a self-contained part of a trace.
 
 use std::{
     io::{self, IsTerminal},
@@ -18,7 +18,7 @@ use crate::{
 
 use super::{SAME, ToolError, open, print, read_error, size, terminal, write_error};
 
-/// Resources that are named; the rest is counted.
+/// Resources that are named; further ones are counted.
 const NAMED: usize = 8;
 
 const EXAMPLES: &str = "\
@@ -33,7 +33,7 @@ EXAMPLES:
 The window begins after what belongs to the submit before it (its maps, its drops) and ends likewise. Commands
 before the window are kept where the window needs the objects or the contents that they made. No GPU is used.";
 
-/// Cut a trace down to some of its submits, and what they need
+/// Cut a trace down to some of its submits and their dependences
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {

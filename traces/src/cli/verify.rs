@@ -45,10 +45,10 @@ for rounding passes; where there is only a digest, a trace is not comparable, an
 The exit code is 0 when no trace replays otherwise, 1 when one does, 2 when there is nothing to replay.
 ";
 
-/// Replay every trace of a folder and say what changed
+/// Replay every trace of a folder and report the differences
 ///
-/// Each trace is replayed with a worker of its own and compared with what it recorded; on another adapter with the
-/// reference that lies beside it, where there is one.
+/// Each trace is replayed with a worker of its own and compared with its recording; on another adapter with the
+/// reference beside the trace, if there is one.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -58,13 +58,13 @@ pub struct Arguments {
     /// Write references for this adapter, and texts, instead of comparing with them
     #[arg(long)]
     bless: bool,
-    /// Replay so many at a time; by default as many as there are processors
+    /// Replay this many at a time; by default one per processor
     #[arg(long, short, value_name = "N")]
     jobs: Option<NonZero<usize>>,
     /// Replay a part of the traces: the third of sixteen. All parts together are all traces
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
-    /// Write a report in JUnit's format, and pictures that are not equal into a folder beside it: report-pictures
+    /// Write a report in JUnit's format, and pictures that differ into a folder beside it: report-pictures
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Write the verdicts as JSON to a file
@@ -86,7 +86,7 @@ pub struct Arguments {
     daemon: DaemonOption,
 }
 
-/// Replays all of them; returns the exit code.
+/// Replays all traces and returns the exit code.
 pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     let mut files = Vec::new();
     for path in &arguments.paths {
@@ -100,7 +100,7 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
         let names: Vec<_> = arguments.paths.iter().map(|path| path.display().to_string()).collect();
         return Err(ToolError::Refused(format!("there is no *.airtrace in {}", names.join(", "))));
     }
-    // A part may be empty: there are more machines than traces.
+    // A shard may be empty: there may be more machines than traces.
     let files = match arguments.shard {
         Some(shard) => shard.select(files),
         None => files,
@@ -131,7 +131,7 @@ pub fn run(arguments: Arguments) -> Result<u8, ToolError> {
     Ok(if verdicts.iter().any(|verdict| verdict.status.is_bad()) { DIFFERENT } else { SAME })
 }
 
-/// The verdicts as JSON; those of a part say which it is.
+/// The verdicts as JSON, with the shard if there is one.
 fn json(verdicts: &[Verdict], shard: Option<Shard>) -> Result<String, ToolError> {
     let json = match shard {
         Some(shard) => serde_json::to_string_pretty(&Part { shard, verdicts }),
@@ -146,7 +146,7 @@ fn pictures_beside(report: &Path) -> PathBuf {
     report.with_file_name(format!("{stem}-pictures"))
 }
 
-/// Replays files side by side, and prints each verdict as it comes; verdicts come in the files' order.
+/// Replays files in parallel, and prints the verdicts in the files' order.
 fn verify_all(harness: &Harness, files: Vec<PathBuf>, jobs: usize, show: bool) -> Result<Vec<Verdict>, ToolError> {
     let bar = progress(files.len());
     let jobs = jobs.clamp(1, files.len().max(1));
@@ -174,7 +174,7 @@ fn verify_all(harness: &Harness, files: Vec<PathBuf>, jobs: usize, show: bool) -
             if let Some(place) = verdicts.get_mut(number) {
                 *place = Some(verdict);
             }
-            // In the files' order, as soon as all before are there.
+            // In the files' order, as soon as all earlier ones have arrived.
             while let Some(Some(verdict)) = verdicts.get(printed) {
                 if show && shown.is_ok() {
                     shown = bar.suspend(|| print(&(describe(verdict, paint) + "\n")));
@@ -183,7 +183,7 @@ fn verify_all(harness: &Harness, files: Vec<PathBuf>, jobs: usize, show: bool) -
             }
         }
         bar.finish_and_clear();
-        // After all of them: a report in a file is worth having where the verdicts cannot be shown.
+        // After all of them: a report in a file is useful even where the verdicts cannot be printed.
         shown.map(|()| verdicts.into_iter().flatten().collect())
     })
 }
@@ -196,7 +196,7 @@ fn progress(files: usize) -> ProgressBar {
     ProgressBar::new(files as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// A verdict for a person.
+/// A verdict as text.
 pub(super) fn describe(verdict: &Verdict, paint: Paint) -> String {
     let word = match verdict.status {
         Status::Passed => paint.good("ok     "),

@@ -1,4 +1,4 @@
-//! `airlock trace verify`: whether every byte of a trace is as it was written.
+//! `airlock trace verify`: checks the integrity of a trace.
 
 use std::{
     io,
@@ -31,15 +31,15 @@ not closed is only told. `airlock trace recover` saves what is whole.
 
 /// Check every byte of a trace
 ///
-/// Checksums of all chunks, digests of all payloads, every command and event; whether the index agrees with the file,
-/// whether all data is there, and whether commands use only objects that exist.
+/// Checksums of all chunks, digests of all payloads, every command and event, the index against the file, the presence
+/// of all data, and that commands use only objects that exist.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// The traces
     #[arg(value_name = "TRACE", required = true)]
     traces: Vec<PathBuf>,
-    /// Print it as JSON
+    /// Print the results as JSON
     #[arg(long)]
     json: bool,
 }

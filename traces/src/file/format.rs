@@ -24,8 +24,8 @@ pub const CHUNK_MAGIC: [u8; 4] = *b"ACHK";
 /// Length of a chunk's header in bytes.
 pub const CHUNK_HEADER: usize = 28;
 
-/// Bytes of one chunk, decompressed. It keeps a damaged or hostile file from making a reader allocate what a length field
-/// says: one record of the longest kind fits.
+/// Bytes of one chunk, decompressed: one record of the longest kind fits. It keeps the length field of a damaged or
+/// hostile file from making a reader allocate.
 pub const MAX_CHUNK: usize = MAX_BATCH + (1 << 20);
 
 /// Bytes of one payload: pieces of bulk data are at most 2 MiB, those of a readback 1 MiB.
@@ -121,7 +121,7 @@ pub fn preamble() -> [u8; PREAMBLE] {
     bytes
 }
 
-/// Checks a preamble. The version is looked at before the checksum: a later version may have another one.
+/// Checks a preamble. The version is checked before the checksum: a later version may have another checksum.
 pub fn check_preamble(bytes: &[u8]) -> Result<(), FormatError> {
     if !bytes.starts_with(&MAGIC) {
         let cut = !bytes.is_empty() && MAGIC.starts_with(bytes);
@@ -141,7 +141,7 @@ pub fn check_preamble(bytes: &[u8]) -> Result<(), FormatError> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ChunkKind {
-    /// JSON: what is known when the recording starts.
+    /// JSON: the facts known at the start of the recording.
     Header = 1,
     /// JSON: an adapter's device as it was granted.
     Device = 2,
@@ -156,7 +156,7 @@ pub enum ChunkKind {
 }
 
 impl ChunkKind {
-    /// The kind with a number; `None` for one that this version does not know.
+    /// The kind with a number; `None` for one unknown to this version.
     pub fn from_number(number: u8) -> Option<Self> {
         [Self::Header, Self::Device, Self::Payloads, Self::Stream, Self::Index, Self::Footer]
             .into_iter()
@@ -223,7 +223,7 @@ impl ChunkHeader {
         if encoding > 1 {
             return Err(FormatError::NewerPart { what: "chunk encoding", kind: encoding });
         }
-        // zstd adds a little to what cannot be compressed.
+        // zstd adds a little to incompressible data.
         if header.raw as usize > MAX_CHUNK || header.stored as usize > MAX_CHUNK + (MAX_CHUNK >> 7) + 64 {
             return Err(damaged(&format!("it says that it is longer than the {MAX_CHUNK} bytes allowed")));
         }
@@ -242,7 +242,7 @@ impl ChunkHeader {
         let damaged = |what: &str| FormatError::Damaged { offset, what: what.to_owned() };
         self.check(&stored, offset)?;
         let raw = if self.compressed {
-            // One frame, as the format says: a thousand empty ones, or ones to be skipped, take as much time each.
+            // One frame, as the format demands: a thousand empty or skippable ones take as much time each.
             let one = stored.starts_with(&ZSTD_FRAME)
                 && zstd::zstd_safe::find_frame_compressed_size(&stored).is_ok_and(|length| length == stored.len());
             if !one {
@@ -267,7 +267,7 @@ pub struct Record {
     pub session: u32,
     /// Nanoseconds since the recording began.
     pub time: u64,
-    /// What happened.
+    /// The contents.
     pub body: Body,
 }
 
@@ -276,15 +276,15 @@ pub struct Record {
 pub enum Body {
     /// A session with a new worker begins.
     Session,
-    /// A batch as it crossed, header included.
+    /// A batch as transferred, header included.
     Batch(Vec<u8>),
-    /// A piece of bulk data that crossed in the shared ring.
+    /// A piece of bulk data that was transferred in the shared ring.
     Piece(Piece),
-    /// An event as it crossed. Credits, welcomes and map contents are not among them.
+    /// An event as transferred. Credits, welcomes and map contents are not recorded.
     Event(Vec<u8>),
     /// The contents of a mapped range; the `Mapped` event with the same number follows.
     Readback(Readback),
-    /// The session is over, with the reason.
+    /// The session has ended, with the reason.
     End(String),
     /// The recording stops before the run does, with the reason.
     Stopped(String),
@@ -310,7 +310,7 @@ pub struct Readback {
     pub request: RequestId,
     /// Length in bytes.
     pub len: u64,
-    /// The digest of all bytes; `None` when it was taken out of the trace.
+    /// The digest of all bytes; `None` when it was removed from the trace.
     pub digest: Option<Digest>,
     /// The bytes as payloads, in order; empty where only the digest was recorded.
     pub pieces: Vec<(u32, Digest)>,
@@ -374,7 +374,7 @@ pub fn write_record(record: &Record, to: &mut Vec<u8>) {
     to.iter_mut().skip(start + 13).zip(len.to_le_bytes()).for_each(|(to, from)| *to = from);
 }
 
-/// Reads values off the front of bytes; every method returns `None` where there are too few.
+/// Reads values from the front of bytes; every method returns `None` where there are too few.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a>(pub &'a [u8]);
 
@@ -419,7 +419,7 @@ impl<'a> Records<'a> {
         Self { rest: Cursor(contents), offset }
     }
 
-    /// The next record; `None` after the last. Kinds that may be skipped and are not known are skipped.
+    /// The next record; `None` after the last. Unknown kinds that may be skipped are skipped.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Record>, FormatError> {
         loop {
@@ -448,8 +448,8 @@ impl<'a> Records<'a> {
     }
 }
 
-/// Reads a body; `Some(None)` for a kind that is not known. What follows the fields of a record with fixed fields is left
-/// to later versions.
+/// Reads a body; `Some(None)` for an unknown kind. Bytes after the fields of a record with fixed fields are left to
+/// later versions.
 fn parse_body(kind: u8, body: &[u8]) -> Option<Option<Body>> {
     let mut rest = Cursor(body);
     let body = match kind {
@@ -499,7 +499,7 @@ pub fn write_payload(digest: Digest, bytes: &[u8], to: &mut Vec<u8>) {
 /// Length of a payload's header in bytes: its length and its digest.
 pub const PAYLOAD_HEADER: usize = 36;
 
-/// Reads a payload's header and bytes off the front of a payload chunk's contents.
+/// Reads a payload's header and bytes from the front of a payload chunk's contents.
 pub(crate) fn read_payload<'a>(rest: &mut Cursor<'a>) -> Option<(Digest, &'a [u8])> {
     let (len, digest) = (rest.u32()?, rest.digest()?);
     (len as usize <= MAX_PAYLOAD).then_some(())?;

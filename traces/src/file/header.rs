@@ -1,4 +1,4 @@
-//! The description of a run in a trace: JSON, so that readers need no code of ours and fields can be added.
+//! The description of a run in a trace: JSON, so that readers need none of this code and fields can be added.
 
 use airlock_protocol::{
     Command, Event,
@@ -10,7 +10,7 @@ use serde_json::Map;
 
 use crate::file::{format::Digest, processor::Processor};
 
-/// The `Header` chunk. Fields that a reader does not know are ignored, those that are missing have their defaults.
+/// The `Header` chunk. Unknown fields are ignored, missing ones have their defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Header {
@@ -20,9 +20,9 @@ pub struct Header {
     pub protocol: u32,
     /// Hash over the definitions of commands and events.
     pub schema: String,
-    /// How many kinds of commands that version has. They are only ever appended.
+    /// Number of kinds of commands in that version. They are only ever appended.
     pub commands: usize,
-    /// How many kinds of events that version has.
+    /// Number of kinds of events in that version.
     pub events: usize,
     /// Version of `wasi:webgpu` that the guest was offered.
     pub webgpu: String,
@@ -30,10 +30,10 @@ pub struct Header {
     pub platform: Platform,
     /// The guest.
     pub component: Option<ComponentName>,
-    /// The tools that changed the trace since, oldest first.
+    /// The tools that have changed the trace, oldest first.
     pub history: Vec<String>,
-    /// The processor that software adapters compiled for. In a file it stands in the `Device` chunks of such adapters, since a
-    /// header is written before there is one.
+    /// The processor that software adapters compiled for. In a file it is in the `Device` chunks of such adapters,
+    /// since a header is written before there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub processor: Option<Processor>,
 }
@@ -87,7 +87,7 @@ impl Header {
         self.commands > Command::NAMES.len() || self.events > Event::KINDS
     }
 
-    /// True when this build made the trace and it was not redacted: then even the words of error messages must be the
+    /// True when this build made the trace and it was not redacted: then even the texts of error messages must be the
     /// same in a replay.
     pub fn is_ours(&self) -> bool {
         let redacted = self.history.iter().any(|step| step.starts_with("redacted"));

@@ -1,5 +1,5 @@
-//! The index at a trace's end: the positions of chunks, payloads and markers, and the totals. Without it (a recording that was
-//! cut off) the same is rebuilt by a scan.
+//! The index at a trace's end: the positions of chunks, payloads and markers, and the totals. Without it (in a
+//! recording that was cut off) a scan rebuilds it.
 
 use std::collections::HashMap;
 
@@ -10,8 +10,8 @@ use crate::file::{
     survey::{MAX_MARKER_TEXT, MAX_MARKERS, Marker, MarkerKind, Totals},
 };
 
-/// Different payloads of one trace: a writer and a reader remember where each is. They are longer than 8 KiB, so that a
-/// trace has 8 GiB when it reaches this.
+/// Distinct payloads of one trace: a writer and a reader remember the place of each. They are longer than 8 KiB, so
+/// that a trace with this many has 8 GiB.
 pub const MAX_PAYLOADS: usize = 1 << 20;
 
 /// The position of a chunk.
@@ -34,13 +34,13 @@ pub struct ChunkEntry {
 pub struct Place {
     /// The chunk's number in the file.
     pub chunk: u32,
-    /// Where its bytes start in the chunk's contents.
+    /// Start of its bytes in the chunk's contents.
     pub at: u32,
     /// Its length in bytes.
     pub len: u32,
 }
 
-/// See the module's header.
+/// Positions of chunks, payloads and markers, and the totals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
     /// Every chunk before the index, in the order of the file.
@@ -112,7 +112,7 @@ impl Index {
     }
 
     /// Adds the entries of an index chunk's contents; false when they are invalid, or more than an index may have: a
-    /// few bytes of a compressed chunk can say a lot.
+    /// few bytes of a compressed chunk can decompress to many.
     pub fn add_chunk(&mut self, contents: &[u8]) -> bool {
         let mut rest = Cursor(contents);
         while !rest.0.is_empty() {
@@ -130,7 +130,7 @@ impl Index {
             CHUNK if self.chunks.len() < MAX_CHUNKS => {
                 let (offset, kind) = (body.u64()?, body.u8()?);
                 let (stored, raw, first_command) = (body.u32()?, body.u32()?, body.u64()?);
-                // One after the other, so that there are no more entries than the file has room for chunks.
+                // In ascending order, so that there are no more entries than the file has room for chunks.
                 let end = |last: &ChunkEntry| last.offset.saturating_add(CHUNK_HEADER as u64 + u64::from(last.stored));
                 (offset >= self.chunks.last().map_or(0, end)).then_some(())?;
                 self.chunks.push(ChunkEntry { offset, kind, stored, raw, first_command });
@@ -144,7 +144,7 @@ impl Index {
                 let (of, index) = (body.u8()?, body.u32()?);
                 let object = Kind::ALL.get(usize::from(of)).map(|kind| kind.object(index));
                 let text = cut(body.text(body.0.len())?, MAX_MARKER_TEXT).to_owned();
-                // A kind of marker that this version does not know is of no use to it.
+                // An unknown kind of marker, of a later version, is ignored.
                 self.markers.extend(kind.map(|kind| Marker { kind, command, object, text }));
             }
             TOTALS => self.totals = serde_json::from_slice(body.0).ok()?,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Bytes of `/proc/cpuinfo` that are read: the first processor's entry is at the start of it.
 const MAX_CPUINFO: u64 = 64 << 10;
 
-/// The instruction set extensions that change what a compiler emits for vectors of floats, as Linux names them.
+/// The instruction set extensions that affect a compiler's output for vectors of floats, by Linux's names.
 const VECTOR_FEATURES: &[&str] = &[
     "sse4_1",
     "sse4_2",
@@ -31,10 +31,10 @@ const VECTOR_FEATURES: &[&str] = &[
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Processor {
-    /// Its name with family, model and stepping: `AMD EPYC (family 25, model 17, stepping 1)`. Empty where the system does
-    /// not tell it.
+    /// Its name with family, model and stepping: `AMD EPYC (family 25, model 17, stepping 1)`. Empty where the system
+    /// does not report it.
     pub model: String,
-    /// Its vector extensions, of those that this program knows.
+    /// Its vector extensions, of those in `VECTOR_FEATURES`.
     pub features: Vec<String>,
 }
 

@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// Entries of a trace that is held in memory as a whole. Tools that read on have no such limit.
+/// Entries of a trace that is held in memory as a whole. Tools that stream a trace have no such limit.
 pub const MAX_ENTRIES: usize = 16 << 20;
 
 /// Bytes of such a trace, payloads excluded: a short file can decompress to very much.
@@ -38,7 +38,7 @@ pub enum ReadError {
     /// The file cannot be read at all.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// It is no valid trace.
+    /// Invalid or damaged.
     #[error("{0}")]
     Format(#[from] FormatError),
     /// A batch or an event is invalid.
@@ -104,24 +104,24 @@ impl Source for Vec<u8> {
     }
 }
 
-/// Bytes of contents that a scan of any file reads; see [`SCANNED_PER_BYTE`].
+/// Bytes of contents that the scan of any file may read; see [`SCANNED_PER_BYTE`].
 const MAX_SCANNED: u64 = 4 << 30;
-/// Bytes of contents beyond, for each byte of the file. A file without an index could otherwise have every reader
+/// Additional bytes of contents for each byte of the file. A file without an index could otherwise make every reader
 /// decompress some ten thousand times its length.
 const SCANNED_PER_BYTE: u64 = 64;
 
-/// Chunks that a reader keeps decompressed: payloads that lie together are often asked for one after the other.
+/// Chunks that a reader keeps decompressed: payloads that lie together are often read one after the other.
 const CACHED: usize = 4;
 
-/// See the module's header.
+/// An open trace file.
 pub struct TraceFile {
     source: Box<dyn Source>,
     header: Header,
     devices: Vec<DeviceRecord>,
     index: Index,
-    /// The index was read, not made.
+    /// The index was read, not rebuilt.
     closed: bool,
-    /// The reason for which the scan stopped before the file's end.
+    /// The reason why the scan stopped before the file's end.
     damage: Option<FormatError>,
     /// Bytes of whole chunks.
     whole: u64,
@@ -177,7 +177,7 @@ impl TraceFile {
         Ok(file)
     }
 
-    /// The index at the end; `None` where there is none that can be trusted.
+    /// The index at the end; `None` without a valid one.
     fn read_index(&self) -> Option<Index> {
         let footer = self.len.checked_sub(FOOTER as u64)?;
         let (header, contents) = self.chunk_at(footer).ok()?;
@@ -201,7 +201,7 @@ impl TraceFile {
         }
     }
 
-    /// Makes the index of the chunks that are whole, as far as [`MAX_SCANNED`] goes.
+    /// Rebuilds the index from the whole chunks, as far as [`MAX_SCANNED`] goes.
     fn scan(&mut self) -> Result<(), ReadError> {
         let mut survey = Survey::default();
         let mut left = self.len.saturating_mul(SCANNED_PER_BYTE).saturating_add(MAX_SCANNED);
@@ -224,7 +224,7 @@ impl TraceFile {
         }
         self.index.markers = std::mem::take(&mut survey.markers);
         self.index.totals = survey.totals();
-        // An index that is there without its footer says nothing that the scan has not found.
+        // An index without its footer has nothing that the scan has not found.
         self.index.chunks.retain(|chunk| ![ChunkKind::Index as u8, ChunkKind::Footer as u8].contains(&chunk.kind));
         Ok(())
     }
@@ -240,7 +240,7 @@ impl TraceFile {
             *left = left.checked_sub(header.raw.into()).ok_or_else(|| damaged(offset, too_much))?;
             header.open(stored, offset)?
         } else {
-            // What it holds is not looked at.
+            // Its contents are not read.
             header.check(&stored, offset)?;
             Vec::new()
         };
@@ -300,7 +300,7 @@ impl TraceFile {
         &self.header
     }
 
-    /// The devices that were granted.
+    /// The granted devices.
     pub fn devices(&self) -> &[DeviceRecord] {
         &self.devices
     }
@@ -336,7 +336,7 @@ impl TraceFile {
         self.records_from(0).map(|record| record.map(|(_, record)| record))
     }
 
-    /// The records from the chunk on that has a command, each with the number of commands before it.
+    /// The records from the chunk of a command on, each with the number of commands before it.
     pub fn records_from(&self, command: u64) -> impl Iterator<Item = Result<(u64, Record), ReadError>> + '_ {
         let streams: Vec<_> = self.index.chunks_of(ChunkKind::Stream).map(|(_, chunk)| chunk).collect();
         let has = streams.partition_point(|chunk| chunk.first_command <= command).checked_sub(1);
@@ -407,7 +407,7 @@ impl TraceFile {
         Ok(bytes)
     }
 
-    /// An error in a batch or an event, with where it is.
+    /// An error in a batch or an event, with its position.
     pub fn stream_error(&self, record: &Record, commands: u64, cause: DecodeError) -> ReadError {
         let what = if matches!(record.body, Body::Event(_)) { "the event" } else { "the batch" };
         let place = format!("{what} after command {commands} of the trace");
@@ -415,7 +415,7 @@ impl TraceFile {
     }
 }
 
-/// The number of commands that a batch says it has.
+/// The number of commands in a batch's header.
 pub fn commands_of(batch: &[u8]) -> u32 {
     batch.get(12..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::file::format::{Body, Record};
 
-/// Markers of one trace. A run that labels millions of objects must not fill the memory; the rest is found by a scan.
+/// Markers of one trace. A run that labels millions of objects must not fill the memory; a scan finds the others.
 pub const MAX_MARKERS: usize = 256 << 10;
 
 /// Bytes of a label that a marker keeps.
@@ -20,7 +20,7 @@ pub const MAX_MARKER_TEXT: usize = 256;
 /// A labelled or notable place in the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marker {
-    /// What is there.
+    /// The kind of place.
     pub kind: MarkerKind,
     /// The command's number in the trace.
     pub command: u64,
@@ -71,9 +71,9 @@ pub struct Totals {
     pub events: u64,
     /// Readbacks.
     pub readbacks: u64,
-    /// Bytes of batches and events as they crossed.
+    /// Bytes of batches and events as transferred.
     pub stream_bytes: u64,
-    /// Bytes of bulk data that crossed beside the batches, repetitions included.
+    /// Bytes of bulk data that were transferred beside the batches, repetitions included.
     pub data_bytes: u64,
     /// Bytes that were read back.
     pub readback_bytes: u64,
@@ -83,9 +83,9 @@ pub struct Totals {
     pub lost: u64,
     /// Nanoseconds from the start of the recording to the last record.
     pub duration_ns: u64,
-    /// Commands by name, in the order of their numbers on the wire; those that do not occur are left out.
+    /// Commands by name, in the order of their numbers on the wire, without those that do not occur.
     pub by_name: Vec<(String, u64)>,
-    /// Some markers were left out: there were more than an index may hold.
+    /// Markers were left out, because an index may not hold more.
     pub markers_left_out: bool,
 }
 

@@ -1,8 +1,8 @@
 //! A trace in memory as a list of commands and events, for tools that change it.
 //!
-//! Batches are split into commands, so that a tool can leave some out. A command with bulk data names it by the
-//! position in the ring that it had; [`Trace::pieces`] has the payload for it. [`Trace::write`] lays the ring out anew, so
-//! that positions need not fit when commands have been taken out or put in.
+//! Batches are split into commands, so that a tool can leave some out. A command with bulk data refers to it by the
+//! position in the ring that it had; [`Trace::pieces`] has the payload for it. [`Trace::write`] lays the ring out anew,
+//! so that positions need not fit after commands were removed or added.
 
 use std::{collections::HashMap, io, sync::Arc};
 
@@ -28,31 +28,31 @@ pub struct Entry {
     pub session: u32,
     /// Nanoseconds since the recording began.
     pub time: u64,
-    /// What happened.
+    /// The contents of the entry.
     pub what: What,
 }
 
-/// See [`Entry`].
+/// The contents of an [`Entry`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// A session with a new worker begins.
     Session,
     /// A command, as its bytes in the batch. Decode it with [`codec::decode_command`].
     Command(Box<[u8]>),
-    /// The batch ends here: its commands leave together.
+    /// The end of the batch, whose commands are sent together.
     Flush,
-    /// Where the bytes of a following command's `Payload::Shared` are. Not in [`Trace::entries`], which has them in
+    /// The bytes of a later command's `Payload::Shared`. Not in [`Trace::entries`], which has them in
     /// [`Trace::pieces`].
     Piece(Piece),
     /// An event, as its bytes.
     Event(Box<[u8]>),
     /// The contents that a map returned; its `Mapped` event follows.
     Readback(Readback),
-    /// The session is over, with the reason.
+    /// The session has ended, with the reason.
     End(String),
     /// The recording stops before the run does, with the reason.
     Stopped(String),
-    /// The contents of these objects are not known from here on, until they are written.
+    /// The contents of these objects are unknown from here on, until they are written.
     Unknown(Vec<Object>),
 }
 
@@ -103,7 +103,7 @@ impl Blobs {
         let mut bytes = Vec::new();
         for &(len, digest) in &readback.pieces {
             let piece = self.get(digest)?;
-            // The sum of the lengths is bounded, the payloads themselves could be longer.
+            // The sum of the lengths is bounded, but the payloads themselves could be longer.
             if piece.len() as u64 != u64::from(len) {
                 return Err(ReadError::Payload { digest });
             }
@@ -113,7 +113,7 @@ impl Blobs {
     }
 }
 
-/// See the module's header.
+/// A trace in memory, as a list of entries.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     /// The header.
@@ -126,10 +126,10 @@ pub struct Trace {
     pub blobs: Blobs,
 }
 
-/// Starts of pieces that tools make: beyond every position that a ring reaches.
+/// Starts of pieces that tools add: beyond every position that a ring reaches.
 const MADE: u64 = 1 << 62;
 
-/// Bytes that an entry holds beside itself.
+/// Bytes that an entry owns beside itself.
 fn weight(what: &What) -> usize {
     match what {
         What::Command(bytes) | What::Event(bytes) => bytes.len(),
@@ -183,7 +183,7 @@ impl Trace {
         }
     }
 
-    /// Adds bulk data for a command that a tool puts in; at most [`MAX_PIECE`] bytes, longer data is to be staged.
+    /// Adds bulk data for a command that a tool adds; at most [`MAX_PIECE`] bytes, longer data is to be staged.
     pub fn add_piece(&mut self, session: u32, bytes: Vec<u8>) -> Payload<'static> {
         let start = MADE + self.pieces.len() as u64;
         let len = u32::try_from(bytes.len()).unwrap_or(MAX_PIECE);
@@ -264,7 +264,7 @@ impl Trace {
 #[derive(Debug, Default)]
 struct Open {
     batch: BatchWriter,
-    /// Where the ring is filled to.
+    /// Position up to which the ring is filled.
     head: u64,
 }
 
@@ -284,8 +284,8 @@ impl TraceFile {
         self.entries_from(0).map(|entry| entry.map(|(_, entry)| entry))
     }
 
-    /// The entries from the chunk on that has a command, each with the number of commands before it in the trace. A batch
-    /// is taken apart as it is asked for: a short one can hold millions of commands.
+    /// The entries from the chunk of a command on, each with the number of commands before it in the trace. A batch is
+    /// split lazily: a short one can hold millions of commands.
     pub fn entries_from(&self, command: u64) -> impl Iterator<Item = Result<(u64, Entry), ReadError>> + '_ {
         let mut records = self.records_from(command);
         let mut open: Option<Batch> = None;
@@ -328,13 +328,13 @@ impl TraceFile {
     }
 }
 
-/// A batch that is being taken apart.
+/// A batch that is being split.
 struct Batch {
     record: Record,
     /// The next command's number in the trace.
     number: u64,
     offset: usize,
-    /// Commands that are still to come.
+    /// Commands that are left.
     left: u32,
 }
 

@@ -18,7 +18,7 @@ use crate::file::{
     survey::Survey,
 };
 
-/// Size in bytes at which a chunk is written. Larger chunks compress better, smaller ones are found faster.
+/// Size in bytes at which a chunk is written. Larger chunks compress better, smaller ones allow faster access.
 pub const CHUNK_TARGET: usize = 256 << 10;
 
 /// Devices whose capabilities are written.
@@ -57,7 +57,7 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// See the module's header.
+/// Writes one trace to a sink.
 #[derive(Debug)]
 pub struct TraceWriter<S: Sink> {
     sink: S,
@@ -65,7 +65,7 @@ pub struct TraceWriter<S: Sink> {
     len: u64,
     stream: Vec<u8>,
     payloads: Vec<u8>,
-    /// Commands before the stream that waits.
+    /// Number of commands before the pending stream.
     first_command: u64,
     index: Index,
     survey: Survey,
@@ -93,12 +93,12 @@ impl<S: Sink> TraceWriter<S> {
         Ok(writer)
     }
 
-    /// A session with a new worker begins.
+    /// Begins a session with a new worker.
     pub fn session(&mut self, session: u32, time: u64) -> io::Result<()> {
         self.record(Record { session, time, body: Body::Session })
     }
 
-    /// Adds any record. Payloads that it names are added before it.
+    /// Adds any record. Its payloads must be added before it.
     pub fn record(&mut self, record: Record) -> io::Result<()> {
         if let Body::Event(bytes) = &record.body
             && let Ok(Event::DeviceReply { result: Ok(granted), .. }) = airlock_protocol::codec::decode_event(bytes)
@@ -113,7 +113,7 @@ impl<S: Sink> TraceWriter<S> {
         if self.stream.len() >= CHUNK_TARGET { self.flush() } else { Ok(()) }
     }
 
-    /// Adds a payload, unless it is there already.
+    /// Adds a payload, unless it was added before.
     pub fn payload(&mut self, digest: Digest, bytes: &[u8]) -> io::Result<()> {
         if self.index.payloads.contains_key(&digest) {
             return Ok(());
@@ -131,7 +131,7 @@ impl<S: Sink> TraceWriter<S> {
         if self.payloads.len() >= CHUNK_TARGET { self.flush_payloads() } else { Ok(()) }
     }
 
-    /// Adds a piece of bulk data that crossed in the ring.
+    /// Adds a piece of bulk data that was transferred in the ring.
     pub fn piece(&mut self, session: u32, time: u64, start: u64, bytes: &[u8]) -> io::Result<()> {
         let digest = Digest::of(bytes);
         self.payload(digest, bytes)?;
@@ -145,14 +145,14 @@ impl<S: Sink> TraceWriter<S> {
         }
         self.devices += 1;
         let json = serde_json::to_vec_pretty(&DeviceRecord::new(session, granted, self.processor.as_ref()))?;
-        // Before the records that wait, so that it is found early.
+        // Before the pending records, so that it is found early.
         self.flush_payloads()?;
         self.chunk(ChunkKind::Device, &json)
     }
 
     /// Writes the pending records.
     pub fn flush(&mut self) -> io::Result<()> {
-        // Payloads first: a file that is cut in between has no record that misses its data.
+        // Payloads first: a file that is cut in between has no record without its data.
         self.flush_payloads()?;
         if self.stream.is_empty() {
             return Ok(());
@@ -228,7 +228,7 @@ impl<S: Sink> TraceWriter<S> {
         self.survey.commands() == 0
     }
 
-    /// About the bytes that index and footer will take, uncompressed.
+    /// Approximate bytes of index and footer, uncompressed.
     pub fn tail(&self) -> u64 {
         let markers = self.survey.marker_bytes + self.survey.markers.len() * 19;
         (markers + self.index.chunks.len() * 30 + self.index.payloads.len() * 49 + 8 * FOOTER) as u64
@@ -244,8 +244,8 @@ impl<S: Sink> TraceWriter<S> {
         self.survey.commands()
     }
 
-    /// Ends a trace that cannot be written any more: forgets what waits, and what a failed write has left of a chunk, so
-    /// that the file ends with a whole one. It has no index; readers make one.
+    /// Ends a trace after a failed write: drops the pending data and the failed chunk, so that the file ends with a
+    /// whole one. It has no index; readers rebuild it.
     pub fn abandon(mut self) -> io::Result<()> {
         self.stream.clear();
         self.payloads.clear();

@@ -57,7 +57,7 @@ pub enum MergeError {
     NoReport {
         /// The file.
         file: String,
-        /// Why not.
+        /// The cause.
         cause: serde_json::Error,
     },
     /// Two reports of the same shard.

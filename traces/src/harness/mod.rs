@@ -1,11 +1,11 @@
 //! Traces as tests: replays a file, or a folder of them, and reports the differences.
 //!
-//! A trace brings its own expectations: the events and digests that were recorded. Beside `NAME.airtrace` there may lie
+//! A trace contains its own expectations: the recorded events and digests. Optional files beside `NAME.airtrace`:
 //!
-//! - `NAME.<adapter>.json`: what another adapter, or another version of its driver, answers ([`Reference`]);
+//! - `NAME.<adapter>.json`: the results of another adapter, or of another version of its driver ([`Reference`]);
 //!   `NAME.<adapter>-on-<processor>.json`: the same of a software adapter, which rounds as its processor does;
-//! - `NAME.txt`: the trace as text, which shows in a review what changed;
-//! - `NAME.settings.json`: how this trace is replayed ([`Settings`]).
+//! - `NAME.txt`: the trace as text, which shows changes in a review;
+//! - `NAME.settings.json`: options of this trace's replay ([`Settings`]).
 //!
 //! `airlock verify --bless` writes the first two. In a test of your own:
 //!
@@ -46,7 +46,8 @@ pub use merge::{MergeError, Merged, Part, merge};
 pub use reference::{Reference, ReferenceReadback};
 pub use shard::Shard;
 
-/// Commands of a trace for which `--bless` makes a text: a longer one is of no use in a review. An existing one is renewed.
+/// Maximum commands of a trace for which `--bless` creates a text: a longer one is of no use in a review. An existing
+/// text is always renewed.
 pub const TEXT_COMMANDS: u64 = 1000;
 
 /// The ending of a trace's file name.
@@ -57,15 +58,15 @@ pub const ENDING: &str = "airtrace";
 pub struct Harness {
     /// The source of workers.
     pub daemon: Daemon,
-    /// The adapter, where it is not to be the recorded one.
+    /// The adapter, if not the recorded one.
     pub adapter: Option<String>,
-    /// For traces whose settings name none.
+    /// The tolerance, for traces without a setting.
     pub tolerance: Option<Tolerance>,
     /// The timeout of replies, for traces without a setting.
     pub timeout: Duration,
     /// Write references and texts instead of comparing with them.
     pub bless: bool,
-    /// The folder for pictures of readbacks that are not equal; none by default.
+    /// The folder for pictures of differing readbacks; none by default.
     pub pictures: Option<PathBuf>,
 }
 
@@ -100,20 +101,20 @@ pub struct Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// All is as it was.
+    /// No difference.
     Passed,
-    /// Pictures and floats are the same but for the rounding of another processor; the rest is as it was.
+    /// Pictures and floats differ by the rounding of another processor; there is no other difference.
     Rounded,
-    /// Readbacks of which there is only a digest differ, on a processor that rounds otherwise; or the adapter lacks a feature
-    /// that the recorded one had. Neither passed nor failed.
+    /// Neither passed nor failed: readbacks with only a digest differ, on a processor that rounds otherwise, or the
+    /// adapter lacks a feature of the recorded one.
     NotComparable,
-    /// It was replayed on an adapter for which there is no reference, and its readbacks differ from the recorded ones.
+    /// Replayed on an adapter without a reference, and its readbacks differ from the recorded ones.
     New,
     /// References were written.
     Blessed,
-    /// Something is not as it was, or the worker broke.
+    /// A difference, or the worker broke.
     Failed,
-    /// There was no replay.
+    /// The replay was not possible.
     Error,
 }
 
@@ -125,12 +126,12 @@ impl Status {
 }
 
 impl Harness {
-    /// The usual settings.
+    /// The default options.
     pub fn new(daemon: Daemon) -> Self {
         Self { daemon, adapter: None, tolerance: None, timeout: replay::TIMEOUT, bless: false, pictures: None }
     }
 
-    /// Replays one trace and compares.
+    /// Replays one trace and compares the results.
     pub fn verify(&self, path: &Path) -> Verdict {
         let start = Instant::now();
         let outcome = self.judge(path);
@@ -169,7 +170,7 @@ impl Harness {
         Ok((status, lines, Some(report)))
     }
 
-    /// Tells of readbacks that another processor or adapter rounds otherwise.
+    /// Reports readbacks that another processor or adapter rounds otherwise.
     fn elsewhere(&self, path: &Path, report: &Report, lines: &mut Vec<String>) -> Result<(), String> {
         lines.extend(report.rounded.iter().map(|Rounded { command, buffer, measure }| {
             format!("the same but for rounding: command {command}, {buffer}: {measure}")
@@ -186,7 +187,7 @@ impl Harness {
         Ok(())
     }
 
-    /// Compares `NAME.txt`, where there is one, or writes it.
+    /// Compares with `NAME.txt`, if it exists, or writes it.
     fn compare_text(&self, path: &Path, file: &TraceFile, lines: &mut Vec<String>) -> Result<Status, String> {
         let beside = path.with_extension("txt");
         let is_short = file.index().totals.commands <= TEXT_COMMANDS;
@@ -214,7 +215,7 @@ impl Harness {
         }
     }
 
-    /// Compares with the reference of the adapter that replayed, or writes it.
+    /// Compares with the reference of the replay's adapter, or writes it.
     fn compare_reference(
         &self,
         path: &Path,
@@ -246,7 +247,7 @@ impl Harness {
             ));
             return Ok(Status::New);
         };
-        // Of another processor, only what was compared without a tolerance is the same.
+        // On another processor, only exact comparisons hold.
         let is_exact = reference.processor == found.processor && reference.processor.is_some();
         let elsewhere = |command: u64| {
             report.rounded.iter().any(|rounded| rounded.command == command)
@@ -265,7 +266,7 @@ impl Harness {
 }
 
 impl Status {
-    /// The graver of two.
+    /// The more severe of two.
     fn max_by(self, other: Self) -> Self {
         let grave = |status: Self| match status {
             Status::Passed => 0,
@@ -289,15 +290,15 @@ fn settings(path: &Path) -> Result<Settings, String> {
     }
 }
 
-/// The traces of a folder and of those below it, by name. A file is itself.
+/// The traces of a folder and of its subfolders, by name. A file is returned as it is.
 pub fn find(path: &Path) -> std::io::Result<Vec<PathBuf>> {
-    /// Folders within folders.
+    /// Maximum nesting of folders.
     const MAX_DEPTH: usize = 16;
     fn gather(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let path = entry.path();
-            // The entry's own kind: a link to a folder is not followed, and what is no file is no trace.
+            // The entry's own type: a link to a folder is not followed, and only a regular file is a trace.
             if entry.file_type()?.is_dir() {
                 if depth < MAX_DEPTH {
                     gather(&path, depth + 1, found)?;
@@ -317,8 +318,8 @@ pub fn find(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Fails the test that calls it unless a trace replays as recorded, or as its reference for this machine's adapter says.
-/// The worker's program is found as `airlock` finds it: beside the test, on `PATH`, or by `AIRLOCK_GPU_DAEMON`.
+/// Fails the calling test unless a trace replays as recorded, or as in its reference for this machine's adapter. The
+/// worker's program is found as by `airlock`: beside the test, on `PATH`, or by `AIRLOCK_GPU_DAEMON`.
 #[track_caller]
 #[allow(clippy::panic)]
 pub fn assert_replays(path: impl AsRef<Path>) {

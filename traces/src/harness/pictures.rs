@@ -1,4 +1,4 @@
-//! The three pictures of a readback that is not equal: as it was recorded, as it is now, and how far they lie apart.
+//! The three pictures of a differing readback: recorded, replayed, and their difference.
 
 use std::{
     fs, io,
@@ -9,10 +9,10 @@ use crate::replay::{Picture, flip};
 
 use super::output;
 
-/// Pictures of one trace that are written.
+/// Maximum pictures of one trace.
 const MAX_PICTURES: usize = 16;
 
-/// Writes them into a folder, which is made if it is not there, as `NAME-command-N-expected.png`, `-found.png` and
+/// Writes them into a folder, which is created if necessary, as `NAME-command-N-expected.png`, `-found.png` and
 /// `-difference.png`. Returns their paths.
 pub(super) fn write(folder: &Path, name: &str, pictures: &[Picture]) -> io::Result<Vec<PathBuf>> {
     let mut written = Vec::new();

@@ -49,7 +49,7 @@ impl Probe for Readbacks {
 }
 
 impl Readbacks {
-    /// The reference of the replay that this report is of.
+    /// The reference for the replay with this report.
     pub fn reference(self, report: &Report) -> Reference {
         let uncertain = |command: u64| report.not_compared.iter().any(|not| not.command == command);
         let readbacks = self.0.into_iter().filter(|&(command, _)| !uncertain(command));
@@ -70,7 +70,7 @@ impl Reference {
         trace.with_extension(format!("{}{on}.json", self.adapter.slug()))
     }
 
-    /// The reference for what was found: of this processor, or else of the adapter.
+    /// Reads the reference for these results: of this processor, or else of the adapter.
     pub fn read(trace: &Path, found: &Reference) -> Result<Option<(PathBuf, Reference)>, String> {
         let any_processor = Reference { processor: None, ..found.clone() };
         for path in [found.path(trace), any_processor.path(trace)] {
@@ -87,7 +87,7 @@ impl Reference {
         Ok(None)
     }
 
-    /// The differences of other results: the command, and a line each.
+    /// The differences of other results, with the command and one line each.
     pub fn differences(&self, found: &Reference) -> Vec<(u64, String)> {
         let by_command = |reference: &Reference| -> BTreeMap<u64, ReferenceReadback> {
             reference.readbacks.iter().map(|readback| (readback.command, readback.clone())).collect()

@@ -9,13 +9,13 @@ const MOST: u32 = 100_000;
 
 /// The `number`th of `of` parts, from 1: as `3/16` on the command line.
 ///
-/// Every `of`th trace of a sorted list belongs to a part, so that the traces of one program, which are alike and lie
-/// beside each other, are spread over all.
+/// Every `of`th trace of a sorted list belongs to a shard, so that the traces of one program, which are alike and
+/// adjacent, are spread over all shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
-    /// Which one, from 1.
+    /// The shard's number, from 1.
     pub number: u32,
-    /// How many there are.
+    /// The number of shards.
     pub of: u32,
 }
 

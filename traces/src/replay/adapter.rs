@@ -1,4 +1,4 @@
-//! Which adapter a replay asks for.
+//! The adapter that a replay requests.
 
 use airlock_protocol::commands::{
     adapter::{AdapterInfo, Capabilities},
@@ -14,7 +14,7 @@ pub(super) fn parse(choice: &str) -> AdapterSelector<'_> {
     }
 }
 
-/// The adapters that there are, numbered as `--adapter` counts them, where none of them is the one that a person chose.
+/// The available adapters, numbered as by `--adapter`, where none of them matches the user's choice.
 pub fn unmatched(choice: &str, adapters: &[Capabilities]) -> Option<String> {
     let wanted = choice.to_lowercase();
     let is_called = |info: &AdapterInfo| {

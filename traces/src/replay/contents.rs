@@ -18,7 +18,7 @@ use crate::{
     file::format::{Digest, Readback},
 };
 
-/// The readbacks that have come and were not looked at yet.
+/// The readbacks that have arrived and were not compared yet.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     open: HashMap<u64, Gathered>,
@@ -31,7 +31,7 @@ pub(super) struct Contents {
 pub(super) struct Gathered {
     hasher: Box<blake3::Hasher>,
     len: u64,
-    /// `None` once there were too many.
+    /// `None` for contents that are too long to be kept.
     bytes: Option<Vec<u8>>,
 }
 
@@ -62,7 +62,7 @@ impl Gathered {
 }
 
 impl Contents {
-    /// Adds a piece.
+    /// Appends a piece.
     pub fn add(&mut self, request: RequestId, bytes: &[u8]) {
         // A worker may send data without a request.
         if self.open.len() >= MAX_PENDING && !self.open.contains_key(&request.0) {
@@ -80,12 +80,12 @@ impl Contents {
         gathered.add(bytes);
     }
 
-    /// The contents of a map, once the reply has arrived.
+    /// The contents of a map, after its reply.
     pub fn look(&mut self, request: RequestId) -> &Gathered {
         self.open.entry(request.0).or_default()
     }
 
-    /// The same, removed.
+    /// Removes and returns the contents of a map, after its reply.
     pub fn take(&mut self, request: RequestId) -> Gathered {
         let gathered = self.open.remove(&request.0).unwrap_or_default();
         self.kept = self.kept.saturating_sub(gathered.bytes().map_or(0, |bytes| bytes.len() as u64));
@@ -111,7 +111,7 @@ pub(super) struct Expected<'e> {
 /// The result of a comparison.
 #[derive(Debug)]
 pub(super) struct Compared {
-    /// See [`Verdict`].
+    /// Its verdict.
     pub verdict: Verdict,
     /// At least a part was compared.
     pub counts: bool,
@@ -119,13 +119,13 @@ pub(super) struct Compared {
     pub left_out: Vec<(String, String)>,
     /// Measures of pictures and floats on another processor or adapter.
     pub elsewhere: Option<alike::Compared>,
-    /// The reason for which it cannot be compared on this processor.
+    /// The reason why it cannot be compared on this processor.
     pub incomparable: Option<&'static str>,
 }
 
-/// The reason for which a digest is not enough.
+/// The reason why a digest is not enough.
 const ONLY_A_DIGEST: &str = "the trace has only a digest of it";
-/// The reason for which values are not judged.
+/// The reason why values are not compared.
 const UNKNOWN_TYPE: &str = "the type of what a shader stored in it is not known";
 
 impl Compared {
@@ -164,7 +164,7 @@ impl Expected<'_> {
                 left_out.push(("the other bytes".to_owned(), "only the digest of all bytes was recorded".to_owned()));
                 Compared { counts: false, left_out, ..Compared::new(Verdict::Same) }
             }
-            // Integers, and what the guest gave: a digest is enough for these.
+            // Integers, and the guest's own bytes: a digest is enough for these.
             _ if self.place == Place::Recorded || (self.latitude.forms.is_empty() && self.place != Place::Noop) => {
                 Compared::new(self.differs(digest, found.digest(), None))
             }
@@ -194,7 +194,7 @@ impl Expected<'_> {
         Compared { counts, elsewhere: counts.then_some(compared), ..Compared::new(verdict) }
     }
 
-    /// What differs in its digest, and may.
+    /// The result where only digests can be compared, and they differ.
     fn by_digest(&self, digest: Digest) -> Compared {
         let incomparable = (self.place < Place::AnotherAdapter).then_some(ONLY_A_DIGEST);
         let verdict = if incomparable.is_some() { Verdict::Same } else { self.may_differ(digest) };
@@ -240,7 +240,7 @@ impl Expected<'_> {
 /// The first difference of two contents.
 #[derive(Debug, PartialEq, Eq)]
 struct Difference {
-    /// The first byte that does.
+    /// The first byte that differs.
     offset: usize,
     expected: String,
     found: String,
@@ -248,7 +248,7 @@ struct Difference {
     how_many: String,
 }
 
-/// Finds what differs outside of the parts that need not be the same.
+/// Finds the differences outside the uncertain parts.
 fn differences(a: &[u8], b: &[u8], leave_out: &[Uncertain], tolerance: Option<Tolerance>) -> Option<Difference> {
     let float = match tolerance {
         Some(Tolerance::F32(by)) => Some(by),

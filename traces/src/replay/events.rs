@@ -1,4 +1,4 @@
-//! Two events that should be the same: what differs between them, in words.
+//! Comparison of two events, with their differences in words.
 
 use airlock_protocol::{
     Event,
@@ -19,11 +19,11 @@ const MAX_TEXT: usize = 16 << 10;
 /// The strictness of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
-    /// This build made the trace: words are the same, too.
+    /// This build made the trace: texts are compared, too.
     pub ours: bool,
     /// The place of the replay.
     pub place: Place,
-    /// A probe has asked for a device that can do more.
+    /// A probe has requested a device with more capabilities.
     pub probed: bool,
 }
 
@@ -32,14 +32,14 @@ pub(super) struct Rules {
 pub(super) enum Verdict {
     /// No difference.
     Same,
-    /// A difference that may be, and why.
+    /// A permitted difference, with its reason.
     May {
         /// The differences.
         what: String,
         /// The reason.
         why: &'static str,
     },
-    /// A difference that must not be.
+    /// A divergence.
     Differs {
         /// The recorded side.
         expected: String,
@@ -48,16 +48,16 @@ pub(super) enum Verdict {
     },
 }
 
-/// The reason for which messages may differ.
+/// The reason why messages may differ.
 const ANOTHER_VERSION: &str = "another version recorded the trace";
 
 impl Rules {
-    /// True where messages must be the same: another processor rounds differently, and has the same messages.
+    /// True where messages must be the same: another processor rounds differently, but has the same messages.
     fn exact(self) -> bool {
         self.ours && self.place < Place::AnotherAdapter
     }
 
-    /// The reason for which a difference is permitted.
+    /// The reason why a difference is permitted.
     fn excuse(self) -> &'static str {
         if self.place < Place::AnotherAdapter { ANOTHER_VERSION } else { self.place.excuse() }
     }
@@ -102,7 +102,7 @@ pub(super) fn judge(recorded: &Event<'_>, found: &Event<'_>, rules: Rules) -> Ve
     }
 }
 
-/// Compares without words first, then the words.
+/// Compares without texts first, then the texts.
 fn plain(recorded: &Event<'_>, found: &Event<'_>, rules: Rules) -> Verdict {
     let (mut a, mut b) = (recorded.clone(), found.clone());
     let (words_a, words_b) = (take_words(&mut a), take_words(&mut b));
@@ -116,7 +116,7 @@ fn plain(recorded: &Event<'_>, found: &Event<'_>, rules: Rules) -> Verdict {
     rules.judge(what, recorded, found)
 }
 
-/// Takes the texts that are for people out of an event.
+/// Removes the human-readable texts from an event.
 fn take_words(event: &mut Event<'_>) -> Vec<String> {
     let take = |text: &mut String| vec![std::mem::take(text)];
     match event {
@@ -135,13 +135,13 @@ fn take_words(event: &mut Event<'_>) -> Vec<String> {
     }
 }
 
-/// The end of a session: the number of the command in the reason counts the replayer's own commands, too.
+/// Compares ends of sessions: the command's number in the reason counts the replayer's own commands, too.
 fn closed(a: &str, b: &str, rules: Rules, (recorded, found): (&Event<'_>, &Event<'_>)) -> Verdict {
     match (without_number(a), without_number(b)) {
         _ if a == b => Verdict::Same,
         (Some(a), Some(b)) if a == b => Verdict::Same,
         (Some(_), Some(_)) => rules.judge(|| format!("why the session ends: {a:?}, now {b:?}"), recorded, found),
-        // A panic's words may have addresses in them.
+        // A panic's message may contain addresses.
         _ => Verdict::May { what: format!("why the session ends: {a:?}, now {b:?}"), why: "they are a panic's words" },
     }
 }

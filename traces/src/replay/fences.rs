@@ -1,4 +1,4 @@
-//! How far the worker has got: every batch ends with a request of the replayer's own, whose answer says that the batch
+//! The progress of the worker: every batch ends with a request of the replayer's own, whose reply shows that the batch
 //! was executed.
 
 use std::collections::VecDeque;
@@ -21,23 +21,24 @@ impl Window {
     }
 }
 
-/// See the module's header.
+/// The fences of one session.
 #[derive(Debug, Default)]
 pub(super) struct Fences {
-    /// The batches that were sent and are not known to be done.
+    /// The batches that were sent and may not be executed yet.
     sent: VecDeque<(RequestId, Option<Window>)>,
-    /// The last batch that is done.
+    /// The last batch that is known to be executed.
     done: Option<Window>,
 }
 
 impl Fences {
-    /// A batch leaves, with this request at its end. Without a window it adds nothing to the commands before.
+    /// Records a batch that is sent, with this request at its end. Without a window it adds no commands to the earlier
+    /// ones.
     pub fn sent(&mut self, request: RequestId, window: Option<Window>) {
         let before = self.sent.back().map_or(self.done, |&(_, window)| window);
         self.sent.push_back((request, window.or(before)));
     }
 
-    /// A reply has come; true when it is one of these.
+    /// Processes a reply; true when it belongs to a fence.
     pub fn answered(&mut self, request: RequestId) -> bool {
         let Some(place) = self.sent.iter().position(|&(sent, _)| sent == request) else { return false };
         if let Some((_, window)) = self.sent.drain(..=place).next_back() {
@@ -46,25 +47,25 @@ impl Fences {
         true
     }
 
-    /// True while a reply is missing.
+    /// True while a fence is pending.
     pub fn wait(&self) -> bool {
         !self.sent.is_empty()
     }
 
-    /// The last command that is known to be done.
+    /// The last command that is known to be executed.
     pub fn after(&self) -> Option<u64> {
         self.done.map(|window| window.last)
     }
 
-    /// The first batch that is not known to be done.
+    /// The first batch that may not be executed yet.
     pub fn running(&self) -> Option<Window> {
-        // A batch of fences only has the window of the one before.
+        // A batch with only fences has the window of the one before.
         let mut windows = self.sent.iter().filter_map(|&(_, window)| window);
         windows.find(|window| self.after().is_none_or(|done| window.last > done))
     }
 
-    /// The commands that an event can be due to which arrives now. Errors come while their batch is executed; losses come
-    /// between batches.
+    /// The commands that may have caused an event that arrives now. Errors arrive while their batch is executed; losses
+    /// arrive between batches.
     pub fn cause(&self, between: bool) -> Option<Window> {
         let next = self.sent.front().and_then(|&(_, window)| window);
         match (self.done, next) {

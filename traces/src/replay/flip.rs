@@ -9,7 +9,7 @@ pub(crate) fn mean(picture: &Picture) -> Option<f32> {
     Some(nv_flip::FlipPool::from_image(&map(picture)?).mean())
 }
 
-/// The same without the feature.
+/// Without the feature, there is no measure.
 #[cfg(not(feature = "flip"))]
 pub(crate) fn mean(_: &Picture) -> Option<f32> {
     None
@@ -21,7 +21,7 @@ pub(crate) fn difference(picture: &Picture) -> Option<Vec<u8>> {
     Some(map(picture)?.apply_color_lut(&nv_flip::magma_lut()).to_vec())
 }
 
-/// The same without the feature.
+/// Without the feature, there is no picture.
 #[cfg(not(feature = "flip"))]
 pub(crate) fn difference(_: &Picture) -> Option<Vec<u8>> {
     None
@@ -30,7 +30,7 @@ pub(crate) fn difference(_: &Picture) -> Option<Vec<u8>> {
 #[cfg(feature = "flip")]
 fn map(picture: &Picture) -> Option<nv_flip::FlipImageFloat> {
     let Picture { width, height, expected, found, .. } = picture;
-    // The library takes the lengths on trust.
+    // The library does not check the lengths.
     let length = usize::try_from(u64::from(*width).checked_mul((*height).into())?.checked_mul(3)?).ok()?;
     if length == 0 || expected.len() != length || found.len() != length {
         return None;

@@ -6,13 +6,13 @@ use airlock_protocol::{Command, commands::Effect, ids::Object, limits::cut};
 
 use crate::schema::facts::Facts;
 
-/// Bytes of a label that are kept.
+/// Maximum bytes of a label.
 const MAX_TEXT: usize = 256;
 
-/// Objects of one command that are named.
+/// Maximum objects of one command that are named.
 const MAX_OBJECTS: usize = 16;
 
-/// The labels of a session's objects. Those of dropped ones stay until the id is used again: a reply may come late.
+/// The labels of a session's objects. Labels of dropped ones stay until the id is reused: a reply may come late.
 #[derive(Debug, Default)]
 pub(super) struct Labels(HashMap<Object, String>);
 
@@ -60,7 +60,7 @@ impl Labels {
     }
 }
 
-/// The facts of a command that requests, makes or labels something: the others do not matter to a replay.
+/// The facts of a command that requests, makes or labels an object; `None` for others, which the replay need not track.
 pub(super) fn facts(command: &Command<'_>) -> Option<Facts> {
     let description = command.description();
     let matters = description.makes.is_some() || description.reply.is_some() || description.effect == Effect::Label;

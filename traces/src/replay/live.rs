@@ -1,4 +1,4 @@
-//! A session in flight: a worker, the batch that gathers for it, and what it has answered.
+//! A session in flight: a worker, the batch that gathers for it, and its replies.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -24,51 +24,51 @@ use super::{
 };
 use crate::file::reader::ReadError;
 
-/// Bytes that a command may grow by when its bulk data lies elsewhere or a probe changes it.
+/// Bytes that a command may grow by when the position of its bulk data or a probe changes it.
 const SLACK: usize = 256;
 
 /// Bytes of a fence.
 const FENCE: usize = 16;
 
-/// Unasked events that wait for the place where they were recorded. A run hears of them soon; more is a worker that only
-/// makes errors.
+/// Unrequested events that wait for their recorded counterpart. A run receives such events soon; more come only from a
+/// worker that raises nothing but errors.
 const MAX_UNASKED: usize = 64 << 10;
 
-/// The wait for an event that may arrive at any time, once everything before it is done.
+/// The timeout for an event that may arrive at any time, once all earlier commands are executed.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The end of a replay.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// The worker is gone without a word.
+    /// The worker ended without a reason.
     Gone {
         /// How it ended.
         reason: String,
     },
-    /// A reply does not come.
+    /// A reply timed out.
     Late {
-        /// The command that asks.
+        /// The command that made the request.
         command: Option<u64>,
-        /// What is waited for.
+        /// The event or room that was waited for.
         what: String,
     },
-    /// The adapter cannot do what the recorded one did.
+    /// The adapter lacks a capability of the recorded one.
     Unsupported {
         /// The request for a device.
         command: u64,
-        /// Why there is none.
+        /// The missing capability.
         why: String,
     },
-    /// Something is not as recorded.
+    /// A difference from the recording.
     Diverged(Box<Finding>),
-    /// Nothing can be said.
+    /// The replay failed.
     Error(ReplayError),
 }
 
 /// The first difference.
 #[derive(Debug)]
 pub(super) struct Finding {
-    /// The commands that it can be due to.
+    /// The commands that may have caused it.
     pub place: Option<Window>,
     /// The subject of the comparison.
     pub what: Subject,
@@ -91,7 +91,7 @@ impl<E: Into<ReplayError>> From<E> for Stop {
     }
 }
 
-/// A stream that makes no sense though every part of it can be read.
+/// An invalid stream whose parts are valid.
 pub(super) fn nonsense(what: String) -> Stop {
     ReadError::Io(io::Error::new(io::ErrorKind::InvalidData, what)).into()
 }
@@ -101,22 +101,22 @@ pub(super) fn nonsense(what: String) -> Stop {
 pub(super) struct Unasked {
     /// Its bytes.
     pub bytes: Box<[u8]>,
-    /// The commands that it can be due to.
+    /// The commands that may have caused it.
     pub cause: Option<Window>,
     name: &'static str,
     device: Option<u32>,
 }
 
-/// See the module's header.
+/// The state of a session in flight.
 #[derive(Debug)]
 pub(super) struct Live {
     /// The progress of the worker.
     pub fences: Fences,
     /// Contents of maps.
     pub contents: Contents,
-    /// The worker is gone, and has said why.
+    /// The worker is gone, and has sent a reason.
     pub over: bool,
-    /// Answers to requests of probes, for them.
+    /// Replies to requests of probes.
     pub for_probes: VecDeque<Box<[u8]>>,
     /// The error of a probe's calls.
     pub failure: Option<Stop>,
@@ -129,7 +129,7 @@ pub(super) struct Live {
     answers: HashMap<u64, VecDeque<Box<[u8]>>>,
     unasked: VecDeque<Unasked>,
     said_why: bool,
-    /// Questions of probes without a reply.
+    /// Pending requests of probes.
     injected: HashSet<u64>,
 }
 
@@ -154,14 +154,14 @@ impl Live {
         })
     }
 
-    // What goes out.
+    // Output.
 
     /// Bytes of the batch.
     pub fn waiting(&self) -> usize {
         self.batch.len()
     }
 
-    /// Puts a recorded command into the batch. `len` are its recorded bytes.
+    /// Appends a recorded command to the batch. `len` is its recorded length.
     pub fn put(&mut self, number: u64, command: &Command<'_>, len: usize) -> Step {
         self.push(command, len.saturating_add(SLACK))?;
         let first = self.window.map_or(number, |window| window.first);
@@ -176,7 +176,7 @@ impl Live {
         self.batch.push(command).map_err(|error| nonsense(error.to_string()))
     }
 
-    /// Puts bulk data into the ring, waiting for room; returns its place.
+    /// Puts bulk data into the ring, blocking while it is full; returns its position.
     pub fn put_piece(&mut self, number: u64, bytes: &[u8]) -> Step<u64> {
         loop {
             if self.over {
@@ -185,7 +185,7 @@ impl Live {
             if let Some(start) = self.worker.ring.write(bytes) {
                 return Ok(start);
             }
-            // What the worker must read before there is room may still be in the batch. Room may come while that is sent.
+            // The commands that free space may still be in the batch. Space may become free while that is sent.
             if self.batch.is_empty() {
                 self.pump(Some(number), "room in the shared ring for the command's data")?;
             } else {
@@ -202,7 +202,7 @@ impl Live {
             }
             self.fence()?;
         }
-        // What has come is heard early, so that it does not gather.
+        // Processes arrived events early, so that they do not accumulate.
         loop {
             let heard = if self.over { Heard::Nothing } else { self.worker.hear(Duration::ZERO) };
             if !self.heard(heard)? {
@@ -211,7 +211,7 @@ impl Live {
         }
     }
 
-    /// Sends what there is, with a fence.
+    /// Sends the gathered commands, with a fence.
     fn fence(&mut self) -> Step {
         let request = self.next();
         self.batch.push(&ReportStats { request }.into()).map_err(|error| nonsense(error.to_string()))?;
@@ -242,15 +242,15 @@ impl Live {
         request
     }
 
-    // What comes in.
+    // Input.
 
-    /// Waits for news of any kind. Any sign of life begins the time anew.
+    /// Waits for any message. Each message restarts the timeout.
     fn pump(&mut self, command: Option<u64>, what: &str) -> Step {
         let heard = self.worker.hear(self.timeout);
         if self.heard(heard)? { Ok(()) } else { Err(Stop::Late { command, what: what.to_owned() }) }
     }
 
-    /// Takes note of news; false when there are none.
+    /// Processes a message; false when there is none.
     fn heard(&mut self, heard: Heard) -> Step<bool> {
         match heard {
             Heard::Event(bytes) => self.receive(bytes.into())?,
@@ -321,7 +321,7 @@ impl Live {
         Ok(answer)
     }
 
-    /// As [`Live::answer`], and leaves the reply where it is.
+    /// As [`Live::answer`], without removing the reply.
     pub fn peek(&mut self, request: RequestId, command: u64, what: &str) -> Step<Option<&[u8]>> {
         let there = self.wait_for(request, command, what)?;
         let answer = self.answers.get(&request.0).and_then(|answers| answers.front());
@@ -339,10 +339,10 @@ impl Live {
         Ok(true)
     }
 
-    /// The next unasked event of a device, waiting as long as it can still be on its way.
+    /// The next unrequested event of a device; waits as long as it can still arrive.
     pub fn unasked(&mut self, name: &str, device: Option<u32>) -> Step<Option<Unasked>> {
         self.flush()?;
-        // Errors come while their batch is executed, losses before the next one.
+        // Errors arrive while their batch is executed, losses before the next one.
         for _ in 0..2 {
             loop {
                 if let Some(found) = self.take_unasked(name, device) {
@@ -358,7 +358,7 @@ impl Live {
             }
             self.fence()?;
         }
-        // The driver may tell a loss from a thread of its own.
+        // The driver may report a loss on a thread of its own.
         while !self.over && !self.unasked.iter().any(|unasked| unasked.is(name, device)) {
             let heard = self.worker.hear(GRACE.min(self.timeout));
             if !self.heard(heard)? {
@@ -368,28 +368,28 @@ impl Live {
         Ok(self.take_unasked(name, device))
     }
 
-    /// An unasked event of a device, if there is one.
+    /// Removes an unrequested event of a device, if one has arrived.
     pub fn take_unasked(&mut self, name: &str, device: Option<u32>) -> Option<Unasked> {
         let place = self.unasked.iter().position(|unasked| unasked.is(name, device))?;
         self.unasked.remove(place)
     }
 
-    /// The first unasked event that is left over.
+    /// Removes the first unrequested event that is left.
     pub fn left_over(&mut self) -> Option<Unasked> {
         self.unasked.pop_front()
     }
 
-    /// True while there are unasked events.
+    /// True while there are unrequested events.
     pub fn has_unasked(&self) -> bool {
         !self.unasked.is_empty()
     }
 
-    /// The reason that the worker has given for ending the session.
+    /// The event with the worker's reason for ending the session.
     pub fn closed(&self) -> Option<&Unasked> {
         self.unasked.iter().find(|unasked| unasked.name == "Closed")
     }
 
-    /// Waits until everything sent is done, and what follows from it is told.
+    /// Waits until all sent commands are executed, and the resulting events have arrived.
     pub fn finish(&mut self) -> Step {
         self.flush()?;
         for _ in 0..2 {
@@ -404,7 +404,7 @@ impl Live {
         Ok(())
     }
 
-    /// Asks for this machine's adapters.
+    /// Requests this machine's adapters.
     pub fn adapters(&mut self, command: u64) -> Step<Vec<Capabilities>> {
         let request = self.next();
         self.push(&ListAdapters { request }.into(), SLACK)?;
@@ -425,7 +425,7 @@ impl Live {
         Ok(())
     }
 
-    /// Waits for any news while a request that was injected has no reply; false when all have.
+    /// Waits for any message while an injected request is pending; false when none is.
     pub fn settle_some(&mut self) -> Step<bool> {
         self.flush()?;
         if self.injected.is_empty() || self.over {
@@ -464,7 +464,7 @@ impl Unasked {
         self.name == name && self.device == device
     }
 
-    /// The divergence that this event is where nothing was recorded.
+    /// The divergence of an event without a recorded counterpart.
     pub fn not_recorded(&self) -> Stop {
         let (found, kind) = codec::decode_event(&self.bytes).map_or((String::new(), FoundKind::Value), |event| {
             (super::events::describe(&event), FoundKind::of(&event))

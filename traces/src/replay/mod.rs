@@ -1,8 +1,8 @@
 //! Replaying a trace: a fresh worker for each session, the same commands, the same waits at the same places, and every
 //! event compared with the recorded one.
 //!
-//! The replayer is one more client of the wire. It knows no command but those that it must look into: requests for
-//! adapters and devices, and maps.
+//! The replayer is one more client of the wire. It knows only the commands that it must inspect: requests for adapters
+//! and devices, and maps.
 
 mod adapter;
 mod alike;

@@ -7,13 +7,13 @@ use airlock_protocol::commands::adapter::AdapterInfo;
 use super::{Differing, NotCompared, Subject, Tolerance, pictures::Elsewhere};
 use crate::file::header::Adapter;
 
-/// Notes of one kind that a report has. A run of a million frames with timestamps must not fill the memory.
+/// Maximum notes of one kind in a report. A run of a million frames with timestamps must not fill the memory.
 const MAX_NOTES: usize = 10_000;
 
-/// See the module's header.
+/// Notes and counts of a replay.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    /// Anything is compared at all.
+    /// Events are compared.
     pub check: bool,
     /// The tolerance for readbacks.
     pub tolerance: Option<Tolerance>,
@@ -21,7 +21,7 @@ pub(super) struct Notes {
     pub commands: u64,
     /// Events that were compared.
     pub events: u64,
-    /// Readbacks that were.
+    /// Readbacks that were compared.
     pub readbacks: u64,
     /// The adapter of the recorded run.
     pub recorded_adapter: Option<Adapter>,
@@ -46,7 +46,7 @@ impl Notes {
         Self { check, tolerance, ..Self::default() }
     }
 
-    /// Something was not compared.
+    /// Records a part that was not compared.
     pub fn not_compared(&mut self, command: u64, what: String, why: String) {
         self.last = command;
         if self.not_compared.len() < MAX_NOTES {
@@ -56,20 +56,20 @@ impl Notes {
         }
     }
 
-    /// Something differs as it may.
+    /// Records a permitted difference.
     pub fn differing(&mut self, command: Option<u64>, subject: Subject, what: String, why: &'static str) {
         if self.differing.len() < MAX_NOTES && self.said.insert((what.clone(), why)) {
             self.differing.push(Differing { command, subject, what, why: why.to_owned() });
         }
     }
 
-    /// The guest's own statistics, which differ in every run.
+    /// Records the guest's own statistics, which differ in every run.
     pub fn statistics(&mut self, command: u64) {
         self.last = command;
         self.statistics = self.statistics.saturating_add(1);
     }
 
-    /// The first adapters of both runs are the ones that are told.
+    /// Records the adapters of both runs. The first ones are reported.
     pub fn adapters(&mut self, recorded: Option<&AdapterInfo>, found: Option<&AdapterInfo>) {
         let adapter = |info: Option<&AdapterInfo>| info.map(Adapter::from);
         self.recorded_adapter = self.recorded_adapter.take().or_else(|| adapter(recorded));
@@ -79,7 +79,7 @@ impl Notes {
         self.adapter = self.adapter.take().or_else(|| adapter(found));
     }
 
-    /// Everything that was not compared, and everything that differs as it may.
+    /// All parts that were not compared, and all permitted differences.
     pub fn finish(&mut self) -> (Vec<NotCompared>, Vec<Differing>) {
         let command = self.last;
         if self.statistics > 0 {

@@ -12,13 +12,13 @@ use crate::file::{
 
 use super::report::Tolerance;
 
-/// The default timeout for a reply that the recorded run got.
+/// The default timeout for a reply that the recorded run received.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The input of a replay.
 #[derive(Clone, Debug)]
 pub enum Input<'t> {
-    /// A file, read as the replay goes.
+    /// A file, read during the replay.
     File(Arc<TraceFile>),
     /// A trace that a tool has changed.
     Trace(&'t Trace),
@@ -29,18 +29,18 @@ pub enum Input<'t> {
 pub struct Options {
     /// The source of workers.
     pub daemon: Daemon,
-    /// The adapter that the user chose: a part of its name, its number, or `noop`. By default the recorded one where this
-    /// machine has it, else the best.
+    /// The adapter of the user's choice: a part of its name, its number, or `noop`. By default the recorded one where
+    /// this machine has it, else the best.
     pub adapter: Option<String>,
     /// The last command to replay, by its number in the trace.
     pub until: Option<u64>,
-    /// Compare events; without it everything is replayed and nothing looked at.
+    /// Compare events; otherwise everything is replayed and nothing compared.
     pub check: bool,
     /// The tolerance for readbacks.
     pub tolerance: Option<Tolerance>,
     /// See [`TIMEOUT`].
     pub timeout: Duration,
-    /// After a divergence, replay again to find the command that an unasked event belongs to.
+    /// After a divergence, replay again to find the command that caused an unrequested event.
     pub locate: bool,
 }
 
@@ -51,13 +51,13 @@ impl Options {
     }
 }
 
-/// A replay that failed. A divergence, a crash or a hang is none of these but an [`Outcome`](super::Outcome).
+/// A replay that failed. Divergences, crashes and hangs are an [`Outcome`](super::Outcome).
 #[derive(Debug, Error)]
 pub enum ReplayError {
-    /// There is no worker.
+    /// No worker is available.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The trace cannot be read on.
+    /// The trace cannot be read any further.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// This machine lacks the adapter that the user chose.
@@ -65,7 +65,7 @@ pub enum ReplayError {
     NoSuchAdapter {
         /// The choice.
         wanted: String,
-        /// The adapters that there are.
+        /// The available adapters.
         available: String,
     },
 }

@@ -1,6 +1,6 @@
 //! A picture of a readback, recorded and replayed.
 
-/// Both sides of a picture that is not equal, in 8-bit red, green and blue, row by row.
+/// Both sides of a differing picture, in 8-bit red, green and blue, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     /// The `MapBuffer` that returned it, by its number in the trace.
@@ -9,8 +9,8 @@ pub struct Picture {
     pub width: u32,
     /// Rows.
     pub height: u32,
-    /// As it was recorded.
+    /// The recorded picture.
     pub expected: Vec<u8>,
-    /// As it is now.
+    /// The replayed picture.
     pub found: Vec<u8>,
 }

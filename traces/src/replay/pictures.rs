@@ -7,16 +7,16 @@ use super::{
     report::{NotCompared, Rounded},
 };
 
-/// Notes of one kind. A run of a million frames must not fill the memory.
+/// Maximum notes of one kind. A run of a million frames must not fill the memory.
 const MAX_NOTES: usize = 10_000;
 
-/// Bytes of the pictures that are kept, both sides together.
+/// Maximum bytes of the kept pictures, both sides together.
 const MAX_KEPT: usize = 64 << 20;
 
-/// Texels of a picture that is kept: FLIP takes a second for some millions of them.
+/// Maximum texels of a kept picture: FLIP takes a second for some millions of them.
 const MAX_TEXELS: u64 = 4 << 20;
 
-/// See the module's header.
+/// Readbacks that differ by rounding, readbacks that cannot be compared, and pictures.
 #[derive(Debug, Default)]
 pub(super) struct Elsewhere {
     pub rounded: Vec<Rounded>,
@@ -26,7 +26,7 @@ pub(super) struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// Takes note of what a comparison has measured.
+    /// Records the measures of a comparison.
     pub fn measured(&mut self, command: u64, buffer: &str, mut compared: Compared, bytes: (&[u8], &[u8])) {
         for (place, texels) in &compared.pictures {
             let (width, height, _) = texels.size;
@@ -52,7 +52,7 @@ impl Elsewhere {
         }
     }
 
-    /// Takes note of a readback that cannot be compared.
+    /// Records a readback that cannot be compared.
     pub fn incomparable(&mut self, command: u64, what: String, why: &str) {
         if self.incomparable.len() < MAX_NOTES {
             self.incomparable.push(NotCompared { command, what, why: why.to_owned() });

@@ -1,4 +1,4 @@
-//! Where a replay takes place: on the machine of the recording, on one whose processor rounds otherwise, or on another adapter.
+//! The place of a replay: the machine of the recording, one whose processor rounds otherwise, or another adapter.
 
 use airlock_protocol::commands::adapter::AdapterInfo;
 
@@ -16,7 +16,7 @@ pub(super) enum Place {
     AnotherProcessor,
     /// Another adapter, or another driver.
     AnotherAdapter,
-    /// One of the two executes nothing.
+    /// One of the two adapters executes nothing.
     Noop,
 }
 
@@ -55,8 +55,8 @@ impl Place {
     }
 }
 
-/// A software adapter without what it says of the processor: the width of vectors at the end of its name
-/// (`llvmpipe (LLVM 15.0.6, 256 bits)`), and the sizes of subgroups, which follow from it.
+/// A software adapter's info without the processor's properties: the width of vectors at the end of its name (`llvmpipe
+/// (LLVM 15.0.6, 256 bits)`), and the sizes of subgroups, which follow from it.
 fn without_width(info: &AdapterInfo) -> AdapterInfo {
     let name = info.description.strip_suffix(" bits)").and_then(|name| name.rsplit_once(", "));
     let is_number = |width: &str| !width.is_empty() && width.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,32 +1,33 @@
-//! Probes look on while a trace is replayed, and put commands of their own between the recorded ones.
+//! Probes observe a replay, and put commands of their own between the recorded ones.
 
 use airlock_protocol::{
     Command, Event,
     ids::{BufferId, RequestId},
 };
 
-/// Questions from this number on are not the trace's: probes and the replayer itself ask them.
+/// Numbers of requests from here on are not the trace's: probes and the replayer itself use them.
 pub const INJECTED: u64 = 1 << 62;
 
-/// Looks on while a trace is replayed, and may put commands of its own between the recorded ones.
+/// Observes a replay, and may put commands of its own between the recorded ones.
 pub trait Probe {
-    /// A command is about to be put into the batch. It may be changed, and others put before it.
+    /// Called before a command is added to the batch. The command may be changed, and others put before it.
     fn before(&mut self, session: u32, number: u64, command: &mut Command<'_>, to: &mut dyn Inject) {
         let _ = (session, number, command, to);
     }
 
-    /// The command was put into the batch. Others may follow.
+    /// Called after the command was added to the batch. Others may follow.
     fn after(&mut self, session: u32, number: u64, command: &Command<'_>, to: &mut dyn Inject) {
         let _ = (session, number, command, to);
     }
 
-    /// A session's commands are all there, up to its end or the last that was asked for. What is asked here is waited for.
+    /// Called after a session's last command, or the last one to be replayed. The replay waits for the requests made
+    /// here.
     fn end(&mut self, session: u32, to: &mut dyn Inject) {
         let _ = (session, to);
     }
 
-    /// A reply to a request that was injected, `MapData` included. Answers are handed over after the call has returned in
-    /// which they came.
+    /// A reply to an injected request, `MapData` included. Replies that arrive during a call of the probe are passed
+    /// after it has returned.
     fn event(&mut self, event: &Event<'_>) {
         let _ = event;
     }
@@ -36,7 +37,7 @@ pub trait Probe {
         let _ = (session, number, buffer, bytes);
     }
 
-    /// So many commands were sent: for progress bars.
+    /// Number of commands sent so far, for progress bars.
     fn progress(&mut self, commands: u64) {
         let _ = commands;
     }
@@ -48,7 +49,7 @@ pub trait Inject {
     fn send(&mut self, command: Command<'_>);
     /// A number for a request.
     fn request(&mut self) -> RequestId;
-    /// Sends what has gathered and waits until every injected request has its reply. [`Probe::event`] hears of them once
-    /// the probe has returned. When it takes too long, the replay ends after that.
+    /// Sends the gathered commands and waits until every injected request has its reply. [`Probe::event`] receives them
+    /// once the probe has returned. On a timeout, the replay ends after that.
     fn settle(&mut self);
 }

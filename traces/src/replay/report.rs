@@ -11,7 +11,7 @@ use crate::file::header::Adapter;
 /// The report of a replay. It serializes to JSON for scripts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// How it ended.
+    /// The outcome of the replay.
     pub outcome: Outcome,
     /// Commands that were sent.
     pub commands: u64,
@@ -19,7 +19,7 @@ pub struct Report {
     pub events: u64,
     /// Readbacks that were compared, wholly or in part.
     pub readbacks: u64,
-    /// The adapter of the recorded run, if it got one.
+    /// The adapter of the recorded run, if its request succeeded.
     pub recorded_adapter: Option<Adapter>,
     /// The adapter of this replay.
     pub adapter: Option<Adapter>,
@@ -27,20 +27,20 @@ pub struct Report {
     pub is_software: bool,
     /// Readbacks that are the same but for rounding.
     pub rounded: Vec<Rounded>,
-    /// Readbacks of which the trace has a digest only, and which another processor or adapter rounds otherwise.
+    /// Readbacks with only a recorded digest that another processor or adapter rounds otherwise.
     pub incomparable: Vec<NotCompared>,
     /// Parts that were not compared, with the reason.
     pub not_compared: Vec<NotCompared>,
     /// Permitted differences of another adapter or version.
     pub differing: Vec<Differing>,
-    /// The pictures of which [`Report::rounded`] and the divergence tell, as many as are kept.
+    /// The pictures of [`Report::rounded`] and of the divergence, as many as are kept.
     #[serde(skip)]
     pub pictures: Vec<Picture>,
     /// Wall time of the replay.
     pub time: Duration,
 }
 
-/// The likeness of a replay without divergence and the recorded run.
+/// The likeness of a replay without divergence to the recorded run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
     /// Every bit that was compared is the same.
@@ -52,7 +52,7 @@ pub enum Likeness {
 }
 
 impl Report {
-    /// The likeness of a replay with the outcome [`Outcome::Same`] and the recorded run.
+    /// The likeness to the recorded run of a replay with the outcome [`Outcome::Same`].
     pub fn likeness(&self) -> Likeness {
         match (self.rounded.is_empty(), self.incomparable.is_empty()) {
             (true, true) => Likeness::Exact,
@@ -79,29 +79,29 @@ pub struct Rounded {
 pub enum Outcome {
     /// Every event was as recorded.
     Same,
-    /// An event was not as recorded, or missing, or one came that was not recorded.
+    /// An event differs from the recorded one, or is missing, or was not recorded.
     Diverged(Box<Divergence>),
     /// The worker ended by itself.
     Crashed {
-        /// The last command that is known to have been executed.
+        /// The last command that is known to be executed.
         after: Option<u64>,
-        /// The first command that may not have been.
+        /// The first command that may not be executed.
         command: Option<u64>,
         /// That command's name and objects.
         what: String,
         /// The worker's end.
         reason: WorkerEnd,
     },
-    /// The adapter of this replay lacks what a device of the recorded run had: there is nothing to compare.
+    /// The adapter of this replay lacks a capability of a recorded device: the runs cannot be compared.
     Unsupported {
         /// The `RequestDevice`.
         command: u64,
         /// The missing capability.
         why: String,
     },
-    /// A reply did not come in time.
+    /// A reply timed out.
     Hung {
-        /// The command that asks.
+        /// The command that made the request.
         command: Option<u64>,
         /// The missing reply.
         what: String,
@@ -147,7 +147,7 @@ impl fmt::Display for Outcome {
 pub struct WorkerEnd {
     /// Its exit code or signal, in words.
     pub how: String,
-    /// The end of the recorded session, where a worker's end ended that, too.
+    /// The end of the recorded session, where a worker's end caused that, too.
     pub recorded: Option<String>,
 }
 
@@ -167,7 +167,7 @@ impl Serialize for WorkerEnd {
     }
 }
 
-/// A thing that is compared.
+/// The subject of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// The contents of a buffer that was mapped.
@@ -224,10 +224,10 @@ impl FoundKind {
     }
 }
 
-/// The first event that is not as recorded.
+/// The first difference from the recording.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Divergence {
-    /// The command, by its number in the trace; `None` where it is not known which.
+    /// The command, by its number in the trace; `None` where it is unknown.
     pub command: Option<u64>,
     /// Its name.
     pub name: String,
@@ -242,22 +242,22 @@ pub struct Divergence {
     /// The kind of the value in this replay.
     #[serde(skip)]
     pub kind: FoundKind,
-    /// Digest of what was read back in this replay, for a readback.
+    /// Digest of the contents in this replay, for a readback.
     pub digest: Option<String>,
 }
 
-/// Something that was not compared.
+/// A part that was not compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NotCompared {
     /// The command.
     pub command: u64,
-    /// What: `bytes 0..16 of Buffer 3 "timestamps"`.
+    /// The part: `bytes 0..16 of Buffer 3 "timestamps"`.
     pub what: String,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
-/// Something that differs as it may.
+/// A permitted difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Differing {
     /// The command.
@@ -265,7 +265,7 @@ pub struct Differing {
     /// The subject of the comparison.
     #[serde(skip)]
     pub subject: Subject,
-    /// What.
+    /// The difference, in words.
     pub what: String,
     /// The reason.
     pub why: String,
@@ -275,9 +275,9 @@ pub struct Differing {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tolerance {
-    /// Each byte by so much: for pictures with 8 bits a channel.
+    /// Maximum difference of each byte: for pictures with 8 bits per channel.
     Bytes(u8),
-    /// Each 32-bit float by so much, absolute or relative to the larger of the two.
+    /// Maximum difference of each 32-bit float, absolute or relative to the larger of the two.
     F32(f32),
 }
 

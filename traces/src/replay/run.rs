@@ -30,26 +30,26 @@ use crate::file::{
     trace::{Blobs, Entry, What},
 };
 
-/// Sessions at a time, each with a worker. A run has one, or two while the first one's worker ends.
+/// Maximum concurrent sessions, each with a worker. A run has one, or two while the first one's worker ends.
 const MAX_SESSIONS: usize = 16;
 
-/// See the module's header.
+/// The state of a pass.
 pub(super) struct Run<'r> {
     input: &'r Input<'r>,
     options: &'r Options,
-    /// Where every command is waited for by itself.
+    /// The commands that are waited for one by one.
     fine: Option<Window>,
     blobs: Blobs,
-    /// Batches end where the trace says so.
+    /// The trace has the ends of batches.
     flushes: bool,
     ours: bool,
     newer: bool,
     /// The processor that software adapters of the recorded run compiled for.
     processor: Option<Processor>,
-    /// The sessions, `None` for those that are over.
+    /// The sessions, `None` for those that have ended.
     sessions: BTreeMap<u32, Option<Session>>,
     notes: Notes,
-    /// The session that the replay was busy with last.
+    /// The session of the last entry.
     current: u32,
     /// The last command that was read.
     number: u64,
@@ -59,12 +59,12 @@ pub(super) struct Run<'r> {
 pub(super) struct Pass {
     /// The report.
     pub report: Report,
-    /// The commands among which the cause is.
+    /// The commands that contain the cause.
     pub window: Option<Window>,
 }
 
 impl<'r> Run<'r> {
-    /// Gets ready. With `fine`, the worker is waited for after every command of that window.
+    /// Prepares a pass. With `fine`, the worker is waited for after every command of that window.
     pub fn new(input: &'r Input<'r>, options: &'r Options, fine: Option<Window>) -> Self {
         let (header, blobs, flushes) = match input {
             Input::File(file) => (file.header(), Blobs::of(Arc::clone(file)), true),
@@ -90,7 +90,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Replays.
+    /// Runs the pass.
     pub fn go(mut self, probes: Probes<'_, '_>) -> Result<Pass, ReplayError> {
         let start = Instant::now();
         let stop = self.entries(probes).err();
@@ -139,7 +139,7 @@ impl<'r> Run<'r> {
         if held.is_some() {
             return self.after_the_last(entries, probes);
         }
-        // A trace that is cut: answers may be missing, and so may be what comes after.
+        // A truncated trace: replies may be missing, and so may later entries.
         let open: Vec<_> = self.sessions.iter().filter(|(_, session)| session.is_some()).map(|(&id, _)| id).collect();
         for session in open {
             self.close(session, None, probes)?;
@@ -155,7 +155,7 @@ impl<'r> Run<'r> {
         let Some(session) = self.sessions.get_mut(&entry.session) else {
             return Err(nonsense(format!("session {} of the trace has no beginning", entry.session)));
         };
-        // What a run sent to a worker that was gone.
+        // Ignores commands that the run sent to a worker that was gone.
         let Some(session) = session else { return Ok(()) };
         match &entry.what {
             What::Session => Ok(()),
@@ -228,7 +228,7 @@ impl<'r> Run<'r> {
 
     // Ends.
 
-    /// A session's commands are all there; without a reason because the trace is cut.
+    /// Ends a session after its last command; without a reason because the trace is truncated.
     fn close(&mut self, id: u32, reason: Option<&str>, probes: Probes<'_, '_>) -> Step {
         self.current = id;
         let Some(Some(session)) = self.sessions.get_mut(&id) else { return Ok(()) };
@@ -246,7 +246,8 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
-    /// The last command that was asked for is sent. What the recorded run heard of these commands later is compared, too.
+    /// Ends the replay after the last command to be replayed. Later recorded replies to these commands are compared,
+    /// too.
     fn after_the_last(&mut self, entries: source::Entries<'_>, probes: Probes<'_, '_>) -> Step {
         for (&id, session) in &mut self.sessions {
             self.current = id;
@@ -281,7 +282,7 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
-    // Words.
+    // Texts.
 
     fn explain(&self, stop: Stop) -> (Outcome, Option<Window>) {
         let session = self.sessions.get(&self.current).and_then(Option::as_ref);
@@ -309,7 +310,7 @@ impl<'r> Run<'r> {
                 (Outcome::Hung { command, what: self.waited_for(what, command, session) }, None)
             }
             Stop::Unsupported { command, why } => (Outcome::Unsupported { command, why }, None),
-            // The caller has taken these.
+            // The caller handles these.
             Stop::Error(error) => (Outcome::Hung { command: None, what: error.to_string() }, None),
         }
     }
@@ -326,7 +327,7 @@ impl<'r> Run<'r> {
         let found = command.and_then(|command| source::command(self.input, command));
         let Some((session, bytes)) = found else { return (String::new(), Vec::new()) };
         match codec::decode_command(&bytes) {
-            // A reply can come when its objects are gone and others have their numbers.
+            // A reply can arrive when its objects are gone and others have their ids.
             Ok(decoded) => {
                 let labels = source::labels(self.input, session, command.unwrap_or_default());
                 (decoded.name().to_owned(), labels.objects(&decoded))
@@ -340,7 +341,7 @@ fn with_objects(name: &str, objects: &[String]) -> String {
     if objects.is_empty() { name.to_owned() } else { format!("{name} with {}", objects.join(", ")) }
 }
 
-/// The adapter to ask for in place of the recorded one.
+/// The adapter to request in place of the recorded one.
 fn selector<'c>(
     input: &Input<'_>,
     options: &'c Options,
@@ -374,7 +375,7 @@ fn decode_event(bytes: &[u8], number: u64, newer: bool) -> Step<Event<'_>> {
     Ok(codec::decode_event(bytes).map_err(|cause| ReadError::Stream { place: place(), cause, newer })?)
 }
 
-/// The bytes of a recorded readback. A trace may have lost them; the digest then decides alone.
+/// The bytes of a recorded readback. A trace may have lost them; then only the digest is compared.
 fn recorded_bytes(blobs: &Blobs, readback: &Readback, check: bool) -> Step<Option<Vec<u8>>> {
     if !check || readback.len > airlock_protocol::limits::MAX_MAPPED {
         return Ok(None);

@@ -34,17 +34,17 @@ use crate::{
     schema::facts::Facts,
 };
 
-/// A request without its recorded answer so far.
+/// A request without its recorded reply so far.
 #[derive(Debug)]
 struct Asked {
     command: u64,
-    /// The buffer that is to be mapped.
+    /// The buffer of a map.
     buffer: Option<BufferId>,
-    /// The buffer was unmapped, or may have been, while the map was on its way.
+    /// The buffer was unmapped, or may have been, while the map was pending.
     ended: bool,
 }
 
-/// See the module's header.
+/// The state of a session.
 #[derive(Debug)]
 pub(super) struct Session {
     /// The worker.
@@ -53,7 +53,7 @@ pub(super) struct Session {
     pub labels: Labels,
     /// Permitted differences.
     pub uncertainty: Uncertainty,
-    /// The data of the commands to come.
+    /// The data of later commands.
     pub pieces: HashMap<u64, Piece>,
     number: u32,
     asked: HashMap<u64, Asked>,
@@ -64,7 +64,7 @@ pub(super) struct Session {
     last: u64,
 }
 
-/// Probes, as a replay has them.
+/// The probes of a replay.
 pub(super) type Probes<'p, 'q> = &'p mut [&'q mut dyn Probe];
 
 impl Session {
@@ -105,7 +105,7 @@ impl Session {
         Ok(())
     }
 
-    /// Takes note of a command before it is sent.
+    /// Records a command before it is sent.
     pub fn note(&mut self, number: u64, command: &Command<'_>) -> Step {
         self.last = number;
         self.uncertainty.command(number, command);
@@ -132,7 +132,7 @@ impl Session {
         Ok(())
     }
 
-    /// Maps on their way of a buffer that is unmapped, destroyed or dropped, and all of a device that is destroyed.
+    /// Marks pending maps of a buffer that is unmapped, destroyed or dropped, or of a device that is destroyed.
     fn ends(&mut self, object: Object, effect: Effect) {
         for asked in self.asked.values_mut() {
             asked.ended |= match object {
@@ -154,7 +154,7 @@ impl Session {
         Ok(())
     }
 
-    /// Chooses this machine's adapter for a request that was answered with one.
+    /// Chooses this machine's adapter for a request that succeeded in the recording.
     pub fn choose_adapter(&mut self, number: u64, recorded: &AdapterInfo) -> Step<AdapterSelector<'static>> {
         Ok(super::adapter::find(recorded, &self.live.adapters(number)?))
     }
@@ -236,7 +236,7 @@ impl Session {
         notes.adapters(recorded.as_ref(), found.as_ref());
     }
 
-    /// True for a map that may end in two ways, because the buffer was unmapped while it was on its way.
+    /// True for a map with two possible results, because the buffer was unmapped while it was pending.
     fn may_race(&self, asked: &Asked, recorded: &Event<'_>, found: &Event<'_>, notes: &mut Notes) -> bool {
         let outcome = |event: &Event<'_>| match event {
             Event::Mapped { result: Ok(()), .. } => Some(true),
@@ -248,7 +248,8 @@ impl Session {
             _ => false,
         };
         if race {
-            // Said of every such map, whichever way it ended, so that what a reference holds is the same in every run.
+            // Recorded for every such map, with either result, so that the contents of a reference are the same in
+            // every run.
             notes.not_compared(
                 asked.command,
                 format!("whether the map succeeds (recorded: {}; now: {})", describe(recorded), describe(found)),
@@ -275,7 +276,7 @@ impl Session {
         }
     }
 
-    /// Compares a recorded event of a time after the replay's end with one that has arrived, without waiting.
+    /// Compares a recorded event from after the replay's end with one that has arrived, without waiting.
     pub fn late_event(&mut self, recorded: &Event<'_>, notes: &mut Notes, probes: Probes<'_, '_>) -> Step {
         match (recorded.request(), recorded) {
             (Some(request), _) if self.asked.contains_key(&request.0) => self.answer(request, recorded, notes, probes),
@@ -305,7 +306,7 @@ impl Session {
         self.asked.contains_key(&request.0)
     }
 
-    /// True when nothing of this session is left to be compared.
+    /// True when all events of this session are compared.
     pub fn is_satisfied(&self) -> bool {
         self.asked.is_empty() && !self.live.has_unasked()
     }
@@ -395,7 +396,7 @@ impl Session {
     }
 
     fn missing(&self, place: Option<Window>, recorded: &Event<'_>, found: (String, FoundKind)) -> Stop {
-        // The end of the session explains more than the events that are missing since.
+        // The end of the session explains more than the events that are missing as a result.
         let closed = self.live.closed();
         let place = closed.map_or(place, |closed| closed.cause);
         let what = Subject::Event(if closed.is_some() { "Closed" } else { recorded.name() });
@@ -407,7 +408,7 @@ impl Session {
         Stop::Diverged(Box::new(Finding { place, what, expected, found, kind, digest: None }))
     }
 
-    /// All commands are sent: probes have their last word, and everything is done.
+    /// Ends the replay of the session after its last command: lets the probes finish, and waits for the worker.
     pub fn finish(&mut self, probes: Probes<'_, '_>) -> Step {
         self.live.flush()?;
         if !self.live.over {
@@ -415,7 +416,7 @@ impl Session {
                 probe.end(self.number, &mut self.live);
             }
             self.live.failure.take().map_or(Ok(()), Err)?;
-            // Probes may ask for much here; it must not all be there at once.
+            // Probes may make many requests here; their replies must not accumulate.
             while self.live.settle_some()? {
                 self.deliver(probes);
             }
@@ -425,7 +426,7 @@ impl Session {
         Ok(())
     }
 
-    /// Hands answers to the probes.
+    /// Passes replies to the probes.
     pub fn deliver(&mut self, probes: Probes<'_, '_>) {
         while let Some(bytes) = self.live.for_probes.pop_front() {
             if let Ok(event) = codec::decode_event(&bytes) {

@@ -13,13 +13,13 @@ use crate::file::{
     trace::{Entry, What},
 };
 
-/// Entries that are looked at for the reply to a request. A guest that asks for an adapter waits for it.
+/// Maximum entries that are searched for the reply to a request. A guest that requests an adapter waits for it.
 const LOOK_AHEAD: usize = 16 << 10;
 
 /// Entries, each with the number of commands before it.
 pub(super) type Entries<'t> = Box<dyn Iterator<Item = Result<(u64, Cow<'t, Entry>), ReadError>> + 't>;
 
-/// The entries from a command on or from shortly before it.
+/// The entries from shortly before a command on.
 pub(super) fn entries<'t>(input: &'t Input<'t>, from: u64) -> Entries<'t> {
     match input {
         Input::File(file) => {
@@ -60,7 +60,7 @@ pub(super) fn labels(input: &Input<'_>, session: u32, until: u64) -> Labels {
     labels
 }
 
-/// The recorded answer to a request that a command asks.
+/// The recorded reply to a command's request.
 pub(super) fn answer(input: &Input<'_>, session: u32, asks: u64, request: RequestId) -> Option<Box<[u8]>> {
     let after = entries(input, asks).map_while(Result::ok).skip_while(|&(number, _)| number <= asks);
     after.take(LOOK_AHEAD).find_map(|(_, entry)| match &entry.what {

@@ -1,14 +1,14 @@
-//! Texels of each format: as PNG has them, and as numbers that can be compared.
+//! Texels of each format: as PNG samples, and as numbers that can be compared.
 //!
 //! | format | PNG |
 //! |---|---|
 //! | 8 bits a channel | 8 bits, as they are; signed ones with their middle at 128 |
 //! | 16-bit normalized, 16-bit integers | 16 bits, as they are; signed ones with their middle at 32768 |
-//! | 32-bit integers | 16 bits, clamped to what 16 bits hold |
-//! | floats, depth | 16 bits, 0 to 1; what lies outside is clamped, NaN is 0 |
+//! | 32-bit integers | 16 bits, clamped to their range |
+//! | floats, depth | 16 bits, 0 to 1; other values are clamped, NaN is 0 |
 //! | packed 10 and 11 bits, shared exponents | 16 bits; floats as above, `rgb10a2uint` as it is |
 //!
-//! One channel is grey, two are red and green, the others what they say. sRGB formats are written as they are stored.
+//! One channel is grey, two are red and green, the others by their names. sRGB formats are written as they are stored.
 
 use airlock_protocol::commands::texture::{TextureAspect, TextureFormat};
 use png::{BitDepth, ColorType};
@@ -29,7 +29,7 @@ enum Channel {
 /// The encoding of a texel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Texel {
-    /// So many channels.
+    /// A number of channels.
     Channels(Channel, usize),
     /// Blue first.
     Bgra8,
@@ -42,7 +42,7 @@ enum Texel {
 /// One aspect of a format that can be copied and shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// The aspect that is copied.
+    /// The copied aspect.
     pub aspect: TextureAspect,
     /// The suffix of the file's name.
     pub suffix: &'static str,
@@ -103,7 +103,7 @@ fn color(format: TextureFormat) -> Option<Texel> {
     })
 }
 
-/// The layout of what a copy of an aspect puts into a buffer; `None` where it cannot be shown.
+/// The layout of texels after a copy of an aspect into a buffer; `None` where it cannot be shown.
 pub(crate) fn copied(format: TextureFormat, aspect: TextureAspect) -> Option<Layout> {
     let layouts = layouts(format);
     match aspect {
@@ -186,7 +186,7 @@ pub(crate) fn half(bits: u16) -> f32 {
     if sign == 1 { -value } else { value }
 }
 
-/// An unsigned float with five bits of exponent and `mantissa` bits behind them: a half float without its last bits.
+/// An unsigned float with five bits of exponent and `mantissa` bits of mantissa: a half float without its last bits.
 fn small_float(bits: u32, mantissa: u32) -> f32 {
     half((bits << (10 - mantissa)) as u16)
 }
@@ -200,7 +200,7 @@ impl Layout {
         }
     }
 
-    /// PNG's names for it.
+    /// PNG's color type and bit depth for it.
     pub fn png(&self) -> (ColorType, BitDepth) {
         match self.texel {
             Texel::Channels(channel, count) => {
@@ -217,7 +217,7 @@ impl Layout {
         }
     }
 
-    /// One step of the format's numbers, from 0 to 1: neighbours differ by so much. 0 for floats, `None` for integers.
+    /// One step of the format's numbers, from 0 to 1: the difference of neighbours. 0 for floats, `None` for integers.
     pub fn step(&self, format: TextureFormat) -> Option<f32> {
         if is_integer(format) || self.aspect == TextureAspect::StencilOnly {
             return None;
@@ -233,8 +233,8 @@ impl Layout {
         })
     }
 
-    /// The channels of a texel that is no integer: normalized ones from 0 or -1 to 1, floats as they are. Channels that the
-    /// format does not have are 0.
+    /// The channels of a texel: normalized ones from 0 or -1 to 1, floats as they are. Missing channels are 0. Not for
+    /// integers.
     pub fn values(&self, texel: &[u8]) -> [f32; 4] {
         let word = || texel.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
         let mut values = [0.0; 4];
@@ -274,14 +274,14 @@ impl Layout {
         values
     }
 
-    /// A texel's color in 8 bits, for a picture of the difference: what is not 0 to 1 is clamped.
+    /// A texel's color in 8 bits, for a picture of the difference: values outside 0 to 1 are clamped.
     pub fn rgb8(&self, texel: &[u8]) -> [u8; 3] {
         let [red, green, blue, _] = self.values(texel);
         let gray = matches!(self.texel, Texel::Channels(_, 1));
         (if gray { [red; 3] } else { [red, green, blue] }).map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)
     }
 
-    /// Appends a texel as PNG has it.
+    /// Appends a texel as PNG samples.
     pub fn convert(&self, texel: &[u8], to: &mut Vec<u8>) {
         let word = || texel.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
         match self.texel {
@@ -323,7 +323,7 @@ impl Layout {
     }
 }
 
-/// PNG's numbers are big-endian.
+/// Appends a number in PNG's byte order, big-endian.
 fn push(value: u16, eight: bool, to: &mut Vec<u8>) {
     if eight { to.push(value as u8) } else { to.extend(value.to_be_bytes()) }
 }
@@ -363,7 +363,7 @@ mod tests {
             assert_eq!(convert(F::R32float, &f32::to_le_bytes(value)), wide(&[expected]), "{value}");
             assert_eq!(convert(F::Depth32float, &f32::to_le_bytes(value)), wide(&[expected]), "{value}");
         }
-        // 1.0, 0.5, the smallest of all, infinity.
+        // 1.0, 0.5, the smallest positive half, infinity.
         let halves = [0x3c00_u16, 0x3800, 1, 0x7c00].map(u16::to_le_bytes).concat();
         assert_eq!(convert(F::Rgba16float, &halves), wide(&[65535, 32768, 0, 65535]));
         let packed = 1023_u32 | 512 << 10 | 3 << 30;

@@ -1,4 +1,4 @@
-//! A worker with its channels on threads of their own, so that neither a send nor a wait can last for ever.
+//! A worker with its channels on threads of their own, so that neither a send nor a wait can block for ever.
 
 use std::{
     fmt,
@@ -17,10 +17,10 @@ use airlock_protocol::{
     transport::{BatchSender, EventReceiver, RingWriter},
 };
 
-/// Bytes of batches that wait to be sent. Beyond, the replay waits for the worker, as a run does.
+/// Maximum bytes of unsent batches. Above, the replay waits for the worker, as a run does.
 const MAX_UNSENT: usize = 2 * MAX_BATCH;
 
-/// Bytes of events that wait to be looked at. A session cannot map more at a time, so that a worker which sends more is
+/// Maximum bytes of unprocessed events. A session cannot map more at a time, so that a worker which sends more is
 /// broken.
 const MAX_UNHEARD: usize = MAX_MAPPED as usize + 16 * MAX_EVENT;
 
@@ -28,9 +28,9 @@ const MAX_UNHEARD: usize = MAX_MAPPED as usize + 16 * MAX_EVENT;
 #[derive(Debug)]
 enum News {
     Event(Vec<u8>),
-    /// A batch of so many bytes has left.
+    /// A batch of this many bytes was sent.
     Sent(usize),
-    /// There will be no more events, because of this if it is known.
+    /// No more events will arrive, for this reason if it is known.
     Over(Option<&'static str>),
 }
 
@@ -39,17 +39,17 @@ enum News {
 pub(super) enum Heard {
     /// The bytes of an event.
     Event(Vec<u8>),
-    /// A batch has left.
+    /// A batch was sent.
     Sent,
-    /// Nothing in the time given.
+    /// No message within the timeout.
     Nothing,
-    /// The worker is gone; nothing more will come.
+    /// The worker is gone; no more messages will arrive.
     Over,
 }
 
-/// See the module's header.
+/// A worker of one session.
 pub(super) struct Worker {
-    /// Bulk data goes out here.
+    /// The ring for bulk data.
     pub ring: RingWriter,
     news: mpsc::Receiver<News>,
     batches: mpsc::Sender<Vec<u8>>,
@@ -82,16 +82,16 @@ impl Worker {
     /// Sends a batch, in the background.
     pub fn send(&mut self, batch: &[u8]) {
         self.unsent = self.unsent.saturating_add(batch.len());
-        // The thread is gone when the worker is, which the events tell.
+        // The thread ends with the worker, which the events report.
         let _ = self.batches.send(batch.to_vec());
     }
 
-    /// True while more batches wait than should.
+    /// True while too many batches are unsent.
     pub fn is_full(&self) -> bool {
         self.unsent >= MAX_UNSENT
     }
 
-    /// Waits for news; with no time at all it looks whether there are any.
+    /// Waits for a message; polls when `wait` is zero.
     pub fn hear(&mut self, wait: Duration) -> Heard {
         let news = if wait.is_zero() {
             self.news.try_recv().map_err(|error| match error {
@@ -119,14 +119,14 @@ impl Worker {
         }
     }
 
-    /// The worker's end.
+    /// The cause of the worker's end.
     pub fn explain(&mut self) -> String {
         self.why.map_or_else(|| self.worker.explain(), str::to_owned)
     }
 }
 
 impl Drop for Worker {
-    /// Ends the worker, and leaves nothing of it behind.
+    /// Kills the worker, which ends its threads.
     fn drop(&mut self) {
         self.worker.kill();
     }

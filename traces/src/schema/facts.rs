@@ -7,12 +7,12 @@ use airlock_protocol::{
     wire::{Use, VisitIds},
 };
 
-/// See the module's header. It can be used again for the next command.
+/// The ids of one command. The value can be reused for the next command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Every object that the command names, in the order of its fields, the new one included.
     pub objects: Vec<Object>,
-    /// The object that it makes, if all goes well.
+    /// The object that it makes, if it succeeds.
     pub makes: Option<Object>,
     /// The object that it drops.
     pub drops: Option<Object>,

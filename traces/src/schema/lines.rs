@@ -1,4 +1,4 @@
-//! Batches to lines.
+//! Text lines of batches.
 
 use std::fmt::Write as _;
 
@@ -18,7 +18,7 @@ pub enum LinesError {
     Notation {
         /// The command's number in the session.
         number: u64,
-        /// Why.
+        /// The cause.
         cause: NotationError,
     },
 }
@@ -28,14 +28,14 @@ pub enum LinesError {
 pub struct CommandLines {
     /// The sequence number that the next batch must have.
     batch: u64,
-    /// The number that the next command gets.
+    /// The next command's number.
     command: u64,
 }
 
 impl CommandLines {
     /// Appends one line per command of the next batch; `batch` are its bytes, header included.
     ///
-    /// After an error, `text` still has the lines of the commands before the one that cannot be read.
+    /// After an error, `text` has the lines of the commands before the invalid one.
     pub fn batch(&mut self, batch: &[u8], text: &mut String) -> Result<(), LinesError> {
         let mut commands = BatchReader::new(batch, self.batch)?;
         self.batch = self.batch.wrapping_add(1);

@@ -23,7 +23,7 @@ use serde::{
 };
 use thiserror::Error;
 
-/// Characters of a string that are written before it is cut. Names fit, shaders do not fill the screen.
+/// Maximum characters of a string. Names fit, shaders do not fill the screen.
 pub const MAX_STRING: usize = 60;
 
 /// A value whose `Serialize` fails. Commands do not.
@@ -82,13 +82,13 @@ impl<'t> Writer<'t> {
 #[derive(Debug)]
 struct Group<'w, 't> {
     writer: &'w mut Writer<'t>,
-    /// Where the opening bracket is in the text.
+    /// Position of the opening bracket in the text.
     start: usize,
     open: &'static str,
     between: &'static str,
     close: &'static str,
     empty: bool,
-    /// How many values were single bytes.
+    /// Number of values that were single bytes.
     bytes: usize,
 }
 
@@ -131,7 +131,7 @@ impl ser::SerializeSeq for Group<'_, '_> {
         self.writer.byte = false;
         self.value(value)?;
         if self.writer.byte {
-            // Only their number is written, and long data must not become longer text meanwhile.
+            // Only their number is written, and long data must not become longer text in between.
             self.bytes += 1;
             self.writer.text.truncate(self.start.saturating_add(self.open.len()));
         }
@@ -237,7 +237,7 @@ impl<'w, 't> ser::Serializer for &'w mut Writer<'t> {
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), NotationError> {
-        // `Debug` tells a float from an integer and keeps extreme values short.
+        // `Debug` distinguishes a float from an integer and keeps extreme values short.
         self.plain(format_args!("{value:?}"))
     }
 
@@ -294,7 +294,7 @@ impl<'w, 't> ser::Serializer for &'w mut Writer<'t> {
         self.plain(variant)
     }
 
-    /// Ids are written as their numbers; the field's name tells the kind.
+    /// Ids are written as their numbers; the field's name shows the kind.
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), NotationError> {
         value.serialize(self)
     }
@@ -367,7 +367,7 @@ impl<'w, 't> ser::Serializer for &'w mut Writer<'t> {
     }
 }
 
-/// Leaves blanks out.
+/// Removes blanks.
 struct WithoutBlanks<'t>(&'t mut String);
 
 impl fmt::Write for WithoutBlanks<'_> {

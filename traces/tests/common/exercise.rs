@@ -1,4 +1,4 @@
-//! Everything that the tools do with a file, for bytes that may be anything. The fuzzer calls the same.
+//! Exercises all tools on arbitrary bytes. The fuzzer calls the same.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{io, sync::Arc};
@@ -17,8 +17,8 @@ use airlock_traces::{
     },
 };
 
-/// Does everything. Gives the records up to the first that cannot be read; `None` where the bytes are no trace at all.
-/// Errors are one line.
+/// Runs all tools. Returns the records up to the first invalid one; `None` where the bytes are not a trace at all.
+/// Errors must be one line.
 pub fn exercise(bytes: &[u8]) -> Option<Vec<Record>> {
     let source: Arc<dyn Source> = Arc::new(bytes.to_vec());
     let checked = check(&source, |_| {});
@@ -53,7 +53,7 @@ pub fn exercise(bytes: &[u8]) -> Option<Vec<Record>> {
     told(dump::json(&file, &Filter::default(), &mut io::sink()));
     told(dump::markers(&file, &Filter::default(), &mut io::sink()));
     told(redact(&file, Keep::default(), Vec::new()));
-    // A difference of a trace and itself is a wrong comparison, unless there is none.
+    // A trace compared with itself has no difference.
     if let Some(summary) = told(diff::diff(&file, &file, 1, true, &mut |_| Ok(()))) {
         assert!(summary.is_same(), "{summary:?}");
     }
@@ -69,7 +69,7 @@ fn told<T, E: ToString>(result: Result<T, E>) -> Option<T> {
     result.inspect_err(|error| plain(&error.to_string())).ok()
 }
 
-/// An error is said in a few words.
+/// Checks that an error is short.
 fn plain(error: &str) {
     assert!(!error.is_empty() && error.len() < 4096, "{error}");
 }

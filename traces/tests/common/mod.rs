@@ -1,4 +1,4 @@
-//! Traces that are made by hand.
+//! Handmade traces.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod exercise;
@@ -34,7 +34,7 @@ pub fn header() -> Header {
     Header::of_this_program(Some(ComponentName::new("guest.wasm", b"guest")), "0.3")
 }
 
-/// Bulk data that takes the ring.
+/// Bulk data that is long enough for the ring.
 pub fn data() -> Vec<u8> {
     (0..20_000_u32).map(|i| (i % 251) as u8).collect()
 }
@@ -135,7 +135,7 @@ fn granted(session: &mut Session, request: u64) {
     session.event(Event::DeviceReply { request: RequestId(request), result });
 }
 
-/// A bit of everything.
+/// A trace with every kind of entry.
 pub fn sample() -> Vec<u8> {
     let mut session = Session::begin();
     start(&mut session);
@@ -177,7 +177,7 @@ pub fn sample() -> Vec<u8> {
     session.end()
 }
 
-/// The second request for a device uses the id again that the first did not get.
+/// A trace whose second request for a device reuses the id of the failed first one.
 pub fn refused_device() -> Vec<u8> {
     let mut session = Session::begin();
     start(&mut session);
@@ -189,7 +189,7 @@ pub fn refused_device() -> Vec<u8> {
     session.end()
 }
 
-/// Many small writes of different data.
+/// A trace of many small writes of different data.
 pub fn long(writes: u32) -> Vec<u8> {
     let mut session = Session::begin();
     start(&mut session);

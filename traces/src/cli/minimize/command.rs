@@ -17,7 +17,7 @@ use super::output::{beside, save};
 /// The polling interval of the program.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// See the module's header.
+/// A program, and the file of its candidate.
 #[derive(Debug)]
 pub struct External {
     command: Vec<OsString>,

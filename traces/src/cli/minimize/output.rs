@@ -1,4 +1,4 @@
-//! The files of a search: the smallest trace so far, and the candidate that is tried.
+//! The files of a search: the smallest trace so far, and the current candidate.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use crate::{
     file::trace::Trace,
 };
 
-/// A file's name with something behind it, in the same folder.
+/// A file's name with a suffix, in the same folder.
 pub(super) fn beside(path: &Path, what: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(what);
     path.with_file_name(name)
 }
 
-/// Writes a trace and puts it in the place of the last one.
+/// Writes a trace in place of the last one.
 pub(super) fn save(trace: &Trace, path: &Path) -> Result<(), ToolError> {
     let (output, file) = Output::create(path).map_err(write_error(path))?;
     trace

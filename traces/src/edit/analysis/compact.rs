@@ -13,7 +13,7 @@ use super::{
     slice::Selection,
 };
 
-/// An object whose contents were given up.
+/// An object whose contents were dropped.
 struct Unknown {
     object: Object,
     /// The node that made it.
@@ -21,8 +21,8 @@ struct Unknown {
 }
 
 impl Log {
-    /// Drops entries that neither the window nor any later command needs. `fits` says whether so many
-    /// bytes with these payloads may stay; where they may not, contents made before the window are given up.
+    /// Drops entries that neither the window nor any later command needs. `fits` returns true where this many bytes
+    /// with these payloads may stay; where they may not, contents made before the window are dropped.
     pub fn compact(&mut self, start: u64, fits: impl Fn(usize, &HashSet<Digest>) -> bool) {
         self.sessions.retain(|_, session| !session.is_over());
         let roots: Vec<_> = self.sessions.values_mut().flat_map(Session::roots).collect();
@@ -44,8 +44,8 @@ impl Log {
         self.rebuild(&selection, unknown);
     }
 
-    /// The nodes before a place that only make contents, in the order in which they are given up: submits first, as what they
-    /// make of contents that are not known is not known either; each kind oldest first.
+    /// The nodes before a place that only make contents, in the order in which they are dropped: submits first, because
+    /// their results are unknown where their inputs are; each kind oldest first.
     fn contents_before(&self, start: u64, selection: &Selection) -> Vec<NodeId> {
         let makes = |node: NodeId| self.graph.nodes.get(node as usize).is_some_and(|node| !node.wrote.is_empty());
         let mut seen = vec![false; self.graph.nodes.len()];
@@ -74,8 +74,8 @@ impl Log {
         fits(bytes + nodes * NODE, &digests)
     }
 
-    /// The objects whose contents were given up, by the places of the last commands that made them: a write that is kept
-    /// may stand before these, and does not make them known again.
+    /// The objects whose contents were dropped, by the places of the last commands that made them: a kept write may
+    /// stand before these, and does not make them known again.
     fn unknown(&self, forgotten: &HashSet<NodeId>, selection: &Selection) -> HashMap<u64, Vec<Unknown>> {
         let mut last: HashMap<NodeId, u64> = HashMap::new();
         for item in self.items.iter().filter(|item| forgotten.contains(&item.node)) {
@@ -110,7 +110,7 @@ impl Log {
                 self.keep(Item { node: new(item.node), ..*item }, &bytes, &others);
             }
             for unknown in unknown.get(&place).into_iter().flatten() {
-                // It stays for as long as the command that made the object does.
+                // Kept for as long as the command that made the object.
                 let node = new(unknown.maker);
                 self.others.push(What::Unknown(vec![unknown.object]));
                 let (place, at) = (place + 1, self.others.len() - 1);
@@ -121,7 +121,7 @@ impl Log {
         self.groups.retain(|group| group.node != NO_NODE);
     }
 
-    /// Takes an item over from the log as it was.
+    /// Copies an item from the old log.
     fn keep(&mut self, mut item: Item, bytes: &[u8], others: &[What]) {
         match item.kind {
             Kind::Command(_) | Kind::Event | Kind::News | Kind::Uncaptured => {

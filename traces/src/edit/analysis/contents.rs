@@ -1,5 +1,5 @@
-//! Turns commands into operations on contents, at the time when the queue executes them. Ids are resolved when a command
-//! is recorded: objects live on in what names them after their ids have gone to others.
+//! Turns commands into operations on contents, at the time when the queue executes them. Ids are resolved when a
+//! command is recorded: an object lives on in the objects that refer to it after its id is reused.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -32,7 +32,7 @@ use super::{
     resources::{Resource, Shape, Span, all, copy_rows, copy_target, part, view_spans, write_part},
 };
 
-/// Things by their ids.
+/// Values by the id of an object.
 #[derive(Clone, Debug)]
 struct Table<T>(Vec<Option<T>>);
 
@@ -45,7 +45,7 @@ impl<T> Default for Table<T> {
 impl<T> Table<T> {
     fn put(&mut self, id: impl Id, value: T) {
         let index = id.index() as usize;
-        // The daemon refuses higher ones.
+        // The daemon rejects higher ids.
         if id.index() >= MAX_OBJECTS {
             return;
         }
@@ -72,7 +72,7 @@ impl<T> Table<T> {
     }
 }
 
-/// See the module's header. One session.
+/// The objects of one session, and the recorded operations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Contents {
     buffers: Table<Arc<Resource>>,
@@ -96,7 +96,7 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// A resource that has an id now.
+    /// The resource that currently has an id.
     pub fn resource(&self, object: Object) -> Option<&Arc<Resource>> {
         match object {
             Object::Buffer(id) => self.buffers.get(id),
@@ -106,8 +106,8 @@ impl Contents {
         }
     }
 
-    /// True for an encoder whose commands can still be executed, for a bundle encoder, and for a command buffer that was
-    /// not submitted.
+    /// True for an encoder whose commands can still be executed, for a bundle encoder, and for a command buffer that is
+    /// not yet submitted.
     pub fn is_pending(&self, object: Object) -> bool {
         match object {
             Object::CommandEncoder(id) => self.encoders.get(id).is_some(),
@@ -124,8 +124,9 @@ impl Contents {
         (self.serial, made)
     }
 
-    /// A command of the stream; `number` is its number as the caller counts. Returns the operations that the queue executes
-    /// now. Every command has an arm, so that a new one does not compile before its effect on contents is known here.
+    /// Processes a command of the stream; `number` is the caller's number for it. Returns the operations that the queue
+    /// executes now. Every command has an arm, so that a new one does not compile before its effect on contents is
+    /// known here.
     pub fn command(&mut self, number: u64, command: &Command<'_>) -> Vec<Operation> {
         match command {
             // Writes of the queue, and of maps.
@@ -273,7 +274,7 @@ impl Contents {
                 work(self.bundle_encoders.get_mut(*encoder), self.buffers.get(*buffer));
             }
 
-            // State of passes and bundles that decides what shaders compute, not where they write.
+            // State of passes and bundles that affects the results of shaders, not the place of their writes.
             Command::RenderPassSetImmediates(_)
             | Command::ComputePassSetImmediates(_)
             | Command::BundleSetImmediates(_)
@@ -474,7 +475,7 @@ impl Contents {
                     self.recorded.remove(&serial);
                 }
             }
-            // They have no contents.
+            // Objects without contents.
             Object::Adapter(_) | Object::Device(_) | Object::Sampler(_) | Object::PipelineLayout(_) => {}
         }
     }
@@ -492,14 +493,14 @@ fn set_pipeline(pass: Option<&mut Recording>, types: Option<&Arc<StorageTypes>>)
     }
 }
 
-/// A vertex or index buffer is set.
+/// Records the read of a vertex or index buffer.
 fn read(pass: Option<&mut Recording>, buffer: Option<&Arc<Resource>>) {
     if let (Some(pass), Some(buffer)) = (pass, buffer) {
         pass.buffer(buffer);
     }
 }
 
-/// A draw or a dispatch, with the buffer of its arguments where it is indirect.
+/// Records a draw or a dispatch, with the buffer of its arguments where it is indirect.
 fn work(pass: Option<&mut Recording>, arguments: Option<&Arc<Resource>>) {
     if let Some(pass) = pass {
         arguments.into_iter().for_each(|buffer| pass.buffer(buffer));

@@ -1,4 +1,4 @@
-//! The form of bytes that the GPU made: texels, or a shader's values.
+//! The form of bytes that the GPU made: texels, or values of a shader.
 
 use std::{ops::Range, sync::Arc};
 
@@ -15,11 +15,11 @@ pub(crate) enum Form {
     Texels(Arc<Texels>),
     /// A shader's variable of this type, which starts at this byte of the buffer.
     Values(Arc<Type>, u64),
-    /// A shader's, of a type that is not known.
+    /// A shader's variable of unknown type.
     Unknown,
 }
 
-/// Texels in a buffer, as a copy from a texture puts them there.
+/// Texels in a buffer, in the layout of a copy from a texture.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Texels {
     /// The texture's format.
@@ -28,9 +28,9 @@ pub(crate) struct Texels {
     pub aspect: TextureAspect,
     /// The first texel, in bytes from the start of the buffer; before it where only a part of the picture is in the buffer.
     pub start: i64,
-    /// From one row to the next, in bytes.
+    /// Distance between rows, in bytes.
     pub row: u64,
-    /// From one image to the next, in rows.
+    /// Distance between images, in rows.
     pub image: u64,
     /// Texels in each direction.
     pub size: (u32, u32, u32),
@@ -64,7 +64,7 @@ pub struct Formed {
 }
 
 impl Formed {
-    /// The form in a word: `texels`, `values` of a shader's type, or `unknown`.
+    /// The form in one word: `texels`, `values` of a shader's type, or `unknown`.
     pub fn kind(&self) -> &'static str {
         match self.form {
             Form::Texels(_) => "texels",
@@ -75,7 +75,7 @@ impl Formed {
 }
 
 impl Form {
-    /// The same form where the bytes are so much further on.
+    /// The form after a copy from byte `from` to byte `to`.
     pub(super) fn moved(&self, from: u64, to: u64) -> Option<Form> {
         Some(match self {
             Form::Computed | Form::Unknown => self.clone(),
@@ -83,8 +83,8 @@ impl Form {
                 let by = i64::try_from(to).ok()?.checked_sub(i64::try_from(from).ok()?)?;
                 Form::Texels(Arc::new(Texels { start: texels.start.checked_add(by)?, ..(**texels).clone() }))
             }
-            // A copy that begins after the variable's start leaves the scalars where they are to each other only if the type
-            // repeats; the type's own start is then not in the buffer any more.
+            // A copy that begins after the variable's start keeps the position of the scalars to each other only if the
+            // type repeats; the start of the type is then not in the buffer any more.
             Form::Values(ty, start) => match start.checked_sub(from) {
                 Some(within) => Form::Values(Arc::clone(ty), to.checked_add(within)?),
                 None if ty.is_uniform() => Form::Values(Arc::clone(ty), to),

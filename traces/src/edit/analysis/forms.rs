@@ -1,5 +1,5 @@
-//! Which bytes of a readback are numbers that another processor or adapter rounds differently: texels that were drawn, and
-//! floats that shaders stored. Everything else (integers, bytes that the guest gave) is the same everywhere.
+//! The bytes of a readback that another processor or adapter rounds differently: texels that were drawn, and floats
+//! that shaders stored. All other bytes (integers, the guest's own data) are the same everywhere.
 
 use std::{
     collections::HashMap,
@@ -14,15 +14,15 @@ use super::{
     resources::{Resource, Shape, Span, Write},
 };
 
-/// Different forms of one session. A run that copies pictures to ever new places has more: those have [`Form::Unknown`].
+/// Distinct forms of one session. A run that copies pictures to ever new places has more: those are [`Form::Unknown`].
 const MAX_FORMS: usize = 64 << 10;
 
-/// Follows a stream's operations. One session.
+/// Follows the operations of one session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Forms {
     /// By the serial number of the resource.
     known: HashMap<u64, (Weak<Resource>, RangeMap<u32>)>,
-    /// Entries at which dead ones are looked for.
+    /// Number of entries at which dead ones are swept.
     tidy_at: usize,
     forms: Vec<Form>,
     numbers: HashMap<Form, u32>,
@@ -74,7 +74,7 @@ impl Forms {
         }
     }
 
-    /// The queue executes something.
+    /// Processes an operation of the queue.
     pub fn execute(&mut self, operation: &Operation) {
         match operation {
             Operation::Copy { from, to } => {

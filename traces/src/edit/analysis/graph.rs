@@ -1,11 +1,11 @@
-//! Dependences between commands: a graph whose nodes are commands that are kept together. Trim and the flight recorder cut
+//! The dependence graph of commands, whose nodes are commands that are kept together. Trim and the flight recorder cut
 //! parts of a trace with it, minimize leaves out commands with it.
 //!
 //! With [`Grain::Commands`] each command is a node. With [`Grain::Units`]:
-//! - All that is recorded with an encoder, its passes included, is one node.
-//! - Drops, destroys and labels of an object belong to the node that made it; an unmap to that of the map.
-//! - A node needs those that made the objects it names, and those that made the contents it reads: the last that wrote
-//!   each part. One that leaves something of what was there needs what made that, too.
+//! - All commands recorded with an encoder, its passes included, are one node.
+//! - Drops, destroys and labels of an object belong to the node that made it; an unmap to the node of the map.
+//! - A node needs the nodes that made the objects it names, and those that made the contents it reads: the last writer
+//!   of each part. A node that overwrites contents only in part needs their makers, too.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -23,8 +23,8 @@ use super::{
 };
 use crate::schema::facts::Facts;
 
-/// Different writers of the parts of one span; with more, they get a node that stands for all of them, so that reading a
-/// buffer that was filled bit by bit does not cost so many edges each time.
+/// Distinct writers of the parts of one span; with more, they get a node that stands for all of them, so that reading a
+/// buffer that was filled bit by bit does not cost as many edges each time.
 const MAX_WRITERS: usize = 64;
 
 /// How commands become nodes.
@@ -37,14 +37,14 @@ pub(crate) enum Grain {
     Commands,
 }
 
-/// See the module's header.
+/// A node: commands that are kept or left out together.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
-    /// Nodes without which it cannot be kept. With [`Grain::Units`] also those that made the contents that it reads.
+    /// Nodes that it cannot be kept without. With [`Grain::Units`] also the makers of the contents that it reads.
     pub needs: Vec<NodeId>,
-    /// With [`Grain::Commands`], the nodes that made the contents that it reads.
+    /// With [`Grain::Commands`], the makers of the contents that it reads.
     pub causes: Vec<NodeId>,
-    /// The resources that it wrote: such a node only makes contents.
+    /// The resources that it wrote: such a node makes contents and no objects.
     pub wrote: Vec<Arc<Name>>,
     /// It is a submit.
     pub is_submit: bool,
@@ -57,10 +57,10 @@ pub(crate) struct Role {
     pub part: Part,
 }
 
-/// See [`Role`].
+/// The part of a command in its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// It does something.
+    /// It has an effect of its own.
     Active,
     /// It only follows the object that it drops, destroys or labels.
     Follows,
@@ -70,7 +70,6 @@ pub(crate) enum Part {
     Pop,
 }
 
-/// See the module's header.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     pub nodes: Vec<Node>,
@@ -78,7 +77,7 @@ pub(crate) struct Graph {
     facts: Facts,
 }
 
-/// An event, as a graph sees it.
+/// The place of an event in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     /// It belongs to a node.
@@ -89,13 +88,13 @@ pub(crate) enum Heard {
     Session,
 }
 
-/// See [`Graph::unit`].
+/// The result of [`Graph::unit`].
 struct Unit {
     node: Option<NodeId>,
     part: Part,
 }
 
-/// Adds to a list in which a node matters once. Repetitions are sorted out when the list has doubled.
+/// Adds to a list in which a node counts once. Repetitions are removed when the list has doubled.
 fn add(nodes: &mut Vec<NodeId>, on: NodeId) {
     if nodes.last() == Some(&on) {
         return;
@@ -129,7 +128,7 @@ impl Graph {
         self.nodes.get_mut(id as usize)
     }
 
-    /// One node needs another.
+    /// Adds a need of one node.
     #[inline]
     pub fn need(&mut self, node: NodeId, on: NodeId) {
         if node == on || on == NO_NODE {
@@ -139,7 +138,7 @@ impl Graph {
         add(&mut node.needs, on);
     }
 
-    /// A node reads contents that another made.
+    /// Records that a node reads contents that another made.
     fn cause(&mut self, node: NodeId, on: NodeId) {
         match self.grain {
             Grain::Units => self.need(node, on),
@@ -176,7 +175,7 @@ impl Graph {
         role
     }
 
-    /// Which node a command belongs to.
+    /// The node of a command, and the command's part in it.
     fn role(&mut self, session: &mut Session, place: u64, command: &Command<'_>, facts: &Facts) -> Role {
         let first = facts.objects.first().copied();
         let role = self.unit(session, place, command, facts, first);
@@ -198,7 +197,7 @@ impl Graph {
         let of_first = |session: &Session| first.map_or(NO_NODE, |object| session.node_of(object));
         let active = |node: Option<NodeId>| Unit { node, part: Part::Active };
         match command.description().effect {
-            // The loss of a device is seen by what uses it.
+            // Commands that use the device observe its loss.
             Effect::Destroy if matches!(first, Some(Object::Device(_))) => active(Some(of_first(session))),
             Effect::Destroy | Effect::Drop | Effect::Label => {
                 Unit { node: Some(of_first(session)), part: Part::Follows }
@@ -259,7 +258,7 @@ impl Graph {
                     node.is_submit = true;
                 }
             }
-            // A command that is recorded depends on contents too, long before the queue executes it.
+            // A recorded command depends on contents too, long before the queue executes it.
             Effect::Finish if self.grain == Grain::Commands => {
                 if let Command::FinishCommandEncoder(c) = command {
                     let recorded = session.contents.recorded(c.command_buffer).iter();
@@ -324,7 +323,7 @@ impl Graph {
         }
     }
 
-    /// A node reads contents: it depends on their writers.
+    /// Makes a node that reads contents depend on their writers.
     fn read(&mut self, session: &mut Session, node: NodeId, span: &Span) {
         let Some((_, map)) = session.written.get_mut(&span.resource.name.serial) else { return };
         let mut writers: Vec<_> = map.over(span.range.clone()).map(|(_, writer)| writer).collect();
@@ -371,7 +370,7 @@ impl Graph {
         }
     }
 
-    /// Marks nodes and everything that they need.
+    /// Marks nodes and their transitive needs.
     pub fn reach(&self, kept: &mut [bool], roots: impl IntoIterator<Item = NodeId>, forgotten: &HashSet<NodeId>) {
         let mut open: Vec<NodeId> = roots.into_iter().collect();
         while let Some(id) = open.pop() {
@@ -384,7 +383,7 @@ impl Graph {
         }
     }
 
-    /// Takes out the nodes that are not kept. Returns the new number of each.
+    /// Removes the nodes that are not kept. Returns the new number of each.
     pub fn compact<'s>(&mut self, kept: &[bool], sessions: impl Iterator<Item = &'s mut Session>) -> Vec<NodeId> {
         let mut next = 0;
         let numbers: Vec<_> = kept

@@ -1,5 +1,5 @@
-//! A stream with its graph, from which parts are cut that stand for themselves: `airlock trace trim` and the flight
-//! recorder are made of it.
+//! A stream with its graph, from which self-contained parts are cut. `airlock trace trim` and the flight recorder are
+//! built on it.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
@@ -23,14 +23,14 @@ use super::{
 /// Errors whose possible causes are kept.
 const MAX_GROUPS: usize = 1 << 10;
 
-/// Bytes that an item, and a node, cost beside what they hold.
+/// Bytes of an item, and of a node, beside the data that they refer to.
 pub(super) const ITEM: usize = size_of::<Item>();
 pub(super) const NODE: usize = 120;
 
-/// One thing in the log.
+/// One entry of the log.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
-    /// Even numbers, growing; odd ones are put between later.
+    /// Even numbers, growing; odd ones are free for later insertions.
     pub(super) place: u64,
     pub(super) time: u64,
     pub(super) session: u32,
@@ -51,15 +51,15 @@ pub(super) enum Kind {
     News,
     /// An error that no scope caught.
     Uncaptured,
-    /// Among the others: what belongs to the command that follows, or to the request that it answers.
+    /// In `others`: belongs to the command that follows, or to the request that it answers.
     Piece,
     Readback,
-    /// Among the others: what belongs to the session.
+    /// In `others`: belongs to the session.
     Session,
     Unknown,
 }
 
-/// Commands of which one has caused an error: all of them are kept, or none.
+/// Commands one of which has caused an error: all of them are kept, or none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Group {
     pub(super) session: u32,
@@ -68,7 +68,6 @@ pub(super) struct Group {
     pub(super) node: NodeId,
 }
 
-/// See the module's header.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(super) items: Vec<Item>,
@@ -77,17 +76,17 @@ pub(crate) struct Log {
     pub(super) graph: Graph,
     pub(super) sessions: BTreeMap<u32, Session>,
     pub(super) groups: VecDeque<Group>,
-    /// Pieces whose command has not come.
+    /// Pieces whose command has not arrived.
     pub(super) pieces: HashMap<(u32, u64), Piece>,
     pub(super) place: u64,
-    /// The starts of the submits' windows, oldest first, and how many are kept.
+    /// The starts of the submits' windows, oldest first, and their maximum number.
     pub(super) starts: VecDeque<u64>,
     pub(super) remembered: usize,
     pub(super) submits: u64,
     pub(super) after_submit: bool,
 }
 
-/// True for a command that only reads the results of what was submitted, or tidies up: it belongs to the submit before it.
+/// True for a command that only reads the results of submitted work, or cleans up: it belongs to the submit before it.
 fn is_epilogue(command: &Command<'_>) -> bool {
     match command.description().effect {
         Effect::Map => matches!(command, Command::MapBuffer(c) if c.mode == MapMode::Read),
@@ -105,7 +104,7 @@ fn is_epilogue(command: &Command<'_>) -> bool {
 }
 
 impl Log {
-    /// A log that remembers where the windows of so many submits begin.
+    /// A log that remembers the starts of the last `remembered` submits' windows.
     pub fn new(remembered: usize) -> Self {
         Self { remembered: remembered.max(1), ..Self::default() }
     }
@@ -127,7 +126,7 @@ impl Log {
         self.push(from, node, kind, (self.others.len() - 1, 0));
     }
 
-    /// A batch is sent.
+    /// Processes a batch that is sent.
     pub fn batch(&mut self, session: u32, time: u64, bytes: &[u8]) -> Result<(), DecodeError> {
         let mut reader = BatchReader::new(bytes, codec::sequence(bytes))?;
         let mut start = reader.offset();
@@ -140,7 +139,7 @@ impl Log {
         Ok(())
     }
 
-    /// A command, decoded and as its bytes.
+    /// Processes a command, decoded and as its bytes.
     pub fn command(&mut self, from: (u32, u64), bytes: &[u8], command: &Command<'_>) {
         let (session, _) = from;
         if self.after_submit && !is_epilogue(command) || self.starts.is_empty() {
@@ -150,7 +149,7 @@ impl Log {
                 self.starts.pop_front();
             }
         }
-        // The piece of a command comes right before it, and so gets the place before it.
+        // The piece of a command comes right before it, and so takes the place before it.
         let piece = match command.payload() {
             Some(&Payload::Shared { start, .. }) => self.pieces.remove(&(session, start)),
             Some(Payload::Inline(_) | Payload::Staged { .. }) | None => None,
@@ -168,7 +167,7 @@ impl Log {
         }
     }
 
-    /// An event arrives.
+    /// Processes an event.
     pub fn event(&mut self, session: u32, time: u64, bytes: &[u8], event: &Event<'_>) {
         let heard = self.graph.event(self.sessions.entry(session).or_default(), event);
         let (node, kind) = match heard {
@@ -186,7 +185,7 @@ impl Log {
         self.push((session, time), node, kind, stored);
     }
 
-    /// Anything else that an entry of a trace can be. A piece is for a command that follows.
+    /// Processes any other entry of a trace. A piece belongs to a later command.
     pub fn entry(&mut self, session: u32, time: u64, what: What) {
         let from = (session, time);
         match what {
@@ -228,7 +227,7 @@ impl Log {
 
     /// The start of the window of the last submits.
     pub fn start_of_last(&self, submits: usize) -> u64 {
-        // What follows the last submit has begun a window of its own, unless nothing but its epilogue has come.
+        // Entries after the last submit have begun a window of their own, unless they are only its epilogue.
         let begun = usize::from(!self.after_submit);
         if submits == 0 {
             return self.place;
@@ -241,7 +240,7 @@ impl Log {
         self.bytes.len() + self.items.len() * ITEM + self.graph.nodes.len() * NODE
     }
 
-    /// The payloads that are named.
+    /// The payloads that entries refer to.
     pub fn digests(&self) -> HashSet<Digest> {
         let named = self.others.iter().flat_map(|what| match what {
             What::Piece(piece) => vec![piece.digest],

@@ -1,5 +1,5 @@
-//! The effect of commands on the contents of buffers and textures, without a GPU: which contents follow from the trace, which
-//! are different in every run, which round differently elsewhere, and which commands a part of a trace needs.
+//! The effect of commands on the contents of buffers and textures, without a GPU: which contents follow from the trace,
+//! which differ in every run, which are rounded differently elsewhere, and which commands a part of a trace needs.
 
 mod compact;
 mod contents;

@@ -3,5 +3,5 @@
 /// A node's number.
 pub(crate) type NodeId = u32;
 
-/// No node: what belongs to the session, or to nothing that is left.
+/// No node: the entry belongs to the session, or to a removed node.
 pub(crate) const NO_NODE: NodeId = NodeId::MAX;

@@ -8,21 +8,21 @@ use super::{
     resources::{Span, Write},
 };
 
-/// Something that happens to contents.
+/// An operation on contents.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
-    /// Bytes of a buffer go to another, each to its place.
+    /// Copies bytes of a buffer to another, each to its place.
     Copy { from: Span, to: Write },
-    /// Results of queries become 8 bytes each.
+    /// Resolves queries to 8 bytes each.
     Resolve { number: u64, from: Span, to: Write },
-    /// Whatever is written follows from all that is read.
+    /// Work of a pass: everything that is written depends on everything that is read.
     Work { reads: Vec<Span>, writes: Vec<Write>, made: Made },
 }
 
 /// The origin of written contents.
 #[derive(Clone, Debug)]
 pub(crate) enum Made {
-    /// The guest gave them, or they were copied.
+    /// The guest's data, or a copy.
     Moved,
     /// A texture's texels were copied; `None` where their place in the buffer is not known.
     Texels(Option<Arc<Texels>>),

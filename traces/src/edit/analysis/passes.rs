@@ -34,7 +34,7 @@ enum Slot {
         start: u64,
         dynamic: bool,
     },
-    /// A shader of a bundle stores this.
+    /// A shader of a bundle stores a value of this form.
     Stored(Form),
 }
 
@@ -45,16 +45,16 @@ pub(crate) struct Stored {
     pub form: Form,
 }
 
-/// Bind groups that are told apart; no adapter has more (WebGPU, "Limits", `maxBindGroups`).
+/// Distinct bind group indices; no adapter has more (WebGPU, "Limits", `maxBindGroups`).
 const MAX_GROUPS: u32 = 16;
 
-/// Different stores of one pass that are remembered. Beyond them, contents count as exact.
+/// Distinct stores of one pass that are remembered. Beyond them, contents count as exact.
 const MAX_STORED: usize = 4 << 10;
 
 /// Stores that are searched for a repetition.
 const RECENT: usize = 16;
 
-/// Several accesses under one name: a bind group, or all of a bundle.
+/// Several accesses under one name: of a bind group, or of a whole bundle.
 pub(crate) type Group = Arc<[Access]>;
 
 impl Access {
@@ -95,9 +95,9 @@ impl Access {
 pub(crate) struct Recording {
     /// The encoder of a pass, as [`Contents`](super::contents::Contents) numbers them.
     pub encoder: u64,
-    /// Read beside what groups and buffers say.
+    /// Reads beside those of groups and buffers.
     pub reads: Vec<Span>,
-    /// Written beside what groups say.
+    /// Writes beside those of groups.
     pub writes: Vec<Write>,
     /// The pass's occlusion queries.
     pub queries: Option<Arc<Resource>>,
@@ -112,7 +112,7 @@ pub(crate) struct Recording {
     stored: Vec<Stored>,
 }
 
-/// Adds to a list in which a thing matters once. Repetitions are sorted out when the list has doubled.
+/// Adds to a list in which an element counts once. Repetitions are removed when the list has doubled.
 fn add<T: ?Sized>(list: &mut Vec<Arc<T>>, item: &Arc<T>) {
     if list.last().is_some_and(|last| Arc::ptr_eq(last, item)) {
         return;
@@ -134,7 +134,7 @@ impl Recording {
         Self { encoder, ..Self::default() }
     }
 
-    /// A bind group is set.
+    /// Sets a bind group.
     pub fn group(&mut self, index: u32, group: &Group) {
         add(&mut self.groups, group);
         if index < MAX_GROUPS {
@@ -149,7 +149,7 @@ impl Recording {
         self.changed = true;
     }
 
-    /// A bundle is executed.
+    /// Executes a bundle.
     pub fn bundle(&mut self, bundle: &Group) {
         add(&mut self.groups, bundle);
         for access in bundle.iter() {
@@ -157,18 +157,18 @@ impl Recording {
                 self.store(Stored { span: access.span.clone(), form: form.clone() });
             }
         }
-        // Executing a bundle resets what is bound (WebGPU, `executeBundles`).
+        // Executing a bundle resets the pipeline and the bindings (WebGPU, `executeBundles`).
         (self.pipeline, self.changed) = (None, false);
         self.bound.clear();
     }
 
-    /// A pipeline is set.
+    /// Sets a pipeline.
     pub fn pipeline(&mut self, types: &Arc<StorageTypes>) {
         self.pipeline = Some(Arc::clone(types)).filter(|types| !types.is_empty());
         self.changed = true;
     }
 
-    /// A draw or a dispatch: shaders may store to the bindings.
+    /// Records a draw or a dispatch: shaders may store to the bindings.
     pub fn work(&mut self) {
         if !std::mem::take(&mut self.changed) {
             return;
@@ -193,12 +193,12 @@ impl Recording {
         }
     }
 
-    /// A vertex, index or indirect buffer is set.
+    /// Records a vertex, index or indirect buffer.
     pub fn buffer(&mut self, buffer: &Arc<Resource>) {
         add(&mut self.buffers, buffer);
     }
 
-    /// The attachment and where it is resolved to.
+    /// Records a color attachment and its resolve target.
     pub fn color(&mut self, attachment: &ColorAttachment, view: &[Span], resolve: Option<&[Span]>) {
         let slice = attachment.depth_slice.is_some();
         self.attachment(view, attachment.load_op == LoadOp::Load, slice);
@@ -207,7 +207,7 @@ impl Recording {
         }
     }
 
-    /// The depth-stencil attachment. It is whole only if neither aspect keeps what was there.
+    /// Records the depth-stencil attachment. It is overwritten as a whole only if both aspects are cleared.
     pub fn depth_stencil(&mut self, attachment: &DepthStencilAttachment, view: &[Span]) {
         let a = attachment;
         let kept = |read_only: bool, load: Option<LoadOp>| read_only || load == Some(LoadOp::Load);
@@ -221,7 +221,7 @@ impl Recording {
     }
 
     fn attachment(&mut self, view: &[Span], load: bool, in_part: bool) {
-        // An attachment is one subresource; anything else is not valid, and takes nothing away.
+        // An attachment is one subresource; a view of several is invalid, and overwrites nothing.
         let one = matches!(view, [span] if span.range.end - span.range.start == 1);
         if load {
             self.reads.extend(view.iter().cloned());
@@ -229,7 +229,7 @@ impl Recording {
         self.writes.extend(view.iter().map(|span| Write { span: span.clone(), whole: one && !load && !in_part }));
     }
 
-    /// Timestamps at the start and the end.
+    /// Records timestamps at the start and the end.
     pub fn timestamps(&mut self, queries: &Arc<Resource>, writes: &TimestampWrites) {
         let places = [writes.beginning_of_pass_write_index, writes.end_of_pass_write_index];
         for place in places.into_iter().flatten() {
@@ -237,14 +237,14 @@ impl Recording {
         }
     }
 
-    /// An occlusion query counts.
+    /// Records the result of an occlusion query.
     pub fn occlusion(&mut self, query: u32) {
         if let Some(queries) = &self.queries {
             self.writes.push(Write { span: part(queries, query.into(), 1), whole: true });
         }
     }
 
-    /// All that a bundle does, as one group.
+    /// All accesses of a bundle, as one group.
     pub fn into_group(mut self) -> Group {
         unique(&mut self.groups);
         unique(&mut self.buffers);
@@ -254,7 +254,7 @@ impl Recording {
         self.groups.iter().flat_map(|group| group.iter().cloned()).chain(buffers).chain(stored).collect()
     }
 
-    /// All that the pass reads and writes, and what its shaders stored in buffers.
+    /// All reads and writes of the pass, and the stores of its shaders to buffers.
     pub fn finish(mut self) -> (Vec<Span>, Vec<Write>, Vec<Stored>) {
         unique(&mut self.groups);
         unique(&mut self.buffers);
@@ -272,7 +272,7 @@ impl Recording {
     }
 }
 
-/// The part of a buffer that a binding shows. A dynamic offset moves it.
+/// The part of a buffer that a binding exposes. A dynamic offset moves it.
 pub(crate) fn binding_range(
     buffer: &Arc<Resource>,
     offset: u64,

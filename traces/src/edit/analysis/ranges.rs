@@ -18,7 +18,7 @@ impl<V: Copy + PartialEq> RangeMap<V> {
         self.0.is_empty()
     }
 
-    /// Takes the values of a range away.
+    /// Removes the values of a range.
     pub fn clear(&mut self, range: Range<u64>) {
         if range.is_empty() {
             return;
@@ -40,7 +40,7 @@ impl<V: Copy + PartialEq> RangeMap<V> {
         }
     }
 
-    /// Returns a range a value.
+    /// Sets the value of a range.
     pub fn set(&mut self, mut range: Range<u64>, value: V) {
         if range.is_empty() {
             return;
@@ -76,7 +76,7 @@ impl<V: Copy + PartialEq> RangeMap<V> {
         self.0.iter().map(|(&start, &(end, value))| (start..end, value))
     }
 
-    /// Changes values; parts whose new value is absent lose theirs.
+    /// Replaces values; parts whose new value is `None` lose theirs.
     pub fn change(&mut self, range: Range<u64>, mut change: impl FnMut(V) -> Option<V>) {
         let parts: Vec<_> = self.over(range).collect();
         for (part, value) in parts {

@@ -19,17 +19,17 @@ use airlock_protocol::{
 /// Bytes of a label that are remembered for messages.
 const MAX_NAME: usize = 64;
 
-/// Mip levels that are told apart: a texture with more is not valid.
+/// Distinct mip levels: a texture with more is invalid.
 const MAX_MIPS: u32 = 32;
 
 /// The name of a resource in messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
-    /// Every resource of a stream has another one.
+    /// Unique among the resources of a stream.
     pub serial: u64,
-    /// Its id; others may have it later.
+    /// Its id, which other objects may have later.
     pub object: Object,
-    /// The number of the command that made it, as the caller counts.
+    /// The caller's number for the command that made it.
     pub made: u64,
     label: Box<str>,
 }
@@ -42,7 +42,6 @@ impl Name {
     }
 }
 
-/// See the module's header.
 #[derive(Debug)]
 pub(crate) struct Resource {
     pub name: Arc<Name>,
@@ -66,11 +65,11 @@ pub(crate) struct Span {
     pub range: Range<u64>,
 }
 
-/// A span that is written.
+/// A write to a span.
 #[derive(Clone, Debug)]
 pub(crate) struct Write {
     pub span: Span,
-    /// Nothing of what was there is left.
+    /// It overwrites all earlier contents of the span.
     pub whole: bool,
 }
 
@@ -112,13 +111,13 @@ pub(crate) fn all(resource: &Arc<Resource>) -> Span {
     Span { resource: Arc::clone(resource), range: 0..resource.len }
 }
 
-/// A part of a buffer or query set, as much of it as there is.
+/// A part of a buffer or query set, cut at its end.
 pub(crate) fn part(resource: &Arc<Resource>, offset: u64, len: u64) -> Span {
     let range = offset.min(resource.len)..offset.saturating_add(len).min(resource.len);
     Span { resource: Arc::clone(resource), range }
 }
 
-/// A write to a part of a buffer. One that WebGPU refuses takes nothing away.
+/// A write to a part of a buffer. An invalid one overwrites nothing.
 pub(crate) fn write_part(resource: &Arc<Resource>, offset: u64, len: u64, usage: BufferUsage) -> Write {
     let fits = offset.checked_add(len).is_some_and(|end| end <= resource.len);
     let allowed = matches!(resource.shape, Shape::Buffer { usage: has } if has.contains(usage));
@@ -166,7 +165,7 @@ pub(crate) fn copy_target(texture: &Arc<Resource>, at: &TexelCopyTextureInfo, si
     Write { span: mip_span(texture, mip..mip + 1, slices, layers), whole }
 }
 
-/// Rows of a copy that are told apart; with more, what is between them counts as written in part.
+/// Rows of a copy that are tracked one by one; with more, the gaps between them count as partly written.
 const MAX_ROWS: u64 = 4 << 10;
 
 /// The bytes of a buffer that a copy from or to a texture touches: row by row where the rows are known.

@@ -25,25 +25,25 @@ pub(crate) struct Session {
     /// The writers of each resource, by its serial number.
     pub(super) written: HashMap<u64, (Weak<Resource>, RangeMap<NodeId>)>,
     pub(super) tidy_at: usize,
-    /// Which buffers are mapped, and by what.
+    /// The mapped buffers, with the nodes of their maps.
     pub(super) maps: HashMap<u64, (Weak<Resource>, NodeId)>,
     pub(super) scopes: HashMap<DeviceId, Vec<(NodeId, u64)>>,
-    /// Questions without a reply: their nodes and places, and where the scope began that is popped.
+    /// Pending requests: their nodes and places, and for a popped scope the place where it began.
     pub(super) requests: HashMap<u64, (NodeId, u64, Option<u64>)>,
-    /// Pieces that wait for their command.
+    /// The node of pieces that wait for their command.
     pub(super) staged: Option<NodeId>,
-    /// The place of the last command that is known to have been executed.
+    /// The place of the last command that is known to be executed.
     pub(super) answered: u64,
     pub(super) over: bool,
 }
 
 impl Session {
-    /// Nothing more comes.
+    /// Ends the session: no entry follows.
     pub fn end(&mut self) {
         self.over = true;
     }
 
-    /// See [`Session::end`].
+    /// True after [`Session::end`].
     pub fn is_over(&self) -> bool {
         self.over
     }
@@ -54,10 +54,10 @@ impl Session {
         ids.and_then(|ids| ids.get(object.describe().1 as usize)).copied().unwrap_or(NO_NODE)
     }
 
-    /// An object is made, or dropped.
+    /// Sets the node of an object that is made, or dropped.
     pub fn put(&mut self, object: Object, node: NodeId) {
         let (kind, index) = (object.kind() as usize, object.describe().1);
-        // The daemon refuses higher ones.
+        // The daemon rejects higher ids.
         if index >= MAX_OBJECTS {
             return;
         }
@@ -72,14 +72,14 @@ impl Session {
         }
     }
 
-    /// A buffer is mapped, unless it is already.
+    /// Records the map of a buffer, unless it is mapped already.
     pub fn map(&mut self, object: Object, node: NodeId) {
         if let Some(buffer) = self.contents.resource(object) {
             self.maps.entry(buffer.name.serial).or_insert_with(|| (Arc::downgrade(buffer), node));
         }
     }
 
-    /// A node writes contents.
+    /// Records a node's write of contents.
     pub fn wrote(&mut self, node: NodeId, span: &Span) {
         if self.written.len() >= self.tidy_at.max(64) {
             self.written.retain(|_, (resource, _)| resource.strong_count() > 0);
@@ -108,12 +108,12 @@ impl Session {
         roots
     }
 
-    /// The node of a request that has no reply yet.
+    /// The node of a pending request.
     pub fn asked(&self, request: RequestId) -> NodeId {
         self.requests.get(&request.0).map_or(NO_NODE, |&(node, ..)| node)
     }
 
-    /// Nodes get new numbers.
+    /// Renumbers the nodes.
     pub fn renumber(&mut self, new: &impl Fn(NodeId) -> NodeId) {
         self.live.iter_mut().flatten().for_each(|id| *id = new(*id));
         for (_, map) in self.written.values_mut() {

@@ -1,4 +1,4 @@
-//! Cuts a window out of a log, with what it needs from before it.
+//! Cuts a window out of a log, with its dependences from before the window.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -24,7 +24,7 @@ pub(crate) struct Selection {
     pub(super) window: Range<u64>,
     pub(super) nodes: Vec<bool>,
     pub(super) sessions: HashSet<u32>,
-    /// Places of events after the window that answer it.
+    /// Places of replies that arrive after the window.
     pub(super) answers: HashSet<u64>,
 }
 
@@ -50,7 +50,7 @@ impl Log {
         forgotten: &HashSet<NodeId>,
     ) -> Selection {
         let (mut sessions, mut scopes) = (HashSet::new(), HashMap::new());
-        // An error that arrives after the window, but before any command that follows it, is the window's.
+        // An error that arrives after the window, but before any later command, belongs to the window.
         let mut commands_after = false;
         for item in &self.items {
             match item.kind {
@@ -58,7 +58,7 @@ impl Log {
                 Kind::Command(Part::Pop) if item.place < window.start => drop(scopes.remove(&item.node)),
                 Kind::Command(_) if item.place >= window.end => commands_after = true,
                 Kind::Command(Part::Follows) => {}
-                // Most follow another one of the same node.
+                // Most commands have the node of the one before them.
                 Kind::Command(_) if window.contains(&item.place) && roots.last() != Some(&item.node) => {
                     roots.push(item.node);
                     sessions.insert(item.session);
@@ -76,14 +76,14 @@ impl Log {
         Selection { window, nodes, sessions, answers }
     }
 
-    /// Keeps all commands of which one has caused an error, if one of them is kept or the error is.
+    /// Keeps all members of a group that may have caused an error, if one of them or the error is kept.
     fn close_groups(&self, window: &Range<u64>, nodes: &mut [bool], forgotten: &HashSet<NodeId>) {
         let is_kept = |nodes: &[bool], node: NodeId| nodes.get(node as usize).copied().unwrap_or_default();
         loop {
             let mut found = Vec::new();
             for group in &self.groups {
                 let error = is_kept(nodes, group.node);
-                // What only follows the window has its errors there.
+                // A group that ends after the window has its errors there.
                 if group.to >= window.end && !error {
                     continue;
                 }
@@ -112,7 +112,7 @@ impl Log {
         nodes
     }
 
-    /// The replies that come after a window to what it asks.
+    /// The replies that arrive after a window to requests in it.
     fn answers(&self, window: &Range<u64>, nodes: &[bool]) -> HashSet<u64> {
         let mut asked = HashSet::new();
         let mut answers = HashSet::new();
@@ -164,7 +164,7 @@ impl Log {
         let items: Vec<_> = self.items.iter().filter(|item| selection.wants(item)).collect();
         let mut full = HashMap::new();
         items.into_iter().filter_map(move |item| {
-            // Batches that nothing is left of have no end.
+            // A batch without any kept entry gets no end.
             match item.kind {
                 Kind::Command(_) => drop(full.insert(item.session, true)),
                 Kind::Flush => full.insert(item.session, false).filter(|&full| full).map(drop)?,

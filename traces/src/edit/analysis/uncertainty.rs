@@ -1,5 +1,5 @@
-//! Bytes of a readback that need not be the same in a replay: timestamps, and values made from them; contents that a
-//! trace does not have. Beside them, [`Forms`] says which may be rounded differently.
+//! Bytes of a readback that need not be the same in a replay: timestamps, values derived from them, and contents that
+//! are missing from the trace. [`Forms`] finds those that may be rounded differently.
 
 use std::{
     collections::HashMap,
@@ -27,9 +27,9 @@ use super::{
 pub struct Uncertainty {
     contents: Contents,
     forms: Forms,
-    /// By the serial number of the resource. Most streams have nothing here.
+    /// By the serial number of the resource. Empty in most streams.
     tainted: HashMap<u64, (Weak<Resource>, RangeMap<Cause>)>,
-    /// Entries at which dead ones are looked for.
+    /// Number of entries at which dead ones are swept.
     tidy_at: usize,
     maps: HashMap<u64, Latitude>,
     /// The names of unknown objects, by their serial numbers.
@@ -40,7 +40,7 @@ pub struct Uncertainty {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cause {
     kind: CauseKind,
-    /// It is made from the uncertain, not the uncertain itself.
+    /// Derived from the uncertain contents, not those contents themselves.
     derived: bool,
 }
 
@@ -57,7 +57,7 @@ enum CauseKind {
 pub struct Uncertain {
     /// Their range, in bytes from the start of the readback.
     pub range: Range<u64>,
-    /// Why, for the user: `timestamps that command 41 (ResolveQuerySet) wrote`.
+    /// The cause, for the user: `timestamps that command 41 (ResolveQuerySet) wrote`.
     pub why: String,
 }
 
@@ -71,12 +71,12 @@ pub struct Latitude {
 }
 
 impl Uncertainty {
-    /// A session begins: nothing is left of the one before.
+    /// Begins a session, without the state of the one before.
     pub fn session(&mut self) {
         *self = Self::default();
     }
 
-    /// Processes a command. Call it before the reply to the command is looked at.
+    /// Processes a command. Must be called before the command's reply is processed.
     pub fn command(&mut self, number: u64, command: &Command<'_>) {
         if let Command::MapBuffer(c) = command {
             let Some(buffer) = self.contents.resource(Object::Buffer(c.buffer)).cloned() else { return };
@@ -94,7 +94,7 @@ impl Uncertainty {
         }
     }
 
-    /// The contents of these objects are not known from here on.
+    /// Marks the contents of these objects as unknown from here on.
     pub fn unknown(&mut self, objects: &[Object]) {
         for &object in objects {
             let Some(resource) = self.contents.resource(object).cloned() else { continue };

@@ -11,17 +11,17 @@ use crate::file::{
 
 use super::{graph::Graph, set::Set};
 
-/// A smaller trace that is to be tried.
+/// A smaller trace to be tested.
 #[derive(Clone, Debug, Default)]
 pub struct Candidate {
     /// The trace.
     pub trace: Trace,
-    /// For each of its commands, the number that it has in the whole trace.
+    /// For each of its commands, the number in the whole trace.
     pub commands: Vec<u64>,
 }
 
 impl Candidate {
-    /// The number here of a command of the whole trace.
+    /// The number in this trace of a command of the whole trace.
     pub fn position(&self, number: u64) -> Option<u64> {
         let place = self.commands.binary_search(&number).ok()?;
         u64::try_from(place).ok()
@@ -31,9 +31,9 @@ impl Candidate {
 /// The replies that a candidate keeps.
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
-    /// Leave out what was read back: it may change with what made it.
+    /// Leave out the contents of readbacks: they may change with the commands that made them.
     pub forget_readbacks: bool,
-    /// Except by this command.
+    /// Except for the readback of this command.
     pub except: Option<u64>,
 }
 
@@ -81,7 +81,7 @@ impl Graph {
         (!objects.is_empty()).then_some(What::Unknown(objects))
     }
 
-    /// A command without the members of its list that are gone.
+    /// A command without the dropped members of its list.
     fn shorten(&self, bytes: &[u8], index: usize, keep: &Set) -> Box<[u8]> {
         let list = self.items.get(index).map(|item| item.list.as_slice()).unwrap_or_default();
         let gone: HashSet<Object> =
@@ -106,7 +106,7 @@ enum Place {
     Gone,
     /// It stays as it is.
     Kept,
-    /// It stays; what was read back is forgotten.
+    /// It stays without the contents of its readback.
     Answer,
     /// It is this item.
     Item(usize),
@@ -123,7 +123,7 @@ fn forget(readback: &Readback) -> Readback {
     Readback { request: readback.request, len: readback.len, digest: None, pieces: Vec::new() }
 }
 
-/// Leaves out the ends of batches that have no commands any more.
+/// Leaves out the ends of batches without commands.
 fn without_empty_batches(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
     let mut filled = HashSet::new();
     let kept = entries.filter(|entry| match entry.what {

@@ -1,4 +1,4 @@
-//! Faults that a replay shows, and whether a candidate's replay shows the same one.
+//! Faults that a replay shows, and the test whether a candidate's replay shows the same one.
 
 use airlock_protocol::{
     Event,
@@ -20,11 +20,11 @@ use super::{Answers, Candidate, Goal};
 /// A kind of fault to search for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A validation error, the so-manieth that was recorded, from 1.
+    /// A recorded validation error, by its number from 1.
     ValidationError(usize),
     /// The replay differs from the recording.
     Divergence,
-    /// The GPU's process ends by itself.
+    /// The GPU process ends by itself.
     Crash,
     /// The device is lost, and not because the guest destroyed it.
     DeviceLost,
@@ -33,10 +33,10 @@ pub enum Kind {
 /// A search that cannot begin.
 #[derive(Debug, Error)]
 pub enum FaultError {
-    /// There is no replay.
+    /// The replay failed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// An event makes no sense.
+    /// An event is invalid.
     #[error("an event of the trace makes no sense: {0}")]
     Event(#[from] DecodeError),
 }
@@ -54,18 +54,18 @@ pub struct Fault {
 /// The sign of the fault in a replay.
 #[derive(Clone, Debug)]
 enum Sign {
-    /// The recorded event comes again, and so does all that was recorded beside it.
+    /// The recorded event occurs again, and so does everything that was recorded beside it.
     Same,
     /// The replay differs in the same way.
     Diverged(Box<Divergence>),
     /// The worker ends in the same way.
     Crashed(String),
-    /// The device is lost, be it as recorded or newly.
+    /// The device is lost, as recorded or newly.
     Lost,
 }
 
 impl Fault {
-    /// Finds the fault of a trace; `None` when it does not show one.
+    /// Finds the fault of a trace; `None` when the trace does not show one.
     pub fn find(kind: Kind, trace: &Trace, options: &Options) -> Result<Option<Self>, FaultError> {
         match kind {
             Kind::ValidationError(nth) => validation_error(trace, nth),
@@ -78,7 +78,7 @@ impl Fault {
         }
     }
 
-    /// Whether a candidate's replay shows it.
+    /// Returns true when a candidate's replay shows the fault.
     pub fn shows(&self, candidate: &Candidate, options: &Options) -> Result<bool, FaultError> {
         let outcome = outcome(&candidate.trace, options, false)?;
         Ok(match (&self.sign, &outcome) {
@@ -123,7 +123,7 @@ fn outcome(trace: &Trace, options: &Options, locate: bool) -> Result<Outcome, Re
     Ok(replay(&Input::Trace(trace), &options, &mut [])?.outcome)
 }
 
-/// For faults that do not depend on readbacks: those need not stay the same.
+/// A goal for faults that do not depend on readbacks, whose contents need not stay the same.
 fn forgetful(goal: Goal) -> Goal {
     Goal { answers: Answers { forget_readbacks: true, except: None }, ..goal }
 }
@@ -174,23 +174,24 @@ fn diverged(trace: &Trace, divergence: Box<Divergence>) -> Fault {
     Fault { goal, text, sign: Sign::Diverged(divergence) }
 }
 
-/// True for a command whose answer is waited for.
+/// True for a command that makes a request.
 fn asks(trace: &Trace, number: u64) -> bool {
     let command = trace.commands().find(|(found, ..)| *found == number);
     let command = command.and_then(|(_, _, bytes)| codec::decode_command(bytes).ok());
     command.is_some_and(|command| Facts::of(&command).request.is_some())
 }
 
-/// The same event at the same command, with the same value: then what made the value is still there.
+/// True for the same event at the same command, with the same value: then the commands that made the value are still
+/// there.
 fn same_divergence(expected: &Divergence, found: &Divergence, candidate: &Candidate) -> bool {
     let place = match (expected.command, found.command) {
         (Some(expected), Some(found)) => candidate.position(expected) == Some(found),
-        // The command is not looked for at every test.
+        // Not every test locates the command.
         _ => true,
     };
     let value = match (&expected.digest, &found.digest) {
         (Some(expected), Some(found)) => expected == found,
-        // Of an event that is missing, the text says how far the worker got, which is another command in each candidate.
+        // For a missing event, the text names the last executed command, which differs in each candidate.
         _ if matches!(expected.kind, FoundKind::Nothing | FoundKind::NotRequested) => expected.kind == found.kind,
         _ => expected.found == found.found,
     };

@@ -10,7 +10,7 @@ use super::{
 /// The goal of a search.
 #[derive(Clone, Debug, Default)]
 pub struct Goal {
-    /// Commands that show the fault and must stay, by their numbers: the request whose answer is wrong.
+    /// Commands that show the fault and must stay, by their numbers: the request whose reply is wrong.
     pub commands: Vec<u64>,
     /// An event that shows the fault and must stay, by its place among the entries: a reply, or an event without a request.
     pub event: Option<usize>,
@@ -31,26 +31,26 @@ pub struct Stats {
     pub tests: u64,
 }
 
-/// Tries candidates, and takes the good ones.
+/// Tests candidates, and receives the smallest ones.
 pub trait Watch {
-    /// The error of a candidate that cannot be tried or kept.
+    /// The error of a candidate that cannot be tested or kept.
     type Error;
 
-    /// Whether a candidate shows the fault.
+    /// Returns true when a candidate shows the fault.
     fn test(&mut self, candidate: &Candidate) -> Result<bool, Self::Error>;
 
-    /// A candidate shows the fault and is the smallest so far. The first is the whole trace.
+    /// Receives the smallest candidate so far that shows the fault. The first is the whole trace.
     fn improved(&mut self, candidate: &Candidate, stats: &Stats) -> Result<(), Self::Error> {
         let _ = (candidate, stats);
         Ok(())
     }
 
-    /// After each test.
+    /// Called after each test.
     fn progress(&mut self, stats: &Stats) {
         let _ = stats;
     }
 
-    /// True to stop here.
+    /// Returns true to stop the search.
     fn stop(&mut self) -> bool {
         false
     }
@@ -61,9 +61,9 @@ pub trait Watch {
 pub enum Ground {
     /// No single command can be left out.
     Smallest,
-    /// The tests are used up.
+    /// The limit of tests is reached.
     Tests,
-    /// It was interrupted.
+    /// The search was interrupted.
     Interrupted,
     /// The whole trace does not show the fault.
     NotShown,
@@ -72,13 +72,13 @@ pub enum Ground {
 /// A search that failed.
 #[derive(Debug, Error)]
 pub enum Failure<E> {
-    /// The trace cannot be taken apart.
+    /// The trace has no graph.
     #[error(transparent)]
     Graph(#[from] GraphError),
     /// The goal is not in the trace.
     #[error("what shows the fault is not in the trace")]
     Goal,
-    /// A candidate could not be tried or kept.
+    /// A candidate could not be tested or kept.
     #[error("{0}")]
     Test(E),
 }

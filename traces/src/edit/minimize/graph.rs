@@ -1,4 +1,4 @@
-//! The needs of each command of a trace, so that other commands can be left out.
+//! The dependences of each command of a trace, so that other commands can be left out.
 //!
 //! Ids are reused after a drop: here an object is identified by the command that made it, its *maker*.
 
@@ -20,10 +20,10 @@ use crate::{
 
 use super::set::Set;
 
-/// A trace that cannot be taken apart.
+/// A trace with an invalid command or event.
 #[derive(Debug, Error)]
 pub enum GraphError {
-    /// A command makes no sense.
+    /// An invalid command.
     #[error("command {number} of the trace: {cause}")]
     Command {
         /// Its number.
@@ -31,7 +31,7 @@ pub enum GraphError {
         /// The damage.
         cause: DecodeError,
     },
-    /// An event makes no sense.
+    /// An invalid event.
     #[error("an event after command {number} of the trace: {cause}")]
     Event {
         /// The number of the next command.
@@ -54,14 +54,13 @@ pub(super) struct Item {
     pub description: Option<&'static Description>,
     /// Items that it needs: makers, the other end of a pair, staged data and its taker.
     pub needs: Vec<usize>,
-    /// Objects in a list that may be shortened, with their makers. Nothing is left of the item when nothing is left of
-    /// the list.
+    /// Objects in a list that may be shortened, with their makers. The item is left out when its list becomes empty.
     pub list: Vec<(Object, usize)>,
-    /// Places of the replies, and of what was read back.
+    /// Places of the replies and readbacks.
     pub answers: Vec<usize>,
     /// The kind of the object that it makes.
     pub makes: Option<Kind>,
-    /// Commands that were recorded into it, of an encoder, a pass or a bundle encoder.
+    /// Commands recorded into it, of an encoder, a pass or a bundle encoder.
     pub recorded: Vec<usize>,
     /// Commands that change its state: maps, unmaps, destroys.
     pub states: Vec<usize>,
@@ -85,18 +84,17 @@ pub(super) enum Depth {
     Contents,
 }
 
-/// Something that begins again on the same thing (an object with an id, a map of a buffer), with what ends it. Of two
-/// that are kept, the end of the first must be kept too.
+/// One use of a resource that can be used again (an object with an id, a map of a buffer), with the command that ends
+/// it. When two uses are kept, the end of the first must be kept too.
 #[derive(Clone, Copy, Debug)]
 struct Link {
     begin: usize,
     end: Option<usize>,
 }
 
-/// See the module's header.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
-    /// Commands and unasked events in the trace's order.
+    /// Commands and unrequested events in the trace's order.
     pub items: Vec<Item>,
     /// For each place in the trace with an `Unknown` record, the makers of its objects.
     pub unknown: HashMap<usize, Vec<(Object, usize)>>,
@@ -106,7 +104,7 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    /// Takes a trace apart.
+    /// Builds the graph of a trace.
     pub fn of(trace: &Trace) -> Result<Self, GraphError> {
         let (refused, analysis) = (refused(trace), analysis::Graph::new(Grain::Commands));
         let mut builder = Builder { refused, analysis, ..Builder::default() };
@@ -147,12 +145,12 @@ impl Graph {
                 }
             }
         }
-        // A chain of one link needs no end.
+        // The only use needs no end.
         graph.chains.retain(|chain| chain.len() > 1);
         Ok(graph)
     }
 
-    /// Leaves out whatever lacks something that it needs, and puts in the drops without which an id would be made twice.
+    /// Leaves out items with missing needs, and adds the drops without which an id would be made twice.
     pub fn shrink(&self, keep: &mut Set) {
         let lacking: Vec<_> = keep.iter().filter(|&item| !self.can_be(item, keep)).collect();
         let mut gone = lacking;
@@ -182,7 +180,7 @@ impl Graph {
         }
     }
 
-    /// Puts in whatever is needed.
+    /// Adds all needs.
     pub fn grow(&self, keep: &mut Set) {
         let mut look: Vec<_> = keep.iter().collect();
         while let Some(item) = look.pop() {
@@ -192,7 +190,7 @@ impl Graph {
         self.end_what_begins_again(keep);
     }
 
-    /// The roots and what their effect may depend on. Of what came after the last root, only what belongs to a pair.
+    /// The roots and their possible causes. Of the items after the last root, only those that complete a pair.
     pub fn slice(&self, roots: &[usize], depth: Depth) -> Set {
         let mut keep = Set::none(self.items.len());
         let last = roots.iter().copied().max().unwrap_or(0);
@@ -214,7 +212,7 @@ impl Graph {
         self.items.iter().position(|item| item.number == Some(number))
     }
 
-    /// The item of an event: itself, or the command that it answers.
+    /// The item of an event: itself, or the command that it replies to.
     pub fn of_event(&self, place: usize) -> Option<usize> {
         self.items.iter().position(|item| item.entry == place || item.answers.contains(&place))
     }
@@ -225,7 +223,7 @@ impl Graph {
     }
 }
 
-/// Questions that were answered with a refusal: they have made nothing.
+/// Requests whose reply was an error: they have made nothing.
 fn refused(trace: &Trace) -> HashSet<(u32, u64)> {
     let events = trace.entries.iter().filter_map(|entry| match &entry.what {
         What::Event(bytes) => Some((entry.session, codec::decode_event(bytes).ok()?)),
@@ -253,7 +251,7 @@ struct Live {
     maps: HashMap<usize, usize>,
     /// The commands of pending requests.
     requests: HashMap<u64, usize>,
-    /// Pieces that wait for the command that takes them.
+    /// Pieces that wait for their command.
     staged: Vec<usize>,
     /// Open pairs.
     open: HashMap<(Pair, usize), Vec<usize>>,
@@ -332,7 +330,7 @@ impl Builder {
         self.graph.items.push(item);
     }
 
-    /// Tells the makers of what a command names that it is recorded into them, or changes their state.
+    /// Records a command with the makers of the objects that it is recorded into, or whose state it changes.
     fn belongs(&mut self, index: usize, effect: Effect, named: &[(Object, usize)]) {
         match effect {
             Effect::Record | Effect::Begin | Effect::Finish => {
@@ -357,14 +355,14 @@ impl Builder {
         }
     }
 
-    /// Takes the writers of the contents that each command reads over from the analysis.
+    /// Copies the writers of the contents that each command reads from the analysis.
     fn causes(&mut self) {
         for (&node, &index) in &self.nodes {
             let mut seen = HashSet::new();
             let mut look = vec![node];
             while let Some(node) = look.pop() {
                 for &cause in self.analysis.nodes.get(node as usize).into_iter().flat_map(|node| &node.causes) {
-                    // A node without a command stands for many.
+                    // A node without a command stands for many writers.
                     match self.nodes.get(&cause) {
                         Some(&cause) => {
                             self.graph.items.get_mut(index).into_iter().for_each(|item| item.causes.push(cause));
@@ -411,7 +409,7 @@ enum MapStep {
     Ends,
 }
 
-/// Contents that are written into a mapped range need the map, and a map needs the end of the one before it.
+/// Links writes into a mapped range to their map, and a map to the end of the one before it.
 fn link_maps(
     live: &mut Live,
     chains: &mut Vec<Vec<Link>>,

@@ -1,13 +1,14 @@
-//! Finds the smallest trace that still shows a fault, by leaving commands out and looking whether the fault is still there.
+//! Finds the smallest trace that still shows a fault: leaves commands out and tests whether the fault remains.
 //!
 //! The caller decides whether a candidate shows the fault ([`Watch::test`]; [`fault`] decides by a replay). Candidates
-//! are whole traces: what lacks an object, its staged data or the other end of a pair is left out with it, and an id is
-//! dropped before it is made again, so that no candidate breaks the protocol.
+//! are whole traces: a command without one of its objects, its staged data or the other end of a pair is left out with
+//! it, and an id is dropped before it is made again, so that no candidate breaks the protocol.
 //!
-//! The order keeps the number of tests low, because each is a replay. The command at fault with what it depends on comes
-//! first: mostly that is a hundredth of the trace. Only when that does not show the fault, the search halves its way to
-//! the last command that is needed. Then parts are left out, whole submits and objects first, until no single command can
-//! be left out (delta debugging, after Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
+//! The order keeps the number of tests low, because each is a replay. The command at fault and its dependences come
+//! first: mostly that is a hundredth of the trace. Only when that does not show the fault, a binary search finds the
+//! last command that is needed. Then parts are left out, whole submits and objects first, until no single command can
+//! be left out (delta debugging, after Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input",
+//! 2002).
 
 mod candidate;
 pub mod fault;
@@ -28,7 +29,8 @@ use graph::Graph;
 use search::{Search, Stop};
 use set::Set;
 
-/// Searches for the smallest trace that shows a fault. The watcher has it when the search ends, also after an error.
+/// Searches for the smallest trace that shows a fault. The watcher has received it when the search ends, also after an
+/// error.
 pub fn minimize<W: Watch>(
     trace: &Trace,
     goal: &Goal,

@@ -1,4 +1,4 @@
-//! The search: first the command at fault and what it depends on, then whatever else can be left out.
+//! The search: first the command at fault and its dependences, then everything else that can be left out.
 
 use std::collections::HashSet;
 
@@ -13,19 +13,19 @@ use super::{
     set::Set,
 };
 
-/// How many commands before the fault's first sign are looked at together, before the search halves its way. A batch
-/// holds about a thousand.
+/// Sizes of the windows of commands before the fault's first sign that are tried before the binary search. A batch has
+/// about a thousand commands.
 const WINDOWS: [usize; 2] = [64, 1024];
 
 /// An early end of a search.
 pub(super) enum Stop<E> {
-    /// The watcher requested it, or the tests are used up.
+    /// The watcher stopped it, or the limit of tests is reached.
     Asked(Ground),
-    /// A test could not be made.
+    /// A test failed.
     Failed(E),
 }
 
-/// A search under way.
+/// The state of a search.
 pub(super) struct Search<'s, W: Watch> {
     pub graph: &'s Graph,
     pub trace: &'s Trace,
@@ -35,14 +35,14 @@ pub(super) struct Search<'s, W: Watch> {
     pub stats: Stats,
     /// Items that are never left out.
     pub pinned: Vec<usize>,
-    /// The smallest choice so far that shows the fault.
+    /// The smallest set so far that shows the fault.
     pub best: Set,
-    /// Choices that were tried.
+    /// Hashes of the sets that were tried.
     pub seen: HashSet<u64>,
 }
 
 impl<W: Watch> Search<'_, W> {
-    /// Finds the smallest trace; `false` when the whole one does not show the fault.
+    /// Finds the smallest trace; `false` when the whole trace does not show the fault.
     pub fn run(&mut self) -> Result<bool, Stop<W::Error>> {
         let all = self.best.clone();
         self.seen.insert(all.hash());
@@ -58,7 +58,7 @@ impl<W: Watch> Search<'_, W> {
         Ok(true)
     }
 
-    /// Tests a choice that is complete; false without a test where it cannot show the fault or was tried before.
+    /// Tests a set with all its needs; false without a test where it cannot show the fault or was tried before.
     fn attempt(&mut self, keep: Set) -> Result<bool, Stop<W::Error>> {
         if self.pinned.iter().any(|&pinned| !keep.has(pinned)) || !self.seen.insert(keep.hash()) {
             return Ok(false);
@@ -88,8 +88,8 @@ impl<W: Watch> Search<'_, W> {
         Ok(shown)
     }
 
-    /// The fault's commands and what they depend on: with what has written the contents, and without; with the events
-    /// without a request, and without those.
+    /// Tries the fault's commands and their dependences: without and with the writers of their contents, and each of
+    /// these without and with the events without a request.
     fn slice(&mut self, suspect: Option<usize>) -> Result<bool, Stop<W::Error>> {
         let Some(suspect) = suspect else { return Ok(false) };
         self.slice_of(&[suspect])
@@ -119,7 +119,7 @@ impl<W: Watch> Search<'_, W> {
         }
     }
 
-    /// Slices of the commands before the fault's first sign.
+    /// Tries slices of the last commands before the fault's first sign.
     fn windows(&mut self) -> Result<bool, Stop<W::Error>> {
         let end = self.end();
         for window in WINDOWS.into_iter().filter(|&window| window < end) {
@@ -131,7 +131,7 @@ impl<W: Watch> Search<'_, W> {
         Ok(false)
     }
 
-    /// Items up to the fault's first sign: an event or a reply comes after what causes it.
+    /// Number of items up to the fault's first sign: an event or a reply comes after its cause.
     fn end(&self) -> usize {
         let last = self.pinned.iter().copied().max().map_or(self.graph.items.len(), |last| last.saturating_add(1));
         last.min(self.graph.items.len())
@@ -141,9 +141,9 @@ impl<W: Watch> Search<'_, W> {
         self.graph.items.get(item).is_some_and(|item| item.number.is_some())
     }
 
-    /// Finds the last command that the fault needs, and tries its slice.
+    /// Finds the last command that the fault needs by a binary search, and tries its slice.
     fn halve(&mut self) -> Result<(), Stop<W::Error>> {
-        // So many items show the fault, so many do not.
+        // The shortest prefix that shows the fault, and the longest that does not.
         let (mut shows, mut not) = (self.end(), 0);
         while shows.saturating_sub(not) > 1 {
             let middle = not.midpoint(shows);
@@ -160,7 +160,7 @@ impl<W: Watch> Search<'_, W> {
         keep
     }
 
-    /// All drops at once: those that are needed come back by themselves.
+    /// Leaves out all drops at once. Those that are needed are added again.
     fn drop_drops(&mut self) -> Result<(), Stop<W::Error>> {
         let drops = |item: &usize| self.graph.items.get(*item).is_some_and(|item| item.effect() == Some(Effect::Drop));
         let drops: Vec<_> = self.best.iter().filter(drops).collect();
@@ -174,8 +174,8 @@ impl<W: Watch> Search<'_, W> {
         keep
     }
 
-    /// Leaves out whole units: what the queue does, with everything that was recorded for it; objects with everything
-    /// that needs them.
+    /// Leaves out whole units: an operation of the queue with everything that was recorded for it; an object with
+    /// everything that needs it.
     fn groups(&mut self) -> Result<(), Stop<W::Error>> {
         let mut size = usize::MAX;
         loop {
@@ -204,7 +204,7 @@ impl<W: Watch> Search<'_, W> {
         self.best.iter().rev().filter_map(unit).collect()
     }
 
-    /// Leaves out parts, then smaller ones, then single items until none can be left out any more.
+    /// Leaves out parts, then smaller ones, then single items until no more can be left out.
     fn singles(&mut self) -> Result<(), Stop<W::Error>> {
         let units = |search: &Self| search.best.iter().rev().map(|item| vec![item]).collect();
         let mut size = usize::MAX;
@@ -218,8 +218,7 @@ impl<W: Watch> Search<'_, W> {
         }
     }
 
-    /// Tries to leave out each part of so many units, last first; returns the size that
-    /// was used: at most half of all.
+    /// Tries to leave out each part of `size` units, last first. Returns the size that was used: at most half of all.
     fn pass(&mut self, size: usize, units: impl Fn(&Self) -> Vec<Vec<usize>>) -> Result<usize, Stop<W::Error>> {
         let mut left = units(self);
         let size = size.min(left.len().div_ceil(2)).max(1);
@@ -229,7 +228,7 @@ impl<W: Watch> Search<'_, W> {
             let part: Vec<_> = left.get(done..end).unwrap_or_default().concat();
             let keep = self.without(&part);
             if self.attempt(keep)? {
-                // What went with the part is gone too.
+                // Units that went with the part are gone too.
                 left.retain(|unit| unit.iter().any(|&item| self.best.has(item)));
                 done = done.min(left.len());
             } else {

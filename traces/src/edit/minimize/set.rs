@@ -1,18 +1,18 @@
-//! A choice of items: the commands and events that a candidate keeps.
+//! A set of items: the commands and events that a candidate keeps.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// See the module's header. It grows to what is put into it.
+/// The kept items. It grows to the highest item that is inserted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Set(Vec<bool>);
 
 impl Set {
-    /// All of so many items.
+    /// A set with all of `items` items.
     pub fn all(items: usize) -> Self {
         Self(vec![true; items])
     }
 
-    /// None of so many items.
+    /// A set with none of `items` items.
     pub fn none(items: usize) -> Self {
         Self(vec![false; items])
     }
@@ -30,7 +30,7 @@ impl Set {
         self.0.get_mut(item).is_some_and(|slot| !std::mem::replace(slot, true))
     }
 
-    /// Returns an item up; true when it was kept before.
+    /// Removes an item; true when it was kept before.
     pub fn remove(&mut self, item: usize) -> bool {
         self.0.get_mut(item).is_some_and(std::mem::take)
     }
@@ -42,7 +42,7 @@ impl Set {
         }
     }
 
-    /// Returns items up.
+    /// Removes items.
     pub fn give_up(&mut self, items: &[usize]) {
         for &item in items {
             self.remove(item);
@@ -59,7 +59,7 @@ impl Set {
         self.iter().count()
     }
 
-    /// A number by which the choice is known again.
+    /// A hash that identifies the set.
     pub fn hash(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         Hash::hash(self, &mut hasher);

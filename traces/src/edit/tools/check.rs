@@ -1,5 +1,5 @@
-//! Whether every byte of a trace is as it was written, and whether the whole makes sense: the index against a fresh scan,
-//! payloads against their digests, batches and events against the protocol's rules.
+//! Verification of a trace: the index against a fresh scan, payloads against their digests, batches and events against
+//! the protocol's rules.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -26,7 +26,7 @@ use crate::{
     schema::facts::Facts,
 };
 
-/// Problems that are told. A trace whose first session start is missing has one for every command.
+/// Problems that are reported. A trace whose first session start is missing has one for every command.
 pub const MAX_PROBLEMS: usize = 50;
 
 /// The result of a check.
@@ -36,11 +36,11 @@ pub struct Check {
     pub problems: Vec<String>,
     /// All problems.
     pub found: u64,
-    /// Remarks that are no faults of the file.
+    /// Remarks that are not faults of the file.
     pub warnings: Vec<String>,
-    /// Commands that were looked at.
+    /// Commands that were checked.
     pub commands: u64,
-    /// Payloads whose digests were looked at.
+    /// Payloads whose digests were checked.
     pub payloads: u64,
 }
 
@@ -54,7 +54,7 @@ impl Check {
     }
 }
 
-/// A file up to some byte: without its footer, it is scanned.
+/// The start of a file: without its footer, it is scanned.
 struct Start(Arc<dyn Source>, u64);
 
 impl Source for Start {
@@ -67,7 +67,7 @@ impl Source for Start {
     }
 }
 
-/// Checks a trace. `progress` is told how many bytes are done.
+/// Checks a trace. `progress` receives the number of checked bytes.
 pub fn check(source: &Arc<dyn Source>, mut progress: impl FnMut(u64)) -> Result<Check, ReadError> {
     let len = source.len()?;
     let file = TraceFile::read(Box::new(Start(Arc::clone(source), len)))?;
@@ -93,11 +93,11 @@ pub fn check(source: &Arc<dyn Source>, mut progress: impl FnMut(u64)) -> Result<
     Ok(walk.check)
 }
 
-/// The index that is in the file, and the one that a scan makes.
+/// Compares the index in the file with the index of a scan.
 fn compare(file: &TraceFile, scanned: &TraceFile, check: &mut Check) {
     let (read, made) = (file.index(), scanned.index());
     if let Some(damage) = scanned.damage() {
-        // The chunks before it agree or not, those after it are looked at by the index.
+        // The chunks before it need not agree, and those after it are checked by the index.
         check.problem(damage.to_string());
         return;
     }
@@ -117,9 +117,9 @@ fn compare(file: &TraceFile, scanned: &TraceFile, check: &mut Check) {
     }
 }
 
-/// A request that has no reply yet.
+/// A pending request.
 struct Asked {
-    /// The object that is not there if the reply is no.
+    /// The object that a failed request does not make.
     makes: Option<Object>,
 }
 
@@ -129,9 +129,9 @@ struct Session {
     batches: u64,
     live: HashSet<Object>,
     asked: HashMap<RequestId, Asked>,
-    /// Bulk data that no command has taken, by its place in the ring.
+    /// Bulk data that no command has consumed, by its place in the ring.
     pieces: HashMap<u64, u32>,
-    /// Bytes of `Stage` commands that no command has taken.
+    /// Bytes of `Stage` commands that no command has consumed.
     staged: u64,
 }
 
@@ -140,7 +140,7 @@ struct Walk<'f> {
     check: Check,
     sessions: HashMap<u32, Session>,
     commands: u64,
-    /// Nothing of the stream is missing so far: what objects are alive is known.
+    /// No part of the stream is missing so far, so that the live objects are known.
     follows: bool,
 }
 
@@ -225,14 +225,14 @@ impl Walk<'_> {
         }
     }
 
-    /// A problem that follows from what came before, and is none where something is missing.
+    /// Adds a problem that depends on earlier records. After missing ones it is not a problem.
     fn say(&mut self, what: String) {
         if self.follows {
             self.check.problem(what);
         }
     }
 
-    /// A payload is named.
+    /// Checks a payload that a record names.
     fn payload(&mut self, digest: Digest, len: u32) {
         match self.file.index().payloads.get(&digest) {
             None => self.check.problem(ReadError::NoPayload { digest }.to_string()),
@@ -319,7 +319,7 @@ impl Walk<'_> {
                 request.0
             ));
         };
-        // An adapter or a device that was refused leaves its id free.
+        // A failed request for an adapter or a device leaves its id free.
         let refused =
             matches!(event, Event::AdapterReply { result: Err(_), .. } | Event::DeviceReply { result: Err(_), .. });
         if let Some(object) = asked.makes.filter(|_| refused) {

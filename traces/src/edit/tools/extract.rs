@@ -28,13 +28,13 @@ use crate::{
     schema::facts::Facts,
 };
 
-/// Files that one extraction makes.
+/// Maximum number of files of one extraction.
 pub const MAX_FILES: usize = 100_000;
 
 /// Characters of a label in a file's name.
 const MAX_NAME: usize = 48;
 
-/// A file that was made.
+/// An extracted file.
 #[derive(Clone, Debug, Serialize)]
 pub struct Extracted {
     /// Its name in the folder.
@@ -60,11 +60,11 @@ pub struct Extracted {
 pub struct Wanted {
     /// WGSL.
     pub shaders: bool,
-    /// Bulk data, and what maps returned.
+    /// Bulk data and readbacks.
     pub payloads: bool,
 }
 
-/// Writes the files; returns them in order, and whether there were more than [`MAX_FILES`] or than the budget has bytes for.
+/// Writes the files; returns them in order, and whether some were left out, above [`MAX_FILES`] or above the budget.
 pub fn extract(
     file: &TraceFile,
     folder: &Path,
@@ -118,11 +118,11 @@ struct Work<'a> {
     folder: &'a Path,
     wanted: Wanted,
     made: Vec<Extracted>,
-    /// Where in `made` contents are.
+    /// Places of known contents in `made`.
     known: HashMap<(&'static str, Digest), usize>,
     labels: Labels,
     pieces: HashMap<(u32, u64), Digest>,
-    /// The buffers that are being mapped, and the commands that ask for it.
+    /// The buffers of pending maps, with the commands that map them.
     maps: HashMap<(u32, RequestId), (u64, Object, Option<String>)>,
     shaders: usize,
     missing: HashSet<Digest>,
@@ -158,13 +158,13 @@ impl Work<'_> {
         }
     }
 
-    /// Adds a payload of the file, without reading one that is known.
+    /// Adds a payload of the file; a known one is not read again.
     fn stored(&mut self, digest: Digest, at: u64, object: Option<Object>, label: Option<String>) -> Result<(), Error> {
         if !self.count("data", digest) && !self.missing.contains(&digest) {
             match self.file.payload(digest) {
                 Ok(bytes) => self.add("data", &bytes, at, object, label)?,
                 Err(ReadError::Io(error)) => return Err(ReadError::Io(error).into()),
-                // The other contents are extracted all the same.
+                // The other contents are extracted nevertheless.
                 Err(_) => {
                     self.missing.insert(digest);
                 }
@@ -173,7 +173,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Counts contents that are there already.
+    /// Counts another occurrence of known contents; false for unknown ones.
     fn count(&mut self, kind: &'static str, digest: Digest) -> bool {
         let known = self.known.get(&(kind, digest)).and_then(|&place| self.made.get_mut(place));
         known.map(|made| made.times += 1).is_some()

@@ -1,5 +1,5 @@
-//! The summary of a trace, from its header and its index alone: the stream is not read, except its last chunk, which tells how
-//! the run ended.
+//! The summary of a trace, from its header and its index alone: the stream is not read, except its last chunk, which
+//! has the end of the run.
 
 use serde::Serialize;
 
@@ -10,15 +10,15 @@ use crate::file::{
     survey::Totals,
 };
 
-/// Ends of sessions that are told: a run of thousands of sessions ends thousands of times.
+/// Reported ends of sessions: a run of thousands of sessions ends thousands of times.
 const MAX_ENDS: usize = 16;
 
-/// See the module's header.
+/// The summary of a trace.
 #[derive(Clone, Debug, Serialize)]
 pub struct Info {
     /// The header, written when the recording began.
     pub header: Header,
-    /// The devices that were granted.
+    /// The granted devices.
     pub devices: Vec<DeviceRecord>,
     /// The totals.
     pub totals: Totals,
@@ -28,11 +28,11 @@ pub struct Info {
     pub closed: bool,
     /// The damage, if the file is not whole to its end.
     pub damage: Option<String>,
-    /// Bytes at the end that are no part of the trace.
+    /// Bytes at the end that are not part of the trace.
     pub lost_bytes: u64,
     /// The ends of the last sessions, as far as the end of the stream has them.
     pub ends: Vec<End>,
-    /// The reason for which the recording stopped before the run, if it did.
+    /// The reason why the recording stopped before the run, if it did.
     pub stopped: Option<String>,
     /// The error in the end of the stream, if any.
     pub unreadable: Option<String>,
@@ -56,7 +56,7 @@ pub struct Sizes {
     pub stream: u64,
     /// The stream's chunks in the file.
     pub stream_stored: u64,
-    /// Bulk data and readbacks as they crossed.
+    /// Bulk data and readbacks as transferred.
     pub data: u64,
     /// Different payloads.
     pub payloads: u64,

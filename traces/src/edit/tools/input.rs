@@ -1,5 +1,5 @@
-//! Files that a tool reads, in folders that may be a stranger's: only regular files, of bounded length. A pipe of a trace's
-//! name would have it wait for ever, a device have it read without end.
+//! Input files of tools, in folders that may be untrusted: only regular files, of bounded length. Opening a pipe of a
+//! trace's name would block for ever, and reading a device would never end.
 
 use std::{
     fs::{File, OpenOptions},
@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-/// Bytes of a file that lies beside a trace: settings, references, texts.
+/// Bytes of a file beside a trace: settings, references, texts.
 const MAX_BESIDE: u64 = 64 << 20;
 
 /// Opens a regular file. Anything else is an error, without blocking.
@@ -18,7 +18,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
-        // A pipe without a writer opens at once, and is seen below. A file is read as ever.
+        // A pipe without a writer opens at once, and is rejected below. A regular file is read as usual.
         options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
     }
     let file = options.open(path)?;
@@ -32,7 +32,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a file that lies beside a trace.
+/// Reads a file beside a trace.
 pub fn read_beside(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(MAX_BESIDE + 1).read_to_end(&mut bytes)?;

@@ -12,13 +12,13 @@ use crate::{
     schema::facts::Facts,
 };
 
-/// The labels of the objects that are alive.
+/// The labels of the live objects.
 #[derive(Debug, Default)]
 pub(crate) struct Labels(HashMap<(u32, Object), String>);
 
 impl Labels {
-    /// The labels before a command, as far as the index knows them: an object that has got the number of a labelled one
-    /// and no label of its own keeps the old label.
+    /// The labels before a command, as far as the index knows them: an object with the reused id of a labelled one and
+    /// no label of its own keeps the old label.
     pub fn at(index: &Index, command: u64) -> Self {
         let mut labels = Self::default();
         let mut session = 0;
@@ -34,12 +34,12 @@ impl Labels {
         labels
     }
 
-    /// A session begins: nothing is left of one with the same number.
+    /// Begins a session: labels of an earlier one with the same number are dropped.
     pub fn session(&mut self, session: u32) {
         self.0.retain(|&(of, _), _| of != session);
     }
 
-    /// A command has gone by.
+    /// Processes a command.
     pub fn command(&mut self, session: u32, command: &Command<'_>, facts: &Facts) {
         for object in facts.makes.into_iter().chain(facts.drops) {
             self.0.remove(&(session, object));

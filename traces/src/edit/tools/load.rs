@@ -1,5 +1,5 @@
-//! A JSON dump back to a trace. See [`super::dump`] for its lines; every one must be as that writes it, since a trace that
-//! is made of half a dump would look like a whole one.
+//! Makes a trace of a JSON dump. See [`super::dump`] for its lines. Every line must be as that writes it, since the
+//! trace of half a dump would look like a whole one.
 
 use std::{
     collections::HashMap,
@@ -28,7 +28,7 @@ use crate::{
 /// Bytes of one line: the longest command has [`MAX_BATCH`] bytes, and an escape six characters a byte.
 pub const MAX_LINE: usize = 6 * MAX_BATCH + (1 << 20);
 
-/// A dump that is no trace.
+/// An invalid dump.
 #[derive(Debug, Error)]
 pub enum LoadError {
     /// The dump cannot be read.
@@ -37,7 +37,7 @@ pub enum LoadError {
     /// The trace cannot be written.
     #[error("{0}")]
     Write(io::Error),
-    /// A line is not as a dump has it.
+    /// An invalid line.
     #[error("line {line}: {what}")]
     Line {
         /// Its number, from 1.
@@ -89,7 +89,7 @@ struct ReadbackLine {
     pieces: Vec<(u32, String)>,
 }
 
-/// Makes a trace of a dump; returns the sink back, and the number of commands.
+/// Makes a trace of a dump; returns the sink, and the number of commands.
 pub fn load<S: Sink>(dump: impl BufRead, sink: S) -> Result<(S, u64), LoadError> {
     let mut lines = Lines { dump, number: 0, text: Vec::new() };
     let header = match lines.next()? {
@@ -161,7 +161,7 @@ fn wrong<T>(what: impl Into<String>) -> Result<T, Wrong> {
     Err(Wrong::Line(what.into()))
 }
 
-/// A batch whose commands are not all there.
+/// A batch with missing commands.
 struct Open {
     session: u32,
     time: u64,
@@ -253,7 +253,7 @@ impl<S: Sink> Loader<S> {
         Ok(self.writer.payload(digest, &bytes)?)
     }
 
-    /// A payload that was given before, with its length.
+    /// A payload of an earlier line, with its length.
     fn known(&self, digest: &str, len: u32) -> Result<Digest, Wrong> {
         let digest = parse_digest(digest)?;
         match self.payloads.get(&digest) {

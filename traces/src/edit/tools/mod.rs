@@ -1,6 +1,6 @@
 //! The tools of `airlock trace` that need no GPU, as functions: the commands in [`crate::cli`] are thin wrappers.
 //!
-//! All of them go through a file record by record and keep little of it, so that a trace may be longer than the memory.
+//! All of them process a file record by record and keep little of it, so that a trace may be longer than the memory.
 
 pub mod check;
 pub mod diff;
@@ -35,13 +35,13 @@ use crate::{
 /// A failed tool.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The trace cannot be read on.
+    /// The trace cannot be read any further.
     #[error("{0}")]
     Read(#[from] ReadError),
     /// The output cannot be written.
     #[error("{0}")]
     Write(io::Error),
-    /// A command or an event has no tree, or a changed tree is no command any more.
+    /// A command or an event has no tree, or a changed tree is not a command any more.
     #[error("{0}")]
     Node(#[from] NodeError),
     /// A command or an event has no text.
@@ -49,7 +49,7 @@ pub enum Error {
     Notation(#[from] NotationError),
 }
 
-/// Visits the commands of a batch, one after the other: a batch of the longest kind would be far longer taken apart.
+/// Visits the commands of a batch one by one: a decoded batch of the maximum length would be far longer.
 pub(crate) fn commands<E: From<ReadError>>(
     file: &TraceFile,
     before: u64,
@@ -68,15 +68,15 @@ pub(crate) fn commands<E: From<ReadError>>(
     }
 }
 
-/// The start of a digest, as texts show it.
+/// The start of a digest, for texts.
 pub(crate) fn short(digest: Digest) -> String {
     let mut text = digest.to_string();
     text.truncate(16);
     text
 }
 
-/// Returns the bytes of a readback piece by piece; false where they are not, or not all, in the trace. A hostile trace
-/// could say that a readback has terabytes, hence the bound.
+/// Passes the bytes of a readback to `piece`, piece by piece; false where the trace does not have all of them. A
+/// hostile trace could claim terabytes for a readback, hence the bound.
 pub(crate) fn readback_bytes<E: From<ReadError>>(
     file: &TraceFile,
     readback: &Readback,
@@ -95,7 +95,7 @@ pub(crate) fn readback_bytes<E: From<ReadError>>(
     Ok(true)
 }
 
-/// The start of a text, as long as it fits a line with another one.
+/// The start of a text, so short that two of them fit a line.
 pub(crate) fn short_text(text: &str) -> &str {
     text.char_indices().nth(MAX_SHORT).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }

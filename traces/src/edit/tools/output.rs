@@ -1,6 +1,6 @@
 //! The output of tools: under another name until it is complete, so that half a file cannot be taken for the result,
-//! and never through a symbolic link or into what is no file. A folder of traces may be a stranger's, and a link in it
-//! would have a tool write wherever its maker likes.
+//! and never through a symbolic link or into anything but a regular file. A folder of traces may be untrusted, and a
+//! link in it could make a tool write to any file of its user.
 #![allow(clippy::disallowed_methods)]
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
     process,
 };
 
-/// A file that is being made. Dropping it takes away what there is of it.
+/// A file under construction. Dropping it removes the unfinished file.
 #[derive(Debug)]
 pub struct Output {
     path: PathBuf,
@@ -19,8 +19,8 @@ pub struct Output {
 }
 
 impl Output {
-    /// Begins a file. One that is there already is replaced when this one is whole; a link, a device, a pipe or a folder is
-    /// left as it is, and is an error.
+    /// Begins a file. An existing file is replaced when this one is whole; a link, a device, a pipe or a folder is left
+    /// as it is, and is an error.
     pub fn create(path: &Path) -> io::Result<(Self, File)> {
         let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it has no name"))?;
         check(path)?;
@@ -28,23 +28,24 @@ impl Output {
         hidden.push(name);
         hidden.push(format!(".{}.part", process::id()));
         let temporary = path.with_file_name(hidden);
-        // A link of this name is not followed either: the call makes a file or fails.
+        // A link of this name is not followed either: the call creates a file or fails.
         let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
         Ok((Self { path: path.to_owned(), temporary: Some(temporary) }, file))
     }
 
-    /// Makes a whole file.
+    /// Writes a whole file.
     pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let (output, mut file) = Self::create(path)?;
         file.write_all(bytes)?;
         output.commit()
     }
 
-    /// Opens a file that must have its name from its first byte on, because the process may not live to give it one: a
-    /// recording. One that is there is emptied. The last part of the path may be no link, but for one that the system makes
-    /// for a descriptor of this process (`/dev/stdout`, `/dev/fd/3`), whose pipe may be written to.
+    /// Opens a file that must have its name from its first byte on, because the process may end before it could rename
+    /// it: a recording. An existing file is emptied. The last part of the path must not be a link, except one that the
+    /// system makes for a descriptor of this process (`/dev/stdout`, `/dev/fd/3`), whose pipe may be written to.
     ///
-    /// A file stays locked until it is closed: it is an error, and leaves the file as it is, where another recording holds it.
+    /// The file stays locked until it is closed. A file that another recording has locked is an error, and is left as
+    /// it is.
     pub fn in_place(path: &Path) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.write(true).create(true);
@@ -58,7 +59,7 @@ impl Output {
                 Err(TryLockError::WouldBlock) => {
                     return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another recording is writing it"));
                 }
-                // A file system without locks, as some networks have: what is recorded there is the owner's to keep apart.
+                // A file system without locks, as some networks have: the user must keep two recordings apart there.
                 Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
                 Err(TryLockError::Error(error)) => return Err(error),
             }
@@ -67,7 +68,7 @@ impl Output {
         Ok(file)
     }
 
-    /// Makes a file that is to be opened in place later, and leaves one that is there as it is.
+    /// Creates a file that is opened in place later. An existing one is left as it is.
     pub fn touch(path: &Path) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options.create(true).append(true);
@@ -77,7 +78,8 @@ impl Output {
         options.open(path).map(drop)
     }
 
-    /// The file is whole: it gets its name. A link that has come in its place is replaced and not followed.
+    /// Renames the whole file to its final name. A link that has been created there meanwhile is replaced, not
+    /// followed.
     pub fn commit(mut self) -> io::Result<()> {
         match &self.temporary {
             Some(temporary) => fs::rename(temporary, &self.path)?,
@@ -91,34 +93,34 @@ impl Output {
 impl Drop for Output {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
-            // Where it cannot be taken away, its name tells that it is not whole.
+            // Where it cannot be removed, its name shows that it is unfinished.
             let _ = fs::remove_file(temporary);
         }
     }
 }
 
-/// Bytes that a tool may still write, where what it reads decides how much that is: a compressed file may hold a thousand
+/// A budget of bytes for a tool's output, where the input decides its length: a compressed file may hold a thousand
 /// times its length.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget(u64);
 
 impl Budget {
-    /// Bytes that any file may become.
+    /// Bytes for a file of any length.
     pub const ANY: u64 = 64 << 20;
     /// Bytes for each byte of the file.
     pub const PER_BYTE: u64 = 32;
 
-    /// So many bytes.
+    /// A budget of `bytes` bytes.
     pub fn new(bytes: u64) -> Self {
         Self(bytes)
     }
 
-    /// In proportion to a file.
+    /// A budget in proportion to a file.
     pub fn of(file_length: u64) -> Self {
         Self(file_length.saturating_mul(Self::PER_BYTE).saturating_add(Self::ANY))
     }
 
-    /// Takes so many of them; false, and none taken, when there are not as many.
+    /// Takes `bytes` from the budget; false, and none taken, when fewer are left.
     pub fn take(&mut self, bytes: usize) -> bool {
         match self.0.checked_sub(bytes as u64) {
             Some(left) => {
@@ -130,7 +132,7 @@ impl Budget {
     }
 }
 
-/// Nothing is in a file's place but, perhaps, a file.
+/// Fails where the path exists and is not a regular file.
 fn check(path: &Path) -> io::Result<()> {
     let what = match fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => return Ok(()),
@@ -143,7 +145,7 @@ fn check(path: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, what))
 }
 
-/// Whether a path names a descriptor of this process.
+/// True when a path names a descriptor of this process.
 fn is_descriptor(path: &Path) -> bool {
     ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path.parent() == Some(Path::new(folder)))
         || ["/dev/stdout", "/dev/stderr"].iter().any(|stream| path == Path::new(stream))
@@ -189,7 +191,7 @@ mod tests {
         assert!(Output::in_place(&link).is_err());
         assert!(Output::create(folder.path()).is_err());
         assert!(Output::create(Path::new("/dev/null")).is_err());
-        // One that comes while the file is made is replaced.
+        // A link that is created during the write is replaced.
         let path = folder.path().join("out");
         let (output, mut file) = Output::create(&path).unwrap();
         file.write_all(b"new").unwrap();

@@ -1,7 +1,7 @@
 //! Recovery: the intact part of a damaged trace, as a closed trace.
 //!
-//! Two passes: the first finds out how far the stream makes sense, the second copies so far. What a recording that was
-//! cut off has left without its purpose, data of a batch that did not come, is left out.
+//! Two passes: the first finds the last valid record, the second copies up to it. Data whose batch is missing, as in a
+//! recording that was cut off, is left out.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,27 +20,27 @@ use crate::{
 /// The result of a recovery.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Recovered {
-    /// Commands that are in the new trace.
+    /// Commands in the new trace.
     pub commands: u64,
-    /// Commands that the old one's index promised; the same where there was no index.
+    /// Commands that the old trace's index has; the same where there was no index.
     pub promised: u64,
-    /// Records that are in the new trace.
+    /// Records in the new trace.
     pub records: u64,
-    /// Bytes of the file that are no part of it: behind the first damage.
+    /// Bytes of the file that are not part of the trace: behind the first damage.
     pub lost_bytes: u64,
     /// The position of the first damaged chunk.
     pub damaged_at: Option<u64>,
-    /// The reason for which it ends early, if it does.
+    /// The reason why the trace ends early, if it does.
     pub reason: Option<String>,
-    /// Pieces of bulk data whose commands did not come.
+    /// Pieces of bulk data whose commands are missing.
     pub dropped_pieces: u64,
     /// Readbacks whose bytes are missing; their digests are kept.
     pub shortened_readbacks: u64,
-    /// Nothing was missing.
+    /// No part was missing.
     pub whole: bool,
 }
 
-/// Copies what makes sense of a trace.
+/// Copies the valid part of a trace.
 pub fn recover<S: Sink>(file: &TraceFile, sink: S) -> Result<(S, Recovered), Error> {
     let mut survey =
         Survey { file, pieces: HashMap::new(), sequences: HashMap::new(), digests: HashMap::new(), reason: None };
@@ -90,17 +90,17 @@ fn copy_readback<S: Sink>(file: &TraceFile, pieces: &[(u32, Digest)], writer: &m
 /// The first pass.
 struct Survey<'f> {
     file: &'f TraceFile,
-    /// Data that no command has taken: the record's place and the length, by session and place in the ring.
+    /// Data that no command has consumed: the record's place and the length, by session and place in the ring.
     pieces: HashMap<(u32, u64), (u64, u32)>,
-    /// The batch that follows, by session.
+    /// The next batch's sequence number, by session.
     sequences: HashMap<u32, u64>,
-    /// Payloads that were looked at, with their lengths.
+    /// Checked payloads, with their lengths.
     digests: HashMap<Digest, u32>,
     reason: Option<String>,
 }
 
 impl Survey<'_> {
-    /// Returns the number of records that make sense.
+    /// Returns the number of valid records.
     fn run(&mut self) -> u64 {
         let (mut place, mut before) = (0, 0_u64);
         for record in self.file.records() {
@@ -127,7 +127,7 @@ impl Survey<'_> {
         place
     }
 
-    /// Sets the reason where a record does not follow.
+    /// Sets the reason where a record does not fit the earlier ones.
     fn record(&mut self, place: u64, before: u64, record: &Record) -> Result<(), ReadError> {
         let session = record.session;
         match &record.body {
@@ -172,7 +172,7 @@ impl Survey<'_> {
             }
             Ok(())
         })?;
-        // A batch that is left out takes nothing, so that its data is left out too.
+        // A batch that is left out consumes nothing, so that its data is left out too.
         if self.reason.is_none() {
             taken.iter().for_each(|piece| {
                 self.pieces.remove(piece);

@@ -1,5 +1,5 @@
-//! Cuts a window out of a trace, with all that its commands need from before it. No GPU is used: the work that made what
-//! the window reads is kept.
+//! Cuts a window out of a trace, with all dependences of its commands from before it. No GPU is used: the work that
+//! made the contents that the window reads is kept.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -17,12 +17,12 @@ use crate::{
     },
 };
 
-/// Submits by their numbers in the trace, from 0; the end is not among them.
+/// Submits by their numbers in the trace, from 0, without the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
     /// From one on, up to another or to the end.
     Submits(u64, Option<u64>),
-    /// So many at the end.
+    /// The last submits, by their number.
     Last(u64),
 }
 
@@ -64,7 +64,7 @@ pub enum TrimError {
     },
 }
 
-/// A trimmed trace, and what there is to say about it.
+/// A trimmed trace, and its statistics.
 #[derive(Clone, Debug)]
 pub struct Trimmed {
     /// The trace.
@@ -79,7 +79,7 @@ pub struct Trimmed {
     pub from_before: Vec<FromBefore>,
 }
 
-/// Trims a trace. `progress` hears of every command.
+/// Trims a trace. `progress` receives the number of each command.
 pub fn trim(file: &Arc<TraceFile>, window: Window, progress: &mut dyn FnMut(u64)) -> Result<Trimmed, TrimError> {
     let log = load(file, progress)?;
     let of = log.submits();
@@ -91,7 +91,7 @@ pub fn trim(file: &Arc<TraceFile>, window: Window, progress: &mut dyn FnMut(u64)
         return Err(TrimError::Beyond { from, submits: of });
     }
     let start = if from == 0 { 0 } else { log.start(usize::try_from(from).unwrap_or(usize::MAX)) };
-    // A window that goes to the end has what follows the last submit, too.
+    // A window up to the end includes the entries after the last submit.
     let end = if to == of { u64::MAX } else { log.start(usize::try_from(to).unwrap_or(usize::MAX)) };
     let selection = log.select(start..end);
     let (before, from_before) = log.before_window(&selection);

@@ -1,8 +1,9 @@
 //! The storage buffers that a shader declares, with their types (WGSL, "Variable and Value Declarations", "Type Aliases",
 //! "Structure Types").
 //!
-//! Declarations may stand in any order, so they are gathered first and resolved then. Where a declaration cannot be read (a
-//! count that is an expression), its buffer has no known type; the shader may also be invalid, and no compiler says so here.
+//! Declarations may stand in any order, so they are gathered first and resolved then. A declaration that cannot be
+//! resolved (with an expression as a count) leaves its buffer without a known type. The shader may also be invalid: no
+//! compiler checks it here.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -26,7 +27,7 @@ const MAX_DECLARATIONS: usize = 16 << 10;
 pub(crate) struct StorageTypes(BTreeMap<(u32, u32), Option<Arc<Type>>>);
 
 impl StorageTypes {
-    /// The writable storage buffers of a shader. `None` for a type that is not known.
+    /// The writable storage buffers of a shader. `None` for an unknown type.
     pub fn of(code: &str) -> Self {
         let mut module = Module { tokens: Tokens::of(code).peekable(), ..Module::default() };
         module.read();
@@ -39,7 +40,7 @@ impl StorageTypes {
         types
     }
 
-    /// Of several shaders: what they declare differently is not known.
+    /// Merges those of another shader. Buffers that the two declare differently have an unknown type.
     pub fn extend(&mut self, other: &Self) {
         other.0.iter().for_each(|(&place, ty)| self.add(place, ty.clone()));
     }
@@ -62,7 +63,7 @@ impl StorageTypes {
     }
 }
 
-/// A type as it is written.
+/// A type as written.
 #[derive(Clone, Debug)]
 struct Expression<'s> {
     name: &'s str,
@@ -129,7 +130,7 @@ impl<'s> Module<'s> {
                 Token::Word("const") => self.constant(),
                 Token::Word("var") => self.variable(attributes),
                 Token::Other(';') => {}
-                // A function's head: its body follows.
+                // The head of a function, before its body.
                 _ => continue,
             }
             attributes = Attributes::default();
@@ -151,7 +152,7 @@ impl<'s> Module<'s> {
         }
     }
 
-    /// The rest of a block whose brace is taken.
+    /// Skips the rest of a block after its opening brace.
     fn skip_block(&mut self) {
         let mut depth = 1_usize;
         for token in self.tokens.by_ref() {
@@ -166,7 +167,7 @@ impl<'s> Module<'s> {
         }
     }
 
-    /// An attribute whose `@` is taken.
+    /// Reads an attribute after its `@`.
     fn attribute(&mut self, attributes: &mut Attributes) {
         let Some(name) = self.word() else { return };
         if !self.take('(') {
@@ -232,7 +233,7 @@ impl<'s> Module<'s> {
         }
     }
 
-    /// A constant that is one number.
+    /// Reads a constant that is one number.
     fn constant(&mut self) {
         let Some(name) = self.word() else { return };
         if self.take(':') {
@@ -271,14 +272,14 @@ impl<'s> Module<'s> {
         }
     }
 
-    /// A type.
+    /// Reads a type.
     fn expression(&mut self, depth: usize) -> Option<Expression<'s>> {
         let name = self.word()?;
         let mut arguments = Vec::new();
         if depth < MAX_DEPTH && self.take('<') {
             loop {
                 let argument = self.argument(depth + 1);
-                // More than two make no type.
+                // No type has more than two arguments.
                 if arguments.len() < 4 {
                     arguments.push(argument);
                 }
@@ -307,7 +308,7 @@ impl<'s> Module<'s> {
         if self.tokens.peek().is_none_or(ends) {
             return argument;
         }
-        // An expression, with parentheses around what would end it.
+        // Skips an expression; parentheses protect characters that would end it.
         let mut depth = 0_usize;
         while let Some(token) = self.tokens.next_if(|token| depth > 0 || !ends(token)) {
             match token {

@@ -1,4 +1,4 @@
-//! Types that a storage buffer can have, and where their scalars lie (WGSL, "Memory Layout").
+//! Types of storage buffers, and the offsets of their scalars (WGSL, "Memory Layout").
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(crate) enum Scalar {
 }
 
 impl Scalar {
-    /// Bytes.
+    /// Size in bytes.
     pub fn bytes(self) -> u64 {
         if self == Scalar::Float16 { 2 } else { 4 }
     }
@@ -28,7 +28,7 @@ pub(crate) enum Type {
     Vector(Scalar, u64),
     /// Columns, rows.
     Matrix(Scalar, u64, u64),
-    /// With so many elements, or with as many as the buffer has room for.
+    /// With a number of elements, or with as many as the buffer has room for.
     Array(Arc<Type>, Option<u64>),
     /// Members with their offsets; its size and alignment.
     Struct {
@@ -39,7 +39,7 @@ pub(crate) enum Type {
 }
 
 impl Type {
-    /// AlignOf.
+    /// AlignOf (WGSL, "Alignment and Size").
     pub fn align(&self) -> u64 {
         match self {
             Type::Scalar(scalar) => scalar.bytes(),
@@ -52,7 +52,7 @@ impl Type {
         .max(1)
     }
 
-    /// SizeOf; of an array without a count, that of nothing.
+    /// SizeOf (WGSL, "Alignment and Size"); 0 for an array without a count.
     pub fn size(&self) -> u64 {
         match self {
             Type::Scalar(scalar) => scalar.bytes(),
@@ -63,12 +63,12 @@ impl Type {
         }
     }
 
-    /// From one element of an array of this type to the next.
+    /// Distance between elements of an array of this type.
     pub fn stride(&self) -> u64 {
         round_up(self.size(), self.align())
     }
 
-    /// True where every four bytes are the same kind of scalar, so that it does not matter where it starts.
+    /// True where every four bytes are the same kind of scalar, so that the start of the type does not matter.
     pub fn is_uniform(&self) -> bool {
         match self {
             Type::Scalar(_) => true,
@@ -79,10 +79,10 @@ impl Type {
         }
     }
 
-    /// The scalar that lies over a byte, with its start; `None` for padding, and beyond the end.
+    /// The scalar at a byte, with its start; `None` for padding, and beyond the end.
     pub fn scalar_at(&self, offset: u64) -> Option<(u64, Scalar)> {
         let (mut ty, mut base) = (self, 0_u64);
-        // Each round goes one level down; the levels are bounded where types are read.
+        // Each iteration descends one level; the number of levels is bounded where types are parsed.
         loop {
             let within = offset.checked_sub(base)?;
             match ty {
@@ -110,7 +110,7 @@ impl Type {
     }
 }
 
-/// From one column of a matrix to the next: a vector's alignment.
+/// Distance between columns of a matrix: a vector's alignment.
 fn column(scalar: Scalar, rows: u64) -> u64 {
     Type::Vector(scalar, rows).align()
 }

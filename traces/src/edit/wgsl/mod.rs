@@ -1,5 +1,5 @@
-//! WGSL as the tools need it: cut into tokens, and its declarations of storage buffers. No shader is compiled here, and none
-//! is trusted: text, nesting and numbers of declarations are bounded.
+//! WGSL as the tools need it: tokens, and declarations of storage buffers. No shader is compiled here, and none is
+//! trusted: text, nesting and numbers of declarations are bounded.
 
 pub(crate) mod declarations;
 mod layout;

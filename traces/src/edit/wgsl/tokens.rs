@@ -1,4 +1,4 @@
-//! WGSL's tokens (WGSL, "Textual Structure"), as much of them as its declarations need.
+//! WGSL's tokens (WGSL, "Textual Structure"), as far as its declarations need them.
 
 /// The line breaks that end a line comment (WGSL, "Blankspace and Line Breaks").
 const LINE_BREAKS: [char; 7] = ['\n', '\u{b}', '\u{c}', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
@@ -54,8 +54,8 @@ impl<'s> Iterator for Tokens<'s> {
     }
 }
 
-/// The length of the comment that a text starts with, without the line break behind it. A block comment may contain others;
-/// one without an end reaches to the end.
+/// The length of the comment at the start of a text, without the line break behind it. A block comment may contain
+/// others; one without an end reaches to the end of the text.
 pub(crate) fn comment_length(text: &str) -> Option<usize> {
     if text.starts_with("//") {
         return Some(text.find(LINE_BREAKS).unwrap_or(text.len()));

@@ -10,7 +10,7 @@ pub const FLOAT: f32 = 1e-4;
 /// The same for 16-bit floats, which round at 2^-11.
 pub const HALF: f32 = 4e-3;
 
-/// Absolute error beside a relative one, as a part of it: what is this near to 0 was subtracted from larger numbers.
+/// Absolute error beside a relative one, as a part of it: values this near to 0 are differences of larger numbers.
 const NEAR_ZERO: f32 = 1e-2;
 
 /// Steps of a normalized format.
@@ -26,11 +26,11 @@ pub struct Measure {
     pub what: String,
     /// Texels or floats that were compared.
     pub values: u64,
-    /// Those that differ at all.
+    /// The number that differ at all.
     pub differing: u64,
     /// Texels on edges that were rounded to the other side.
     pub edges: u64,
-    /// The largest difference of the others: of a channel from 0 to 1, or as a part of a float.
+    /// The largest difference of the other ones: of a channel from 0 to 1, or as a part of a float.
     pub largest: f32,
     /// The mean of NVIDIA's FLIP over the picture, from 0 (equal) to 1; absent for floats and for large pictures.
     pub flip: Option<f32>,
@@ -53,7 +53,7 @@ impl fmt::Display for Measure {
     }
 }
 
-/// The difference of two floats as a part of the larger.
+/// The difference of two floats as a part of the larger one.
 pub(super) fn relative(a: f32, b: f32) -> f32 {
     if a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()) {
         return 0.0;
@@ -61,7 +61,7 @@ pub(super) fn relative(a: f32, b: f32) -> f32 {
     finite((a - b).abs() / a.abs().max(b.abs()).max(NEAR_ZERO))
 }
 
-/// A difference that can be compared.
+/// The difference, or infinity in place of NaN.
 pub(super) fn finite(apart: f32) -> f32 {
     if apart.is_finite() { apart } else { f32::INFINITY }
 }

@@ -1,6 +1,6 @@
-//! Two contents that are not equal: the same but for rounding, or another result.
+//! Comparison of two contents that differ: the same but for rounding, or another result.
 //!
-//! - Integers, and bytes that the guest gave, are the same everywhere.
+//! - Integers, and the guest's own bytes, are the same everywhere.
 //! - A float may differ by a small part of itself ([`FLOAT`], [`HALF`]).
 //! - A texel may differ by [`STEPS`] steps of its format. One that differs by more is taken for an edge that was rounded to
 //!   the other side when both its values occur around it in the other picture, within one texel, and when there are few of
@@ -31,19 +31,19 @@ pub(super) use picture::rgb8;
 pub(super) enum Alike {
     /// The same but for rounding.
     Rounded,
-    /// Another result: the first byte that shows it, and both values in words.
-    /// `exact` where it is an integer, or what the guest gave.
+    /// Another result: the first byte that shows it, and both values in words. `exact` for an integer, or for the
+    /// guest's own bytes.
     Another { offset: usize, exact: bool, expected: String, found: String },
-    /// A shader of which the types are not known stored this.
+    /// A shader stored the byte, with unknown types.
     Unknown { offset: usize },
 }
 
-/// The measures of what differs, with the pictures that were looked at.
+/// The result, with the measures of differing contents and their pictures.
 #[derive(Debug)]
 pub(super) struct Compared {
     pub alike: Alike,
     pub measures: Vec<Measure>,
-    /// For each measure that is of a picture, its texels.
+    /// The texels of measures of pictures, by the measure's index.
     pub pictures: Vec<(usize, Texels)>,
 }
 
@@ -73,10 +73,10 @@ struct Work<'w> {
 }
 
 impl Work<'_> {
-    /// The first of several is told.
+    /// Records another result. The first of several is reported.
     fn another(&mut self, offset: usize, exact: bool, words: Option<(String, String)>) {
         let first = match &self.compared.alike {
-            // An integer counts on every adapter.
+            // An integer takes precedence: it is the same on every adapter.
             Alike::Another { offset: known, exact: known_exact, .. } => (!exact, offset) < (!*known_exact, *known),
             Alike::Rounded | Alike::Unknown { .. } => true,
         };
@@ -90,7 +90,7 @@ impl Work<'_> {
         self.latitude.uncertain.iter().any(|uncertain| uncertain.range.contains(&offset))
     }
 
-    /// The first byte of a range that differs, of those that are not left out.
+    /// The first differing byte of a range, outside the uncertain parts.
     fn first_difference(&self, range: Range<u64>) -> Option<usize> {
         if range.is_empty() {
             return None;
@@ -107,7 +107,7 @@ impl Work<'_> {
         Some((self.expected.get(range.clone())?, self.found.get(range)?))
     }
 
-    /// Bytes without a form.
+    /// Compares bytes without a form.
     fn exact_bytes(&mut self) {
         let forms = self.latitude.forms.iter().map(|formed| formed.range.clone());
         let ends = std::iter::once(0).chain(forms.clone().map(|range| range.end));
@@ -139,7 +139,7 @@ impl Work<'_> {
         for range in ranges {
             measure.values += range.end.saturating_sub(range.start) / 4;
             let Some((a, b)) = self.both(range) else { continue };
-            // Most of it is equal, and need not be looked up.
+            // Most words are equal, and need no search.
             let words = a.chunks(4).zip(b.chunks(4)).enumerate().filter(|(_, (a, b))| a != b);
             let offsets: Vec<_> = words.map(|(word, _)| range.start.saturating_add(word as u64 * 4)).collect();
             for offset in offsets {
@@ -151,7 +151,7 @@ impl Work<'_> {
         }
     }
 
-    /// Four bytes that differ: one integer or float, or two 16-bit floats.
+    /// Compares four differing bytes: one integer or float, or two 16-bit floats.
     fn word(&mut self, ty: &Type, start: u64, word: u64, measure: &mut Measure) {
         let mut offset = word;
         while offset < word + 4 {
@@ -199,7 +199,7 @@ impl Work<'_> {
     }
 }
 
-/// True where one of some ranges has a byte; they are in order.
+/// True where one of the sorted ranges contains a byte.
 fn contains(ranges: &[Range<u64>], byte: u64) -> bool {
     let next = ranges.partition_point(|range| range.end <= byte);
     ranges.get(next).is_some_and(|range| range.contains(&byte))

@@ -6,7 +6,7 @@ use crate::{
     replay::texels::{Layout, copied},
 };
 
-/// A picture as it was recorded, and as it is now.
+/// A recorded picture, and the one of the replay.
 pub(super) struct Pair<'p> {
     expected: View<'p>,
     found: View<'p>,
@@ -15,16 +15,16 @@ pub(super) struct Pair<'p> {
 
 /// A texel that differs by more than rounding.
 pub(super) struct Beyond {
-    /// The first byte that shows it.
+    /// The first byte that differs.
     pub offset: usize,
     /// The recorded value, in words.
     pub expected: String,
-    /// This replay's.
+    /// The replay's value, in words.
     pub found: String,
 }
 
-/// The layout of texels that may differ a little, and one step of their format; `None` for integers, and for formats whose
-/// texels cannot be told apart.
+/// The layout of texels that may differ a little, and one step of their format; `None` for integers, and for formats
+/// without separate texels.
 pub(super) fn comparable(texels: &Texels) -> Option<(Layout, f32)> {
     let layout = copied(texels.format, texels.aspect)?;
     Some((layout, layout.step(texels.format)?))
@@ -46,7 +46,7 @@ impl<'p> Pair<'p> {
         Self { expected: view(expected), found: view(found), step }
     }
 
-    /// Measures what differs, of the bytes that are to be compared.
+    /// Measures the differences of the bytes that are to be compared.
     pub fn compare(&self, is_compared: &dyn Fn(u64) -> bool) -> (Measure, Option<Beyond>) {
         let texels = self.expected.texels;
         let (width, height, depth) = texels.size;
@@ -148,7 +148,7 @@ struct View<'v> {
 }
 
 impl<'v> View<'v> {
-    /// The position of a texel; `None` where it is not in the buffer.
+    /// The position of a texel; `None` where it is outside the buffer.
     fn offset(&self, x: u32, y: u32, z: u32) -> Option<u64> {
         let Texels { start, row, image, size, .. } = self.texels;
         if x >= size.0 || y >= size.1 || z >= size.2 {

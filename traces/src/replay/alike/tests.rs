@@ -1,4 +1,4 @@
-//! Contents that are rounded, and contents that are others.
+//! Rounded contents, and other results.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::edit::{analysis::Uncertain, wgsl::StorageTypes};
 
 const SIDE: u32 = 32;
 
-/// Shades from left to right, with a white disc that has an edge.
+/// A horizontal gradient, with a white disc that has an edge.
 fn picture() -> Vec<u8> {
     let texel = |(x, y): (u32, u32)| {
         let (dx, dy) = (i64::from(x) - 16, i64::from(y) - 16);
@@ -95,7 +95,7 @@ fn integers_and_bytes_of_the_guest_stay_exact() {
     assert!(matches!(other(&Latitude::default()), Alike::Another { offset, .. } if offset == at(9, 9)));
     let uncertain = vec![Uncertain { range: 0..4096, why: String::new() }];
     assert_eq!(other(&Latitude { uncertain, forms: Vec::new() }), Alike::Rounded);
-    // The last bit of what would be a large float.
+    // The last bit of an integer whose bits are those of a large float.
     let numbers = [1_000_000_000_u32, 5].map(u32::to_le_bytes).concat();
     let others = [1_000_000_001_u32, 5].map(u32::to_le_bytes).concat();
     assert!(matches!(compare(&numbers, &others, &values("array<u32>")).alike, Alike::Another { offset: 0, .. }));

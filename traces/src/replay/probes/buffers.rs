@@ -1,4 +1,4 @@
-//! Saves what maps return.
+//! Saves the contents of readbacks.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use crate::replay::{Inject, Probe};
 
 use super::{Budget, MAX_SAVED, Saved, file_name, write_file};
 
-/// Writes each readback as `NNN-label.bin`, with the number of the command that asked for it.
+/// Writes each readback as `NNN-label.bin`, with the number of the command that mapped it.
 #[derive(Debug)]
 pub struct SaveBuffers {
     folder: PathBuf,

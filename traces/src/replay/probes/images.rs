@@ -1,7 +1,8 @@
-//! Saves what was rendered.
+//! Saves pictures of textures.
 //!
-//! A texture's picture is taken when it is about to go: when it or its device is destroyed or dropped, when its id is used
-//! again, and at the session's end. A guest may drop a texture whose view it goes on rendering to; such a drop is held back until then.
+//! A texture's picture is taken just before its contents are lost: when it or its device is destroyed or dropped, when
+//! its id is reused, and at the session's end. A guest may drop a texture and go on rendering to its view; such a drop
+//! is held back until then.
 
 use std::{
     collections::HashMap,
@@ -30,18 +31,18 @@ use super::{
 /// Pictures of one replay. A run may make a texture for every frame.
 const MAX_PICTURES: usize = 10_000;
 
-/// Lines about what was not saved.
+/// Maximum notes about skipped pictures.
 const MAX_NOTES: usize = 1_000;
 
-/// Writes every texture that was rendered to, written as storage or copied to a buffer, as `NNN-label.png` with the number
-/// of the command that made it, in its last state. Only what was submitted counts. Further mip levels and layers have
-/// `-mip1` and `-layer1` in their names.
+/// Writes every texture that was rendered to, written as storage or copied to a buffer, as `NNN-label.png` with the
+/// number of the command that made it, in its last state. Only submitted work counts. Further mip levels and layers
+/// have `-mip1` and `-layer1` in their names.
 #[derive(Debug)]
 pub struct SaveImages {
     folder: PathBuf,
     ids: FreeIds,
     sessions: HashMap<u32, Session>,
-    /// Pictures on their way, by the number of their map.
+    /// Pending pictures, by the number of their map.
     waiting: HashMap<u64, (String, Picture)>,
     /// Scopes around pictures.
     scopes: HashMap<u64, String>,
@@ -104,7 +105,7 @@ impl SaveImages {
         }
     }
 
-    /// Takes the pictures of a texture that goes, and forgets it.
+    /// Takes the pictures of a texture that is about to be lost, and forgets it.
     fn leave(&mut self, session: u32, id: TextureId, to: &mut dyn Inject) {
         let Some(texture) = self.sessions.entry(session).or_default().forget(id) else { return };
         self.take(id, &texture, to);
@@ -113,7 +114,7 @@ impl SaveImages {
         }
     }
 
-    /// The last moment at which pictures of a device's textures can be taken, or of all.
+    /// Takes the pictures of all textures of a device that is about to be lost, or of all devices.
     fn leave_all(&mut self, session: u32, device: Option<DeviceId>, to: &mut dyn Inject) {
         let textures = self.sessions.entry(session).or_default().textures.iter();
         let left = textures.filter(|(_, texture)| device.is_none_or(|device| texture.device == device));
@@ -122,7 +123,7 @@ impl SaveImages {
         left.into_iter().for_each(|(_, id)| self.leave(session, id, to));
     }
 
-    /// A texture is dropped; true when the drop is to be held back.
+    /// Processes the drop of a texture; true when the drop is to be held back.
     fn dropped(&mut self, session: u32, id: TextureId, to: &mut dyn Inject) -> bool {
         let state = self.sessions.entry(session).or_default();
         if state.is_used(id)
@@ -172,7 +173,7 @@ impl Probe for SaveImages {
             },
             Effect::Drop => match first {
                 Some(Object::Texture(id)) if self.dropped(session, id, to) => {
-                    // A command that does nothing; the label is not seen by anyone after the drop.
+                    // A command without effect; the label of a dropped texture is never shown.
                     *command = SetLabel { object: Object::Texture(id), label: "" }.into();
                 }
                 Some(Object::Device(device)) => self.leave_all(session, Some(device), to),

@@ -1,4 +1,4 @@
-//! Probes for replays: pictures of what was rendered, the contents that maps returned, times of passes and submits.
+//! Probes for replays: pictures of rendered textures, contents of readbacks, times of passes and submits.
 
 mod buffers;
 mod images;
@@ -41,12 +41,12 @@ pub struct Saved {
     pub notes: Vec<String>,
 }
 
-/// For each kind the first id that a trace does not use, for objects of probes.
+/// The first id of each kind that a trace does not use, for objects of probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FreeIds([u32; Kind::COUNT]);
 
 impl FreeIds {
-    /// Looks through a file.
+    /// Scans a file.
     pub fn of_file(file: &TraceFile) -> Result<Self, ReadError> {
         let mut free = Self([0; Kind::COUNT]);
         for entry in file.entries() {
@@ -55,7 +55,7 @@ impl FreeIds {
         Ok(free)
     }
 
-    /// Looks through a trace.
+    /// Scans a trace.
     pub fn of_trace(trace: &Trace) -> Self {
         let mut free = Self([0; Kind::COUNT]);
         trace.entries.iter().for_each(|entry| free.look(entry));
@@ -73,21 +73,22 @@ impl FreeIds {
         }
     }
 
-    /// Takes so many ids of every kind away, and returns the first of each.
+    /// Reserves `count` ids of every kind, and returns the first of each.
     pub fn take(&mut self, count: u32) -> FreeIds {
         let taken = *self;
         self.0.iter_mut().for_each(|free| *free = free.saturating_add(count));
         taken
     }
 
-    /// One of the ids; `None` above what a session may have.
+    /// One of the ids; `None` above the bound of a session.
     fn id<I: Id>(&self, place: u32) -> Option<I> {
         let id = self.0.get(I::NUMBER)?.checked_add(place)?;
         (id < MAX_OBJECTS).then(|| I::from_index(id))
     }
 }
 
-/// Sends commands whose errors are not the trace's: a scope takes them. Returns the number of the scope's answer.
+/// Sends commands within scopes that catch their errors, which are not the trace's. Returns the requests of the scopes'
+/// replies.
 fn quietly(device: DeviceId, to: &mut dyn Inject, commands: impl FnOnce(&mut dyn Inject)) -> [RequestId; 2] {
     for filter in [ErrorFilter::OutOfMemory, ErrorFilter::Validation] {
         to.send(PushErrorScope { device, filter }.into());
@@ -104,7 +105,7 @@ fn drop_object(to: &mut dyn Inject, object: Object) {
     to.send(DropObject { object }.into());
 }
 
-/// Characters of a label that a file's name keeps.
+/// Maximum characters of a label in a file's name.
 const MAX_NAME: usize = 64;
 
 /// A file's name without its ending: the command's number, then the label where there is one.
@@ -120,7 +121,7 @@ fn file_name(number: u64, label: &str, object: Object) -> String {
     format!("{number:03}-{name}")
 }
 
-/// Bytes of all files that one probe makes: what is in a trace decides how many there are.
+/// Maximum bytes of all files of one probe: the trace decides their number.
 const MAX_SAVED: u64 = 16 << 30;
 
 /// Writes a file whole or not at all.

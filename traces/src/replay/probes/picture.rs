@@ -1,4 +1,4 @@
-//! One picture of a texture: the commands that copy it, and the PNG of what comes back.
+//! One picture of a texture: the commands that copy it, and the PNG of its texels.
 
 use airlock_protocol::{
     commands::{
@@ -20,13 +20,14 @@ use crate::replay::{Inject, texels::Layout};
 
 use super::{FreeIds, drop_object, quietly};
 
-/// From one row to the next, WebGPU wants a multiple of this many bytes.
+/// WebGPU's alignment of rows in a buffer, in bytes.
 const ROW_ALIGNMENT: u64 = 256;
 
-/// Bytes of one picture on the GPU: what every adapter has room for in one buffer (WebGPU, "Limits", `maxBufferSize`).
+/// Maximum bytes of one picture on the GPU: the length that every adapter allows for one buffer (WebGPU, "Limits",
+/// `maxBufferSize`).
 const MAX_PICTURE: u64 = 256 << 20;
 
-/// Ids of every kind that a picture takes.
+/// Number of ids of every kind that a picture uses.
 pub(super) const IDS: u32 = 2;
 
 /// The subject of a picture.
@@ -38,7 +39,7 @@ pub(super) struct Subject {
     pub texture: TextureId,
     /// Its format.
     pub format: TextureFormat,
-    /// It has several samples a texel, and is resolved first.
+    /// It has several samples per texel, and is resolved first.
     pub multisampled: bool,
     /// The aspect.
     pub layout: Layout,
@@ -50,7 +51,7 @@ pub(super) struct Subject {
     pub layer: u32,
 }
 
-/// A picture whose texels are on their way.
+/// A picture whose texels have not arrived yet.
 #[derive(Debug)]
 pub(super) struct Picture {
     layout: Layout,
@@ -59,7 +60,7 @@ pub(super) struct Picture {
     bytes: Vec<u8>,
 }
 
-/// The requests that a picture asks.
+/// The requests of a picture.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Questions {
     /// The map.
@@ -113,7 +114,7 @@ impl Subject {
         Extent3d { width: self.size.0, height: self.size.1, depth_or_array_layers: 1 }
     }
 
-    /// Resolves the samples into a texture of one sample a texel.
+    /// Resolves the samples into a texture of one sample per texel.
     fn resolve(&self, encoder: CommandEncoderId, resolve: Resolve, to: &mut dyn Inject) -> TextureId {
         let Resolve { texture, from, view, pass } = resolve;
         let create = CreateTexture {
@@ -168,7 +169,7 @@ impl Subject {
     }
 }
 
-/// Objects that a picture needs for a while.
+/// Temporary objects of a picture.
 struct Made {
     buffer: BufferId,
     encoder: CommandEncoderId,
@@ -209,12 +210,12 @@ impl Made {
 }
 
 impl Picture {
-    /// A piece of what the map returns.
+    /// Appends a piece of the readback.
     pub fn add(&mut self, piece: &[u8]) {
         self.bytes.extend_from_slice(piece);
     }
 
-    /// The file.
+    /// The picture as PNG.
     pub fn png(&self) -> Result<Vec<u8>, String> {
         let (width, height) = self.size;
         let (color, depth) = self.layout.png();

@@ -1,4 +1,4 @@
-//! Textures of a session: which of them submitted work has written, and what their pictures show.
+//! Textures of a session: which of them submitted work has written, and the subjects of their pictures.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,13 +22,13 @@ use crate::{
     schema::facts::Facts,
 };
 
-/// Layers of an array, or slices of a volume, that are saved of one mip level.
+/// Maximum layers of an array, or slices of a volume, that are saved of one mip level.
 const MAX_LAYERS: u32 = 16;
 
 /// The live objects of a session, as far as pictures need them.
 #[derive(Debug, Default)]
 pub(super) struct Session {
-    /// Those with an id.
+    /// Textures with an id.
     pub textures: HashMap<TextureId, Texture>,
     views: HashMap<TextureViewId, TextureId>,
     groups: HashMap<BindGroupId, Vec<TextureId>>,
@@ -53,7 +53,7 @@ pub(super) struct Texture {
     samples: u32,
     dimension: TextureDimension,
     format: TextureFormat,
-    /// How it may be used in the replay: it can be copied where that is possible.
+    /// Its usage in the replay, with copies allowed where that is possible.
     pub usage: TextureUsage,
     /// Submitted work has written it.
     pub written: bool,
@@ -64,8 +64,8 @@ pub(super) struct Texture {
 impl Texture {
     /// A texture that a command makes.
     pub fn new(number: u64, c: &CreateTexture<'_>) -> Self {
-        // What nothing writes need not be copied; an invalid usage must stay so; memory that lives within a pass and samples
-        // cannot be copied.
+        // A texture without writes need not be copied; an invalid usage must stay so; a transient attachment and
+        // several samples cannot be copied.
         let writes = c.usage.intersects(TextureUsage::RENDER_ATTACHMENT | TextureUsage::STORAGE_BINDING);
         let can = writes && !c.usage.contains(TextureUsage::TRANSIENT_ATTACHMENT) && c.sample_count == 1;
         Self {
@@ -83,7 +83,7 @@ impl Texture {
         }
     }
 
-    /// Its pictures, each with what its name gets.
+    /// Its pictures, each with its file name's suffix.
     pub fn subjects(&self, texture: TextureId) -> Result<Vec<(String, Subject)>, String> {
         let format = self.format;
         let layouts = layouts(format);
@@ -118,7 +118,7 @@ impl Texture {
 }
 
 impl Session {
-    /// A command that was sent.
+    /// Processes a command that was sent.
     pub fn command(&mut self, command: &Command<'_>) {
         match command.description().effect {
             Effect::Label => {
@@ -209,7 +209,7 @@ impl Session {
         self.textures.get(&texture).is_some_and(|texture| texture.usage.contains(TextureUsage::STORAGE_BINDING))
     }
 
-    /// Textures that a pass writes and keeps: what it discards is not there to be seen.
+    /// Textures that a pass writes and stores: discarded contents cannot be read.
     fn attachments(&self, pass: &BeginRenderPass<'_>) -> Vec<TextureId> {
         let colors = pass.color_attachments.iter().flatten().flat_map(|attachment| {
             let kept = (attachment.store_op == StoreOp::Store).then_some(attachment.view);
@@ -236,7 +236,7 @@ impl Session {
             || self.encoders.values().chain(self.finished.values()).any(|written| written.contains(&id))
     }
 
-    /// Takes a texture out of everything.
+    /// Removes a texture from the session.
     pub fn forget(&mut self, id: TextureId) -> Option<Texture> {
         let texture = self.textures.remove(&id)?;
         self.views.retain(|_, texture| *texture != id);

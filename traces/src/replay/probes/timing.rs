@@ -1,7 +1,7 @@
 //! Times of submits, on this side of the wire, and of passes, on the GPU.
 //!
-//! A pass gets a query set of its encoder's unless it has one already; the encoder resolves it before its finish. Each
-//! submit is waited for by itself, so that its time is its own: the sum is more than what the run took.
+//! A pass gets a query set of its encoder's unless it has one already; the encoder resolves it before its finish. The
+//! probe waits for each submit separately, so that its time is its own: the sum is more than the duration of the run.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,13 +27,13 @@ use crate::replay::{Inject, Probe};
 
 use super::{FreeIds, drop_object, quietly};
 
-/// Passes of one encoder that are timed: a query set holds at most 4096 queries (WebGPU, "createQuerySet").
+/// Maximum timed passes of one encoder: a query set holds at most 4096 queries (WebGPU, "createQuerySet").
 const MAX_PASSES: u32 = 2048;
 
-/// Encoders that are timed at a time.
+/// Maximum encoders that are timed at a time.
 const SLOTS: u32 = 1024;
 
-/// Rows of each kind: a long run is timed up to here.
+/// Maximum rows of each kind; later ones are not measured.
 const MAX_ROWS: usize = 1 << 20;
 
 /// Bytes of a timestamp.
@@ -61,7 +61,8 @@ pub struct SubmitTime {
     pub command: u64,
     /// Labels of its command buffers.
     pub label: String,
-    /// Nanoseconds from before it was sent until its work was done, the way to the worker and back included.
+    /// Nanoseconds from before the submit was sent until its work was done, the transfers to the worker and back
+    /// included.
     pub wall_ns: u64,
 }
 
@@ -89,9 +90,9 @@ pub struct Timing {
     timestamps: bool,
     sessions: HashMap<u32, Session>,
     submits: u64,
-    /// When the submit at hand was sent.
+    /// Time at which the current submit was sent.
     started: Option<Instant>,
-    /// Rows of passes whose timestamps are on their way, by the number of the map.
+    /// Rows of passes whose timestamps have not arrived, by the number of the map.
     waiting: HashMap<u64, Waiting>,
     rows: BTreeMap<u64, Vec<PassTime>>,
     times: Times,
@@ -102,14 +103,14 @@ pub struct Timing {
 struct Session {
     encoders: HashMap<CommandEncoderId, Encoder>,
     finished: HashMap<CommandBufferId, Finished>,
-    /// Places for objects that are in use.
+    /// Slots for objects; true for those in use.
     slots: Vec<bool>,
 }
 
 /// An encoder with its passes.
 #[derive(Debug)]
 struct Encoder {
-    /// Its device, until that is dropped.
+    /// Its device; `None` after that is dropped.
     device: Option<DeviceId>,
     slot: Option<u32>,
     passes: Vec<Pass>,
@@ -141,7 +142,7 @@ struct Waiting {
     bytes: Vec<u8>,
 }
 
-/// Objects of an encoder that is timed.
+/// Objects of a timed encoder.
 #[derive(Clone, Copy, Debug)]
 struct Made {
     query_set: QuerySetId,
@@ -150,8 +151,8 @@ struct Made {
 }
 
 impl Timing {
-    /// Takes some of the free ids. `timestamps` says that the adapter has the feature `timestamp-query`: devices are then
-    /// asked for with it, and passes are timed.
+    /// Reserves some of the free ids. `timestamps` is true where the adapter has the feature `timestamp-query`: devices
+    /// are then requested with it, and passes are timed.
     pub fn new(free: &mut FreeIds, timestamps: bool) -> Self {
         Self {
             ids: free.take(2 * SLOTS),
@@ -185,7 +186,7 @@ impl Timing {
         })
     }
 
-    /// A pass begins: notes it, and returns it queries.
+    /// Records the start of a pass, and sets its queries.
     fn begin(
         &mut self,
         (session, command, kind): (u32, u64, &'static str),
@@ -248,7 +249,7 @@ impl Timing {
         *count = count.saturating_add(1);
     }
 
-    /// An encoder is about to be finished: resolves its queries.
+    /// Resolves the queries of an encoder before its finish.
     fn finishes(&mut self, session: u32, id: CommandEncoderId, buffer: (CommandBufferId, &str), to: &mut dyn Inject) {
         let state = self.sessions.entry(session).or_default();
         let Some(encoder) = state.encoders.remove(&id) else { return };
@@ -286,7 +287,7 @@ impl Timing {
         });
     }
 
-    /// A submit was sent: waits for it, and asks for the timestamps of its passes.
+    /// Waits for a submit that was sent, and maps the timestamps of its passes.
     fn submitted(&mut self, session: u32, command: u64, c: &Submit, to: &mut dyn Inject) {
         wait(c.device, to);
         let wall = self.started.take().map_or(0, |start| u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
@@ -317,7 +318,7 @@ impl Timing {
         slots.into_iter().for_each(|slot| self.give_back(session, slot, true, to));
     }
 
-    /// Drops what an encoder was timed with.
+    /// Drops the objects of a timed encoder.
     fn give_back(&mut self, session: u32, slot: u32, finished: bool, to: &mut dyn Inject) {
         let Some(made) = self.made(slot) else { return };
         drop_object(to, made.query_set.object());
@@ -329,14 +330,14 @@ impl Timing {
         usize::try_from(slot).ok().and_then(|slot| slots.get_mut(slot)).into_iter().for_each(|used| *used = false);
     }
 
-    /// Encoders that will never be submitted.
+    /// Releases the slot of an encoder that will never be submitted.
     fn dropped(&mut self, session: u32, object: Object, to: &mut dyn Inject) {
         let state = self.sessions.entry(session).or_default();
         let (slot, finished) = match object {
             Object::CommandEncoder(id) => (state.encoders.remove(&id).and_then(|encoder| encoder.slot), false),
             Object::CommandBuffer(id) => (state.finished.remove(&id).and_then(|finished| finished.slot), true),
             Object::Device(id) => {
-                // Nothing can be asked of it any more; what its encoders have stays until the session's end.
+                // No command may name the device any more; the objects of its encoders stay until the session's end.
                 for encoder in state.encoders.values_mut().filter(|encoder| encoder.device == Some(id)) {
                     (encoder.device, encoder.slot) = (None, None);
                 }
@@ -347,7 +348,7 @@ impl Timing {
         slot.into_iter().for_each(|slot| self.give_back(session, slot, finished, to));
     }
 
-    /// Makes the rows of passes of whose timestamps all is known that will be.
+    /// Makes the rows of passes whose timestamps have arrived, or never will.
     fn rows(&mut self, waiting: &Waiting) {
         let stamps: Vec<_> = waiting.bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
         let at = |query: Option<u32>| stamps.get(usize::try_from(query?).ok()?).copied();
@@ -373,7 +374,7 @@ fn free_slot(slots: &mut Vec<bool>) -> Option<u32> {
     Some(number)
 }
 
-/// Waits until a queue has done all that was submitted.
+/// Waits until all submitted work of a queue is done.
 fn wait(device: DeviceId, to: &mut dyn Inject) {
     let request: RequestId = to.request();
     to.send(OnSubmittedWorkDone { request, device }.into());

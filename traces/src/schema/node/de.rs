@@ -134,7 +134,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     }
 }
 
-/// A variant: by name, or a record with one field, as JSON has it.
+/// A variant: by name, or a record with one field, as in JSON.
 struct Variant<'de>(&'de Node);
 
 impl<'de> EnumAccess<'de> for Variant<'de> {

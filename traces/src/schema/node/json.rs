@@ -1,5 +1,5 @@
-//! Trees to JSON and back. A tree from JSON has lost which objects are variants and which numbers are ids; the type that
-//! it is decoded to knows.
+//! Trees to JSON and back. A tree from JSON does not distinguish variants from records, and ids from numbers; the type
+//! that it is decoded to does.
 
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -11,7 +11,7 @@ const BYTES: &str = "$bytes";
 const FLOAT: &str = "$float";
 
 impl Node {
-    /// See the module's header.
+    /// The JSON form of the tree.
     pub fn to_json(&self) -> Value {
         match self {
             Node::Absent => Value::Null,
@@ -32,7 +32,7 @@ impl Node {
         }
     }
 
-    /// See the module's header. Every JSON value is some tree, but for malformed bytes and numbers.
+    /// The tree of a JSON value. Every JSON value has one, except malformed bytes and numbers.
     pub fn from_json(value: &Value) -> Result<Self, NodeError> {
         Ok(match value {
             Value::Null => Node::Absent,
@@ -90,7 +90,7 @@ fn from_special(text: &str) -> Option<f64> {
     }
 }
 
-/// Two hexadecimal digits a byte.
+/// Two hexadecimal digits per byte.
 pub fn to_hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {

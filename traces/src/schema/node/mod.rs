@@ -1,7 +1,7 @@
 //! Any value of the stream as a tree, which tools walk, format, change and parse without code per command.
 //!
 //! [`Node::of`] makes the tree from a command or an event, [`Node::decode`] makes the command or event again, and
-//! [`Node::to_json`] and [`Node::from_json`] cross to JSON:
+//! [`Node::to_json`] and [`Node::from_json`] convert to and from JSON:
 //!
 //! | value | JSON |
 //! |---|---|
@@ -24,12 +24,12 @@ use thiserror::Error;
 
 pub use json::{from_hex, to_hex};
 
-/// A value without a tree, or a tree that is no such value.
+/// A value without a tree, or a tree without a value of the wanted type.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct NodeError(pub(crate) String);
 
-/// See the module's header.
+/// A node of the tree.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
     /// An absent value.
@@ -57,7 +57,7 @@ pub enum Node {
 }
 
 impl Node {
-    /// The object that this is the id of.
+    /// The object of the id.
     pub fn object(&self) -> Option<Object> {
         match *self {
             Node::Id(ty, index) => Some(Kind::of_id(ty)?.object(u32::try_from(index).ok()?)),
@@ -110,7 +110,7 @@ mod tests {
         let node = Node::of(&command).unwrap();
         let json = serde_json::to_string(&node.to_json()).unwrap();
         let back = Node::from_json(&serde_json::from_str(&json).unwrap()).unwrap();
-        // NaN is not equal to itself, its text is.
+        // NaN is not equal to itself, but its text is.
         assert_eq!(format!("{:?}", node.decode::<Command<'_>>().unwrap()), format!("{command:?}"), "{json}");
         assert_eq!(format!("{:?}", back.decode::<Command<'_>>().unwrap()), format!("{command:?}"), "{json}");
     }

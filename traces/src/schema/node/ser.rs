@@ -50,7 +50,7 @@ fn wrap(variant: Option<&'static str>, node: Node) -> Node {
     }
 }
 
-/// Notices single bytes, which are kept apart until it is known whether all of a list are such.
+/// Detects single bytes, which are kept apart until all elements of a list are known to be bytes.
 struct ByteProbe;
 
 impl List {
@@ -250,7 +250,7 @@ impl ser::Serializer for ToNode {
     }
 }
 
-/// Refuses everything; not an error that anyone sees.
+/// Rejects all types. The caller discards the error.
 macro_rules! refuse {
     ($($function:ident($($argument:ty),*) -> $result:ty;)*) => {
         $(fn $function(self, $(_: $argument),*) -> Result<$result, NodeError> {

@@ -1,4 +1,4 @@
-//! Which item of one trace belongs to which of the other.
+//! Alignment of the items of two traces.
 
 use std::time::Instant;
 
@@ -9,15 +9,15 @@ use super::rows::DEADLINE;
 /// An item's hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hashes {
-    /// Over all that is compared.
+    /// Over all compared parts.
     pub whole: u64,
-    /// Over what a changed command still has: its name and its label.
+    /// Over the parts that survive a change of a command: its name and its label.
     pub shape: u64,
     /// Over its name alone.
     pub name: u64,
 }
 
-/// So many items that are pairs, or in one trace only.
+/// A number of items that are pairs, or in one trace only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Pairs(usize),
@@ -42,7 +42,7 @@ fn without_end(side: &[Hashes], end: usize) -> &[Hashes] {
     side.get(..side.len().saturating_sub(end)).unwrap_or_default()
 }
 
-/// Aligns by the first hash; where that finds nothing in common, by the next: items that still look alike are pairs.
+/// Aligns by the first hash; where that finds nothing in common, by the next: items of the same shape are pairs.
 fn rows(a: &[Hashes], b: &[Hashes], by: &[fn(&Hashes) -> u64], until: Instant, steps: &mut Vec<Step>) {
     let Some((&hash, rest)) = by.split_first() else {
         return steps.extend([Step::Removed(a.len()), Step::Added(b.len())]);

@@ -1,11 +1,11 @@
-//! Two trees, and the fields in which they differ.
+//! The fields in which two trees differ.
 
 use serde_json::Value;
 
 use super::rows::Change;
 use crate::{edit::tools::short_text, schema::node::Node};
 
-/// Fields of one command that are told: a list of a thousand entries that are all different says enough before.
+/// Reported fields of one command: the first ones of a list of a thousand different entries are enough.
 const MAX_CHANGES: usize = 64;
 
 /// Finds the differences of two trees; `same` says whether two ids mean the same object.
@@ -69,7 +69,7 @@ fn short_node(node: &Node) -> String {
         Node::Absent => "-".to_owned(),
         Node::Id(kind, number) => {
             let kind = kind.trim_end_matches("Id");
-            // Not its id, which others have had before it: the first object that was made is number 1.
+            // Not its id, which is reused: the first object that was made is number 1.
             number.checked_add(1).map_or_else(|| format!("{kind} that nobody made"), |n| format!("{kind} (object {n})"))
         }
         Node::Float(value) => format!("{value:?}"),
@@ -80,7 +80,7 @@ fn short_node(node: &Node) -> String {
     }
 }
 
-/// Two texts where they begin to differ: the line of a long one, the whole of a short one.
+/// Two texts around their first difference: the line of a long text, the whole of a short one.
 fn around(a: &str, b: &str) -> (String, String) {
     if short_text(a).len() == a.len() && short_text(b).len() == b.len() {
         return (format!("{a:?}"), format!("{b:?}"));

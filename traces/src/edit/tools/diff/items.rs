@@ -1,4 +1,4 @@
-//! A trace as a row of items, read twice: once for the hashes, once side by side with the other trace.
+//! A trace as a sequence of items, read twice: once for the hashes, once side by side with the other trace.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -26,11 +26,11 @@ use crate::{
 pub(super) struct Item {
     /// Its number, if it is a command.
     pub number: Option<u64>,
-    /// The command's name, or what happened.
+    /// The command's name, or the kind of the entry.
     pub name: &'static str,
-    /// Its fields. Ids are those of [`Objects`], data is its length and digest, requests have no number.
+    /// Its fields. Ids are numbers of [`Objects`], data is its length and digest, requests have no number.
     pub node: Node,
-    /// The command's bytes; the reason where a session ends.
+    /// The command's bytes; the reason of a session's end.
     pub bytes: Vec<u8>,
     /// The object that it makes.
     pub makes: Option<u64>,
@@ -43,14 +43,14 @@ pub(super) enum Answer {
     Readback(Readback),
 }
 
-/// A trace that was read once.
+/// A trace after its first reading.
 #[derive(Debug)]
 pub(super) struct Side {
     pub file: Arc<TraceFile>,
     pub hashes: Vec<Hashes>,
-    /// Replies, by the number of the command that asked.
+    /// Replies, by the number of the command that made the request.
     pub answers: HashMap<u64, Vec<Answer>>,
-    /// Unasked events, each with the number of commands before it.
+    /// Unrequested events, each with the number of commands before it.
     pub unasked: Vec<(u64, Vec<u8>)>,
 }
 
@@ -63,7 +63,7 @@ impl Side {
         while let Some(item) = items.next(Some(&mut side))? {
             let whole = hash(&item, &made);
             if let Some(object) = item.makes {
-                // Objects are numbered in the order in which they are made.
+                // Objects are numbered in the order of their creation.
                 made.resize(usize::try_from(object).unwrap_or(0), 0);
                 made.push(whole);
             }
@@ -105,7 +105,7 @@ fn hash(item: &Item, made: &[u64]) -> u64 {
     hasher.finish()
 }
 
-/// The hash over name and label, and that over the name.
+/// The hash over name and label, and the hash over the name.
 fn shape(item: &Item) -> (u64, u64) {
     let mut hasher = DefaultHasher::new();
     item.name.hash(&mut hasher);
@@ -117,7 +117,7 @@ fn shape(item: &Item) -> (u64, u64) {
     (hasher.finish(), name)
 }
 
-/// The objects of a trace, numbered in the order in which they were made: ids are used again, these numbers are not.
+/// The objects of a trace, numbered in the order of their creation: ids are reused, these numbers are not.
 #[derive(Debug, Default)]
 struct Objects {
     live: HashMap<(u32, Object), u64>,
@@ -131,7 +131,7 @@ pub(super) const UNKNOWN: u64 = u64::MAX;
 pub(super) struct Items<'f> {
     file: &'f TraceFile,
     records: Box<dyn Iterator<Item = Result<(u64, Record), ReadError>> + 'f>,
-    /// The batch that is being read: its session, its first command's number, its bytes, and where commands end.
+    /// The current batch: its session, its first command's number, its bytes, and the ranges of its commands.
     batch: (u32, u64, Vec<u8>),
     starts: VecDeque<(usize, usize)>,
     objects: Objects,
@@ -152,7 +152,7 @@ impl<'f> Items<'f> {
         }
     }
 
-    /// The next item. Events on the way to it go to the side, if there is one.
+    /// The next item. Events before it are added to `side`, if it is given.
     pub fn next(&mut self, mut side: Option<&mut Side>) -> Result<Option<Item>, Error> {
         loop {
             if let Some((start, end)) = self.starts.pop_front() {
@@ -174,7 +174,7 @@ impl<'f> Items<'f> {
         };
         Ok(match record.body {
             Body::Batch(_) => {
-                // Where commands end is kept, not the commands: a batch may have millions.
+                // The ranges of commands are kept, not the commands: a batch may have millions.
                 let mut at = codec::BATCH_HEADER;
                 commands::<ReadError>(self.file, before, &record, |_, _, bytes| {
                     self.starts.push_back((at, at.saturating_add(bytes.len())));
@@ -274,7 +274,7 @@ impl<'f> Items<'f> {
     }
 }
 
-/// Data, wherever it travelled.
+/// Bulk data as a node, for inline and shared payloads alike.
 fn data_node(len: u64, digest: Option<Digest>) -> Node {
     let digest = digest.map_or(Node::Absent, |digest| Node::Text(digest.to_string()));
     Node::Record(vec![("len".into(), Node::Unsigned(len)), ("blake3".into(), digest)])

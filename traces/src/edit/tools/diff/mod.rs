@@ -1,12 +1,13 @@
 //! The differences of two traces.
 //!
-//! Both are rows of items: commands, and starts and ends of sessions. They are aligned by hashes that leave out what
-//! changes without a reason in the guest: numbers of requests, and ids, which are replaced with what made the object.
-//! Then the two rows are walked side by side, and every pair is compared strictly, with each object of one trace bound to
-//! its partner in the other: a use of the wrong one of two equal buffers is a difference, a use of a changed one is not.
+//! Both are sequences of items: commands, and starts and ends of sessions. They are aligned by hashes that leave out
+//! values that change without a reason in the guest: numbers of requests, and ids, which are replaced with the object's
+//! maker. Then the two sequences are walked side by side, and every pair is compared strictly, with each object of one
+//! trace bound to its partner in the other: a use of the wrong one of two equal buffers is a difference, a use of a
+//! changed one is not.
 //!
-//! Events count with the command that asked for them. Those that come unasked are compared in their order, since their
-//! places among the commands are chance. Times and the ends of batches are not compared.
+//! Replies are compared with their command. Unrequested events are compared in their order, since their places among
+//! the commands are chance. Times and the ends of batches are not compared.
 
 mod align;
 mod fields;
@@ -24,15 +25,15 @@ pub use rows::{Change, DEADLINE, Row, Summary};
 pub fn headers(a: &TraceFile, b: &TraceFile) -> Vec<Change> {
     let value = |file: &TraceFile| {
         let mut header = file.header().clone();
-        // The history of tools is no difference.
+        // The history of tools is not compared.
         header.history.clear();
         serde_json::json!({ "header": header, "devices": file.devices() })
     };
     fields::json_changes(&value(a), &value(b))
 }
 
-/// Compares two traces; returns every row that differs, with `context` rows around it. What adapters and devices say of
-/// themselves is compared only with `adapters`.
+/// Compares two traces; returns every row that differs, with `context` rows around it. Adapters' and devices'
+/// descriptions of themselves are compared only with `adapters`.
 pub fn diff(
     a: &Arc<TraceFile>,
     b: &Arc<TraceFile>,

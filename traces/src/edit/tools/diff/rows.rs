@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// Time that the alignment may take before it settles for a longer list of differences.
+/// Time limit of the alignment, after which it returns a longer list of differences.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// One line of the comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "row", rename_all = "snake_case")]
 pub enum Row {
-    /// A place, before the rows that are there: numbers of commands in both traces.
+    /// The position of the rows that follow: numbers of commands in both traces.
     Place {
         /// In the first trace.
         a: u64,
@@ -20,7 +20,7 @@ pub enum Row {
     },
     /// The same in both.
     Same {
-        /// Its number in the first trace; `None` if it is no command.
+        /// Its number in the first trace; `None` if it is not a command.
         a: Option<u64>,
         /// Its number in the second trace.
         b: Option<u64>,
@@ -41,7 +41,7 @@ pub enum Row {
         /// Its text.
         text: String,
     },
-    /// In both, and not the same.
+    /// In both, with differences.
     Changed {
         /// Its number in the first trace.
         a: Option<u64>,
@@ -68,13 +68,13 @@ pub struct Change {
 /// The totals of a comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Pairs that are the same.
+    /// Equal pairs.
     pub same: u64,
     /// Only in the first trace.
     pub removed: u64,
     /// Only in the second.
     pub added: u64,
-    /// In both, and not the same.
+    /// Pairs with differences.
     pub changed: u64,
 }
 

@@ -26,9 +26,9 @@ pub(super) struct Walk<'w> {
     /// The partner of each object of the first trace.
     partners: Vec<u64>,
     summary: Summary,
-    /// The last pairs that are the same, in case a difference follows.
+    /// The last equal pairs, as context of a difference that may follow.
     before: VecDeque<(Item, Option<u64>)>,
-    /// Pairs that are still shown after a difference.
+    /// Number of equal pairs still to be shown after a difference.
     after: usize,
     /// Rows were left out, or none shown yet.
     gap: bool,
@@ -96,7 +96,7 @@ impl<'w> Walk<'w> {
         self.difference(Row::Changed { a: a.number, b: b.number, text: text(&a)?, fields: changes })
     }
 
-    /// Says where data differs, not only that it does.
+    /// Reports the first different byte of data instead of its digest.
     fn data(&self, a: &Item, b: &Item, changes: &mut [Change]) {
         let Some(change) = changes.iter_mut().find(|change| change.field.ends_with("data.blake3")) else { return };
         let bytes = |file: &TraceFile, item: &Item| data(file, item);
@@ -142,7 +142,7 @@ impl<'w> Walk<'w> {
                 (Some((name, old)), Some((_, new))) => {
                     let adapters = ["AdapterReply", "AdapterList", "DeviceReply"].contains(&name);
                     for change in fields::changes(&old, &new, &|_, _| true) {
-                        // What an adapter says of itself differs from machine to machine, whether there is one does not.
+                        // An adapter's description differs between machines; the success of the request does not.
                         if !adapters || self.adapters || change.field == "result" {
                             changes.push(Change { field: format!("{name}.{}", change.field), ..change });
                         }
@@ -196,10 +196,10 @@ impl<'w> Walk<'w> {
         (self.row)(row).map_err(Error::Write)
     }
 
-    /// Unasked events, in their order.
+    /// Compares the unrequested events, in their order.
     fn unasked(&mut self) -> Result<(), Error> {
         let key = |(_, bytes): &(u64, Vec<u8>)| {
-            // A device by its number here: there are few, and a guest makes them in one order.
+            // A device is compared by its id: there are few, and a guest makes them in one order.
             event_node(bytes).map_or_else(|| bytes.clone(), |(name, node)| format!("{name}{node:?}").into_bytes())
         };
         let (a, b) = (self.a, self.b);
@@ -252,14 +252,14 @@ fn text(item: &Item) -> Result<String, Error> {
     Ok(text)
 }
 
-/// An event's name and tree, without what is different in every run.
+/// An event's name and tree, without the values that differ in every run.
 fn event_node(bytes: &[u8]) -> Option<(&'static str, Node)> {
     let event = codec::decode_event(bytes).ok()?;
     let mut node = Node::of(&event).ok()?;
     let report = matches!(event, Event::Report { .. });
     node.walk_mut("", &mut |field, node| match node {
         Node::Id("RequestId", number) => *number = 0,
-        // Times, and how commands were gathered.
+        // Times, and the gathering of commands into batches.
         Node::Unsigned(value) if report && ["busy_ns", "batches"].contains(&field) => *value = 0,
         _ => {}
     });

@@ -1,4 +1,4 @@
-//! Lines of JSON: everything that is in the trace, so that [`crate::edit::tools::load`] makes the same trace of them.
+//! Lines of JSON with the whole contents of a trace, from which [`crate::edit::tools::load`] makes the same trace.
 //!
 //! | line | meaning |
 //! |---|---|
@@ -7,10 +7,10 @@
 //! | `{"session":1,"time":0,"start":true}` | a session begins; times are nanoseconds |
 //! | `{"session":1,"time":9,"batch":0,"commands":2}` | a batch, by its sequence number; its commands follow |
 //! | `{"number":7,"command":{"Submit":{…}}}` | a command, by its number in the trace |
-//! | `{"number":7,"bytes":"HEX"}` | a command whose bytes are not those that its fields would get |
+//! | `{"number":7,"bytes":"HEX"}` | a command whose bytes differ from the encoding of its fields |
 //! | `{"session":1,"time":9,"piece":{"start":0,"len":9000,"payload":"DIGEST"}}` | where bulk data is |
 //! | `{"session":1,"time":9,"event":{"WorkDone":{…}}}` | an event; `"bytes":"HEX"` as for commands |
-//! | `{"session":1,"time":9,"readback":{"request":1,"len":8,"digest":"…","pieces":[[8,"…"]]}}` | what a map returned |
+//! | `{"session":1,"time":9,"readback":{"request":1,"len":8,"digest":"…","pieces":[[8,"…"]]}}` | the result of a map |
 //! | `{"session":1,"time":9,"end":"…"}`, `"stopped":"…"` | the end of a session, of the recording |
 //! | `{"session":1,"time":9,"unknown":[["Buffer",3]]}` | contents that are not in the trace |
 //! | `{"records":9,"all":2}` | the last line: how many records and commands there were |
@@ -137,7 +137,7 @@ impl Lines<'_> {
 
     fn command(&mut self, number: u64, command: &Command<'_>, bytes: &[u8]) -> Result<(), Error> {
         let node = Node::of(command)?;
-        // What does not come back the same (a number that is longer than it need be) is kept as it is.
+        // A command that would not be encoded the same (with a number in a longer form than needed) is kept as bytes.
         let mut again = Vec::new();
         let back = node.decode::<Command<'_>>().ok();
         if back.is_some_and(|command| codec::encode_command(&command, &mut again).is_ok()) && again == bytes {

@@ -13,9 +13,9 @@ pub use text::{markers, text};
 /// The part of a trace that is dumped.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// Commands by their numbers in the trace; what follows the last of them comes along.
+    /// Commands by their numbers in the trace; entries after the last of them are included.
     pub range: Range<u64>,
-    /// Names of commands and events, all when there are none. A `*` at the end stands for anything.
+    /// Names of commands and events; empty for all. A `*` at the end matches any rest.
     pub only: Vec<String>,
     /// Write events and readbacks.
     pub events: bool,
@@ -51,19 +51,19 @@ impl Filter {
         self.of(session) && self.range.contains(&number) && self.name(name)
     }
 
-    /// For entries that are no commands: they belong to the command before them.
+    /// True for wanted entries that are not commands: they belong to the command before them.
     fn between(&self, session: u32, before: u64, name: &str) -> bool {
         let inside = before > self.range.start && before <= self.range.end || before == 0 && self.range.start == 0;
         self.of(session) && inside && self.name(name)
     }
 
-    /// True when nothing that follows is wanted.
+    /// True when no later entry is wanted.
     fn past(&self, before: u64) -> bool {
         before > self.range.end
     }
 
-    /// The command from whose chunk on one must read: a chunk earlier than the first that is wanted, since the data of a
-    /// batch stands before the batch.
+    /// The command whose chunk must be read first: a chunk earlier than the first wanted one, since the data of a batch
+    /// stands before the batch.
     fn first(&self, index: &Index) -> u64 {
         let firsts = || index.chunks_of(ChunkKind::Stream).map(|(_, chunk)| chunk.first_command);
         let chunk = firsts().filter(|&first| first <= self.range.start).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Lines for people. They say nothing of times unless asked, so that two runs of the same guest give the same lines.
+//! Lines for people. They have no times unless requested, so that two runs of the same guest have the same lines.
 
 use std::{
     collections::HashMap,
@@ -25,7 +25,7 @@ use crate::{
 /// Pieces of bulk data that wait for their commands. The ring holds fewer; a hostile trace could have any number.
 const MAX_PIECES: usize = 64 << 10;
 
-/// Writes a trace, one line for each command and whatever else happened.
+/// Writes a trace, one line for each command and for each other entry.
 pub fn text(file: &TraceFile, filter: &Filter, times: bool, out: &mut dyn Write) -> Result<(), Error> {
     let first = filter.first(file.index());
     let labels = Labels::at(file.index(), first);
@@ -41,8 +41,8 @@ pub fn text(file: &TraceFile, filter: &Filter, times: bool, out: &mut dyn Write)
     lines.out.flush().map_err(Error::Write)
 }
 
-/// Writes the markers: submits, groups, labels and starts of sessions. The index has them, so that the stream need not be
-/// read.
+/// Writes the markers: submits, groups, labels and starts of sessions. They are in the index, so that the stream need
+/// not be read.
 pub fn markers(file: &TraceFile, filter: &Filter, out: &mut dyn Write) -> io::Result<()> {
     let mut session = 0;
     for marker in &file.index().markers {
@@ -102,7 +102,7 @@ impl Lines<'_> {
             Body::Session => {
                 self.labels.session(session);
                 self.pieces.retain(|&(of, _), _| of != session);
-                // The line itself says which session it is; where it is left out, the next one is told.
+                // The line names the session itself; where it is filtered out, the next line does.
                 self.session = self.filter.between(session, before, "Session").then_some(session);
                 self.note((session, time), before, "Session", &format!("session {session} begins"))
             }

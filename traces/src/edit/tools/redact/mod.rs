@@ -1,8 +1,8 @@
 //! Redaction: data becomes zeros, names become pseudonyms, shaders lose their comments and constants. The shape of the run
 //! stays: calls, sizes, formats.
 //!
-//! Nothing here names a command. Bytes are data wherever they stand, a field `label` is a name, `code` is a shader, and
-//! `message` is what somebody said.
+//! No command is named here. Bytes are data in every field, a field `label` is a name, `code` is a shader, and
+//! `message` is free text.
 
 mod wgsl;
 
@@ -26,10 +26,10 @@ use crate::{
     schema::node::{Node, NodeError},
 };
 
-/// Identifiers of shaders that are told.
+/// Identifiers of shaders that are reported.
 pub const MAX_IDENTIFIERS: usize = 10_000;
 
-/// The text in place of a message.
+/// Replaces a message.
 pub const REDACTED: &str = "redacted";
 
 /// The parts that are kept.
@@ -58,23 +58,23 @@ pub struct Redacted {
     pub different_labels: u64,
     /// Shaders.
     pub shaders: u64,
-    /// Comments that were taken out of them.
+    /// Comments that were removed from them.
     pub comments: u64,
     /// Float literals that were replaced in them.
     pub literals: u64,
     /// Messages of errors and of the compiler.
     pub messages: u64,
-    /// Identifiers that are still in the shaders; entry points and overridable constants are among them.
+    /// Identifiers that are left in the shaders; entry points and overridable constants are among them.
     pub identifiers: BTreeSet<String>,
     /// There are more than [`MAX_IDENTIFIERS`].
     pub more_identifiers: bool,
 }
 
-/// Writes the trace anew.
+/// Writes the redacted trace.
 pub fn redact<S: Sink>(file: &TraceFile, keep: Keep, sink: S) -> Result<(S, Redacted), Error> {
     let mut header = file.header().clone();
     header.component = None;
-    // A step names labels and errors; what was done stays.
+    // A step names labels and errors; only the kind of step stays.
     for step in &mut header.history {
         step.truncate(step.find(' ').unwrap_or(step.len()));
     }
@@ -200,7 +200,7 @@ impl Redactor {
     fn event(&mut self, event: &Event<'_>) -> Result<Body, Error> {
         let mut node = Node::of(event)?;
         node.walk_mut("", &mut |field, node| match node {
-            // A refusal's text stands in the result itself, a session's end in its reason.
+            // The text of a failed request is in the result itself, that of a session's end in its reason.
             Node::Text(text) if ["message", "reason", "result"].contains(&field) => self.message(text),
             Node::Bytes(bytes) => bytes.fill(0),
             Node::Unsigned(time) if field == "busy_ns" => *time = 0,
@@ -231,7 +231,7 @@ impl Redactor {
     }
 }
 
-/// Pseudonyms may be longer than what they replace.
+/// Checks the length: a pseudonym may be longer than the name.
 fn within(len: usize, limit: usize) -> Result<(), NodeError> {
     if len <= limit {
         Ok(())

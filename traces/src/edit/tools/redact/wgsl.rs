@@ -1,4 +1,4 @@
-//! WGSL without comments and constants. It is cut into tokens and not parsed: what a token is replaced with has the same
+//! WGSL without comments and constants. It is split into tokens and not parsed: the replacement of a token has the same
 //! kind, so that the text stays a shader.
 
 use std::collections::BTreeSet;
@@ -11,11 +11,11 @@ pub(super) struct Clean {
     pub text: String,
     pub comments: u64,
     pub literals: u64,
-    /// The words that are left, WGSL's own among them where they look like any name.
+    /// The remaining words, WGSL's own among them where they look like any name.
     pub identifiers: BTreeSet<String>,
 }
 
-/// Words that every shader may have; a list of what remains is more useful without them.
+/// Words of every shader, which would only lengthen the list of identifiers.
 const KEYWORDS: &[&str] = &[
     "alias",
     "array",
@@ -113,7 +113,7 @@ fn is_digit(c: char) -> bool {
 }
 
 impl Clean {
-    /// A comment becomes a blank, with its line ends: messages still name the right lines.
+    /// Replaces a comment with a blank and its line ends, so that messages still name the right lines.
     fn comment(&mut self, comment: &str) {
         self.comments += 1;
         self.text.push(' ');
@@ -130,7 +130,7 @@ impl Clean {
         length
     }
 
-    /// Integers stay: sizes, counts, bindings and indices are among them.
+    /// Replaces floats. Integers stay: sizes, counts, bindings and indices are among them.
     fn number(&mut self, text: &str) -> usize {
         let (length, float) = number_length(text);
         let number = text.get(..length).unwrap_or_default();
@@ -161,7 +161,7 @@ impl Clean {
     }
 }
 
-/// Zero tells nothing, and bounds (`clamp(x, 0.0, 1.0)`) must stay apart.
+/// True for zero. It discloses nothing, and bounds (`clamp(x, 0.0, 1.0)`) must stay distinct.
 fn is_zero(number: &str) -> bool {
     let digits = number.trim_start_matches("0x").trim_start_matches("0X");
     let mantissa = digits.split(['e', 'E', 'p', 'P']).next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Pictures from a worker that is none.
+//! Pictures from a simulated worker.
 
 use std::collections::BTreeSet;
 
@@ -20,14 +20,14 @@ use crate::schema::facts::Facts;
 
 const DEVICE: DeviceId = DeviceId(0);
 
-/// A worker that answers every map with zeros and every scope with nothing, and knows what is alive.
+/// A worker that replies to every map with zeros and to every scope without an error, and tracks live objects.
 #[derive(Default)]
 struct Worker {
     live: BTreeSet<(u8, u32)>,
     requests: u64,
     maps: Vec<(RequestId, u64)>,
     scopes: Vec<RequestId>,
-    /// Names of what the probe sent.
+    /// Names of the injected commands.
     injected: Vec<&'static str>,
 }
 
@@ -71,7 +71,7 @@ impl Replay {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut free = FreeIds::of_trace(&crate::Trace::default());
-        // The trace below uses no more.
+        // The trace below uses fewer.
         free.take(10);
         let probe = SaveImages::new(folder.path(), &mut free).unwrap();
         Self { probe, worker: Worker::default(), number: 0, folder }
@@ -198,7 +198,7 @@ fn a_dropped_texture_is_held_while_its_view_lives() {
     replay.render(0, StoreOp::Store);
     assert!(replay.worker.injected.is_empty());
     replay.drop(TextureViewId(0));
-    // The id is used again: the last moment for the first one.
+    // The id is reused: the last moment for the first texture's picture.
     replay.texture(0, "second", 1);
     assert!(replay.worker.injected.contains(&"CopyTextureToBuffer"));
     let (saved, _) = replay.end();
