@@ -1,7 +1,7 @@
 //! Scripts in Chromium, without a window, on its software adapter: a second WebGPU to compare with.
 //!
-//! A server of the test's own gives a page with the script to the browser, and takes what the script prints and writes
-//! from the page. No driver of browsers is needed.
+//! A server of the test's own serves a page with the script to the browser, and the page sends the script's output and
+//! files back to it. No driver of browsers is needed.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic)]
 
 use std::{
@@ -40,11 +40,11 @@ const FLAGS: [&str; 12] = [
     "--use-vulkan=swiftshader",
     "--disable-vulkan-surface",
 ];
-/// The longest body that the page may send, in bytes.
+/// Maximum bytes of a body that the page sends.
 const MAX_BODY: usize = 64 << 20;
 const PAGE: &str = include_str!("browser.html");
 
-/// The browser: the program that `AIRLOCK_CHROMIUM` names, else `chromium` from the path.
+/// The browser: the program in `AIRLOCK_CHROMIUM`, else `chromium` from the path.
 pub fn chromium() -> Option<PathBuf> {
     if let Some(path) = env::var_os("AIRLOCK_CHROMIUM") {
         return Some(path.into());
@@ -53,14 +53,14 @@ pub fn chromium() -> Option<PathBuf> {
     env::split_paths(&path).map(|folder| folder.join("chromium")).find(|program| program.is_file())
 }
 
-/// What a script did in the browser.
+/// The results of a script in the browser.
 #[derive(Debug, Default)]
 pub struct Visit {
-    /// What it printed with `console.log`, as lines.
+    /// Its `console.log` output, as lines.
     pub stdout: String,
     /// The files that it wrote, by their names.
     pub files: BTreeMap<String, Vec<u8>>,
-    /// What it left in `globalThis.conformance`.
+    /// The value of `globalThis.conformance`.
     pub conformance: Value,
 }
 
@@ -125,7 +125,7 @@ impl Drop for Browser {
     }
 }
 
-/// What the browser may have, and where it sends its results.
+/// The files for the browser, and the receiver of its results.
 #[derive(Clone)]
 struct Site {
     folder: PathBuf,
@@ -141,7 +141,7 @@ impl Site {
         }
     }
 
-    /// One request, then the connection ends. A request that cannot be read gets no answer.
+    /// Answers one request, then ends the connection. An invalid request gets no answer.
     fn answer(&self, mut stream: TcpStream) -> Option<()> {
         let mut reader = BufReader::new(stream.try_clone().ok()?);
         let mut lines = reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty());

@@ -1,11 +1,11 @@
-//! Components made to order: a world in WIT becomes a component that imports and exports just that, and whose functions
-//! all trap.
+//! Generated components: a world in WIT becomes a component that has exactly its imports and exports, and whose
+//! functions all trap.
 #![allow(clippy::expect_used, clippy::panic)]
 
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
-/// The component of a world; `wit` is one package, which may bring others as nested packages.
+/// The component of a world; `wit` is one package, which may contain others as nested packages.
 pub fn dummy(wit: &str, world: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("test.wit", wit).expect("the test's WIT is valid");

@@ -1,4 +1,4 @@
-//! `airlock serve` under test, and a client that says exactly what it is told to.
+//! `airlock serve` under test, and a client that sends arbitrary bytes.
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::{
@@ -28,7 +28,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one for a component, and waits until it serves.
+    /// Starts a server for a component, and waits until it serves.
     #[track_caller]
     pub fn start(component: &Path, options: &[&str]) -> Self {
         let mut command = airlock(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
@@ -51,7 +51,7 @@ impl Server {
         Self { child, stderr, stdout, address, admin }
     }
 
-    /// Where it serves.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -61,12 +61,12 @@ impl Server {
         self.child.id()
     }
 
-    /// What it has written to standard error so far.
+    /// Its standard error so far.
     pub fn stderr(&self) -> String {
         self.stderr.lock().expect("its errors").clone()
     }
 
-    /// What it has written to standard output so far.
+    /// Its standard output so far.
     pub fn stdout(&self) -> String {
         self.stdout.lock().expect("its output").clone()
     }
@@ -77,13 +77,13 @@ impl Server {
         children(self.id()).into_iter().filter(|&id| arguments(id).contains(&flag)).collect()
     }
 
-    /// A request on a connection of its own.
+    /// Sends a request on a connection of its own.
     #[track_caller]
     pub fn ask(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         ask(self.address, method, path, body).expect("an answer")
     }
 
-    /// The same, of the admin address.
+    /// Sends a request to the admin address.
     #[track_caller]
     pub fn admin(&self, path: &str) -> Answer {
         ask(self.admin, "GET", path, b"").expect("an answer of the admin address")
@@ -97,12 +97,12 @@ impl Server {
         value.unwrap_or_else(|| panic!("no {name} in\n{text}")).parse().expect("a number")
     }
 
-    /// Asks it to stop, as a service manager does.
+    /// Sends SIGTERM, as a service manager does.
     pub fn terminate(&self) {
         signal(self.id(), Signal::TERM);
     }
 
-    /// Waits for its end.
+    /// Waits for its exit.
     #[track_caller]
     pub fn ended(&mut self) -> ExitStatus {
         wait_for("end of the server", LIMIT, || self.child.try_wait().expect("its status"))
@@ -113,7 +113,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let (parts, _) = (children(self.id()), self.child.kill());
         let _ = self.child.wait();
-        // They see that it is gone, and end by themselves.
+        // The parts see that it is gone, and end by themselves.
         if !thread::panicking() {
             wait_until("end of its processes", LIMIT, || !parts.iter().any(|&id| crate::processes::runs(id)));
         }
@@ -134,7 +134,7 @@ fn follow(pipe: impl Read + Send + 'static) -> Arc<Mutex<String>> {
     text
 }
 
-/// An answer.
+/// An HTTP response.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     /// The status code.
@@ -159,10 +159,10 @@ impl Answer {
     }
 }
 
-/// How long a client waits for the next byte of an answer. A server that is longer silent hangs.
+/// Timeout of a client for the next byte of a response. A server that is silent for longer hangs.
 const SILENCE: Duration = Duration::from_secs(120);
 
-/// Connects, with a limit on silence.
+/// Connects, with a timeout for reads.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, SILENCE)?;
     stream.set_read_timeout(Some(SILENCE))?;
@@ -171,7 +171,7 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// A request on a connection of its own.
+/// Sends a request on a connection of its own.
 pub fn ask(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
     let mut stream = connect(address)?;
     stream.write_all(&request(method, path, body))?;
@@ -185,7 +185,7 @@ pub fn request(method: &str, path: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// Receives an answer: its head, and as much of the body as comes.
+/// Receives a response: its head, and as much of the body as arrives.
 pub fn receive(from: &mut BufReader<impl Read>) -> io::Result<Answer> {
     let mut answer = Answer::default();
     let status = line(from)?;

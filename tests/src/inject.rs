@@ -1,6 +1,5 @@
-//! System calls in another process, as an attacker makes them who has taken it over: a thread of it is stopped with
-//! ptrace, made to execute one call with any arguments, and goes on as if nothing had been. What the jail says to the call
-//! is what it would say to the attacker.
+//! System calls injected into another process, as by an attacker who controls it: a thread is stopped with ptrace,
+//! executes one call with any arguments, and continues unchanged. The jail treats the call like the attacker's.
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::{
@@ -17,11 +16,11 @@ use nix::{
     unistd::Pid,
 };
 
-/// The instruction.
+/// The `syscall` instruction.
 const SYSCALL: [u8; 2] = [0x0f, 0x05];
-/// Below the stack's top is what the thread's function may use without saying so (System V ABI, "red zone").
+/// Bytes below the stack's top that the thread's function may use without reserving them (System V ABI, "red zone").
 const RED_ZONE: u64 = 128;
-/// Bytes of what arguments point to.
+/// Bytes for the arguments' memory.
 const SPACE: u64 = 4096;
 
 /// An argument of a call.
@@ -39,12 +38,12 @@ impl From<i64> for Argument<'_> {
     }
 }
 
-/// How a call went.
+/// The result of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// What it returned: a negative number is an error's.
+    /// The call's return value, negative for an error.
     Returned(i64),
-    /// The process was ended by this signal.
+    /// The process was killed by this signal.
     Killed(i32),
 }
 
@@ -56,7 +55,7 @@ impl Outcome {
     }
 }
 
-/// A process whose main thread is stopped. It goes on when this is dropped.
+/// A process whose main thread is stopped. It continues when this is dropped.
 #[derive(Debug)]
 pub struct Stopped {
     pid: Pid,
@@ -74,19 +73,19 @@ impl Stopped {
         let stopped = waitpid(pid, Some(WaitPidFlag::__WALL)).expect("its stop");
         assert!(matches!(stopped, WaitStatus::Stopped(..)), "{stopped:?}");
         let before = ptrace::getregs(pid).expect("its registers");
-        // The kernel's own file: there is no link to follow.
+        // The kernel's own file: no link is followed.
         #[allow(clippy::disallowed_methods)]
         let memory = OpenOptions::new().read(true).write(true).open(format!("/proc/{id}/mem")).expect("its memory");
         let instruction = instruction(id, &memory);
         Self { pid, before, memory, instruction, ended: false }
     }
 
-    /// Makes it execute a call.
+    /// Executes a call in the process.
     pub fn call(&mut self, number: c_long, arguments: &[Argument<'_>]) -> Outcome {
         self.call_with(number, arguments).0
     }
 
-    /// The same, and the bytes that the last [`Argument::Bytes`] points to afterwards.
+    /// As [`Stopped::call`], and returns the bytes of the last [`Argument::Bytes`] after the call.
     pub fn call_with(&mut self, number: c_long, arguments: &[Argument<'_>]) -> (Outcome, Vec<u8>) {
         assert!(!self.ended, "the process has ended");
         let mut registers = self.before;
@@ -108,7 +107,7 @@ impl Stopped {
         [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9] = values;
         registers.rax = number.cast_unsigned();
         registers.rip = self.instruction;
-        // It was perhaps in a call, which is not to be begun again now.
+        // The thread may have been in a call, which must not be restarted now.
         registers.orig_rax = u64::MAX;
         ptrace::setregs(self.pid, registers).expect("its registers");
         ptrace::step(self.pid, None).expect("a step");
@@ -142,7 +141,7 @@ impl Drop for Stopped {
     }
 }
 
-/// Where a process has the instruction.
+/// The address of the instruction in a process.
 fn instruction(id: u32, memory: &File) -> u64 {
     let maps = fs::read_to_string(format!("/proc/{id}/maps")).expect("its memory");
     for line in maps.lines().filter(|line| line.contains(" r-xp ") && line.contains("/libc")) {

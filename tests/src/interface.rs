@@ -1,4 +1,4 @@
-//! The interface as text: one line per item, so that two packages can be compared and what is missing can be named.
+//! The interface as text: one line per item, so that two packages can be compared and missing items named.
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeSet;
@@ -34,8 +34,8 @@ pub fn functions(resolve: &Resolve) -> Vec<String> {
     interface.functions.values().map(name).collect()
 }
 
-/// Every function with the classes of values that its parameters hold, at any depth: `number`, `float`, `text`, `list`,
-/// `flags`, `option`, and `object` for a handle that is lent beside the function's own.
+/// Every function with the classes of values in its parameters, at any depth: `number`, `float`, `text`, `list`,
+/// `flags`, `option`, and `object` for a borrowed handle other than the function's own.
 pub fn parameter_classes(resolve: &Resolve) -> Vec<(String, BTreeSet<&'static str>)> {
     let interface = resolve.interfaces.iter().next().expect("one interface").1;
     let classes = interface.functions.values().map(|function| {
@@ -88,11 +88,11 @@ fn classify_named(resolve: &Resolve, id: TypeId, classes: &mut BTreeSet<&'static
     }
 }
 
-/// Everything of the packages in `resolve` that a binary interface depends on, as text: one line per item, no docs.
+/// The binary interface of the packages in `resolve`, as text: one line per item, no docs.
 ///
-/// Types and free functions are sorted by name, because the order of their declarations means nothing. Fields, cases,
-/// flags, parameters and the methods of a resource keep the order in which they are declared. Two packages with the
-/// same text link against each other.
+/// Types and free functions are sorted by name, because the order of their declarations has no meaning. Fields, cases,
+/// flags, parameters and the methods of a resource keep the order of their declaration. Two packages with the same text
+/// link against each other.
 pub fn structure(resolve: &Resolve) -> String {
     let mut out = String::new();
     let mut packages: Vec<_> = resolve.packages.iter().map(|(_, package)| package).collect();
@@ -222,7 +222,7 @@ fn signature(resolve: &Resolve, function: &Function) -> String {
     format!("{prefix}({}){result}", params.join(", "))
 }
 
-/// The type as WIT writes it: by its name where it has one, by its shape otherwise.
+/// The type in WIT: by its name where it has one, by its shape otherwise.
 fn type_name(resolve: &Resolve, ty: &Type) -> String {
     match ty {
         Type::Bool => "bool".into(),
@@ -246,7 +246,7 @@ fn type_name(resolve: &Resolve, ty: &Type) -> String {
     }
 }
 
-/// An anonymous type, or what a `type` alias stands for.
+/// An anonymous type, or the target of a `type` alias.
 fn shape(resolve: &Resolve, kind: &TypeDefKind) -> String {
     let name = |ty: &Type| type_name(resolve, ty);
     let optional = |ty: &Option<Type>| ty.as_ref().map_or_else(|| "_".into(), name);
@@ -262,7 +262,7 @@ fn shape(resolve: &Resolve, kind: &TypeDefKind) -> String {
         TypeDefKind::Result(result) => format!("result<{}, {}>", optional(&result.ok), optional(&result.err)),
         TypeDefKind::Future(ty) => format!("future<{}>", optional(ty)),
         TypeDefKind::Stream(ty) => format!("stream<{}>", optional(ty)),
-        // Named in every interface: records and the like cannot be written in place.
+        // Named in every interface: records and the like have no inline form.
         TypeDefKind::Record(_)
         | TypeDefKind::Flags(_)
         | TypeDefKind::Variant(_)

@@ -1,8 +1,8 @@
-//! What the end-to-end tests share: finding the built programs, running them with a time limit, a `gpu-daemon serve` of
-//! one's own, components made to order.
+//! Helpers of the end-to-end tests: finding the built programs, running them with a time limit, a `gpu-daemon serve`
+//! per test, generated components.
 //!
-//! The tests see only what a user sees: processes, their output, exit codes, files. The programs are the ones that
-//! the same profile has put beside the tests.
+//! The tests see only what a user can see: processes, their output, exit codes, files. The programs are those that the
+//! same profile has built beside the tests.
 
 #[cfg(target_os = "linux")]
 pub mod browser;
@@ -17,7 +17,7 @@ pub mod processes;
 pub mod programs;
 pub mod statistics;
 
-/// A folder of a test's own, gone with the value.
+/// A folder of a test's own, removed on drop.
 pub fn scratch() -> tempfile::TempDir {
     #[allow(clippy::expect_used)]
     tempfile::tempdir().expect("a folder for temporary files")

@@ -1,4 +1,4 @@
-//! Load: clients that ask again and again, and what became of their requests.
+//! Load: clients that send requests in a loop, and the results of these.
 #![allow(clippy::expect_used)]
 
 use std::{
@@ -17,10 +17,10 @@ use serde_json::json;
 
 use crate::http::{connect, receive, request};
 
-/// What is asked for.
+/// A load.
 #[derive(Clone, Debug)]
 pub struct Load {
-    /// Of whom.
+    /// The server.
     pub address: SocketAddr,
     /// `GET` or `POST`.
     pub method: String,
@@ -28,34 +28,34 @@ pub struct Load {
     pub path: String,
     /// The body of each request.
     pub body: Vec<u8>,
-    /// Clients at a time. Each has a connection, and asks when it has been answered.
+    /// Concurrent clients. Each has a connection, and sends its next request after a response.
     pub clients: usize,
-    /// For how long.
+    /// Duration of the load.
     pub time: Duration,
 }
 
-/// What became of it.
+/// The results of a load.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Answers by status.
+    /// Responses by status.
     pub statuses: BTreeMap<u16, u64>,
-    /// Answers that broke off, and connections that ended before an answer.
+    /// Truncated responses, and connections that ended before a response.
     pub broken: u64,
-    /// Requests that got no answer for so long that the client gave up.
+    /// Requests whose response timed out.
     pub hung: u64,
-    /// Of answers with status 200, sorted.
+    /// Times of responses with status 200, sorted.
     pub seconds: Vec<f64>,
-    /// Of all answers, sorted.
+    /// Times of all responses, sorted.
     pub all_seconds: Vec<f64>,
 }
 
 impl Report {
-    /// Answers with a status.
+    /// Number of responses with a status.
     pub fn count(&self, status: u16) -> u64 {
         self.statuses.get(&status).copied().unwrap_or_default()
     }
 
-    /// The time that this part of the good answers took at most, in seconds.
+    /// A percentile of the times of responses with status 200, in seconds.
     pub fn percentile(&self, part: f64) -> f64 {
         let index = (self.seconds.len().saturating_sub(1) as f64 * part).round() as usize;
         self.seconds.get(index).copied().unwrap_or(f64::NAN)
@@ -74,7 +74,7 @@ impl Report {
     }
 }
 
-/// Puts the load on, to its end.
+/// Runs the load to its end.
 pub fn run(load: &Load) -> Report {
     let report = Mutex::new(Report::default());
     let over = AtomicBool::new(false);
@@ -92,7 +92,7 @@ pub fn run(load: &Load) -> Report {
                 all.all_seconds.extend(mine.all_seconds);
             });
         }
-        // The length of the load itself; nothing is waited for.
+        // The duration of the load itself, not a wait for an event.
         thread::sleep(load.time);
         over.store(true, Ordering::Relaxed);
     });

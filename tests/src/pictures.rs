@@ -1,11 +1,11 @@
-//! Pictures that programs under test wrote, and how far two of them lie apart.
+//! Pictures of the programs under test, and their comparison.
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::{fs, io::Cursor, path::Path};
 
-/// How far a channel of one adapter may lie from that of another: the drivers round differently.
+/// Maximum difference of a channel between two adapters: the drivers round differently.
 pub const ROUNDING: u8 = 2;
-/// Of a thousand pixels, how many may lie further: those on edges, which one driver covers and another does not.
+/// Pixels per thousand that may differ by more: those on edges, which one driver covers and another does not.
 const OUTLIERS: usize = 5;
 
 /// A picture as RGBA of 8 bits.
@@ -39,7 +39,7 @@ impl Picture {
         Self { width: info.width, height: info.height, rgba }
     }
 
-    /// How many different colours it has.
+    /// Number of different colours.
     pub fn colours(&self) -> usize {
         self.rgba.chunks_exact(4).collect::<std::collections::HashSet<_>>().len()
     }

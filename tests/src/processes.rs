@@ -1,4 +1,4 @@
-//! Looking at processes from outside, through `/proc`.
+//! Observation of processes from outside, through `/proc`.
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::{
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Longer than anything takes on a machine that is slow and does other things too; what hangs ends here.
+/// Timeout far above any duration on a slow and loaded machine; a hanging test ends here.
 pub const LIMIT: Duration = Duration::from_secs(600);
 
 /// The children of a process.
@@ -17,7 +17,7 @@ pub fn children(parent: u32) -> Vec<u32> {
         .collect()
 }
 
-/// All that descends from a process, in one look at `/proc`. What has lost its parent is no longer among it.
+/// All descendants of a process, in one scan of `/proc`. Orphans are not among them.
 pub fn descendants(ancestor: u32) -> Vec<u32> {
     let Ok(all) = fs::read_dir("/proc") else { return Vec::new() };
     let ids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
@@ -39,15 +39,15 @@ pub fn name(id: u32) -> String {
 /// State and parent of a process; `None` when it is gone.
 fn stat(id: u32) -> Option<(char, u32)> {
     let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The name in parentheses may hold anything; what follows its end is numbers.
+    // The name in parentheses may contain anything; numbers follow it.
     let (_, rest) = text.rsplit_once(") ")?;
     let mut words = rest.split(' ');
     let state = words.next()?.chars().next()?;
     Some((state, words.next()?.parse().ok()?))
 }
 
-/// True while a process runs; one that waits to be reaped does not. One that is killed does while another of its threads
-/// still holds its descriptors.
+/// True while a process runs; a zombie does not. A killed process runs while another of its threads still holds its
+/// descriptors.
 pub fn runs(id: u32) -> bool {
     let threads = || fs::read_dir(format!("/proc/{id}/task")).map_or(0, Iterator::count);
     stat(id).is_some_and(|(state, _)| state != 'Z' || threads() > 1)
@@ -67,7 +67,7 @@ pub fn mapped_files(id: u32) -> Vec<String> {
     files
 }
 
-/// The most memory that a process has used, in bytes (`VmHWM`).
+/// The peak memory of a process, in bytes (`VmHWM`).
 pub fn peak_memory(id: u32) -> Option<u64> {
     status_bytes(id, "VmHWM")
 }
@@ -79,10 +79,10 @@ fn status_bytes(id: u32, key: &str) -> Option<u64> {
     Some(kib << 10)
 }
 
-/// Between two looks at what a test waits for.
+/// Polling interval of a test's waits.
 pub(crate) const PAUSE: Duration = Duration::from_millis(1);
 
-/// Waits until `look` finds something, or fails after `limit`.
+/// Polls `look` until it returns a value, or fails after `limit`.
 #[track_caller]
 pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
@@ -95,13 +95,13 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option
     }
 }
 
-/// Waits until `holds` does, or fails after `limit`.
+/// Polls `holds` until it is true, or fails after `limit`.
 #[track_caller]
 pub fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
     wait_for(what, limit, || holds().then_some(()));
 }
 
-/// Calls `look` again and again until a process has ended: for what must hold all the time.
+/// Calls `look` repeatedly until a process has ended, for conditions that must hold all the time.
 pub fn while_running(id: u32, mut look: impl FnMut()) {
     while runs(id) {
         look();
@@ -109,12 +109,12 @@ pub fn while_running(id: u32, mut look: impl FnMut()) {
     }
 }
 
-/// How long a process that waits has to stand still. Longer than the tick of a worker's watchdog, which stops when the
-/// worker is idle.
+/// Time for which an idle process must not be scheduled. Longer than the tick of a worker's watchdog, which stops when
+/// the worker is idle.
 const STILL: Duration = Duration::from_millis(200);
 
-/// Waits until these processes do nothing but wait: their threads sleep, and none had a processor between two looks. A
-/// thread that is ready to run counts as running, however busy the machine.
+/// Waits until these processes are idle: their threads sleep, and none was scheduled between two polls. A thread that
+/// is ready to run counts as running, however busy the machine.
 #[track_caller]
 pub fn wait_until_idle(ids: &[u32], limit: Duration) {
     let look = || ids.iter().map(|&id| sleepers(id)).collect::<Option<Vec<_>>>();
@@ -124,14 +124,14 @@ pub fn wait_until_idle(ids: &[u32], limit: Duration) {
         let same = now.is_some() && now == before;
         before = now;
         if !same {
-            // A look that follows at once would find the same.
+            // An immediate second poll would return the same.
             thread::sleep(STILL);
         }
         same
     });
 }
 
-/// How often each thread of a process has given up a processor; `None` when one of them runs or is ready to.
+/// Context switches of each thread of a process; `None` when one of them runs or is runnable.
 fn sleepers(id: u32) -> Option<Vec<String>> {
     let states = of_threads(id, "State");
     let counts = [of_threads(id, "voluntary_ctxt_switches"), of_threads(id, "nonvoluntary_ctxt_switches")].concat();
@@ -158,19 +158,19 @@ pub fn worker_of(parent: u32) -> u32 {
     wait_for("worker", LIMIT, || workers_of(parent).into_iter().next())
 }
 
-/// What a process has open, by the names that the kernel gives.
+/// The open files of a process, by the kernel's names.
 pub fn open_files(id: u32) -> Vec<String> {
     let Ok(entries) = fs::read_dir(format!("/proc/{id}/fd")) else { return Vec::new() };
     let link = |entry: io::Result<fs::DirEntry>| fs::read_link(entry.ok()?.path()).ok();
     entries.filter_map(link).map(|path| path.to_string_lossy().into_owned()).collect()
 }
 
-/// How many descriptors a process has open.
+/// Number of open descriptors of a process.
 pub fn descriptors(id: u32) -> usize {
     fs::read_dir(format!("/proc/{id}/fd")).map_or(0, Iterator::count)
 }
 
-/// One value of each thread of a process, from `/proc/<id>/task/*/status`; none when it is gone.
+/// One value of each thread of a process, from `/proc/<id>/task/*/status`; none when the process is gone.
 pub fn of_threads(id: u32, key: &str) -> Vec<String> {
     let Ok(threads) = fs::read_dir(format!("/proc/{id}/task")) else { return Vec::new() };
     threads
@@ -182,7 +182,7 @@ pub fn of_threads(id: u32, key: &str) -> Vec<String> {
         .collect()
 }
 
-/// The memory that a process uses now, in bytes (`VmRSS`).
+/// The current memory of a process, in bytes (`VmRSS`).
 pub fn memory(id: u32) -> Option<u64> {
     status_bytes(id, "VmRSS")
 }

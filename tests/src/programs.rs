@@ -1,4 +1,4 @@
-//! The programs under test, and how they are run.
+//! The programs under test, and their runs.
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::{
@@ -19,7 +19,7 @@ use crate::processes::{PAUSE, wait_for, wait_until};
 
 pub use crate::processes::LIMIT;
 
-/// A program that was built beside this test.
+/// The path of a program that was built beside this test.
 pub fn program(name: &str) -> PathBuf {
     let test = env::current_exe().expect("the test's own path");
     let folder = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
@@ -37,8 +37,8 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the root").to_owned()
 }
 
-/// A guest: the one in the folder that `AIRLOCK_GUESTS` names (where CI puts those built from source), else the one that
-/// the repository carries.
+/// A guest: from the folder in `AIRLOCK_GUESTS` (where CI puts those built from source), else the prebuilt one of the
+/// repository.
 pub fn guest(name: &str) -> PathBuf {
     let folder = env::var_os("AIRLOCK_GUESTS").map_or_else(|| root().join("tests/guests/prebuilt"), PathBuf::from);
     let path = folder.join(format!("{name}.wasm"));
@@ -46,33 +46,33 @@ pub fn guest(name: &str) -> PathBuf {
     path
 }
 
-/// What a finished run left behind.
+/// The results of a finished run.
 #[derive(Debug)]
 pub struct Outcome {
-    /// How it ended.
+    /// Its exit status.
     pub status: ExitStatus,
     /// Its standard output.
     pub stdout: String,
     /// Its standard error.
     pub stderr: String,
-    /// How long it took.
+    /// Its duration.
     pub time: Duration,
 }
 
 impl Outcome {
-    /// The exit code; a signal is none.
+    /// The exit code; `None` after a signal.
     pub fn code(&self) -> Option<i32> {
         self.status.code()
     }
 
-    /// Fails the test, with all the output, unless the run ended well.
+    /// Fails the test, with all the output, unless the run succeeded.
     #[track_caller]
     pub fn succeeded(self) -> Self {
         assert!(self.status.success(), "{self}");
         self
     }
 
-    /// Fails the test unless the run ended with exit code 2 and one line that has all of `parts` in it.
+    /// Fails the test unless the run ended with exit code 2 and one line that contains all of `parts`.
     #[track_caller]
     pub fn refused(self, parts: &[&str]) -> Self {
         assert_eq!(self.code(), Some(2), "{self}");
@@ -91,7 +91,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A command of a program under test, in an environment that holds nothing of the tester's.
+/// A command of a program under test, without the tester's environment.
 pub fn command(name: &str) -> Command {
     let mut command = Command::new(program(name));
     command
@@ -119,7 +119,7 @@ pub fn run(mut command: Command) -> Outcome {
     Running::new(child, since).finish()
 }
 
-/// A program that runs.
+/// A running program.
 pub struct Running {
     child: Option<Child>,
     stdout: Output,
@@ -146,8 +146,8 @@ impl Running {
         self.child.as_ref().map_or(0, Child::id)
     }
 
-    /// Waits until its standard output has a line with `part` in it: a guest says there how far it is. Fails when the
-    /// output ends without.
+    /// Waits until its standard output has a line that contains `part`, by which a guest reports its progress. Fails
+    /// when the output ends without it.
     #[track_caller]
     pub fn prints(&self, part: &str) {
         wait_until(&format!("line with {part:?}"), LIMIT, || {
@@ -160,7 +160,7 @@ impl Running {
         });
     }
 
-    /// Waits for it to end.
+    /// Waits for its exit.
     #[track_caller]
     pub fn finish(mut self) -> Outcome {
         let mut child = self.child.take().expect("it runs");
@@ -174,7 +174,7 @@ impl Running {
             thread::sleep(PAUSE);
         }
         let (status, time) = (child.wait().expect("its status"), self.since.elapsed());
-        // A worker that was left behind would hold the pipes open; the limit of the test ends that too.
+        // A worker that was left behind would hold the pipes open; the test's limit ends that too.
         wait_until("end of its output", LIMIT, || self.stdout.ended() && self.stderr.ended());
         Outcome { status, stdout: self.stdout.text(), stderr: self.stderr.text(), time }
     }
@@ -189,7 +189,7 @@ impl Drop for Running {
     }
 }
 
-/// What has come out of a pipe so far, which a thread reads.
+/// The output from a pipe so far, which a thread reads.
 struct Output(Arc<Mutex<Vec<u8>>>);
 
 impl Output {
@@ -212,7 +212,7 @@ impl Output {
         String::from_utf8_lossy(&self.0.lock().expect("the output")).into_owned()
     }
 
-    /// The pipe's end has come, and the thread is gone.
+    /// True when the pipe and the thread have ended.
     fn ended(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }
@@ -227,13 +227,13 @@ pub struct Serve {
 }
 
 impl Serve {
-    /// Starts one with more arguments, and waits until it serves.
+    /// Starts a server with additional arguments, and waits until it serves.
     #[track_caller]
     pub fn start(arguments: &[&str]) -> Self {
         Self::within(crate::scratch(), command("gpu-daemon"), arguments)
     }
 
-    /// The same, with more said to its command.
+    /// As [`Serve::start`], after `more` has changed the command.
     #[track_caller]
     pub fn with(more: impl FnOnce(&mut Command), arguments: &[&str]) -> Self {
         let mut command = command("gpu-daemon");
@@ -241,7 +241,7 @@ impl Serve {
         Self::within(crate::scratch(), command, arguments)
     }
 
-    /// The same, with all that its workers need of files in its own folder, where [`Serve::files`] sees them.
+    /// As [`Serve::start`], with all files of its workers in its own folder, where [`Serve::files`] sees them.
     #[track_caller]
     pub fn tidy(arguments: &[&str]) -> Self {
         let folder = crate::scratch();
@@ -256,7 +256,7 @@ impl Serve {
         command.env("TMPDIR", folder.path());
         command.arg("serve").arg("--socket").arg(&socket).args(arguments);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the daemon starts");
-        // All of its log is read, or it would wait for a reader.
+        // The whole log is read, or the server would block on a full pipe.
         let log = Output::of(child.stderr.take());
         wait_until("daemon that serves", LIMIT, || {
             let ended = log.ended();
@@ -267,12 +267,12 @@ impl Serve {
         Self { child, socket, log, _folder: folder }
     }
 
-    /// Where it serves.
+    /// The path of its socket.
     pub fn socket(&self) -> &Path {
         &self.socket
     }
 
-    /// What lies in its folder for temporary files, its socket among it.
+    /// The entries of its folder for temporary files, its socket among them.
     pub fn files(&self) -> Vec<PathBuf> {
         let folder = self.socket.parent().expect("a folder");
         std::fs::read_dir(folder).expect("its folder").filter_map(|entry| Some(entry.ok()?.path())).collect()
@@ -283,7 +283,7 @@ impl Serve {
         self.child.id()
     }
 
-    /// What it has logged so far, all of it once it has ended.
+    /// Its log so far, which is complete once it has ended.
     pub fn log(&mut self) -> String {
         if self.child.try_wait().expect("its status").is_some() {
             wait_until("end of the log", LIMIT, || self.log.ended());
@@ -291,12 +291,12 @@ impl Serve {
         self.log.text()
     }
 
-    /// The lines that it has logged so far.
+    /// The lines of its log so far.
     pub fn lines(&self) -> Vec<String> {
         self.log.text().lines().map(str::to_owned).collect()
     }
 
-    /// Asks it to stop, as a service manager does, and gives how it ended.
+    /// Sends SIGTERM, as a service manager does, and returns the exit status.
     #[track_caller]
     pub fn terminate(&mut self) -> ExitStatus {
         signal(self.child.id(), Signal::TERM);

@@ -1,9 +1,9 @@
 //! Medians and quartiles of a few measurements.
 //!
-//! A machine that does other things as well makes some runs slower and none faster, so a mean says most about the other
-//! things. The median and the quartiles say what half of the runs were like.
+//! Other load on the machine makes some runs slower and none faster, so that a mean mostly measures that load. The
+//! median and the quartiles describe half of the runs.
 
-/// The middle of some values, and how far half of them lie around it.
+/// The median of some values, and the quartiles around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     /// A quarter of the values lie below it.
@@ -15,7 +15,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of values in any order; `None` where there are none.
+    /// The spread of values in any order; `None` without values.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<_> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -23,7 +23,7 @@ impl Spread {
     }
 }
 
-/// The value below which this share of the sorted values lies; between two of them, in proportion.
+/// The value below which this share of the sorted values lies; interpolated between two of them.
 fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let position = last as f64 * share;

@@ -1,6 +1,6 @@
-//! What a worker or a host can do that has been taken over: calls are made in live, strictly jailed processes, as an
-//! attacker in them would make them ([`airlock_tests::inject`]). Each test does first what its attacker must be able to
-//! do, so that a refusal is known to be the jail's.
+//! Attacks of a compromised worker or host: calls are made in live, strictly jailed processes, as an attacker in them
+//! would make them ([`airlock_tests::inject`]). Each test first makes calls that must be allowed to its attacker, so
+//! that a failure is known to be the jail's.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
@@ -29,13 +29,13 @@ fn long_run(options: &[&str]) -> Command {
     command
 }
 
-/// How many filters of system calls a process has.
+/// Number of system call filters of a process.
 fn filters(id: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("Seccomp_filters:"))?.trim().parse().ok()
 }
 
-/// Waits until the drivers run, which is when a worker's filter is the narrow one.
+/// Waits until the drivers run, when a worker has its narrow filter.
 fn narrowed(worker: u32) -> u32 {
     wait_for("narrow filter", Duration::from_secs(60), || {
         let status = fs::read_to_string(format!("/proc/{worker}/status")).ok()?;
@@ -66,13 +66,13 @@ fn refused(who: &mut Stopped, what: &str, number: c_long, arguments: &[Argument<
     assert!(outcome.is_refused(), "{what}: {outcome:?}");
 }
 
-/// A terminal of the test's own: its master, and its slave.
+/// A pseudoterminal of the test's own: its master, and its slave.
 fn terminal() -> (fs::File, fs::File) {
     let pair = nix::pty::openpty(None, None).expect("a terminal");
     (fs::File::from(pair.master), fs::File::from(pair.slave))
 }
 
-/// A user types while a worker runs, and what the worker prints is shown.
+/// A user types while a worker runs, and the worker's output is shown.
 #[test]
 fn a_worker_has_no_descriptor_of_the_terminal() {
     let (mut keys, user) = terminal();
@@ -90,19 +90,19 @@ fn a_worker_has_no_descriptor_of_the_terminal() {
     {
         let mut worker = Stopped::new(worker);
         for descriptor in 0..3 {
-            // Not stdin, which is the connection, and would be waited for.
+            // Not stdin, which is the connection: a read of it would block.
             if descriptor > 0 {
                 let (outcome, read) =
                     worker.call_with(libc::SYS_read, &[Argument::Number(descriptor), Argument::Bytes(&[0; 64])]);
                 assert!(matches!(outcome, Outcome::Returned(code) if code < 0), "{outcome:?}");
                 assert!(!read.starts_with(b"hush"), "a typed line is read");
             }
-            // TCGETS is answered by terminals only.
+            // Only terminals answer TCGETS.
             let asked = [Argument::Number(descriptor), Argument::Number(0x5401), Argument::Bytes(&[0; 64])];
             let outcome = worker.call(libc::SYS_ioctl, &asked);
             assert_ne!(outcome, Outcome::Returned(0), "descriptor {descriptor} is a terminal");
         }
-        // What it prints is passed on, and harmless.
+        // Its output is passed on, with control characters escaped.
         let said = b"\x1b]0;owned\x07ls\x1b[5n\n";
         let written = worker
             .call(libc::SYS_write, &[Argument::Number(2), Argument::Bytes(said), Argument::Number(said.len() as i64)]);
@@ -121,7 +121,7 @@ fn a_worker_has_no_descriptor_of_the_terminal() {
     let _ = host.wait();
 }
 
-/// In strict mode a worker whose streams lead elsewhere does not start.
+/// In strict mode a worker whose streams are not pipes does not start.
 #[test]
 fn a_worker_does_not_start_on_a_terminal_or_a_file() {
     let folder = scratch();
@@ -141,7 +141,7 @@ fn a_worker_does_not_start_on_a_terminal_or_a_file() {
     }
 }
 
-/// Before Linux 6.12 the kernel sends such signals to whoever is named, whatever Landlock says.
+/// Before Linux 6.12 the kernel sends such signals to any named process, in spite of Landlock.
 #[test]
 fn a_worker_has_no_signals_sent() {
     let host = Running::start(long_run(&["--jail=strict"]));
@@ -166,7 +166,7 @@ fn a_worker_has_no_signals_sent() {
     refused(&mut worker, "tgkill", libc::SYS_tgkill, &[victim, victim, number(0)]);
 }
 
-/// Calls that no driver makes end the process, and the server counts it; its other sessions go on.
+/// A call that no driver makes ends the process, and the server counts it; its other sessions continue.
 #[test]
 fn an_exploits_call_ends_the_worker() {
     let serve = Serve::start(&["--jail=strict"]);
@@ -188,7 +188,7 @@ fn an_exploits_call_ends_the_worker() {
             workers_of(serve.id()).into_iter().find(|&id| id != own)
         });
         let mut worker = Stopped::new(narrowed(worker));
-        // One that is merely missing from the list stays an error.
+        // A call that is merely missing from the list fails with an error.
         refused(
             &mut worker,
             "socket",
@@ -206,8 +206,8 @@ fn an_exploits_call_ends_the_worker() {
     assert!(runs(own) && runs(bystander.id()));
 }
 
-/// The one place where a worker may make files is its own, in memory, of bounded size, and nothing but files and folders are made
-/// there. What is kept of it on the disk is out of its reach, and so is the length of the file through which it comes and goes.
+/// A worker may create files in one place only, its own, in memory, of bounded size, and only files and folders. The
+/// copy on the disk is out of its reach, and so is the length of the file by which the contents are passed.
 #[test]
 fn a_worker_makes_files_in_its_shader_cache_only() {
     let caches = scratch();
@@ -267,7 +267,7 @@ fn a_worker_makes_files_in_its_shader_cache_only() {
     assert_eq!(fs::read(&others).expect("its bytes"), before);
 }
 
-/// Memory that the worker does not map is in no figure of the process's.
+/// Memory that the worker does not map is in none of the process's figures.
 #[test]
 fn a_worker_does_not_hide_memory() {
     const FILES: i64 = 16;
@@ -288,7 +288,7 @@ fn a_worker_does_not_hide_memory() {
         let place = [Argument::Number(file), Argument::Number(0), Argument::Number(0), Argument::Number(BYTES)];
         match worker.call(libc::SYS_fallocate, &place) {
             Outcome::Returned(0) => {}
-            // Refused, or ended in the middle.
+            // The allocation failed, or the worker was killed.
             Outcome::Returned(_) | Outcome::Killed(_) => break,
         }
     }
@@ -298,8 +298,8 @@ fn a_worker_does_not_hide_memory() {
     assert!(runs(own) && runs(bystander.id()));
 }
 
-/// What Landlock does not look at: modes, times, attributes, watches, and the objects of System V. The files are ones that
-/// the attacker's own user may change.
+/// Operations that Landlock does not check: modes, times, attributes, watches, and the objects of System V. The
+/// attacker's own user may change the files.
 #[test]
 fn a_host_reaches_no_metadata_outside_its_folders() {
     let folder = scratch();
@@ -382,7 +382,7 @@ fn a_host_signals_only_itself() {
     let _ = victim.wait();
 }
 
-/// A shell hands its own descriptors on.
+/// A shell passes its own descriptors on.
 #[test]
 fn a_host_keeps_no_descriptor_that_it_was_not_given() {
     let folder = scratch();
@@ -404,7 +404,7 @@ fn a_host_keeps_no_descriptor_that_it_was_not_given() {
     }
 }
 
-/// A folder of traces from a stranger, in which the names that `--bless` writes are links to somebody's file.
+/// An untrusted folder of traces, in which the names that `--bless` writes are links to another file.
 #[test]
 fn blessing_writes_through_no_link() {
     let folder = scratch();
@@ -422,7 +422,7 @@ fn blessing_writes_through_no_link() {
     assert_ne!(outcome.code(), Some(0), "{outcome}");
     assert!(outcome.stdout.contains("symbolic link"), "{outcome}");
     assert_eq!(fs::read_to_string(&victim).expect("the file"), "mine");
-    // A recording keeps its name from its first byte on, and follows no link to it either.
+    // A recording has its name from its first byte on, and follows no link to it either.
     std::os::unix::fs::symlink(&victim, folder.path().join("link.airtrace")).expect("a link");
     let mut record = airlock(["run", "--adapter", "noop", "--record"]);
     record.arg(folder.path().join("link.airtrace")).arg(guest("collatz")).arg("27");
@@ -430,14 +430,14 @@ fn blessing_writes_through_no_link() {
     assert_eq!(fs::read_to_string(&victim).expect("the file"), "mine");
 }
 
-/// Landlock says what may be opened, and nothing to who asks whether a file is there.
+/// Landlock restricts opening a file, and not the check whether it exists.
 #[test]
 fn a_worker_sees_no_files_but_its_drivers() {
     let folder = scratch();
     let secret = folder.path().join("secret");
     fs::write(&secret, "secret").expect("a file");
     let mut command = long_run(&["--jail=strict"]);
-    // It names folders of whoever runs the tests, which a worker is given then.
+    // It may name folders of the user who runs the tests, which the worker would be given.
     command.env_remove("LD_LIBRARY_PATH");
     let host = Running::start(command);
     let mut worker = Stopped::new(narrowed(worker_of(host.id())));
@@ -454,7 +454,7 @@ fn a_worker_sees_no_files_but_its_drivers() {
         assert_eq!(found == Outcome::Returned(0), accessible == Outcome::Returned(0), "{path}");
         found == Outcome::Returned(0)
     };
-    // What drivers read, and the process itself, are there: the look can find something.
+    // The files that drivers read, and the process itself, exist: the check can find something.
     assert!(exists("/proc/self/status") && exists("/usr/lib") && exists("/dev/null"));
     for path in ["/etc/passwd", "/etc/shadow", "/root", "/home", "/var", "/proc/1/status", "/bin/sh", &other] {
         assert!(!exists(path), "{path}");

@@ -1,5 +1,5 @@
-//! A client of the same user, beside one whose workers break in every way there is: it is never refused, and computes
-//! what it computes alone. `AIRLOCK_SECONDS=300` has it last longer than the usual time.
+//! A client of the same user, beside one whose workers break in many ways: it is never refused, and its results are the
+//! same as alone. `AIRLOCK_SECONDS=300` makes it last longer than the usual time.
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -16,7 +16,7 @@ use airlock_tests::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How the neighbour's workers end: as with a driver that crashes, a stack that overflows, an operator who kills.
+/// Ends of the neighbour's workers: a crashing driver, an overflowing stack, an operator's kill.
 const ENDS: [Signal; 6] = [Signal::ABORT, Signal::SEGV, Signal::BUS, Signal::ILL, Signal::KILL, Signal::TRAP];
 
 fn nbody(socket: &str, steps: &str) -> std::process::Command {
@@ -25,7 +25,7 @@ fn nbody(socket: &str, steps: &str) -> std::process::Command {
     command
 }
 
-/// What it computes, and how long that takes.
+/// Its results, and the time for them.
 fn computed(socket: &str) -> (Vec<String>, Duration) {
     let start = Instant::now();
     let outcome = run(nbody(socket, "200")).succeeded();
@@ -50,18 +50,19 @@ fn a_client_of_the_same_user_is_never_refused_and_never_changed() {
                 }
                 let running = Running::start(nbody(&socket, "100000"));
                 let own = || {
-                    // The bystander's is there for a moment only; the youngest may be that one, and then it is tried again.
+                    // The bystander's worker exists only briefly; the youngest worker may be that one, and then the
+                    // next poll finds the other.
                     let found = workers_of(serve.id());
                     found.into_iter().find(|&worker| client_of(&serve, worker) == Some(running.id()))
                 };
                 let worker = wait_for("worker of the neighbour", Duration::from_secs(60), own);
                 let pid = i32::try_from(worker).ok().and_then(Pid::from_raw).expect("a process id");
                 wait_for("end of the worker", LIMIT, || {
-                    // The first SIGSEGV only takes away Rust's handler, which takes it for a fault that comes again.
+                    // The first SIGSEGV only removes Rust's handler, which expects a fault that occurs again.
                     let _ = kill_process(pid, end);
                     (!runs(worker)).then_some(())
                 });
-                // The guest would go on with another worker.
+                // The guest would continue with another worker.
                 drop(running);
             }
             0
@@ -81,7 +82,7 @@ fn a_client_of_the_same_user_is_never_refused_and_never_changed() {
     println!("{rounds} workers were broken; the slowest run had {rate:.2} of its rate alone");
 }
 
-/// The process that a worker serves: the server's log says it, with the worker's number.
+/// The process that a worker serves, from the server's log by the worker's number.
 fn client_of(serve: &Serve, worker: u32) -> Option<u32> {
     let line = serve
         .lines()

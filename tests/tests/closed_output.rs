@@ -1,4 +1,4 @@
-//! Standard output that is closed, or full: every command ends quietly for the first, and with an error for the second.
+//! Standard output that is closed, or full: every command ends quietly on the first, and with an error on the second.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
@@ -13,20 +13,20 @@ use airlock_tests::{
     scratch,
 };
 
-/// The exit code and the standard error of a program that writes there.
+/// The exit code and the standard error of a program with this standard output.
 fn ends(mut command: Command, stdout: impl Into<Stdio>) -> (Option<i32>, String) {
     let child = command.stdout(stdout).stderr(Stdio::piped()).spawn().expect("the program starts");
     let output = child.wait_with_output().expect("its end");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// The writing end of a pipe that is not read any more.
+/// The writing end of a pipe without a reader.
 fn closed() -> Stdio {
     let (_, writer) = pipe().expect("a pipe");
     writer.into()
 }
 
-/// A device without room.
+/// A full device.
 fn full() -> Stdio {
     OpenOptions::new().write(true).open("/dev/full").expect("/dev/full").into()
 }
@@ -39,7 +39,7 @@ fn record(folder: &Path) -> PathBuf {
     trace
 }
 
-/// Commands that print, each with a trace in the place of `TRACE`, another in that of `OTHER`, and a folder in that of `DIR`.
+/// Commands that print. `TRACE` stands for a trace, `OTHER` for another, and `DIR` for a folder.
 const PRINTING: &[&[&str]] = &[
     &["airlock", "trace", "info", "TRACE"],
     &["airlock", "trace", "info", "--json", "TRACE"],
@@ -100,7 +100,7 @@ fn a_failed_write_is_an_error() {
     });
 }
 
-/// A guest that writes on is no guest that trapped.
+/// A guest that goes on writing has not trapped.
 #[test]
 fn a_guest_whose_output_is_closed_ends_quietly() {
     let mut command = airlock(["run"]);
@@ -110,7 +110,7 @@ fn a_guest_whose_output_is_closed_ends_quietly() {
     assert_eq!(stderr, "");
 }
 
-/// Standard error may be gone as well, for messages of every kind.
+/// Standard error may be closed as well, for messages of every kind.
 #[test]
 fn a_closed_standard_error_ends_no_command() {
     for words in [
@@ -125,7 +125,7 @@ fn a_closed_standard_error_ends_no_command() {
     }
 }
 
-/// An adapter that is not there is said plainly, as `run` does.
+/// A missing adapter is reported as by `run`.
 #[test]
 fn a_replay_on_no_such_adapter_says_so() {
     let folder = scratch();

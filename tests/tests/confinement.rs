@@ -1,4 +1,4 @@
-//! `airlock run` has given up what it does not need before the guest runs.
+//! `airlock run` has given up unneeded rights before the guest runs.
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -52,14 +52,14 @@ fn a_worker_inherits_no_secret() {
     assert!(!environment.contains("SECRET") && !environment.contains("HOME="), "{environment}");
 }
 
-/// A machine has drivers for hardware that it has not.
+/// A machine has drivers for hardware that it lacks.
 #[test]
 fn drivers_that_have_no_gpu_to_find_are_not_loaded() {
     let Err(_) = fs::read_dir("/dev/dri") else { return };
     let mut command = airlock(["run", "--adapter", "llvmpipe"]);
     command.arg(guest("nbody")).args(["1024", "100000"]);
     let running = Running::start(command);
-    // The loader is through with all drivers when the guest has a device.
+    // The loader has tried all drivers when the guest has a device.
     running.prints("adapter: ");
     let worker = worker_of(running.id());
     let loaded = fs::read_to_string(format!("/proc/{worker}/maps")).expect("its memory");
@@ -68,8 +68,8 @@ fn drivers_that_have_no_gpu_to_find_are_not_loaded() {
     assert!(!drivers.contains("radeon.so") && !drivers.contains("intel.so"), "{drivers:?}");
 }
 
-/// A machine with a GPU node, made with a /dev of its own; the node leads to memory. What the host's self-test could open
-/// before, it must not be able to open after.
+/// A machine with a GPU node, in a /dev of the test's own; the node leads to memory. Files that the host's self-test
+/// could open before confinement must not open afterwards.
 #[test]
 fn a_gpu_node_is_out_of_the_hosts_reach() {
     let folder = scratch();
@@ -92,13 +92,13 @@ fn a_gpu_node_is_out_of_the_hosts_reach() {
         .arg(guest("draws"))
         .args(["1", "10"]);
     command.env("RUST_LOG", "debug").stdin(Stdio::null());
-    // What the guest draws on an adapter that executes nothing is not looked at.
+    // The guest's picture is not checked: the adapter executes nothing.
     let outcome = run(command);
     assert!(outcome.stdout.contains("adapter: noop"), "{outcome}");
     assert!(outcome.stderr.contains("/dev/dri/renderD128 is out of reach"), "{outcome}");
 }
 
-/// The worker's layers are part of what strict asks for; a kernel without one of them is easily made.
+/// The worker's layers are part of strict mode; a kernel without one of them is easily simulated.
 #[test]
 fn strict_refuses_to_run_where_a_layer_of_the_workers_is_missing() {
     let script = r#"echo 0 >/proc/sys/user/max_user_namespaces && exec "$@""#;

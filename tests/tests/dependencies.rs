@@ -1,12 +1,12 @@
-//! Which crate may know what: the host never links a driver, the daemon never links a Wasm runtime, and what both share
-//! links neither.
+//! Permitted dependencies of each crate: the host never links a driver, the daemon never links a Wasm runtime, and
+//! their shared crates link neither.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{fs, process::Command};
 
 use airlock_tests::programs::root;
 
-/// A package and what must not be in its tree.
+/// A package and the packages that must not be in its tree.
 const FORBIDDEN: [(&str, &[&str]); 7] = [
     ("airlock-protocol", &["wasmtime", "wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl"]),
     ("airlock-traces", &["wasmtime", "wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl"]),
@@ -57,8 +57,8 @@ fn no_forbidden_edge() {
     }
 }
 
-/// The client library is for anyone: of this repository it knows the protocol alone, and beside that no more than errors and
-/// logging.
+/// The client library depends on no other package of this repository than the protocol, and beside that only on error
+/// types and logging.
 #[test]
 fn the_client_depends_on_the_protocol_alone() {
     let output = Command::new(env!("CARGO"))
@@ -87,7 +87,7 @@ fn denied(key: &str) -> Vec<String> {
     list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// Whether a licence expression (SPDX) can be kept with these. There are only a few forms of it in use.
+/// True when a licence expression (SPDX) is satisfied by these. Only a few forms of it occur.
 fn fits(expression: &str, allowed: &[String]) -> bool {
     let expression = expression.trim();
     if let Some((left, right)) = expression.rsplit_once(" AND ") {
@@ -97,7 +97,7 @@ fn fits(expression: &str, allowed: &[String]) -> bool {
     expression.split(" OR ").flat_map(|one| one.split('/')).any(|one| allowed.iter().any(|name| name == one.trim()))
 }
 
-/// Licences are those of what is built here; sources those of the whole lock file.
+/// Licences of the packages that are built here; sources of the whole lock file.
 #[test]
 fn every_dependency_has_a_licence_and_a_source_that_are_allowed() {
     let system = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);

@@ -1,4 +1,4 @@
-//! What a person gets wrong: one line that names the cause, exit code 2, nothing left running.
+//! Usage errors print one line that names the cause, exit with 2, and leave nothing running.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
@@ -114,7 +114,7 @@ fn a_component_that_is_no_command() {
 fn no_adapter_at_all() {
     let folder = scratch();
     let mut command = airlock(["run"]);
-    // No Vulkan driver is found where the loader is told to look, and no GL library can be used for one.
+    // The loader finds no Vulkan driver in this folder, and no GL library is usable.
     let empty = file(folder.path(), "none.json", b"{}");
     command
         .env("VK_DRIVER_FILES", &empty)
@@ -144,7 +144,7 @@ fn a_daemon_socket_that_refuses() {
     run_file(&guest("collatz"), &["--daemon", path.to_str().expect("printable")]).refused(&["gpu.sock"]);
 }
 
-/// A daemon that answers with a line of the test's.
+/// A daemon that answers with the given line.
 fn impostor(line: &str) -> Outcome {
     let line = line.to_owned();
     let folder = scratch();
@@ -176,8 +176,8 @@ fn something_that_is_no_daemon() {
     impostor("220 mail.example.org ESMTP\n").refused(&["does not speak Airlock's protocol"]);
 }
 
-/// Copies a program, in a process of its own: a file cannot be executed while anyone has it open for writing, and what this
-/// process has open is open for a moment in every child that another test's thread starts, too.
+/// Copies a program, in a process of its own: a file cannot be executed while any process has it open for writing, and
+/// a file that is open in this process is open for a moment in every child that another test's thread starts, too.
 fn install(program: &Path, at: &Path) {
     let copied = std::process::Command::new("cp").arg("-p").args([program, at]).status();
     assert!(copied.expect("cp starts").success());

@@ -1,4 +1,4 @@
-//! `--flight-recorder`: the last submits of a run, written only when something goes wrong.
+//! `--flight-recorder`: the last submits of a run, written only after an error.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{fs, path::Path, path::PathBuf, process::Command};
@@ -12,7 +12,8 @@ use airlock_tests::{
 use airlock_traces::{TraceFile, trace::What};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Steps of `nbody`, each a submit. It says how far it is after a quarter of them, and has the others before it then.
+/// Steps of `nbody`, each a submit. It reports its progress after a quarter of them, with the other steps still to
+/// come.
 const STEPS: &str = "20000";
 const MIDST: &str = "  step   5000: ";
 
@@ -87,7 +88,7 @@ fn an_uncaptured_error_leaves_a_trace_with_it() {
     }
 }
 
-/// A long run stays within the memory that it was given, and its trace still replays.
+/// A long run stays within its memory limit, and its trace still replays.
 #[test]
 fn memory_is_bounded_and_the_trace_still_replays() {
     let folder = scratch();

@@ -1,5 +1,5 @@
-//! Every guest, with a worker of its own and through `serve`. The guests judge themselves; the tests look at what they
-//! leave behind.
+//! Every guest, with a worker of its own and through `serve`. The guests check their own results; the tests check their
+//! output and files.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
@@ -37,7 +37,7 @@ fn picture(path: &Path) -> (u32, u32, usize, Vec<u8>) {
     (info.width, info.height, info.color_type.samples(), bytes)
 }
 
-/// How many different colours a picture has.
+/// Number of different colours of a picture.
 fn colours(path: &Path) -> usize {
     let (_, _, channels, bytes) = picture(path);
     bytes.chunks_exact(channels).collect::<std::collections::HashSet<_>>().len()
@@ -145,7 +145,7 @@ fn image_filter_takes_a_photo_within_its_memory() {
     assert_eq!((width, height), (4000, 3000));
 }
 
-/// Each case once: the guest checks what it measures. The figures say nothing here.
+/// Each case once: the guest checks its results. The timings are not checked.
 #[test]
 fn bench_checks_its_results() {
     let outcome = own(scratch().path(), "bench", &["all", "1"]);

@@ -1,7 +1,7 @@
-//! Guests that mean harm: nobody but themselves is hurt. `README.md` in the folder above lists what they do.
+//! Hostile guests harm only themselves. `README.md` in the folder above lists their actions.
 //!
-//! The guest `hostile` judges the answers that it gets; the tests look at the host and at the GPU process from outside.
-//! `AIRLOCK_SEEDS` runs so many seeds of random calls, `AIRLOCK_SEED` one.
+//! The guest `hostile` checks the results of its calls; the tests check the host and the GPU process from outside.
+//! `AIRLOCK_SEEDS` sets the number of seeds of random calls, `AIRLOCK_SEED` a single seed.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
@@ -17,7 +17,7 @@ use airlock_tests::{
 };
 use rustix::process::Signal;
 
-/// One that executes, and one that only checks.
+/// An adapter that executes, and one that only validates.
 const ADAPTERS: [&str; 2] = ["llvmpipe", "noop"];
 
 fn hostile(adapter: &str, arguments: &[&str]) -> Command {
@@ -26,7 +26,7 @@ fn hostile(adapter: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// The host ended as its guest wanted, and nothing broke on the way.
+/// Checks that the host ended as the guest wanted, and without a failure on the way.
 #[track_caller]
 fn unharmed(outcome: Outcome) -> Outcome {
     let outcome = outcome.succeeded();
@@ -70,13 +70,13 @@ sections! {
     bombs
 }
 
-/// A guest that has lost its GPU process gets another, and not one for each of its requests.
+/// A guest that has lost its GPU process gets one new process, not one for each of its requests.
 #[test]
 fn many_requests_after_a_loss_start_one_worker() {
     let running = Running::start(hostile("noop", &["reconnect"]));
     let host = running.id();
     let first = worker_of(host);
-    // It opens its device and waits.
+    // The guest opens its device and waits.
     wait_until_idle(&[host, first], LIMIT);
     signal(first, Signal::KILL);
     let mut workers = BTreeSet::new();
@@ -91,7 +91,7 @@ fn unharmed_but_for_the_loss(outcome: Outcome) {
     assert!(!outcome.stderr.contains("panicked"), "{}", tail(&outcome.stderr));
 }
 
-/// Traps, each with the words of the one who demands it: the Canonical ABI, or a limit of the engine.
+/// Traps, each with its message from the Canonical ABI, or from a limit of the engine.
 const TRAPS: [(&str, &str); 14] = [
     ("no-such-case", "unexpected discriminant"),
     ("no-such-option", "invalid option discriminant"),
@@ -119,7 +119,7 @@ fn what_the_types_do_not_allow_traps_and_nothing_else() {
     }
 }
 
-/// The lines of `nbody` that say what it computed.
+/// The lines of `nbody` with its results.
 fn energies(outcome: &Outcome) -> Vec<String> {
     outcome.stdout.lines().filter(|line| line.contains("energy")).map(str::to_owned).collect()
 }
@@ -140,7 +140,7 @@ fn a_bystander_is_unchanged() {
     assert_eq!(energies(&bystander.finish().succeeded()), alone);
 }
 
-/// What a function met: how often it was called, and the kinds of its arguments.
+/// Calls of each function: their number, and the kinds of arguments.
 type Met = BTreeMap<String, (u64, BTreeSet<String>)>;
 
 fn note(met: &mut Met, outcome: &Outcome) {
@@ -153,7 +153,7 @@ fn note(met: &mut Met, outcome: &Outcome) {
     }
 }
 
-/// Of each class of parameters that a signature has, so many of these kinds must have been met.
+/// For each class of parameters of a signature, this many of these kinds must occur.
 const EXPECTED: [(&str, usize, &[&str]); 7] = [
     ("number", 2, &["zero", "huge", "odd"]),
     ("float", 2, &["nan", "infinite", "negative"]),
@@ -181,7 +181,7 @@ fn random_calls_of_every_function_with_every_kind_of_mistake() {
     }
     let mut missing = Vec::new();
     for (name, classes) in parameter_classes(&ours()) {
-        // Nothing returns one of these.
+        // No function returns one of these.
         if name.starts_with("gpu-canvas-context.") || name.starts_with("gpu-uncaptured-error-event.") {
             continue;
         }

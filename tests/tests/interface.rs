@@ -1,4 +1,4 @@
-//! The interface: the published one, documented, and every function of it called by a guest.
+//! The interface: equal to the published one, documented, and every function of it called by a guest.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{collections::BTreeSet, fs};
@@ -25,7 +25,7 @@ fn everything_is_documented() {
     assert_eq!(undocumented(&ours()), Vec::<String>::new());
 }
 
-/// The host counts calls by its own list of functions; it must be the interface's.
+/// The host counts calls by its own list of functions, which must be the interface's.
 #[test]
 fn the_hosts_list_is_the_interfaces() {
     let interface: BTreeSet<_> = functions(&ours()).into_iter().collect();
@@ -41,7 +41,7 @@ fn the_hosts_list_is_the_interfaces() {
     assert_eq!(interface.len(), 229);
 }
 
-/// What a guest cannot reach: the interface gives it no way to have one of these.
+/// Functions of resources that the interface gives a guest no way to obtain.
 const OUT_OF_REACH: [&str; 5] = [
     "gpu-canvas-context.configure",
     "gpu-canvas-context.get-configuration",
@@ -50,7 +50,7 @@ const OUT_OF_REACH: [&str; 5] = [
     "gpu-uncaptured-error-event.error",
 ];
 
-/// Every function is called by `api-tour`, which checks its results; none of them waits that must not.
+/// Every function is called by `api-tour`, which checks the results; exactly the asynchronous functions wait.
 #[test]
 fn every_function_is_called_and_only_those_wait_that_may() {
     let mut command = airlock(["run", "--stats=json"]);

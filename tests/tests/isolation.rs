@@ -1,4 +1,4 @@
-//! The driver is in the other process, and only there.
+//! The driver is loaded in the worker's process, and only there.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::process::Command;
@@ -27,7 +27,7 @@ fn the_host_maps_no_driver_while_scene_runs() {
         (!drivers(&files).is_empty()).then_some(files)
     });
     assert!(!worker_files.iter().any(|file| file.contains("wasmtime")), "{worker_files:?}");
-    // One that ends has no files any more.
+    // A process that ends has no files any more.
     let mut looks = 0;
     while_running(running.id(), || {
         let files = mapped_files(running.id());

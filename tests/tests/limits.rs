@@ -1,4 +1,4 @@
-//! What a guest may take of its host.
+//! Limits on a guest's use of its host.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ fn a_guest_is_ended_when_its_time_is_over() {
         assert!(outcome.stderr.contains("longer than --timeout"), "{outcome}");
         assert!(start.elapsed() >= Duration::from_secs(2));
     }
-    // Time enough changes nothing.
+    // A generous timeout changes nothing.
     limited(&["--timeout=600"], "collatz", &["27"]).succeeded();
 }
 

@@ -1,4 +1,4 @@
-//! The worker dies, or stops: the guest learns of it and decides, the host goes on.
+//! The worker dies, or stops: the guest is notified and decides, the host continues.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use airlock_tests::{
@@ -8,9 +8,9 @@ use airlock_tests::{
 };
 use rustix::process::Signal;
 
-/// The exit code by which `nbody` says that it noticed the loss.
+/// The exit code of `nbody` after it has noticed the loss.
 const NOTICED: i32 = 3;
-/// What `nbody` prints before its first step; a hundred thousand steps follow.
+/// The output of `nbody` before its first step; a hundred thousand steps follow.
 const STARTED: &str = "energy at the start";
 
 fn nbody(options: &[&str]) -> Running {
@@ -76,12 +76,12 @@ fn a_stopped_daemon_is_a_lost_device() {
     noticed(&running.finish(), "the GPU");
 }
 
-/// A request for an adapter that goes to a dying worker is answered by the next one.
+/// A request for an adapter to a dying worker is answered by the next one.
 #[test]
 fn a_request_that_a_dying_worker_gets_is_answered_by_another() {
     let folder = scratch();
     let script = folder.path().join("ask.js");
-    // It asks all the time: nearly every worker dies with a request that it has not answered.
+    // It makes requests all the time: nearly every worker dies with a pending one.
     let text = "for (let round = 0; round < 10; round++) {
             const device = await (await navigator.gpu.requestAdapter()).requestDevice();
             let lost = false;

@@ -1,4 +1,4 @@
-//! `airlock trace minimize` and `trim`: small traces that still show what the large ones did.
+//! `airlock trace minimize` and `trim`: small traces that still show the faults and results of the large ones.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
@@ -14,7 +14,7 @@ use airlock_tests::{
 };
 use airlock_traces::{Trace, TraceFile, format::Digest, trace::What};
 
-/// Records a guest, which may fail; gives the trace.
+/// Records a guest, which may fail; returns the trace.
 fn record(folder: &Path, name: &str, arguments: &[&str]) -> PathBuf {
     let path = folder.join(format!("{name}.airtrace"));
     let mut command = airlock(["run", "--record-readbacks", "--record"]);
@@ -50,7 +50,7 @@ fn a_hidden_validation_error_needs_at_most_twenty_commands() {
     println!("{}{}", outcome.stdout, outcome.stderr);
     assert!(commands(&small) <= 20, "{} commands: {outcome}", commands(&small));
     verify(&small);
-    // The error is still there, and still the same.
+    // The error is still there, and unchanged.
     let mut replay = airlock(["replay"]);
     replay.arg(&small);
     run(replay).succeeded();
@@ -60,7 +60,7 @@ fn a_hidden_validation_error_needs_at_most_twenty_commands() {
     assert!(text.contains("odd") && text.contains("ScopePopped"), "{text}");
 }
 
-/// A readback that is not what was recorded stays so in the small trace, with the value that the large one gave.
+/// A readback that diverges from the recording does so in the small trace too, with the value of the large one.
 #[test]
 fn a_diverging_readback_stays_diverging() {
     let folder = scratch();
@@ -98,7 +98,7 @@ fn a_diverging_readback_stays_diverging() {
     assert!(commands(&small) < commands(&wrong), "{outcome}");
 }
 
-/// Any program can judge: here one that looks for a word in the dump.
+/// Any program can decide: here one that searches for a word in the dump.
 #[test]
 fn a_command_of_ones_own_decides() {
     let folder = scratch();

@@ -1,4 +1,4 @@
-//! `airlock new`: what it writes, and what it refuses.
+//! `airlock new`: its files, and its errors.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{fs::read_to_string, path::Path, process::Command};
@@ -33,7 +33,7 @@ fn a_project_of_each_template() {
         assert!(manifest.contains(&format!("name = \"{name}\"")), "{manifest}");
         assert!(manifest.contains(wgpu_wasi), "{manifest}");
         assert!(read(".cargo/config.toml").contains("wasm32-wasip2"));
-        // What is there is never overwritten.
+        // Existing files are never overwritten.
         run(new(folder.path(), &arguments)).refused(&[&name, "exists"]);
     }
 }

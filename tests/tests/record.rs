@@ -1,4 +1,4 @@
-//! `airlock run --record`: what reaches the file, whatever happens to the processes, the disk and the driver.
+//! `airlock run --record`: the contents of the file, in spite of failures of the processes, the disk and the driver.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{path::Path, process::Command, sync::Arc};
@@ -23,7 +23,7 @@ fn open(path: &Path) -> Arc<TraceFile> {
     Arc::new(TraceFile::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
-/// Every byte of a trace is as it should be.
+/// Checks every byte of a trace.
 fn verified(path: &Path) -> Outcome {
     let mut command = airlock(["trace", "verify"]);
     command.arg(path);
@@ -62,7 +62,7 @@ fn a_recording_is_closed_and_whole() {
     verified(&path);
 }
 
-/// Neither the folder that the guest was given, nor where it lies, nor a variable.
+/// Neither the folder passed to the guest, nor its path, nor a variable.
 #[test]
 fn a_trace_says_nothing_about_the_machine() {
     let folder = scratch();
@@ -123,13 +123,13 @@ fn killed_hosts_leave_traces_that_replay() {
     );
 }
 
-/// With `--record-sync`, the trace has every batch that the daemon got, though the host dies without warning.
+/// With `--record-sync`, the trace has every batch that the daemon received, though the host is killed.
 #[test]
 fn a_strict_recording_loses_nothing() {
     let folder = scratch();
     let path = folder.path().join("nbody.airtrace");
     let running = Running::start(recording(&path, &["--record-sync"], "nbody", &["256", "4000"]));
-    // A readback of what 1000 steps came to, each of them a submit.
+    // A readback of the result of 1000 steps, each of them a submit.
     running.prints("  step   1000: ");
     kill(running.id());
     running.finish();
@@ -155,7 +155,7 @@ fn the_command_that_kills_the_worker_is_in_the_trace() {
         _ => None,
     });
     assert!(end.as_deref().is_some_and(|reason| reason.contains("SIGKILL")), "{end:?}");
-    // This replay's worker is not killed, which is told and is no divergence.
+    // This replay's worker is not killed, which is reported and is no divergence.
     let outcome = replayed(&path);
     assert!(outcome.stdout.contains("SIGKILL"), "{outcome}");
 }
@@ -230,7 +230,7 @@ fn readbacks_have_their_bytes_on_request() {
     }
 }
 
-/// What the guest did because of an event comes after the event.
+/// Calls that the guest made because of an event come after the event.
 #[test]
 fn answers_stand_between_their_causes_and_effects() {
     let folder = scratch();
@@ -253,7 +253,7 @@ fn answers_stand_between_their_causes_and_effects() {
     assert!(granted);
 }
 
-/// A trace that is being recorded is no other recording's.
+/// A second recording cannot take the file of a running one.
 #[test]
 fn two_recordings_to_one_file_leave_the_first_whole() {
     let folder = scratch();

@@ -1,4 +1,4 @@
-//! `airlock replay` and `airlock verify`: what was recorded comes again, and what does not is named.
+//! `airlock replay` and `airlock verify`: replays equal the recording, and differences are named.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
@@ -17,7 +17,7 @@ use airlock_tests::{
 use airlock_traces::{Trace, TraceFile, trace::Entry, trace::What};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Records a guest; gives the trace.
+/// Records a guest; returns the trace.
 fn record(folder: &Path, name: &str, arguments: &[&str]) -> PathBuf {
     let path = folder.join(format!("{name}.airtrace"));
     let mut command = airlock(["run", "--record-readbacks", "--record"]);
@@ -63,7 +63,7 @@ fn every_guest_replays_twice_with_the_same_pictures() {
     let folder = scratch();
     fs::copy(root().join("tests/guests/plot/sample.csv"), folder.path().join("data.csv")).expect("the sample");
     let guests: [(&str, &[&str]); 10] = [
-        // First: it makes the picture that image-filter takes.
+        // First, because it makes the input of image-filter.
         ("scene", &["/out/scene.png", "320", "200"]),
         ("image-filter", &["/out/scene.png", "/out/edges.png"]),
         ("collatz", &["27"]),
@@ -161,7 +161,7 @@ fn insert(trace: &mut Trace, command: &Command<'_>) -> u64 {
     number
 }
 
-/// A mistake that the recorded run did not make is found at exactly its command, though errors come unasked.
+/// An error that was not recorded is located at exactly its command, though errors arrive without a request.
 #[test]
 fn an_error_that_was_not_recorded_is_located() {
     let folder = scratch();
@@ -181,7 +181,7 @@ fn an_error_that_was_not_recorded_is_located() {
     assert!(found["objects"].to_string().contains("broken"), "{report}");
 }
 
-/// Timestamps are never the same twice; that is no divergence, and it is told.
+/// Timestamps are never the same twice; that is reported and is no divergence.
 #[test]
 fn timestamps_are_not_compared_and_it_is_said() {
     let folder = scratch();
@@ -205,7 +205,7 @@ fn a_dead_worker_is_a_result() {
     command.arg(&path);
     let running = Running::start(command);
     let worker = worker_of(running.id());
-    // The replay has asked for its adapter.
+    // The replay has requested its adapter.
     wait_until("driver in the worker", LIMIT, || mapped_files(worker).iter().any(|file| file.contains("vulkan")));
     let pid = i32::try_from(worker).ok().and_then(Pid::from_raw).expect("a process id");
     kill_process(pid, Signal::KILL).expect("it runs");
@@ -268,7 +268,7 @@ fn the_golden_traces_replay() {
     assert!(xml.contains("failures=\"0\"") && xml.contains("errors=\"0\""), "{xml}");
 }
 
-/// A reference beside a trace counts, and `--bless` renews it.
+/// A reference beside a trace is compared, and `--bless` renews it.
 #[test]
 fn references_are_compared_and_blessed() {
     let folder = scratch();

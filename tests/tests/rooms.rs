@@ -1,11 +1,11 @@
-//! No two modules of one package import each other, directly or through others: each file can be read after those that it
-//! imports.
+//! No two modules of one package import each other, directly or through others: each file can be read after the files
+//! that it imports.
 //!
-//! Imports are read from the text: `use` and qualified paths that begin with `crate`, `self`, `super` or a child module. A
-//! path leads to the file that defines its item, through re-exports (`pub use`), which are no imports of their own. Modules
-//! under `#[cfg(test)]` are left out.
+//! Imports are read from the text: `use` and qualified paths that begin with `crate`, `self`, `super` or a child
+//! module. A path leads to the file that defines its item, through re-exports (`pub use`), which are no imports of
+//! their own. Modules under `#[cfg(test)]` are left out.
 //!
-//! And no `match` over commands has a catch-all: a new command does not compile before every place knows it.
+//! No `match` over commands has a catch-all: a new command does not compile until every place handles it.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
@@ -29,7 +29,7 @@ const PACKAGES: [&str; 9] = [
     "tests/src",
 ];
 
-/// Circles that stay: files, or folders, and the reason.
+/// Permitted circles: files, or folders, and the reason.
 const KEPT: &[(&[&str], &str)] = &[
     (
         &["guest-shim/client/src"],
@@ -45,7 +45,7 @@ const KEPT: &[(&[&str], &str)] = &[
     ),
 ];
 
-/// A module's file, as far as imports go.
+/// A module's file and its imports.
 #[derive(Default)]
 struct Module {
     file: String,
@@ -53,7 +53,7 @@ struct Module {
     imports: Vec<Vec<String>>,
     /// Names that it re-exports, with their paths.
     exports: BTreeMap<String, Vec<String>>,
-    /// Modules that it re-exports everything of.
+    /// Modules that it re-exports as a whole.
     globs: Vec<Vec<String>>,
 }
 
@@ -103,7 +103,7 @@ fn raw_length(text: &str) -> usize {
     text[start..].find(&end).map_or(text.len(), |at| start + at + end.len())
 }
 
-/// The code without what stands under `#[cfg(test)]`, and without quoted code, which is of another package.
+/// The code without items under `#[cfg(test)]`, and without quoted code, which belongs to another package.
 fn without_tests(code: &str) -> String {
     let (mut quoted, mut rest) = (String::new(), code);
     while let Some((before, after)) = rest.split_once("quote!") {
@@ -122,7 +122,7 @@ fn without_tests(code: &str) -> String {
     kept + rest
 }
 
-/// The length of what stands in brackets.
+/// The length of a bracketed part.
 fn balanced(text: &str) -> usize {
     let mut depth = 0;
     let end = text.char_indices().find(|&(_, c)| {
@@ -154,7 +154,7 @@ fn tokens(code: &str) -> Vec<String> {
     tokens
 }
 
-/// The paths of a `use` from its first token on, each with the name that it gets; returns where the tree ends.
+/// The paths of a `use` from its first token on, each with its name in scope; returns the end of the tree.
 fn tree(tokens: &[String], from: usize, base: &[String], found: &mut Vec<(Vec<String>, String)>) -> usize {
     let (mut at, mut path) = (from, base.to_vec());
     loop {
@@ -265,7 +265,7 @@ fn gather(folder: &str, name: &str, path: &[String], modules: &mut BTreeMap<Vec<
     }
 }
 
-/// The module that defines what a path leads to; `None` for another package.
+/// The module that defines the item of a path; `None` for another package.
 fn resolve(
     modules: &BTreeMap<Vec<String>, Module>,
     from: &[String],
@@ -295,7 +295,8 @@ fn resolve(
                     let export = [export.as_slice(), &rest].concat();
                     return resolve(modules, &at, &export, depth - 1).or(Some(at));
                 }
-                // A glob hands on what its module defines or hands on itself: the module is asked where there is one.
+                // A glob re-exports its module's items and re-exports: they are searched where there is exactly one
+                // glob.
                 let glob = module.globs.first().filter(|_| module.globs.len() == 1 && depth > 0);
                 let behind = glob.and_then(|glob| resolve(modules, &at, glob, depth - 1));
                 return Some(behind.unwrap_or(at));
@@ -323,7 +324,7 @@ fn imports(source: &str) -> BTreeMap<String, BTreeSet<String>> {
     imports
 }
 
-/// The files that a file leads to, itself only through others.
+/// The files that are reachable from a file; the file itself only through others.
 fn reach(imports: &BTreeMap<String, BTreeSet<String>>, from: &str) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     let mut look: Vec<&String> = imports.get(from).into_iter().flatten().collect();
@@ -335,7 +336,7 @@ fn reach(imports: &BTreeMap<String, BTreeSet<String>>, from: &str) -> BTreeSet<S
     seen
 }
 
-/// The circles: files each of which leads to every other.
+/// The circles: files each of which reaches every other.
 fn circles(imports: &BTreeMap<String, BTreeSet<String>>) -> Vec<BTreeSet<String>> {
     let reached: BTreeMap<&String, BTreeSet<String>> =
         imports.keys().map(|file| (file, reach(imports, file))).collect();
@@ -408,7 +409,7 @@ fn imports_are_found_where_they_are() {
     assert_eq!(circles(&graph), [set(&["a", "b", "c"])]);
 }
 
-/// The arms of a `match`, without what stands in brackets; `None` where there is no body.
+/// The arms of a `match`, without bracketed parts; `None` without a body.
 fn arms(code: &str) -> Option<String> {
     let start = code.find('{')?;
     let body = &code[start + 1..start + balanced(&code[start..]) - 1];

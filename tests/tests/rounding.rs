@@ -1,5 +1,5 @@
-//! A trace on another processor: what is rounded otherwise, and what is another result. llvmpipe compiles for the processor
-//! that it finds; told that it has fewer instructions, it is another one.
+//! A trace on another processor: differences by rounding, and other results. llvmpipe compiles for the detected
+//! processor, and behaves as on another one when told to use fewer instructions.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
@@ -22,7 +22,7 @@ const OLDER: (&str, &str) = ("GALLIUM_OVERRIDE_CPU_CAPS", "sse4.1");
 /// The same instructions in vectors of 128 bits.
 const NARROWER: (&str, &str) = ("LP_NATIVE_VECTOR_WIDTH", "128");
 
-/// Records a guest as that other processor.
+/// Records a guest as on that other processor.
 fn record(folder: &Path, name: &str, arguments: &[&str], on: (&str, &str)) -> PathBuf {
     let path = folder.join(format!("{name}.airtrace"));
     let mut command = airlock(["run", "--record-readbacks", "--record"]);
@@ -99,7 +99,7 @@ fn another_processor_rounds_pictures_and_the_report_says_so() {
     }
 }
 
-/// The trace names the processor, without which the same adapter's name would promise the same bits.
+/// The trace names the processor, without which the adapter's name would promise the same bits.
 #[test]
 fn a_trace_names_the_processor_of_a_software_adapter() {
     let folder = scratch();
@@ -126,7 +126,8 @@ fn one_texel_moved_by_two_rows_is_another_result() {
     let row = 256 * 4;
     let moved = change(&path, 0, "moved.airtrace", |bytes| {
         assert_eq!(bytes.len(), 256 * row, "a picture of 256 x 256 texels");
-        // A texel of the background becomes one of a color that is nowhere near; then it stands two rows below.
+        // A texel of the background gets a color that does not occur nearby; in the second trace it lies two rows
+        // below.
         bytes[10 * row + 40..10 * row + 44].copy_from_slice(&[1, 254, 3, 255]);
     });
     let by_two = change(&moved, 0, "by-two.airtrace", |bytes| {
@@ -166,7 +167,7 @@ fn integers_stay_exact_and_floats_may_be_rounded() {
     assert_eq!(outcome.code(), Some(1), "{outcome}");
     assert!(outcome.stdout.contains("another result") && outcome.stdout.contains("at byte 0 "), "{outcome}");
 
-    // The last bit of a float is rounding, and three hundred times as much is not.
+    // The last bit of a float is rounding; a difference that is far larger is not.
     let floats = record(folder.path(), "matmul", &["33", "17", "9"], OLDER);
     let of = |name: &str, by: u32| {
         change(&floats, 0, name, |bytes| {
@@ -182,7 +183,7 @@ fn integers_stay_exact_and_floats_may_be_rounded() {
     assert!(outcome.stdout.contains("another result"), "{outcome}");
 }
 
-/// On the machine of the recording, every bit counts.
+/// On the machine of the recording, every bit is compared.
 #[test]
 fn the_same_processor_is_compared_bit_by_bit() {
     let folder = scratch();
@@ -194,7 +195,7 @@ fn the_same_processor_is_compared_bit_by_bit() {
     assert!(!outcome.stdout.contains("another result"), "{outcome}");
 }
 
-/// A digest alone says nothing of a picture elsewhere: neither passed nor failed.
+/// A digest alone cannot be compared on another processor: neither passed nor failed.
 #[test]
 fn a_digest_alone_is_not_comparable_on_another_processor() {
     let folder = scratch();
@@ -219,7 +220,7 @@ fn a_digest_alone_is_not_comparable_on_another_processor() {
     assert!(xml.contains("<skipped") && xml.contains("failures=\"0\""), "{xml}");
 }
 
-/// Golden traces are portable: on two other processors none fails, and each that has only digests has a twin with bytes.
+/// Golden traces are portable: on two other processors none fails, and each with only digests has a twin with bytes.
 #[test]
 fn the_golden_traces_replay_on_other_processors() {
     for on in [NARROWER, OLDER] {

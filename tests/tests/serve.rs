@@ -1,4 +1,4 @@
-//! `gpu-daemon serve` as an operator meets it.
+//! `gpu-daemon serve` from the operator's point of view.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{fs, os::unix::net::UnixListener};
@@ -55,7 +55,7 @@ fn a_live_socket_is_not_taken_over_and_a_dead_one_is() {
     drop(taker);
 }
 
-/// What connects and says nothing, or nonsense, takes a session and nothing else.
+/// A client that sends nothing, or an invalid message, takes a session and nothing else.
 #[test]
 fn silent_and_babbling_clients_do_not_disturb() {
     use std::{io::Write, os::unix::net::UnixStream};

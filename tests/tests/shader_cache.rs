@@ -1,7 +1,7 @@
-//! What drivers have compiled is there for the next run of the same guest, and for no other.
+//! Shaders that drivers have compiled are cached for the next run of the same guest, and for no other.
 //!
-//! A worker's debug line says how many files it was handed, how many of them were used and how many it added: a driver that
-//! finds a shader in its cache adds none.
+//! A worker's debug line has the numbers of files that it was handed, used and added: a driver that finds a shader in
+//! its cache adds none.
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
@@ -21,7 +21,7 @@ use airlock_tests::{
 };
 use rustix::fs::{CWD, FileType, Mode};
 
-/// What a worker said of its cache.
+/// The figures of a worker's debug line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Said {
     handed: u64,
@@ -31,7 +31,7 @@ struct Said {
 }
 
 impl Said {
-    /// In all that was printed, in its order.
+    /// The lines in an output, in order.
     fn all(text: &str) -> Vec<Self> {
         text.lines()
             .filter_map(|line| line.split_once("shader cache: "))
@@ -65,7 +65,7 @@ impl Caches {
         command.env("XDG_CACHE_HOME", self.0.path()).env("RUST_LOG", "gpu_daemon=debug")
     }
 
-    /// Runs a guest in strict jails, and says what its worker said.
+    /// Runs a guest in strict jails.
     #[track_caller]
     fn run(&self, options: &[&str], name: &str, arguments: &[&str]) -> Outcome {
         self.run_file(options, &guest(name), arguments)
@@ -78,7 +78,7 @@ impl Caches {
         run(command).succeeded()
     }
 
-    /// Draws a picture, and gives its bytes too.
+    /// Draws a picture, and returns its bytes too.
     #[track_caller]
     fn draw(&self, options: &[&str], file: &Path) -> (Said, Vec<u8>) {
         let folder = scratch();
@@ -87,7 +87,7 @@ impl Caches {
         (Said::one(&outcome), fs::read(folder.path().join("picture.png")).expect("a picture"))
     }
 
-    /// The files of the tenants.
+    /// The files of all tenants.
     fn files(&self) -> Vec<PathBuf> {
         let folder = self.0.path().join("airlock/shaders");
         let mut files: Vec<_> =
@@ -128,7 +128,7 @@ fn a_second_run_finds_what_the_first_compiled_and_other_guests_do_not() {
     assert_eq!(caches.files().len(), 2);
 }
 
-/// A driver's setting may change the code that it compiles without changing what it looks a shader up by.
+/// A driver's setting may change its code without changing the key of a shader.
 #[test]
 fn drivers_that_are_configured_otherwise_have_another() {
     let caches = Caches::new();
@@ -163,11 +163,11 @@ fn there_is_none_where_none_is_wanted_or_none_can_be() {
     let mut command = airlock(["run", "--jail=strict"]);
     caches.of(&mut command).env("XDG_CACHE_HOME", "/proc/nowhere").arg(guest("collatz")).arg("27");
     assert!(Said::all(&run(command).succeeded().stderr).is_empty());
-    // One of a user without a home.
+    // A user without a home.
     let mut command = airlock(["run", "--jail=strict", "--no-cache"]);
     command.env_remove("XDG_CACHE_HOME").env_remove("HOME").env("RUST_LOG", "gpu_daemon=debug");
     assert!(Said::all(&run_in(command).stderr).is_empty());
-    // And without a jail there is no folder for one.
+    // Without a jail there is no folder for a cache.
     let mut command = airlock(["run", "--jail=off"]);
     caches.of(&mut command).arg(guest("collatz")).arg("27");
     assert!(Said::all(&run(command).succeeded().stderr).is_empty());
@@ -180,7 +180,7 @@ fn run_in(mut command: Command) -> Outcome {
     run(command).succeeded()
 }
 
-/// The oldest goes; what one guest leaves is within the bound as well.
+/// The oldest caches are removed; the cache of one guest is within the bound as well.
 #[test]
 fn it_does_not_outgrow_its_size() {
     let whole = Caches::new();
@@ -221,7 +221,7 @@ fn what_is_damaged_or_planted_breaks_no_run() {
             fs::remove_file(&file).expect("it is there");
             rustix::fs::mknodat(CWD, &file, FileType::Fifo, Mode::RWXU, 0).expect("a pipe");
         }),
-        // With a digest that is right: what a taken-over worker of the tenant may leave.
+        // With a valid digest, as a compromised worker of the tenant may leave it.
         ("poison", &|| {
             let mut archive = whole[32..].to_vec();
             archive.iter_mut().skip(200).step_by(97).for_each(|byte| *byte ^= 0x41);
@@ -232,7 +232,7 @@ fn what_is_damaged_or_planted_breaks_no_run() {
         damage();
         let said = Said::one(&caches.run(&[], "collatz", &["27"]));
         if what == "poison" {
-            // The driver finds that out, and compiles. It is not the server's business to look into it.
+            // The driver detects that, and compiles. The server does not inspect the contents.
             assert_eq!(said.handed, cold.kept, "{said:?}");
             continue;
         }
@@ -244,7 +244,7 @@ fn what_is_damaged_or_planted_breaks_no_run() {
     assert_eq!(fs::read_to_string(secret).expect("the file"), "of somebody else");
 }
 
-/// Whether a test may run the program as another user: that takes root, and a place that others may enter.
+/// True when a test may run the program as another user: that takes root, and a folder that others may enter.
 fn can_run_as(uid: u32) -> bool {
     let mut command = airlock(["--version"]);
     let can = rustix::process::geteuid().is_root()
@@ -255,7 +255,7 @@ fn can_run_as(uid: u32) -> bool {
     can
 }
 
-/// Behind a server the kernel says who a client is.
+/// The kernel identifies the clients of a server.
 #[test]
 fn users_of_a_server_have_caches_of_their_own() {
     const STRANGER: u32 = 54321;
@@ -297,7 +297,7 @@ fn users_of_a_server_have_caches_of_their_own() {
     }
 }
 
-/// A cache makes nothing wrong: the golden traces' bits come out of a warm driver as out of a cold one.
+/// A cache changes no result: the golden traces' bits are the same with a warm cache as with a cold one.
 #[test]
 fn golden_traces_give_the_same_bits_from_a_warm_cache() {
     let caches = Caches::new();
@@ -308,7 +308,7 @@ fn golden_traces_give_the_same_bits_from_a_warm_cache() {
         &["--jail=strict"],
     );
     let verify = || {
-        // One after the other, as far as may be: of two that overlap, one's additions are lost.
+        // Sequentially, as far as possible: of two workers that overlap, one's additions are lost.
         let mut command = airlock(["verify", "--jobs=1", "--daemon"]);
         command.arg(serve.socket()).arg(root().join("traces/golden"));
         run(command).succeeded()

@@ -9,7 +9,7 @@ use airlock_tests::{
 };
 use serde_json::Value;
 
-/// Small traces of which one replays otherwise.
+/// Small traces, of which one replays otherwise.
 const GOOD: [&str; 4] = ["compute", "copies", "error-scopes", "device-loss"];
 
 fn folder(at: &Path) {
@@ -48,7 +48,7 @@ fn the_parts_together_are_one_run() {
     let whole = verify(&["--report", &path("whole.json")], traces.path());
     assert_eq!(whole.code(), Some(1), "{whole}");
     let mut parts = Vec::new();
-    // More parts than traces: one is empty.
+    // More shards than traces: one is empty.
     for number in 1..=6 {
         let report = path(&format!("{number}.json"));
         let outcome = verify(&["--shard", &format!("{number}/6"), "--report", &report], traces.path());
@@ -66,7 +66,7 @@ fn the_parts_together_are_one_run() {
     assert_eq!(xml.matches("<testcase ").count(), 5, "{xml}");
     assert!(xml.contains("tests=\"5\"") && xml.contains("errors=\"1\""), "{xml}");
 
-    // Without one part, the whole is not there.
+    // Without one shard, the merge is incomplete.
     let good: Vec<_> = parts.iter().filter(|part| !json(Path::new(part)).to_string().contains("nonsense")).collect();
     let mut merge = airlock(["verify-merge"]);
     merge.args(&good);

@@ -31,10 +31,10 @@ use rustix::process::Signal;
 const SESSIONS: usize = 160;
 /// Sessions of real guests.
 const GUESTS: usize = 40;
-/// How many of each kind there are at a time.
+/// Concurrent sessions of each kind.
 const AT_A_TIME: usize = 4;
 
-/// Numbers that look random (xorshift): the same in every run.
+/// Pseudorandom numbers (xorshift): the same in every run.
 struct Random(u64);
 
 impl Random {
@@ -46,7 +46,7 @@ impl Random {
     }
 }
 
-/// Works until the time is over or the session breaks, then is gone in the middle of whatever it does.
+/// Works until the time is over or the session breaks, then disappears in the middle of its work.
 fn client(daemon: &Daemon, time: Duration) {
     let since = Instant::now();
     let Ok(Connection { mut channels, worker }) = daemon.connect() else { return };
@@ -95,7 +95,7 @@ fn client(daemon: &Daemon, time: Duration) {
     drop((channels, worker));
 }
 
-/// What a guest prints, but for how fast it was.
+/// A guest's output, without its speed.
 fn results(output: &str) -> Vec<&str> {
     output.lines().filter(|line| !line.contains("steps/s")).collect()
 }
@@ -112,7 +112,7 @@ fn two_hundred_sessions_are_killed_and_nothing_is_lost_or_left() {
         command.env("XDG_RUNTIME_DIR", runtime.path()).arg(guest(guest_name)).args(arguments);
         Running::start(command)
     };
-    // Once without the storm: what the bystander must say, and what the server holds when nothing runs.
+    // Once without the storm: the bystander's expected output, and the idle server's holdings.
     let expected = run_guest("nbody", &["256", "100"]).finish().succeeded().stdout;
     wait_until("end of the worker", LIMIT, || children(serve.id()).is_empty());
     let (before, threads) = (descriptors(serve.id()), of_threads(serve.id(), "Pid").len());
@@ -135,9 +135,9 @@ fn two_hundred_sessions_are_killed_and_nothing_is_lost_or_left() {
             let mut random = Random(77);
             for round in 0..GUESTS {
                 let running = run_guest("nbody", &["256", "100000"]);
-                // Not a wait for anything: any moment of a session is a moment to be killed in.
+                // Not a wait for an event: a session may be killed at any moment.
                 thread::sleep(Duration::from_millis(50 + random.below(250)));
-                // The client, or the worker of anybody but the bystander.
+                // The client, or any worker but the bystander's.
                 let victims: Vec<_> = workers_of(serve.id()).into_iter().filter(|&id| id != own).collect();
                 match victims.get(usize::try_from(random.below(8)).expect("small")) {
                     Some(&worker) if round % 2 == 0 => {

@@ -1,5 +1,5 @@
-//! Programs written on wgpu, as components. What they print and draw is what the same programs did on wgpu's own Vulkan
-//! backend with the same software adapter, kept in `guests/wgpu/expected` by `guests/wgpu/compare.sh --renew`.
+//! Programs written on wgpu, as components. Their output and pictures equal those of the same programs on wgpu's own
+//! Vulkan backend with the same software adapter, kept in `guests/wgpu/expected` by `guests/wgpu/compare.sh --renew`.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
@@ -13,10 +13,10 @@ use airlock_tests::{
     scratch,
 };
 
-/// How far a channel may lie from the kept picture: software adapters compile for the processor that they find, and
-/// round differently with and without fused multiply-add. `compare.sh` asks for equal bytes on one machine.
+/// Maximum difference of a channel from the kept picture: software adapters compile for the detected processor, and
+/// round differently with and without fused multiply-add. `compare.sh` requires equal bytes on one machine.
 const TOLERANCE: u8 = 3;
-/// And how many of a thousand channels may lie further: edges that such a difference moves by a pixel.
+/// Channels per thousand that may differ by more: edges that such a difference moves by a pixel.
 const OUTLIERS: usize = 2;
 
 /// A file of `guests/wgpu`.
@@ -43,7 +43,7 @@ const PATIENT: [&str; 8] = [
     "client-timeout=600",
 ];
 
-/// Runs a program in `folder`, which it sees as its own.
+/// Runs a program in `folder`, its working directory.
 fn runs(folder: &Path, name: &str, arguments: &[&str]) -> Outcome {
     let mut command = airlock(["run"]);
     command.args(PATIENT).arg("--dir").arg(format!("{}::.", folder.display())).arg(component(name)).args(arguments);
@@ -85,7 +85,7 @@ fn compute() {
     assert!(outcome.stdout.trim_end().ends_with(", 111]"), "27 takes 111 steps: {outcome}");
 }
 
-/// An error that `main` returns is on standard error, and the program fails.
+/// An error that `main` returns is printed to standard error, and the program fails.
 #[test]
 fn an_error_of_main() {
     let outcome = runs(scratch().path(), "compute", &["many"]);
@@ -103,7 +103,7 @@ fn the_api_part_by_part() {
     prints("api");
 }
 
-/// wgpu panics for an error that nothing catches, also when the program never waits for the GPU.
+/// wgpu panics for an uncaught error, also when the program never waits for the GPU.
 #[test]
 fn an_error_that_nothing_catches() {
     for case in ["uncaught", "uncaught-and-waiting", "uncaught-absent"] {
@@ -120,25 +120,25 @@ fn the_exit_code_of_the_program() {
     assert_eq!(outcome.code(), Some(1), "WASI has two exit codes, and 1 is failure: {outcome}");
 }
 
-/// `wgpu-profiler`, published by others.
+/// `wgpu-profiler`, a published crate.
 #[test]
 fn profiler() {
     prints("profiler");
 }
 
-/// `glyphon`, published by others.
+/// `glyphon`, a published crate.
 #[test]
 fn text() {
     draws("text");
 }
 
-/// `vello`, published by others.
+/// `vello`, a published crate.
 #[test]
 fn vector() {
     draws("vector");
 }
 
-/// `egui-wgpu`, published by others.
+/// `egui-wgpu`, a published crate.
 #[test]
 fn gui() {
     draws("gui");

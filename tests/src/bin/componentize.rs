@@ -1,8 +1,8 @@
 //! Turns a guest's core module into a component: `componentize IN.core.wasm OUT.wasm`.
 //!
 //! The module carries its WIT in custom sections that wit-bindgen wrote; wit-component reads them, checks that imports
-//! and exports fit, and wraps the module. What is left of custom sections afterwards (names, tool versions, target
-//! features) runs nowhere and only makes the file larger and different from one machine to the next, so it goes.
+//! and exports fit, and wraps the module. The remaining custom sections (names, tool versions, target features) have no
+//! effect at run time and only make the file larger and different between machines, so they are removed.
 #![allow(clippy::disallowed_methods)]
 
 use std::fmt;
@@ -19,7 +19,7 @@ const CUSTOM_SECTION: u8 = 0;
 const PREAMBLE: usize = 8;
 /// The fourth preamble field of a component, 0 in a core module.
 const COMPONENT_LAYER: u8 = 1;
-/// How deep binaries may lie in each other; wit-component writes two levels.
+/// Maximum nesting of binaries; wit-component writes two levels.
 const MAX_DEPTH: usize = 8;
 
 fn main() -> ExitCode {
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What went wrong, with the file in question.
+/// An error, with the name of its file.
 struct Problem(String);
 
 impl fmt::Display for Problem {
@@ -103,7 +103,7 @@ fn push_section(out: &mut Vec<u8>, id: u8, contents: &[u8]) {
     out.extend_from_slice(contents);
 }
 
-/// An unsigned 32-bit LEB128 number and what follows it.
+/// An unsigned 32-bit LEB128 number and the bytes after it.
 fn leb128(bytes: &[u8]) -> Result<(usize, &[u8]), String> {
     let mut value = 0u64;
     for (i, &byte) in bytes.iter().enumerate().take(5) {

@@ -1,8 +1,8 @@
-//! Puts load on a server, and says in one line of JSON what became of it.
+//! Puts load on a server, and prints the results as one line of JSON.
 //!
 //!     load ADDRESS:PORT PATH [--post FILE] [--clients N] [--seconds S]
 //!
-//! Exit code 1 when a request hung or had no answer at all.
+//! Exit code 1 when a request hung or no request was answered.
 #![allow(clippy::disallowed_methods)]
 
 use std::{fs, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
@@ -23,7 +23,7 @@ struct Arguments {
     /// Clients at a time
     #[arg(long, default_value_t = 32)]
     clients: usize,
-    /// For so long
+    /// Duration in seconds
     #[arg(long, default_value_t = 10)]
     seconds: u64,
 }

@@ -1,4 +1,4 @@
-//! Batches that are none, and messages that are no batches.
+//! Invalid batches, and messages that are not batches.
 
 use std::{os::fd::AsFd, thread};
 
@@ -92,17 +92,17 @@ fn good() -> Vec<u8> {
     encoded(noop_adapter(RequestId(1), AdapterId(0)))
 }
 
-/// A batch as it should be, but for what is put in.
+/// A batch with the given header and commands.
 fn batch(sequence: u64, length: u32, count: u32, commands: &[u8]) -> Vec<u8> {
     [&sequence.to_le_bytes()[..], &length.to_le_bytes(), &count.to_le_bytes(), commands].concat()
 }
 
-/// A batch that says of itself what is so.
+/// A batch with a valid header.
 fn honest(commands: &[u8], count: u32) -> Vec<u8> {
     batch(0, u32::try_from(commands.len()).expect("it is short"), count, commands)
 }
 
-/// Sends a first batch and sees the session end for a reason.
+/// Sends a first batch and expects the end of the session, with a reason.
 fn closes(world: &World, bytes: &[u8], what: &str) {
     let client = Client::open(world.serve.socket());
     // The worker may close before it has read everything.
@@ -175,12 +175,12 @@ fn too_long(world: &World) {
     closes(world, &bytes, "longer than the 16777216 bytes");
 }
 
-/// A length as the codec writes it.
+/// A length in the codec's encoding.
 fn length(of: u64) -> Vec<u8> {
     [&[253][..], &of.to_le_bytes()].concat()
 }
 
-/// A command with its last byte, which is the length of something empty, replaced.
+/// A command whose last byte, the length of an empty value, is replaced.
 fn stretched<'a>(command: impl Into<Command<'a>>, by: &[u8]) -> Vec<u8> {
     let mut bytes = encoded(command);
     assert_eq!(bytes.pop(), Some(0), "it does not end with a length");
@@ -224,7 +224,7 @@ fn empty(world: &World) {
 fn tiny(world: &World) {
     let mut client = Client::open(world.serve.socket());
     for _ in 0..100_000 {
-        // It does the least that a command can do.
+        // The shortest command.
         client.push(Stage { data: Payload::Inline(&[]) });
         client.flush();
     }
@@ -246,7 +246,7 @@ fn unfinished(world: &World) {
     assert_eq!(ended(&raw.link), "ENDED exit code 1");
 }
 
-/// Sends one packet and sees the session end for a reason.
+/// Sends one packet and expects the end of the session, with a reason.
 fn breaks(world: &World, bytes: &[u8], what: &str) {
     let raw = Raw::open(world.serve.socket());
     let (_rest, end) = channel_pair();

@@ -1,5 +1,5 @@
-//! Daemons that lie to the host that connects to them: a socket that a stranger listens on, or a worker that its driver
-//! has taken over. The host ends with a message and an exit code; it does not panic, hang, or end by a signal.
+//! Hostile daemons: an untrusted process that listens on the socket, or a worker that its driver has compromised. The
+//! host ends with a message and an exit code; it does not panic, hang, or end by a signal.
 
 use std::{
     fs::File,
@@ -146,7 +146,7 @@ pub const CASES: &[Case] = &[
     case("silent", "says nothing", "a signal ends the host", silent),
 ];
 
-/// What a host says whose daemon goes, or is cut off, before there is an adapter.
+/// The host's message when its daemon goes, or is cut off, before there is an adapter.
 const ENDED: &str = "the GPU daemon ended while it looked for adapters";
 
 /// Runs a guest against a daemon.
@@ -168,7 +168,7 @@ fn host(name: &str, arguments: &[&str], daemon: impl Fn(UnixStream) + Sync) -> O
         command.arg(guest(name)).args(arguments.iter().skip_while(|argument| argument.starts_with("--")));
         let outcome = run(command);
         over.store(true, Ordering::Relaxed);
-        // A connection that the listener waits for, and that no other case may keep from it by taking all descriptors.
+        // A connection that the listener waits for, and that no other case may prevent by taking all descriptors.
         wait_until("connection", LIMIT, || UnixStream::connect(&socket).is_ok());
         outcome
     })
@@ -180,7 +180,7 @@ fn host_of(stream: &UnixStream) -> u32 {
     u32::try_from(id).expect("a process")
 }
 
-/// What holds for every host, whatever its daemon does.
+/// Checks the conditions that hold for every host, whatever its daemon sends.
 #[track_caller]
 fn survives(outcome: Outcome) -> Outcome {
     assert!(outcome.code().is_some_and(|code| code != 101), "{outcome}");
@@ -191,7 +191,7 @@ fn survives(outcome: Outcome) -> Outcome {
     outcome
 }
 
-/// The host fails, and says why.
+/// Expects that the host fails, with this message.
 #[track_caller]
 fn fails(outcome: Outcome, what: &str) {
     let outcome = survives(outcome);
@@ -199,16 +199,16 @@ fn fails(outcome: Outcome, what: &str) {
     assert!(outcome.stderr.contains(what), "no {what:?} in: {outcome}");
 }
 
-/// The host cannot use what it connects to, and says so in one line.
+/// Expects that the host rejects the connection, with this message in one line.
 #[track_caller]
 fn refused(first: &[u8], what: &str) {
     let outcome = host("collatz", &[], |mut stream| {
         let _ = stream.write_all(first);
-        // It stays until the host goes.
+        // The connection stays open until the host goes.
         let _ = std::io::Read::read(&mut stream, &mut [0]);
     });
     let outcome = survives(outcome).refused(&[what]);
-    // Not one that has waited for more of it until its time was over.
+    // The host did not wait for more until its timeout.
     assert!(!outcome.stderr.contains("no answer within"), "{outcome}");
 }
 
@@ -264,7 +264,7 @@ fn refusal(_: &World) {
     refused(&[b"REFUSED ", &[b'x'; 4000][..], b"\n"].concat(), "refuses the session");
 }
 
-/// Says hello and takes the ring and the channels; the host then comes to the listener.
+/// Sends the hello line and receives the ring and the channels; the host then connects to the listener.
 fn hello(stream: &UnixStream) -> (Listener, HandedOver, OwnedFd) {
     let listener = Listener::new().expect("a server");
     let _ = (&*stream).write_all(Hello::ready(listener.name().to_owned()).to_line().as_bytes());
@@ -286,7 +286,7 @@ fn meet(stream: &UnixStream) -> DaemonChannels {
     listener.accept(ring).expect("the host's channels")
 }
 
-/// Channels that are plain sockets: where batches come from, and where events go to.
+/// Channels as plain sockets: for batches, and for events.
 fn meet_raw(stream: &UnixStream) -> (OwnedFd, OwnedFd) {
     let folder = scratch();
     let path = folder.path().join("socket");
@@ -313,7 +313,7 @@ fn closes(_: &World) {
         }),
         "cannot connect to the worker",
     );
-    // The host may come to the worker's server before it is gone, or after.
+    // The host may connect to the worker's server before it is gone, or after.
     let outcome = survives(host("collatz", &[], |stream| drop(hello(&stream))));
     assert!(["the GPU ", "the worker"].iter().any(|who| outcome.stderr.contains(who)), "{outcome}");
     fails(host("collatz", &[], |stream| drop(meet(&stream))), ENDED);
@@ -345,7 +345,7 @@ fn events_of_noise(_: &World) {
     }
 }
 
-/// Says that data of an event lies where it does not, or is longer than anything is, or belongs to no map.
+/// Events whose data lies outside the ring, is longer than any data, or belongs to no map.
 fn events_out_of_the_ring(_: &World) {
     let welcome = encoded(&Event::Welcome);
     let refers = |position: u64, len: u32, start: &[u8]| {
@@ -434,7 +434,7 @@ fn descriptors_with_events(_: &World) {
         for _ in 0..200 {
             send(&events, &whole(&encoded(&Event::Welcome)), &[null.as_fd(); 60]).expect("it is sent");
         }
-        // It has read them all when the last one's descriptor is closed, by which the other end sees an end.
+        // The host has read them all when the last one's descriptor is closed, which ends the other end.
         let (mut ours, theirs) = UnixStream::pair().expect("a pair of sockets");
         send(&events, &whole(&encoded(&Event::Welcome)), &[theirs.as_fd()]).expect("it is sent");
         drop(theirs);
@@ -447,12 +447,12 @@ fn descriptors_with_events(_: &World) {
     assert!(most < 64, "the host has {most} descriptors");
 }
 
-/// Stands between a host and a worker that works, and changes events on their way.
+/// Relays between a host and a real worker, and changes events on the way.
 fn between(world: &World, stream: &UnixStream, lie: impl FnMut(Vec<u8>) -> Vec<Vec<u8>>) {
     paced(world, stream, || true, lie);
 }
 
-/// The same, and asks `pace` before each batch whether to go on.
+/// As [`between`], while `pace` returns true before each batch.
 fn paced(
     world: &World,
     stream: &UnixStream,
@@ -501,7 +501,7 @@ fn event_in(events: &EventReceiver, memory: &OwnedFd) -> Option<Vec<u8>> {
     Some(event)
 }
 
-/// The host's run with a liar in between.
+/// Runs a host behind a relay that changes events.
 fn lied_to<L: FnMut(Vec<u8>) -> Vec<Vec<u8>>>(
     world: &World,
     name: &str,
@@ -511,7 +511,7 @@ fn lied_to<L: FnMut(Vec<u8>) -> Vec<Vec<u8>>>(
     host(name, arguments, |stream| between(world, &stream, liar()))
 }
 
-/// The result is right whatever is added.
+/// Expects the right result in spite of the changes.
 fn unharmed<L: FnMut(Vec<u8>) -> Vec<Vec<u8>>>(world: &World, liar: impl Fn() -> L + Sync) {
     let outcome = survives(lied_to(world, "collatz", &["5000"], liar)).succeeded();
     assert!(outcome.stdout.contains("ok: 5000 numbers agree"), "{outcome}");
@@ -578,7 +578,7 @@ fn of_another_kind(world: &World) {
         },
         Err(_) => vec![bytes],
     };
-    // It is the host that finds out, or the guest, whichever asks first.
+    // The host or the guest detects it, whichever checks first.
     fails(lied_to(world, "collatz", &[], || other), ": ");
 }
 
@@ -635,7 +635,7 @@ fn nonsense(world: &World) {
     });
 }
 
-/// Limits whose every byte is this, as far as the codec takes it.
+/// Limits with all bytes equal to this one, as far as the codec allows.
 fn limits(byte: u8) -> airlock_protocol::commands::adapter::Limits {
     let mut limits = Capabilities::default().limits;
     for &name in airlock_protocol::commands::adapter::LimitName::ALL {
@@ -644,7 +644,7 @@ fn limits(byte: u8) -> airlock_protocol::commands::adapter::Limits {
     limits
 }
 
-/// More data than the ring holds, on the adapter that computes nothing: what counts is that the host gets through.
+/// More data than the ring holds, on the adapter that executes nothing: the test is whether the host completes.
 const MUCH: &[&str] = &["--adapter=noop", "1088", "1024", "1088"];
 
 fn credits(world: &World) {
@@ -666,7 +666,7 @@ fn credits(world: &World) {
     assert_eq!(survives(outcome).code(), expected);
 }
 
-/// Lets no credit through, and ends when the host waits for some.
+/// Drops every credit, and ends when the host waits for one.
 fn no_credits(world: &World) {
     let outcome = host("matmul", MUCH, |stream| {
         let host = host_of(&stream);
@@ -699,8 +699,8 @@ fn stops_reading(_: &World) {
 /// Megabytes of commands before the guest waits for anything.
 const MANY: &[&str] = &["200", "2000"];
 
-/// Runs a guest that is ahead of its daemon, which in the middle reads nothing until the host can go on no further. Says
-/// then whether it goes on.
+/// Runs a guest that is ahead of its daemon. In the middle, the daemon stops reading until the host blocks, then
+/// continues only if `goes_on`.
 fn late(world: &World, goes_on: bool) -> Outcome {
     host("draws", MANY, |stream| {
         let host = host_of(&stream);
@@ -762,7 +762,7 @@ fn event_flood(world: &World) {
         let error = GpuError { kind: ErrorFilter::Validation, message: "e".repeat(100) };
         let flood = [encoded(&Event::Uncaptured { device: DeviceId(0), error }), encoded(&Event::Welcome)];
         between(world, &stream, |bytes| {
-            // Others follow the one that brings the flood.
+            // Other events follow the one before which the flood is sent.
             peak.fetch_max(peak_memory(id).unwrap_or(0), Ordering::Relaxed);
             let mut all = vec![];
             if matches!(decode_event(&bytes), Ok(Event::Mapped { .. })) {

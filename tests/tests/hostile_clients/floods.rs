@@ -1,4 +1,4 @@
-//! Too much of everything, and events that nobody reads.
+//! Too many commands, objects and requests, and events that are never read.
 
 use airlock_protocol::{
     Event,
@@ -84,7 +84,7 @@ fn adapters(world: &World) {
     const REQUESTS: u32 = 100_000;
     let mut client = Client::open(world.serve.socket());
     for request in 0..REQUESTS {
-        // A refused one's id stays free.
+        // The id of a failed request stays free.
         client.push(noop_adapter(RequestId(u64::from(request)), AdapterId(request.min(MAX_ADAPTERS))));
         if request % 1000 == 999 {
             client.flush();
@@ -175,7 +175,7 @@ fn questions(world: &World) {
             _ => (answered == QUESTIONS).then_some(Ok(())),
         }
     });
-    // Whether as many wait at a time is up to the machine.
+    // The number of requests that wait at a time depends on the machine.
     assert!(end.as_ref().err().is_none_or(|reason| reason.contains("more than 65536 requests wait")), "{end:?}");
 }
 

@@ -1,4 +1,4 @@
-//! Ids that are dead, taken, another's or out of bounds.
+//! Ids that are dead, taken, of another kind or out of bounds.
 
 use airlock_protocol::{
     Command, Event, Payload,
@@ -52,7 +52,7 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// Sends commands and sees the session end for a reason.
+/// Sends commands and expects the end of the session, with a reason.
 fn closes<'a>(mut client: Client, commands: impl IntoIterator<Item = Command<'a>>, what: &str) {
     for command in commands {
         client.push(command);

@@ -1,8 +1,9 @@
-//! Clients of `gpu-daemon serve` that speak the wire and lie, and below it send anything at all; and daemons that do the
-//! same to `airlock run`.
+//! Clients of `gpu-daemon serve` that send invalid commands over the wire, and arbitrary bytes below it; and daemons
+//! that do the same to `airlock run`.
 //!
-//! Each case is a function, with what it does and what must happen to it. Meanwhile a bystander computes what it would
-//! compute alone, and when all is over, the servers have what they had before. The cases are the table in `README.md`.
+//! Each case is a function, with its description and the expected outcome. Meanwhile the results of a bystander must be
+//! the same as alone, and afterwards the servers must hold the same resources as before. The cases are the table in
+//! `README.md`.
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
@@ -34,12 +35,12 @@ use airlock_tests::{
 
 /// Cases that run at a time.
 const LANES: usize = 3;
-/// What a server's memory may grow by.
+/// Maximum growth of a server's memory.
 const GROWTH: u64 = 4 << 20;
 /// The two halves run one after the other: each keeps a small machine busy.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// One thing that a client or a daemon does, and must not get away with.
+/// One action of a hostile client or daemon, with its expected outcome.
 pub struct Case {
     name: &'static str,
     does: &'static str,
@@ -51,12 +52,12 @@ const fn case(name: &'static str, does: &'static str, must: &'static str, run: f
     Case { name, does, must, run }
 }
 
-/// What the cases have in common.
+/// The servers and connections that cases share.
 pub struct World {
     serve: Serve,
     /// Its `--client-timeout` is a second.
     impatient: Serve,
-    /// Connections that stay until all cases are over.
+    /// Connections that stay open until all cases are over.
     kept: Mutex<Vec<UnixStream>>,
 }
 
@@ -78,7 +79,7 @@ impl World {
         wait_for("worker", LIMIT, || workers_of(self.serve.id()).into_iter().find(|id| maps(id)))
     }
 
-    /// Waits until a server has what it had.
+    /// Waits until a server's holdings are as before.
     fn settle(&self, before: &[Holdings]) {
         for (serve, before) in [&self.serve, &self.impatient].into_iter().zip(before) {
             wait_until("end of all workers", LIMIT, || children(serve.id()).is_empty());
@@ -94,7 +95,7 @@ impl World {
     }
 }
 
-/// What a server has.
+/// The resources that a server holds.
 struct Holdings {
     descriptors: usize,
     threads: usize,
@@ -112,7 +113,7 @@ impl Holdings {
     }
 }
 
-/// The result of a simulation, without the line that says how fast it was.
+/// The result of a simulation, without the line with its speed.
 fn simulation(serve: &Serve) -> String {
     let mut command = airlock(["run", "--daemon"]);
     command.arg(serve.socket()).arg(guest("nbody")).args(["128", "120"]);
@@ -125,7 +126,7 @@ fn client_cases() -> Vec<&'static Case> {
     [setup::CASES, batches::CASES, ids::CASES, ring::CASES, floods::CASES].into_iter().flatten().collect()
 }
 
-/// Runs cases, a few at a time, and gives those that failed with what they said.
+/// Runs cases, a few at a time, and returns those that failed with their messages.
 fn run_all(world: &World, cases: &[&Case]) -> Vec<String> {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
@@ -157,7 +158,7 @@ fn hostile_clients_harm_nobody_but_themselves() {
     let cases = client_cases();
     println!("{} cases", cases.len());
     let expected = simulation(&world.serve);
-    // A session of each server's before, for what stays of the first.
+    // A session of each server before the count, because the first one leaves some memory in use.
     drop(wire::Client::noop(world.impatient.socket()));
     for serve in [&world.serve, &world.impatient] {
         wait_until("end of the worker", LIMIT, || children(serve.id()).is_empty());
@@ -166,7 +167,7 @@ fn hostile_clients_harm_nobody_but_themselves() {
     let before = [Holdings::of(&world.serve), Holdings::of(&world.impatient)];
     let over = AtomicBool::new(false);
     let failed = thread::scope(|scope| {
-        // One session after the other, so that there is one at any moment, and each begins in the middle of it all.
+        // One session after the other, so that there is always one, and each begins during the cases.
         let bystander = scope.spawn(|| {
             let mut sessions = 0;
             while !over.load(Ordering::Relaxed) || sessions == 0 {

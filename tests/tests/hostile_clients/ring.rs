@@ -1,4 +1,4 @@
-//! Lies about the shared ring.
+//! Invalid use of the shared ring.
 
 use std::{
     os::fd::AsFd,
@@ -62,7 +62,7 @@ fn write(data: Payload<'_>) -> WriteBuffer<'_> {
     WriteBuffer { device: DEVICE, buffer: BUFFER, offset: 0, data }
 }
 
-/// Writes from pieces and sees the session end.
+/// Writes from pieces and expects the end of the session.
 fn closes(world: &World, pieces: &[(u64, u32)]) {
     let mut client = Client::with_buffer(world.serve.socket());
     for &(start, len) in pieces {
@@ -84,7 +84,7 @@ fn too_long(world: &World) {
         let mut client = Client::with_buffer(world.serve.socket());
         client.push(Stage { data: Payload::Shared { start: 0, len } });
         client.flush();
-        // The larger of the bounds is looked at first.
+        // The larger bound is checked first.
         client.expect_closed(if len == u32::MAX { "are staged for one command" } else { "does not lie in the ring" });
     }
 }

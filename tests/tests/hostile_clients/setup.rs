@@ -1,4 +1,4 @@
-//! Clients that break the connection while it is set up: raw bytes and descriptors.
+//! Clients that break the connection during the setup: raw bytes and descriptors.
 
 use std::{
     fs::{File, OpenOptions},
@@ -96,7 +96,7 @@ fn silent(world: &World) {
     world.kept.lock().expect("the list").push(silent);
 }
 
-/// Sends something in place of the ring.
+/// Sends other bytes and descriptors in place of the ring.
 fn refused(world: &World, bytes: &[u8], descriptors: &[&dyn AsFd]) {
     let (link, _) = greeted(world.serve.socket());
     let descriptors: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
@@ -255,7 +255,7 @@ fn two_on_one_server(world: &World) {
     let (link, server) = greeted(world.serve.socket());
     let (first, second) = (one_shot(&server), one_shot(&server));
     let (_batches, events) = hand_over(&link);
-    // It is turned away before or after it has said something.
+    // It is rejected before or after it has sent something.
     let _ = send(&second, &whole(&MARKER), &[]);
     send(&first, &whole(&MARKER), &[]).expect("the last message");
     let mut bytes = [0; 64];
@@ -268,7 +268,7 @@ fn two_on_one_server(world: &World) {
 
 fn closed_at_each_step(world: &World) {
     let socket = world.serve.socket();
-    // All of these are seen to end with the last case: who has closed is told nothing.
+    // The last case checks that all of these have ended: a client that has closed the connection receives nothing.
     drop(dial(socket));
     drop(greeted(socket));
     let ringed = || {
@@ -294,7 +294,7 @@ fn closed_at_each_step(world: &World) {
     let (rest, end) = channel_pair();
     send(&raw.batches, &packet(116, 100_000, &[0; 100]), &[end.as_fd()]).expect("a start");
     drop((raw, rest));
-    // One that keeps the connection and closes the channels.
+    // A client that keeps the connection and closes the channels.
     let Raw { link, batches, events } = Raw::open(socket);
     drop((batches, events));
     assert_eq!(ended(&link), "ENDED exit code 0");

@@ -1,5 +1,5 @@
-//! What a hostile client has at hand: the connection to `serve` step by step, sessions over it with the crate's own
-//! channels, and sessions whose channels are plain sockets, on which anything at all can be sent.
+//! Tools of a hostile client: the connection to `serve` step by step, sessions over it with the crate's own channels,
+//! and sessions whose channels are plain sockets, for arbitrary bytes.
 
 use std::{
     fs::File,
@@ -41,13 +41,13 @@ use rustix::{
     },
 };
 
-/// Nothing here takes as long on a slow machine, unless it hangs.
+/// Timeout far above any duration on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 pub const DEVICE: DeviceId = DeviceId(0);
 pub const BUFFER: BufferId = BufferId(0);
 pub const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
-/// Connects to a server, and no more.
+/// Connects to a server.
 pub fn dial(socket: &Path) -> UnixStream {
     let stream = UnixStream::connect(socket).expect("the server takes connections");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -66,7 +66,7 @@ pub fn line(mut stream: &UnixStream) -> String {
     String::from_utf8_lossy(&line).into_owned()
 }
 
-/// Connects, reads the hello line, and gives the path of the worker's server.
+/// Connects, reads the hello line, and returns the path of the worker's server.
 pub fn greeted(socket: &Path) -> (UnixStream, String) {
     let stream = dial(socket);
     let hello = line(&stream);
@@ -74,7 +74,7 @@ pub fn greeted(socket: &Path) -> (UnixStream, String) {
     (stream, server)
 }
 
-/// How the worker ended: the last line of a connection.
+/// The last line of a connection: the worker's end.
 pub fn ended(stream: &UnixStream) -> String {
     let mut last = String::new();
     loop {
@@ -93,7 +93,7 @@ pub fn memory(size: u64, seals: SealFlags) -> OwnedFd {
     file
 }
 
-/// A ring as it should be.
+/// A valid ring.
 pub fn good_ring() -> OwnedFd {
     memory(u64::from(SHARED_SIZE), SEALS)
 }
@@ -106,7 +106,7 @@ pub fn send(to: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> rust
     sendmsg(to, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)
 }
 
-/// A packet as ipc-channel sends it: its own length, the length of the whole message, the message or its start.
+/// A packet in ipc-channel's format: its own length, the length of the whole message, the message or its start.
 pub fn packet(length: u64, total: u64, message: &[u8]) -> Vec<u8> {
     [&length.to_ne_bytes()[..], &total.to_ne_bytes(), message].concat()
 }
@@ -145,7 +145,7 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// Opens one; its first event is still to come.
+    /// Opens one, without receiving its first event.
     pub fn open(socket: &Path) -> Self {
         let (link, server) = greeted(socket);
         let (batches, events) = hand_over(&link);
@@ -164,7 +164,7 @@ impl Raw {
         (length > 16).then(|| bytes.split_off(16))
     }
 
-    /// Waits for the reason that the worker gives for the session's end.
+    /// Waits for the worker's reason of the session's end.
     pub fn closed(&self) -> String {
         while let Some(event) = self.event() {
             if let Ok(Event::Closed { reason }) = decode_event(&event) {
@@ -178,7 +178,7 @@ impl Raw {
 /// A session.
 pub struct Client {
     pub link: UnixStream,
-    /// The ring's memory, to write to behind the back of [`Client::ring`].
+    /// The ring's memory, to be written to without [`Client::ring`].
     pub memory: File,
     pub ring: RingWriter,
     pub batches: BatchSender,
@@ -191,7 +191,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A session that is open.
+    /// Opens a session and receives its first event.
     pub fn open(socket: &Path) -> Self {
         let (link, server) = greeted(socket);
         let mut client = Self::bootstrap(link, server, true);
@@ -199,14 +199,14 @@ impl Client {
         client
     }
 
-    /// A session of a client that reads no event, ever.
+    /// A session of a client that never reads an event.
     pub fn deaf(socket: &Path) -> Self {
         let (link, server) = greeted(socket);
         Self::bootstrap(link, server, false)
     }
 
     fn bootstrap(link: UnixStream, server: String, listens: bool) -> Self {
-        // The descriptors take a way around, so that the ring's memory is at hand.
+        // The descriptors are sent through a socket pair, so that the ring's memory is accessible here.
         let (around, here) = UnixStream::pair().expect("a pair of sockets");
         let channels = transport::connect(server, &Link::from(around)).expect("the worker's server");
         let ClientChannels { commands, events, ring } = channels;
@@ -227,7 +227,7 @@ impl Client {
         Self { link, memory: memory.into(), ring, batches: commands, writer, events: receiver, unread, requests: 0 }
     }
 
-    /// A session with a device on the adapter that needs no driver.
+    /// A session with a device on the noop adapter, which needs no driver.
     pub fn noop(socket: &Path) -> Self {
         let mut client = Self::open(socket);
         client.request_adapter(AdapterId(0)).expect("the noop adapter");
@@ -235,7 +235,7 @@ impl Client {
         client
     }
 
-    /// The same with a buffer of 4 MiB.
+    /// As [`Client::noop`], with a buffer of 4 MiB.
     pub fn with_buffer(socket: &Path) -> Self {
         let mut client = Self::noop(socket);
         client.create_buffer(BUFFER, 4 << 20);
@@ -274,12 +274,12 @@ impl Client {
         self.writer.push(&command.into()).expect("it has an encoding");
     }
 
-    /// Sends what has gathered. A worker that is gone is noticed where its events are waited for.
+    /// Sends the gathered commands. The loss of a worker is noticed in a later wait for an event.
     pub fn flush(&mut self) {
         let _ = self.writer.finish(|bytes| self.batches.send(bytes));
     }
 
-    /// Sends what has gathered and waits for an event that `pick` takes; others are passed over.
+    /// Sends the gathered commands and waits for an event for which `pick` returns a value; others are skipped.
     pub fn wait<T>(&mut self, pick: impl FnMut(Event<'_>) -> Option<T>) -> T {
         self.flush();
         self.expect(pick)
@@ -308,7 +308,7 @@ impl Client {
         }
     }
 
-    /// Sees that the session goes on.
+    /// Checks that the session continues.
     pub fn lives(&mut self) -> Report {
         let request = self.request();
         self.push(ReportStats { request });
@@ -318,7 +318,7 @@ impl Client {
         })
     }
 
-    /// Waits for the end of the session, with a reason that says `what`, and of the worker.
+    /// Waits for the end of the session, with a reason that contains `what`, and of the worker.
     pub fn expect_closed(mut self, what: &str) {
         let reason = self.expect(|event| match event {
             Event::Closed { reason } => Some(reason),
@@ -328,7 +328,7 @@ impl Client {
         assert_eq!(ended(&self.link), "ENDED exit code 1");
     }
 
-    /// Runs `commands` in a scope of a device and gives the message of the error that it caught.
+    /// Runs `commands` in a scope of a device and returns the message of the error that it caught.
     pub fn caught(&mut self, device: DeviceId, commands: impl FnOnce(&mut Self)) -> Option<String> {
         self.push(PushErrorScope { device, filter: ErrorFilter::Validation });
         commands(self);

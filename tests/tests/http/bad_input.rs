@@ -1,4 +1,4 @@
-//! What a person gets wrong is one line and exit code 2.
+//! Usage errors print one line and exit with 2.
 
 use std::{fs, net::TcpListener};
 

@@ -1,4 +1,4 @@
-//! Clients: good ones, slow ones, and those that send too much.
+//! Clients: valid ones, slow ones, and those that send too much.
 
 use std::io::{BufReader, Read as _, Write as _};
 
@@ -56,7 +56,7 @@ fn bodies_take_no_more_memory_together_than_they_may() {
     let server = Server::start(&guest("hello"), &["--max-body", "1M", "--max-buffered", "512K"]);
     let answer = server.ask("POST", "/", &vec![0; 1 << 20]);
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
-    // What a body took is there for the next one, refused ones included.
+    // The memory of a body is free again for the next one, after failures too.
     for _ in 0..10 {
         assert_eq!(server.ask("POST", "/", &vec![0; 400 << 10]).status, 200);
     }
@@ -81,7 +81,7 @@ fn slow_clients_hold_no_instance() {
     assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&rest));
 }
 
-/// A client that takes nothing of a long answer loses it, and the instance goes on to the next.
+/// A client that reads nothing of a long response is disconnected, and the instance serves the next one.
 #[test]
 fn a_client_that_reads_nothing_is_cut_off() {
     let server = Server::start(&guest("hello"), &["--instances", "1", "--client-timeout", "2"]);
@@ -111,7 +111,7 @@ fn what_is_no_request_is_refused() {
     assert_eq!(say(many.as_bytes()), 431);
     let long = format!("GET / HTTP/1.1\r\nHost: a\r\nx: {}\r\n\r\n", "y".repeat(1 << 20));
     let mut connection = BufReader::new(connect(server.address()).expect("a connection"));
-    // The server may hang up on it before all of it is sent.
+    // The server may close the connection before all of it is sent.
     let _ = connection.get_mut().write_all(long.as_bytes());
     if let Ok(answer) = receive(&mut connection) {
         assert_eq!(answer.status, 431);

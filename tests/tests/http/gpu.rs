@@ -80,7 +80,7 @@ fn digits_are_classified() {
     assert_eq!(server.ask("POST", "/", &[0; 63]).status, 400);
 }
 
-/// A session of one's own is another process for each instance; a shared one stays.
+/// With sessions per instance, each instance has a process of its own; a shared session stays.
 #[test]
 fn gpu_sessions_belong_to_whom_they_are_said_to() {
     let picture = std::fs::read(scene()).expect("the picture");
@@ -116,8 +116,8 @@ fn a_daemon_gives_the_sessions() {
     assert_eq!(server.ask("GET", "/self-test", b"").status, 200);
 }
 
-/// GPU processes and guest processes are killed under load. Nothing hangs, what fails fails with 502, and all is well
-/// afterwards.
+/// GPU processes and guest processes are killed under load. No request hangs, failing ones get 502, and the service
+/// recovers.
 #[test]
 fn a_storm_of_kills_costs_few_requests() {
     let server = Server::start(&guest("thumbnails"), &["--instances", "2", "--reuse", "50"]);
@@ -135,7 +135,7 @@ fn a_storm_of_kills_costs_few_requests() {
         let mut kills = 0;
         let start = Instant::now();
         while start.elapsed() < load.time {
-            // The pace of the kills; nothing is waited for.
+            // The pace of the kills, not a wait for an event.
             thread::sleep(Duration::from_secs(1));
             let victims = if kills % 2 == 0 { workers(&server) } else { server.part("guest") };
             if let Some(&victim) = victims.first() {
@@ -152,7 +152,7 @@ fn a_storm_of_kills_costs_few_requests() {
     assert!(report.count(200) > 0, "{}", report.json());
     let other: Vec<_> = report.statuses.keys().filter(|status| ![200, 502].contains(*status)).collect();
     assert!(other.is_empty(), "{}", report.json());
-    // Each kill concerns one request of one process, or of one session.
+    // Each kill affects one request of one process, or of one session.
     assert!(report.count(502) <= kills * 2, "{kills} kills: {}", report.json());
     wait_until("two guest processes", LIMIT, || server.metric("airlock_guest_processes") == 2.0);
     assert_eq!(server.ask("POST", "/?check=1", &body).status, 200);

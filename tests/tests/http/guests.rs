@@ -1,4 +1,4 @@
-//! Guests that misbehave, and what an instance is.
+//! Failing guests, and the lifetime of instances.
 
 use std::{
     io::{BufReader, Write as _},
@@ -21,7 +21,7 @@ fn a_guest_that_breaks_concerns_its_own_request() {
         assert_eq!(server.ask("GET", "/", b"").status, 200);
     }
     assert!(server.stderr().contains("the guest trapped"), "{}", server.stderr());
-    // Once the guest has begun an answer, a client sees an answer that breaks off, or a 502 if nothing of it had left.
+    // Once the guest has begun a response, a client receives a truncated response, or a 502 if nothing of it was sent.
     if let Ok(answer) = ask(server.address(), "POST", "/broken", b"") {
         assert!(answer.status == 502 || answer.status == 200 && !answer.complete, "{answer:?}");
     }
@@ -47,7 +47,7 @@ fn a_killed_process_costs_the_requests_that_it_had() {
     let server = Server::start(&guest("hello"), &["--instances", "2"]);
     wait_until("second guest process", LIMIT, || server.metric("airlock_guest_processes") == 2.0);
     let mut connection = BufReader::new(connect(server.address()).expect("a connection"));
-    // POST is not handed to a second instance: who knows what the first one did.
+    // A POST is not retried on a second instance, because the first one may have had effects.
     connection.get_mut().write_all(&request("POST", "/loop", b"")).expect("a request");
     wait_until("busy guest process", LIMIT, || server.metric("airlock_http_wait_seconds_count") == 1.0);
     for id in server.part("guest") {
@@ -61,7 +61,7 @@ fn a_killed_process_costs_the_requests_that_it_had() {
     assert_eq!(server.metric("airlock_guest_processes_ended_total"), 2.0);
 }
 
-/// A GET is handed to a second instance when the first one's process ends, and not to a third.
+/// A GET is retried on a second instance when the first one's process ends, and not on a third.
 #[test]
 fn a_get_is_tried_twice() {
     let server = Server::start(&guest("hello"), &["--instances", "1"]);
@@ -107,7 +107,7 @@ fn requests_wait_for_an_instance_and_not_for_ever() {
     thread::scope(|scope| {
         let first = scope.spawn(|| server.ask("GET", "/", b""));
         wait_until("waiting request", LIMIT, || {
-            // It may have waited long enough already.
+            // The request may have timed out already.
             server.metric("airlock_http_requests_waiting") == 1.0
                 || server.metric("airlock_http_own_answers_total{status=\"503\"}") > 0.0
         });
@@ -116,7 +116,7 @@ fn requests_wait_for_an_instance_and_not_for_ever() {
         let first = first.join().expect("an answer");
         assert_eq!((first.status, first.text()), (503, "No instance became free in time.\n".to_owned()));
     });
-    // A client that goes away gives the instance back: the process that computes for it is killed.
+    // A client that disconnects frees the instance: the process that computes for it is killed.
     drop(busy);
     wait_until("free instance", LIMIT, || server.ask("GET", "/", b"").status == 200);
 }

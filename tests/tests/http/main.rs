@@ -1,4 +1,4 @@
-//! `airlock serve` as its clients and its operator meet it.
+//! `airlock serve` from the point of view of its clients and its operator.
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 

@@ -1,4 +1,4 @@
-//! What an operator sees: health, metrics, the log, the end, and what the processes may do.
+//! The operator's view: health, metrics, the log, the shutdown, and the confinement of the processes.
 
 use std::{
     io::{BufReader, Write as _},
@@ -25,7 +25,7 @@ fn health_and_metrics_are_on_an_address_of_their_own() {
     assert_eq!(server.metric("airlock_http_received_bytes_total"), 5.0);
     assert_eq!(server.metric("airlock_http_request_seconds_count"), 2.0);
     assert_eq!(server.metric("airlock_http_requests"), 0.0);
-    // It has imported no GPU.
+    // The component imports no GPU.
     assert_eq!(server.metric("airlock_gpu_sessions_total"), 0.0);
 }
 
@@ -78,7 +78,7 @@ fn the_end_is_not_waited_for_for_longer_than_the_grace() {
     wait_until("end of the guest", LIMIT, || !guests.iter().any(|&id| airlock_tests::processes::runs(id)));
 }
 
-/// Neither the process that speaks with strangers nor those that run the guest keep what they do not need.
+/// The process with the clients' connections and the processes of guests give up their unneeded rights.
 #[test]
 fn every_process_that_meets_strangers_is_confined() {
     let server = Server::start(&guest("hello"), &["--instances", "2"]);
@@ -91,7 +91,7 @@ fn every_process_that_meets_strangers_is_confined() {
             assert!(!values.is_empty() && values.iter().all(|value| value == held), "{key} of {id}: {values:?}");
         }
     }
-    // The sockets of strangers are the front's alone.
+    // Only the front has the clients' sockets.
     let sockets = |id: u32| std::fs::read_to_string(format!("/proc/{id}/net/tcp")).expect("the table");
     let inodes: Vec<String> = sockets(server.id())
         .lines()

@@ -1,5 +1,5 @@
-//! The same script files in Chromium, with its software adapter: equal integers, and pictures that are equal up to rounding.
-//! Skipped, with a message, where there is no Chromium.
+//! The same script files in Chromium, with its software adapter: equal integers, and pictures that are equal up to
+//! rounding. Skipped, with a message, where there is no Chromium.
 
 use std::{path::PathBuf, sync::Mutex};
 
@@ -12,10 +12,10 @@ use airlock_tests::{
 
 use super::{run_in, script};
 
-/// One browser at a time: each takes a processor for itself.
+/// One browser at a time: each uses a whole processor.
 static ONE: Mutex<()> = Mutex::new(());
 
-/// What a script below `tests/` does in the browser.
+/// The results of a script below `tests/` in the browser.
 fn in_browser(path: &str) -> Option<Visit> {
     let Some(browser): Option<PathBuf> = chromium() else {
         eprintln!("skipped: no chromium; scripts/setup --with-chromium installs it, AIRLOCK_CHROMIUM names another");
@@ -56,7 +56,7 @@ fn filtered_pictures_are_alike() {
     pictures_are_alike("image.js", "filtered.png");
 }
 
-/// The conformance tests judge the browser, too: what fails there is listed with its reason.
+/// The conformance tests also run against the browser; its failures are listed with their reasons.
 #[test]
 fn the_conformance_tests_agree() {
     let Some(visit) = in_browser("conformance/run.js") else { return };

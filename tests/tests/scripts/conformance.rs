@@ -1,4 +1,4 @@
-//! The conformance tests: all that `tests/conformance` has, and that it has all.
+//! The conformance tests in `tests/conformance`, and their coverage.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +11,7 @@ use airlock_tests::{
 };
 use serde_json::Value;
 
-/// Functions that the suite tests through the web's class, and that a guest of this host has no object for.
+/// Functions that the suite tests through the web's class, because guests of this host have no object for them.
 const EMULATED: [&str; 4] = [
     "gpu-canvas-context.configure",
     "gpu-canvas-context.get-configuration",
@@ -19,8 +19,8 @@ const EMULATED: [&str; 4] = [
     "gpu-canvas-context.unconfigure",
 ];
 
-/// The suite judges itself. Each function of the interface has a test of what is valid, of what is not, and of what lies at
-/// a bound, or a reason why it cannot; and each function was really called.
+/// The suite checks itself. Each function of the interface has tests of valid and invalid arguments and of bounds, or a
+/// reason for not having them; and each function was really called.
 #[test]
 fn every_function_is_tested_and_does_what_the_specification_says() {
     let folder = root().join("tests/conformance");
@@ -66,7 +66,7 @@ fn every_function_is_tested_and_does_what_the_specification_says() {
     assert!(silent.is_empty(), "tested without a call: {silent:?}");
 }
 
-/// A failure that is expected has its reason in the data, and no test's name there is wrong.
+/// Each expected failure has its reason in the data, and names an existing test.
 #[test]
 fn expected_failures_have_reasons() {
     let text = fs::read_to_string(root().join("tests/conformance/expected.json")).expect("expected.json");

@@ -1,4 +1,4 @@
-//! The guests in JavaScript: their pictures, and what they leave behind.
+//! The guests in JavaScript: their pictures and files.
 
 use std::{
     env, fs,
@@ -14,8 +14,8 @@ use airlock_tests::{
 
 use super::{run_in, script};
 
-/// What a script of 400 000 objects may take at its peak, its host and its GPU process each, in bytes. They take a third of
-/// it; if the objects stayed, they would take several times as much.
+/// Maximum peak memory of a script of 400 000 objects, of its host and its GPU process each, in bytes. They take a
+/// third of it; if the objects stayed, they would take several times as much.
 const CHURN: u64 = 96 << 20;
 
 /// Runs a guest, and compares its picture with the one that the repository has.
@@ -48,7 +48,7 @@ fn image() {
     run_in(folder.path(), &[], &script("image.js"), &["file:///out/filtered.png"]).succeeded();
 }
 
-/// A folder with `node_modules`: the one that `AIRLOCK_NPM` names, or that of the guests. `guest-shim/js/npm.sh` fills it.
+/// A folder with `node_modules`: the one in `AIRLOCK_NPM`, or that of the guests. `guest-shim/js/npm.sh` fills it.
 fn packages() -> Option<PathBuf> {
     let folder = env::var_os("AIRLOCK_NPM").map_or_else(|| root().join("tests/guests/js"), PathBuf::from);
     let found = folder.join("node_modules/@jax-js/jax/package.json").is_file();
@@ -61,7 +61,8 @@ fn packages() -> Option<PathBuf> {
     found.then_some(folder)
 }
 
-/// A folder with a guest and the packages that it imports: it looks for `node_modules` upwards from where it lies.
+/// A folder with a guest and its imported packages: the runtime searches for `node_modules` from the guest's folder
+/// upwards.
 fn with_packages(guest: &str, names: &[&str]) -> Option<(tempfile::TempDir, PathBuf)> {
     let packages = packages()?;
     let folder = scratch();
@@ -77,7 +78,7 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
-        // Examples are most of three.js, and nothing imports them.
+        // Examples are most of three.js, and are not imported.
         if from.is_dir() && entry.file_name() != "examples" {
             copy(&from, &to);
         } else if from.is_file() {
@@ -86,21 +87,21 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// `wgpu-matrix` and `webgpu-utils` as npm has them.
+/// `wgpu-matrix` and `webgpu-utils`, unmodified from npm.
 #[test]
 fn matrices_and_shapes_from_packages() {
     let Some((folder, guest)) = with_packages("packages.js", &["wgpu-matrix", "webgpu-utils"]) else { return };
     assert!(draws("packages.png", folder.path(), &guest).colours() > 500);
 }
 
-/// `three` as npm has it, with its WebGPU renderer.
+/// `three`, unmodified from npm, with its WebGPU renderer.
 #[test]
 fn three() {
     let Some((folder, guest)) = with_packages("three.js", &["three"]) else { return };
     assert!(draws("three.png", folder.path(), &guest).colours() > 500);
 }
 
-/// `@jax-js/jax` as npm has it: a network learns, its gradients and kernels made by the package.
+/// `@jax-js/jax`, unmodified from npm: trains a network, with the package's gradients and kernels.
 #[test]
 fn learning() {
     let Some((folder, guest)) = with_packages("learn.js", &["@jax-js/jax"]) else { return };
@@ -108,8 +109,8 @@ fn learning() {
     assert!(outcome.stdout.starts_with("jax-js: XOR is 0 1 1 0, "), "{outcome}");
 }
 
-/// 100 000 buffers, bind groups and views that nothing refers to any more, in each of two shapes: freed at once, and in
-/// cycles. The host gives a guest less handles than that, and neither process grows with them.
+/// 100 000 unreachable buffers, bind groups and views, in each of two shapes: freed at once, and in cycles. The host
+/// limits a guest to fewer handles than that, and neither process grows with them.
 #[test]
 fn objects_that_are_not_reachable_are_dropped() {
     let mut command = airlock(["run", "--adapter", "noop"]);

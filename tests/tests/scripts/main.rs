@@ -1,4 +1,4 @@
-//! `airlock run app.js`: what scripts print and write, and how they end.
+//! `airlock run app.js`: the output and files of scripts, and their ends.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[cfg(target_os = "linux")]
@@ -41,7 +41,7 @@ fn run_text(options: &[&str], text: impl AsRef<[u8]>) -> Outcome {
     run(command)
 }
 
-/// A text that fails: with this exit code, this first line on standard error, and nothing left of it.
+/// Expects that a text fails, with this exit code and this first line on standard error.
 #[track_caller]
 fn fails(options: &[&str], text: impl AsRef<[u8]>, code: i32, first_line: &str) {
     let outcome = run_text(options, text);
@@ -49,7 +49,7 @@ fn fails(options: &[&str], text: impl AsRef<[u8]>, code: i32, first_line: &str) 
     assert_eq!(outcome.stderr.lines().next(), Some(first_line), "{outcome}");
 }
 
-/// The runtime that the repository carries is the one of its sources.
+/// The repository's runtime is built from its sources.
 #[test]
 fn the_runtime_is_of_its_sources() {
     let outcome = run({
@@ -114,7 +114,7 @@ fn endless_recursion_and_allocation_are_exceptions() {
     assert_eq!(outcome.stderr, "app.js: out of memory: a script may take 1024 MiB\n");
 }
 
-/// What the parser's stack does not hold: whatever nests, wherever it stands.
+/// Nesting beyond the parser's stack, of every kind and in every place.
 #[test]
 fn sources_that_nest_too_deeply_are_syntax_errors() {
     let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
@@ -160,7 +160,7 @@ fn modules_come_from_folders_and_packages() {
     assert_eq!(outcome.stdout, "a b c 7 file:///out/app.js\n");
 }
 
-/// An error that no scope catches is told when it comes, also when the script waits for nothing else.
+/// An error that no scope catches is reported when it arrives, also when the script waits for nothing else.
 #[test]
 fn every_uncaptured_error_is_told() {
     let text = "const adapter = await navigator.gpu.requestAdapter();
@@ -177,7 +177,7 @@ fn every_uncaptured_error_is_told() {
     assert_eq!(outcome.stdout, "100 events\n");
 }
 
-/// Errors that a script does not look at are told by the host: the first few, and a count.
+/// The host reports errors that a script does not handle: the first few, and a count.
 #[test]
 fn many_uncaptured_errors_are_a_few_warnings() {
     let text = "const device = await (await navigator.gpu.requestAdapter()).requestDevice();

@@ -32,14 +32,14 @@ fn recordings_name_the_script_and_replay() {
         run_in(folder.path(), &["--record", trace.to_str().expect("a printable path")], &source, arguments).succeeded();
         let info = tool(&["trace", "info"], &trace);
         assert!(info.stdout.contains(&format!("{name}, blake3 ")), "{info}");
-        // The trace stands for itself.
+        // The trace is self-contained.
         fs::remove_file(&source).expect("the script is removed");
         tool(&["trace", "verify"], &trace);
         tool(&["replay"], &trace);
     }
 }
 
-/// A mistake among hundreds of calls of a script.
+/// An error among hundreds of calls of a script.
 #[test]
 fn a_script_s_mistake_is_minimized() {
     let folder = scratch();
@@ -67,7 +67,7 @@ fn a_script_s_mistake_is_minimized() {
     assert!(tool(&["trace", "info"], &small).stdout.contains("wrong.js"), "the small trace does not name the script");
 }
 
-/// Only a run that goes wrong leaves a trace, and that trace has the last submits before it.
+/// Only a failing run leaves a trace, and that trace has the last submits before the failure.
 #[test]
 fn the_flight_recorder_keeps_the_end_of_a_script() {
     let folder = scratch();

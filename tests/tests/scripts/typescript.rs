@@ -1,4 +1,4 @@
-//! `airlock run app.ts`: types are left out where they stand, so that every place stays that of the file.
+//! `airlock run app.ts`: types are blanked out in place, so that every position stays that of the file.
 
 use std::{fs, path::Path};
 
@@ -60,7 +60,7 @@ fn places_stay_those_of_the_file() {
     let types = "interface A {\n  a: string;\n}\n";
     fails(
         &[("app.ts", &format!("{types}const a: A | null = null as A | null;\nconsole.log(a!.a);"))],
-        // The place that the engine gives in JavaScript, too: the start of the expression.
+        // The engine's position in JavaScript, too: the start of the expression.
         "app.ts:5:13: TypeError: cannot read property 'a' of null",
     );
     fails(
@@ -72,7 +72,7 @@ fn places_stay_those_of_the_file() {
     );
 }
 
-/// What has a meaning when the program runs is not types.
+/// Constructs with a meaning at run time are not types.
 #[test]
 fn what_would_have_to_be_translated_is_told_with_its_place() {
     let said = |what: &str| {
