@@ -196,7 +196,7 @@ fn a_malformed_bootstrap_message_ends_the_worker() {
 fn a_client_that_goes_at_any_step_leaves_nothing() {
     let base = tempfile::tempdir().unwrap();
     let client = |step: &str| {
-        // A worker whose parent cannot remove its folder any more, as if it had been killed.
+        // A worker whose parent cannot remove its folder any more, as if the parent had been killed.
         let folder = base.path().join(format!("airlock-worker-{step}"));
         fs::create_dir(&folder).unwrap();
         let (ours, theirs) = UnixStream::pair().unwrap();
@@ -345,7 +345,7 @@ fn folders_are_gone_once_a_client_is_connected_or_its_worker_killed() {
     assert_eq!(ended.left(), 0);
 }
 
-/// A broker that the test sends requests to.
+/// A broker, and the connection for the test's requests.
 fn broker() -> (Parent, UnixStream) {
     let folder = tempfile::tempdir().unwrap();
     let (ours, theirs) = UnixStream::pair().unwrap();
@@ -390,7 +390,7 @@ fn a_broker_starts_one_worker_after_the_other() {
         let said = if round == 0 { "it was killed (signal 9, SIGKILL)" } else { "it aborted (signal 6, SIGABRT)" };
         assert_eq!(connection.worker.explain(), format!("the GPU worker is gone: {said}"));
     }
-    // A session outlives the value that it came from, and ends with its worker handle.
+    // A session outlives the `Daemon` that opened it, and ends with its worker handle.
     let mut connection = welcomed(&daemon);
     assert_eq!(std::sync::Arc::strong_count(broker), 2);
     drop(daemon);

@@ -148,7 +148,7 @@ fn a_buffer_mapped_at_creation_counts_twice_until_its_unmap() {
         })
     };
     says(mapped(&mut client, 0, BufferUsage::STORAGE), &["--max-gpu-memory"]);
-    // It is mapped and writable all the same.
+    // It is mapped and writable nevertheless.
     client.push(WriteMapped { buffer: BufferId(0), offset: 4, data: Payload::Inline(&[1; 8]) });
     client.push(UnmapBuffer { buffer: BufferId(0) });
     assert_eq!(mapped(&mut client, 1, BufferUsage::MAP_WRITE | BufferUsage::COPY_SRC), None);

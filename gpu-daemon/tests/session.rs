@@ -166,7 +166,7 @@ fn bulk_data_arrives_by_the_ring_and_staged() {
     }
     let payload = Payload::Staged { len: 2_000_000 };
     client.push(WriteBuffer { device: DEVICE, buffer, offset: 1_000_000, data: payload });
-    // A refused write consumes its piece all the same.
+    // A rejected write consumes its piece nevertheless.
     let start = client.worker.ring.write(&[1; 8]).unwrap();
     let refused = client.caught(|client| {
         let payload = Payload::Shared { start, len: 8 };
@@ -223,7 +223,7 @@ fn maps_fail_as_specified() {
     // Out of range.
     let error = client.caught(|client| assert!(client.map(buffer, MapMode::Read, 32).is_err()));
     assert!(error.is_some());
-    // Ended by an unmap, a destroy, a drop: whatever the GPU has done meanwhile, there is exactly one reply.
+    // Ended by an unmap, a destroy, a drop: at any progress of the GPU, there is exactly one reply.
     let ends: [fn(BufferId) -> Command<'static>; 3] = [
         |buffer| UnmapBuffer { buffer }.into(),
         |buffer| DestroyBuffer { buffer }.into(),
@@ -248,7 +248,7 @@ fn maps_fail_as_specified() {
         });
         assert_eq!(answers, 1);
     }
-    // A second request beside a pending one is refused without a validation error.
+    // A second request beside a pending one is rejected without a validation error.
     let invalid = client.create_buffer(1, 16, BufferUsage::MAP_READ | BufferUsage::MAP_WRITE);
     let error =
         client.caught(|client| assert_eq!(client.map(invalid, MapMode::Read, 16), Err(MapErrorKind::Operation)));

@@ -1,4 +1,4 @@
-//! Deadlines: an operation that takes too long ends its own session, and the client receives which deadline passed.
+//! Deadlines: an operation that takes too long ends its own session, and the client is told which deadline has passed.
 //!
 //! The tests need an adapter. On a machine without a GPU, lavapipe provides one (Debian and Ubuntu:
 //! mesa-vulkan-drivers).
@@ -51,7 +51,7 @@ const ENDLESS: &str = "
     }";
 /// Workgroups of that shader.
 const ENDLESSLY: u32 = 65535;
-/// The same for one word, without a wait.
+/// Writes one word without a wait.
 const SHORT: &str = "
     @group(0) @binding(0) var<storage, read_write> words: array<atomic<u32>>;
     @compute @workgroup_size(1) fn main() { atomicStore(&words[1], 7u); }";

@@ -22,7 +22,7 @@ impl Random {
         Self { state, input: Vec::new().into_iter() }
     }
 
-    /// What follows the input depends on the input.
+    /// Seeds the numbers after the input with the input.
     #[allow(dead_code, reason = "not every test has inputs")]
     pub fn of(input: &[u8]) -> Self {
         let hash = |hash: u64, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
@@ -114,7 +114,7 @@ pub static DATA: [u8; 4096] = {
     data
 };
 
-/// See the module's header.
+/// Deserializes arbitrary commands.
 pub struct Generator<'g> {
     pub random: &'g mut Random,
     pub live: &'g mut Live,

@@ -109,7 +109,7 @@ impl Run {
         if self.sent.is_multiple_of(50) || self.print { self.worker.settle() } else { Ok(()) }
     }
 
-    /// A random command, of one of these names if any are given.
+    /// Sends a random command, of one of these names if any are given.
     fn random(&mut self, names: &[&str]) -> Result<(), String> {
         for _ in 0..100 {
             let name = if names.is_empty() { self.random.pick(Command::NAMES) } else { self.random.pick(names) };
@@ -142,7 +142,7 @@ impl Run {
         Ok(())
     }
 
-    /// Valid commands around a few random ones, whose errors are then the first ones.
+    /// Sends valid commands around a few random ones, whose errors are then the first ones.
     fn scenario(&mut self) -> Result<(), String> {
         let kind = self.random.below(4);
         let prefix: &[&str] = match kind {

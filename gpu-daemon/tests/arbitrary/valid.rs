@@ -159,7 +159,7 @@ pub fn render_pass(encoder: CommandEncoderId, pass: RenderPassId) -> Command<'st
     .into()
 }
 
-/// A bundle encoder for that pass.
+/// A bundle encoder for the pass of [`render_pass`].
 pub fn bundle_encoder(encoder: RenderBundleEncoderId) -> Command<'static> {
     CreateRenderBundleEncoder {
         device: DEVICE,

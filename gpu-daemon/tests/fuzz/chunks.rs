@@ -25,7 +25,7 @@ pub const FEATURES: u8 = 2;
 
 /// Kind of a chunk with an encoded command.
 pub const WIRE: u8 = 0;
-/// The same, but its ids may be dead.
+/// An encoded command whose ids are not repaired.
 pub const AS_IT_IS: u8 = 1;
 
 /// Splits an input into its first byte and its chunks. The last one may be truncated.

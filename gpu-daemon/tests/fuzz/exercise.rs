@@ -163,7 +163,7 @@ impl Run {
         }
     }
 
-    /// Generates a command from numbers. Beyond the last number, they are the same commands for the newest device.
+    /// Generates a command from numbers. Numbers beyond the last kind generate the same commands for the newest device.
     fn generated(&mut self, number: usize, body: &[u8]) -> Result<(), Skip> {
         let mut random = Random::of(body);
         let mut generator = Generator::new(&mut random, &mut self.live);
@@ -175,7 +175,7 @@ impl Run {
         let mut command: Command<'_> = node.decode().expect("a command");
         let code;
         match &mut command {
-            // Random ones would nearly always be refused.
+            // Random requirements would nearly always be rejected.
             Command::RequestDevice(c) if random.below(4) != 0 => {
                 c.required_features.truncate(1);
                 c.required_limits.clear();

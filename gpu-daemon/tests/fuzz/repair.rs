@@ -23,8 +23,8 @@ impl Ids {
         Self { renamed: HashMap::new(), next }
     }
 
-    /// Repairs a command that makes an object of a kind; `None` when no object for it exists. With `newest`, its device is that many before the
-    /// newest, counted from 1, or the oldest for 0.
+    /// Repairs a command that makes an object of a kind; `None` when no object for it exists. With `newest`, its device
+    /// is that many before the newest, counted from 1, or the oldest for 0.
     pub fn repair(
         &mut self,
         makes: Option<Kind>,

@@ -114,7 +114,7 @@ fn another_user_gets_a_session() {
 }
 
 /// A server on a machine with a GPU node, simulated by a /dev of its own; the node is a memory device, which no driver
-/// takes for a GPU.
+/// recognises as a GPU.
 fn with_a_gpu(name: &str, arguments: &[&str]) -> Server {
     let script = r#"
         set -e
@@ -142,7 +142,7 @@ fn with_a_gpu(name: &str, arguments: &[&str]) -> Server {
     server
 }
 
-/// Without a GPU no crash can reset one; and a killed worker has not crashed.
+/// Without a GPU no crash can reset one, and a killed worker has not crashed.
 #[test]
 fn ends_that_reset_no_gpu_are_counted_without_refusals() {
     for (name, server, signal) in [

@@ -1,4 +1,4 @@
-//! Claims: a socket for each tenant, with its own quotas, and for whichever user has reached it.
+//! Claims: a socket for each tenant, with its own quotas, for any user who can reach it.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use rustix::process::Signal;
 
 use crate::server::{Server, as_user, first_line, is_root, until};
 
-/// A user of a user namespace, whom no rule names.
+/// A user of a user namespace, without a rule.
 const TENANT: u32 = 200_000;
 
 fn start(name: &str, claims: &[&str]) -> (Server, PathBuf) {
@@ -56,7 +56,8 @@ fn sessions_are_counted_by_claim() {
     assert_eq!(server.metric("airlock_claim_sessions{claim=\"b\"}"), 1.0);
 }
 
-/// The worker's own socket lies in the claim's folder, which is all that a container sees, and goes when its client has come.
+/// The worker's own socket is in the claim's folder, which is all that a container sees, and is removed when its client
+/// has connected.
 #[test]
 fn all_that_a_client_needs_is_in_the_claim_s_folder() {
     let (_server, parent) = start("claim-folder", &["a"]);
@@ -71,7 +72,7 @@ fn all_that_a_client_needs_is_in_the_claim_s_folder() {
     drop(connection);
 }
 
-/// A user whom no rule names has a session through the claim's folder, and none without it.
+/// A user without a rule has a session through the claim's folder, and none without it.
 #[test]
 fn whoever_has_the_folder_has_the_claim() {
     if !is_root() {
@@ -82,7 +83,7 @@ fn whoever_has_the_folder_has_the_claim() {
     let path = parent.join("a/gpu.sock");
     let refused_by_the_kernel = as_user(TENANT, TENANT, &[], move || UnixStream::connect(path).is_err());
     assert!(refused_by_the_kernel, "the folder of all claims is open");
-    // What a mount does: the folder is reached without its parents.
+    // As through a mount: the folder is reached without its parents.
     let folder = fs::File::open(parent.join("a")).unwrap();
     let through = PathBuf::from(format!("/proc/self/fd/{}/gpu.sock", folder.as_raw_fd()));
     let connection = as_user(TENANT, TENANT, &[], move || UnixStream::connect(through).unwrap());
@@ -96,7 +97,7 @@ fn whoever_has_the_folder_has_the_claim() {
     let folders = fs::read_dir(parent.join("a")).unwrap().map(|entry| entry.unwrap().path());
     let own = folders.into_iter().find(|path| path.is_dir()).unwrap();
     assert_eq!(fs::metadata(own).unwrap().permissions().mode() & 0o777, 0o711);
-    // The common socket goes by users, as ever.
+    // The common socket still admits by user.
     let socket = server.socket.clone();
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
     let stranger = as_user(TENANT, TENANT, &[], move || UnixStream::connect(socket).unwrap());

@@ -33,8 +33,8 @@ fn a_worker_inherits_nothing_of_the_server_and_of_other_sessions() {
             workers.iter().filter(|file| servers.iter().any(|other| other.id == file.id)).collect();
         let of = |descriptor| workers.iter().find(|file| file.descriptor == descriptor).unwrap();
         assert!(of(0).name.starts_with("socket:"), "{workers:?}");
-        // After the hello line, standard output goes to the log.
-        // It has sent its hello line, or is about to continue after it.
+        // After the hello line, standard output goes to the log. The worker has sent its hello line, or is about to
+        // continue after it.
         assert!(of(2).name.starts_with("pipe:") && [of(0).id, of(2).id].contains(&of(1).id), "{workers:?}");
         // The connection and standard error, one of them twice; the status file; the shader cache.
         assert_eq!(shared.len(), 5, "{shared:?}");
@@ -83,7 +83,7 @@ fn bytes_read(pid: u32) -> u64 {
 #[test]
 fn the_server_reads_nothing_from_a_client() {
     const MUCH: usize = 100 << 10;
-    // A tenant's shader cache is the server's own to read.
+    // The server reads a tenant's shader cache itself, so it is off.
     let server = Server::start("reads", &["--max-sessions=1", "--no-shader-cache"]);
     let before = bytes_read(server.process.id());
     let (mut connection, worker) = server.session();

@@ -11,7 +11,7 @@ use crate::server::{Server, files, kill, threads, until, value};
 fn short_sessions_leave_nothing_in_the_server() {
     let server = Server::start("short", &[]);
     let pid = server.process.id();
-    // The first session and scrape allocate what stays.
+    // The first session and scrape allocate memory and descriptors that stay.
     drop(server.session());
     until("the session goes on", || server.metric("airlock_sessions") == 0.0);
     // The scrape may not have ended yet, and be counted.

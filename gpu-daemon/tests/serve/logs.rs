@@ -42,7 +42,7 @@ fn a_worker_that_prints_without_end_fills_no_log() {
     let (connection, worker) = server.session();
     let pipe = files(worker).into_iter().find(|file| file.descriptor == 2).unwrap();
     let servers = files(server.process.id()).into_iter().find(|file| file.id == pipe.id).unwrap();
-    // The same pipe that a driver in the worker writes to.
+    // The pipe that a driver in the worker writes to.
     let mut output = OpenOptions::new().write(true).open(servers.path).unwrap();
     output.write_all(b"a \x1b[31mdriver\x1b[0m speaks\n").unwrap();
     let line = server.logged(|line| line.contains("driver"));

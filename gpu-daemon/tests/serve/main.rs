@@ -1,4 +1,4 @@
-//! `gpu-daemon serve` as clients and operators see it.
+//! `gpu-daemon serve` from the point of view of clients and operators.
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 

@@ -1,4 +1,4 @@
-//! Resources that are destroyed: views and groups of them are valid, and the submit of what uses them is not.
+//! Destroyed resources: views and groups of them are valid, and a submit of commands that use them is not.
 
 use airlock_protocol::{
     commands::{
@@ -12,7 +12,7 @@ use crate::{
     kit::{Gpu, color},
 };
 
-/// An error at the submit, and none before.
+/// Expects an error at the submit, and none before.
 fn fails_at_the_submit(gpu: &mut Gpu, what: &str, record: impl FnOnce(&mut Gpu, CommandEncoderId)) {
     let (encoder, command_buffer) = (CommandEncoderId(gpu.id()), CommandBufferId(gpu.id()));
     gpu.valid(what, |gpu| {

@@ -63,7 +63,7 @@ impl Gpu {
         self.pop().expect("a scope is open")
     }
 
-    /// Calls that WebGPU accepts.
+    /// Runs calls that WebGPU accepts.
     pub fn valid<T>(&mut self, what: &str, calls: impl FnOnce(&mut Self) -> T) -> T {
         let mut result = None;
         let error = self.error(|gpu| result = Some(calls(gpu)));
@@ -71,7 +71,7 @@ impl Gpu {
         result.expect("the calls were made")
     }
 
-    /// Calls that WebGPU refuses with a validation error; returns its message.
+    /// Runs calls that WebGPU rejects with a validation error; returns its message.
     pub fn invalid<T>(&mut self, what: &str, calls: impl FnOnce(&mut Self) -> T) -> String {
         self.error(|gpu| drop(calls(gpu))).unwrap_or_else(|| panic!("no error: {what}")).message
     }
@@ -264,7 +264,7 @@ impl Gpu {
         self.texels_of(texture, slice, TextureAspect::All, 4).chunks(4).map(|texel| texel.try_into().unwrap()).collect()
     }
 
-    /// See [`Gpu::texels`], with texels of another aspect and size.
+    /// As [`Gpu::texels`], with texels of another aspect and size.
     pub fn texels_of(&mut self, texture: TextureId, slice: u32, aspect: TextureAspect, bytes: usize) -> Vec<u8> {
         let buffer = self.buffer(1024, BufferUsage::MAP_READ | BufferUsage::COPY_DST);
         self.encode(|gpu, encoder| {

@@ -112,7 +112,7 @@ fn arguments_that_are_written_through_have_no_alias() {
     }
 }
 
-/// WGSL, "Expressions": a `let` is no constant, and an access beyond the end is clamped. A constant one is an error.
+/// WGSL, "Expressions": a `let` is not a constant, and an access beyond the end is clamped. A constant one is an error.
 #[test]
 fn an_index_by_way_of_let_is_clamped() {
     let mut gpu = Gpu::new();
@@ -154,7 +154,7 @@ fn a_panic_of_the_compiler_is_a_validation_error() {
         "enable f16; const x = i32(65520h);",
         "enable f16; const x: f16 = 65504h * 2h; fn f() -> i32 { return i32(x); }",
     ] {
-        // Without the feature, the directive is refused.
+        // Without the feature, the directive is rejected.
         gpu.invalid(code, |gpu| gpu.module(code));
     }
     gpu.valid("a shader after that", |gpu| {
