@@ -181,7 +181,7 @@ impl Buffer {
         };
         let offset = offset.unwrap_or(0);
         let size = size.unwrap_or_else(|| self.size.saturating_sub(offset));
-        let Some(id) = self.base.id else {
+        let Some(id) = self.base.name(client, device) else {
             return Err(operation_error("the buffer is invalid".to_owned()));
         };
         // The daemon rejects a range outside the buffer; the contents never exceed the buffer.

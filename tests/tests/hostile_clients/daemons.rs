@@ -295,7 +295,11 @@ fn meet_raw(stream: &UnixStream) -> (OwnedFd, OwnedFd) {
     listen(&server, 1).expect("a server");
     (&*stream).write_all(Hello::ready(path.display().to_string()).to_line().as_bytes()).expect("the hello line");
     let [_, commands, events] = handed_over(stream);
-    accept(&server).expect("the host");
+    let one_shot = accept(&server).expect("the host");
+    let mut message = [0; 64];
+    let (_, length) =
+        rustix::net::recv(&one_shot, message.as_mut_slice(), RecvFlags::empty()).expect("the last message");
+    assert_eq!(length, 16 + transport::MARKER.len());
     (commands, events)
 }
 

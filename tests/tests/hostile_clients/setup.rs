@@ -195,7 +195,7 @@ fn same_channel_twice(world: &World) {
     for descriptor in [&good_ring(), &theirs, &theirs] {
         send(&link, b"+", &[descriptor.as_fd()]).expect("it is sent");
     }
-    send(&one_shot(&server), &whole(&MARKER), &[]).expect("the last message");
+    send(one_shot(&server), &whole(&MARKER), &[]).expect("the last message");
     let raw = Raw { link, batches: ours.try_clone().expect("a descriptor"), events: ours };
     assert!(raw.event().is_some(), "no session");
     let Raw { link, batches, events } = raw;
@@ -238,7 +238,7 @@ fn more_descriptors(world: &World) {
     for beside in [sockets.iter().map(AsFd::as_fd).collect(), vec![null.as_fd(); 64], vec![ring.as_fd(); 64]] {
         let (link, server) = greeted(world.serve.socket());
         let (batches, events) = hand_over(&link);
-        send(&one_shot(&server), &whole(&MARKER), &beside).expect("the last message");
+        send(one_shot(&server), &whole(&MARKER), &beside).expect("the last message");
         let raw = Raw { link, batches, events };
         assert!(raw.event().is_some(), "no session");
     }

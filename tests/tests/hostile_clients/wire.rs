@@ -149,7 +149,7 @@ impl Raw {
     pub fn open(socket: &Path) -> Self {
         let (link, server) = greeted(socket);
         let (batches, events) = hand_over(&link);
-        send(&one_shot(&server), &whole(&MARKER), &[]).expect("the last message");
+        send(one_shot(&server), &whole(&MARKER), &[]).expect("the last message");
         Self { link, batches, events }
     }
 
