@@ -17,12 +17,13 @@ use std::{
 use airlock_tests::programs::root;
 
 /// The packages, by the folders of their sources.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "protocol/src",
     "protocol/derive/src",
     "traces/src",
     "guest-shim/client/src",
     "guest-shim/host/src",
+    "guest-shim/passes/src",
     "guest-shim/cli/src",
     "gpu-daemon/src",
     "gpu-daemon/jail/src",

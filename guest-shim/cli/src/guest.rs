@@ -115,6 +115,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     p2::add_to_linker_async(&mut linker)?;
     p3::add_to_linker(&mut linker)?;
     airlock::add_to_linker(&mut linker)?;
+    airlock::passes::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 

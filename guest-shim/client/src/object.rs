@@ -43,6 +43,11 @@ pub trait DeviceObject: Sized {
         &self.base().label
     }
 
+    /// Raises a validation error on the object's device.
+    fn raise_invalid(&self, client: &mut Client, message: &str) {
+        client.invalid(&self.base().device, message);
+    }
+
     /// Sets the label, truncated to [`MAX_LABEL`] bytes.
     fn set_label(&mut self, client: &mut Client, label: String) {
         let base = self.base_mut();

@@ -11,7 +11,10 @@ use airlock_protocol::{
 use tokio::sync::Mutex;
 use wasmtime::component::ResourceTable;
 
-use crate::stats::{Counters, Stats};
+use crate::{
+    passes::Tokens,
+    stats::{Counters, Stats},
+};
 
 /// The GPU of one guest: one context per store.
 ///
@@ -21,6 +24,10 @@ use crate::stats::{Counters, Stats};
 pub struct WasiWebGpuCtx {
     pub(crate) client: Client,
     pub(crate) counters: Counters,
+    /// Names of objects in lists of `airlock:passes`.
+    pub(crate) tokens: Tokens,
+    /// Memory of the last list.
+    pub(crate) list: Vec<u8>,
     /// Locked while a worker starts.
     connecting: Arc<Mutex<()>>,
 }
@@ -53,7 +60,13 @@ impl WasiWebGpuCtxBuilder {
 
     /// Builds the context. No worker is started yet.
     pub fn build(self) -> WasiWebGpuCtx {
-        WasiWebGpuCtx { client: self.0.build(), counters: Counters::default(), connecting: Arc::default() }
+        WasiWebGpuCtx {
+            client: self.0.build(),
+            counters: Counters::default(),
+            tokens: Tokens::default(),
+            list: Vec::new(),
+            connecting: Arc::default(),
+        }
     }
 }
 

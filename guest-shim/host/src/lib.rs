@@ -8,6 +8,7 @@
 //!   whole embedding).
 //! - [`send_while_waiting`] wraps a call of the guest, so that each wait of the guest first sends the gathered commands.
 //! - [`WasiWebGpuCtx`] holds the GPU of one store: source of workers, choice of adapter, statistics.
+//! - [`passes`] records a whole list of a pass's commands in one call of the guest.
 //! - `confine` (with the feature of that name) confines the process that runs the guest.
 //!
 //! # Where a line of code belongs
@@ -20,6 +21,7 @@
 #[cfg(feature = "confine")]
 pub mod confine;
 mod ctx;
+pub mod passes;
 mod stats;
 mod v0_3;
 mod waits;

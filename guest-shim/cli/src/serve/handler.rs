@@ -125,5 +125,6 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     p2::add_only_http_to_linker_async(&mut linker)?;
     p3::add_to_linker(&mut linker)?;
     airlock::add_to_linker(&mut linker)?;
+    airlock::passes::add_to_linker(&mut linker)?;
     Ok(linker)
 }

@@ -131,6 +131,7 @@ macro_rules! object_functions {
         }
 
         fn drop(&mut self, object: Resource<$Resource>) -> wasmtime::Result<()> {
+            self.ctx.tokens.forget(object.rep());
             self.table.delete(object)?.release(&mut self.ctx.client);
             Ok(())
         }

@@ -1,0 +1,23 @@
+//! Lists of a pass's commands, for the interface `airlock:passes`: a guest writes a [`List`], its host reads it.
+//!
+//! # Where a line of code belongs
+//!
+//! `command` is the table of commands, from which writer and reader are made; `field` has the encoding of a field; `reader`
+//! checks what a guest has sent.
+//!
+//! # Invariants
+//!
+//! - The reader accepts or refuses any bytes, without a panic and without memory in proportion to a number in them.
+//! - Every list that [`List`] writes is read as the same commands.
+#![doc = include_str!("../README.md")]
+
+mod command;
+mod field;
+mod reader;
+
+pub use command::{Command, List};
+pub use field::{IndexFormat, Offsets, Size, Token, Tokens};
+pub use reader::{Malformed, Reader};
+
+/// Bytes of a list; a longer one is refused.
+pub const MAX_LIST: usize = 64 << 20;
