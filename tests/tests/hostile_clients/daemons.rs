@@ -473,6 +473,8 @@ fn paced(
     for descriptor in [&memory, &to_worker, &from_worker] {
         descriptors::send(&link, descriptor.as_fd()).expect("it is sent");
     }
+    // Held here, they would keep the channels open after the worker's end.
+    drop((to_worker, from_worker));
     thread::scope(|scope| {
         let (batches, link) = (ours.commands, &link);
         scope.spawn(move || {
