@@ -23,7 +23,7 @@ const OLDER: (&str, &str) = ("GALLIUM_OVERRIDE_CPU_CAPS", "sse4.1");
 const NARROWER: (&str, &str) = ("LP_NATIVE_VECTOR_WIDTH", "128");
 
 /// A command whose drivers have the machine's own width of vectors, whatever the suite runs with.
-fn command<const N: usize>(arguments: [&str; N]) -> Command {
+fn plain<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = airlock(arguments);
     command.env_remove(NARROWER.0);
     command
@@ -32,7 +32,7 @@ fn command<const N: usize>(arguments: [&str; N]) -> Command {
 /// Records a guest as on that other processor.
 fn record(folder: &Path, name: &str, arguments: &[&str], on: (&str, &str)) -> PathBuf {
     let path = folder.join(format!("{name}.airtrace"));
-    let mut command = command(["run", "--record-readbacks", "--record"]);
+    let mut command = plain(["run", "--record-readbacks", "--record"]);
     command.arg(&path).arg("--dir").arg(format!("{}::/out", folder.display())).arg(guest(name)).args(arguments);
     run(on_processor(command, on)).succeeded();
     path
@@ -44,13 +44,13 @@ fn on_processor(mut command: Command, (variable, value): (&str, &str)) -> Comman
 }
 
 fn replay(path: &Path) -> Outcome {
-    let mut command = command(["replay"]);
+    let mut command = plain(["replay"]);
     command.arg(path);
     run(command)
 }
 
 fn report(path: &Path) -> Value {
-    let mut command = command(["replay", "--json"]);
+    let mut command = plain(["replay", "--json"]);
     command.arg(path);
     let outcome = run(command);
     serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"))
@@ -111,7 +111,7 @@ fn another_processor_rounds_pictures_and_the_report_says_so() {
 fn a_trace_names_the_processor_of_a_software_adapter() {
     let folder = scratch();
     let path = record(folder.path(), "collatz", &["27"], NARROWER);
-    let mut command = command(["trace", "info"]);
+    let mut command = plain(["trace", "info"]);
     command.arg(&path);
     let info = run(command).succeeded();
     let processors = fs::read_to_string("/proc/cpuinfo").expect("the processors");
@@ -119,7 +119,7 @@ fn a_trace_names_the_processor_of_a_software_adapter() {
         assert!(info.stdout.contains(&format!("compiled for {}", model.1.trim())), "{info}");
     }
     let noop = folder.path().join("noop.airtrace");
-    let mut command = command(["run", "--adapter", "noop", "--record"]);
+    let mut command = plain(["run", "--adapter", "noop", "--record"]);
     command.arg(&noop).arg(guest("draws")).args(["1", "1"]);
     run(command);
     let file = TraceFile::open(&noop).expect("a trace");
@@ -150,7 +150,7 @@ fn one_texel_moved_by_two_rows_is_another_result() {
 
     // `verify` shows it.
     let junit = folder.path().join("report.xml");
-    let mut command = command(["verify", "--junit"]);
+    let mut command = plain(["verify", "--junit"]);
     command.arg(&junit).arg(&by_two);
     let outcome = run(command);
     assert_eq!(outcome.code(), Some(1), "{outcome}");
@@ -219,7 +219,7 @@ fn a_digest_alone_is_not_comparable_on_another_processor() {
     let outcome = replay(&digest).succeeded();
     assert!(outcome.stdout.starts_with("not comparable on this processor"), "{outcome}");
     let junit = folder.path().join("report.xml");
-    let mut command = command(["verify", "--junit"]);
+    let mut command = plain(["verify", "--junit"]);
     command.arg(&junit).arg(&digest);
     let outcome = run(command).succeeded();
     assert!(outcome.stdout.contains("1 not comparable on this processor"), "{outcome}");
@@ -231,7 +231,7 @@ fn a_digest_alone_is_not_comparable_on_another_processor() {
 #[test]
 fn the_golden_traces_replay_on_other_processors() {
     for on in [NARROWER, OLDER] {
-        let mut command = command(["verify", "--json"]);
+        let mut command = plain(["verify", "--json"]);
         command.arg(root().join("traces/golden"));
         let outcome = run(on_processor(command, on)).succeeded();
         let verdicts: Value = serde_json::from_str(&outcome.stdout).expect("JSON");

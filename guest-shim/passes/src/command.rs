@@ -1,8 +1,8 @@
 //! The table of commands. Numbers are never reused; a new command gets the next one.
 
 use crate::{
+    cursor::{Cursor, Malformed},
     field::{Field, IndexFormat, Offsets, Size, Token, Tokens},
-    reader::{Malformed, Reader},
 };
 
 /// Commands of a pass or bundle, as they cross to the host.
@@ -40,9 +40,9 @@ macro_rules! commands {
         impl<'a> Command<'a> {
             /// Reads the fields of the command of a number; `None` when there is no such command.
             #[inline]
-            pub(crate) fn read(number: u8, reader: &mut Reader<'a>) -> Result<Option<Self>, Malformed> {
+            pub(crate) fn read(number: u8, cursor: &mut Cursor<'a>) -> Result<Option<Self>, Malformed> {
                 Ok(match number {
-                    $($number => Some(Self::$Name { $($field: Field::read(reader)?),* }),)*
+                    $($number => Some(Self::$Name { $($field: Field::read(cursor)?),* }),)*
                     _ => None,
                 })
             }

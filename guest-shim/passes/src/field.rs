@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use crate::reader::{Malformed, Reader};
+use crate::cursor::{Cursor, Malformed};
 
 /// A field of a command.
 pub(crate) trait Field<'a>: Sized {
@@ -10,7 +10,7 @@ pub(crate) trait Field<'a>: Sized {
     fn write(&self, list: &mut Vec<u8>);
 
     /// Reads the next one.
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed>;
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, Malformed>;
 }
 
 /// Name of an object in lists, from the host; never 0.
@@ -66,8 +66,8 @@ macro_rules! numbers {
             }
 
             #[inline]
-            fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-                reader.array().map(Self::from_le_bytes)
+            fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+                cursor.array().map(Self::from_le_bytes)
             }
         }
     )*};
@@ -81,9 +81,9 @@ impl Field<'_> for Token {
     }
 
     #[inline]
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let at = reader.position();
-        Self::new(u64::read(reader)?).ok_or(Malformed::NoToken { at })
+    fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+        let at = cursor.position();
+        Self::new(u64::read(cursor)?).ok_or(Malformed::NoToken { at })
     }
 }
 
@@ -94,8 +94,8 @@ impl Field<'_> for Option<Token> {
     }
 
     #[inline]
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Token::new(u64::read(reader)?))
+    fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+        Ok(Token::new(u64::read(cursor)?))
     }
 }
 
@@ -110,8 +110,8 @@ impl Field<'_> for Size {
     }
 
     #[inline]
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(match u64::read(reader)? {
+    fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+        Ok(match u64::read(cursor)? {
             u64::MAX => Size::Rest,
             size => Size::Bytes(size),
         })
@@ -123,9 +123,9 @@ impl Field<'_> for IndexFormat {
         u8::from(*self == IndexFormat::Uint32).write(list);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let at = reader.position();
-        match u8::read(reader)? {
+    fn read(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+        let at = cursor.position();
+        match u8::read(cursor)? {
             0 => Ok(IndexFormat::Uint16),
             1 => Ok(IndexFormat::Uint32),
             found => Err(Malformed::IndexFormat { at, found }),
@@ -145,8 +145,8 @@ impl<'a> Field<'a> for &'a [u8] {
         list.extend_from_slice(self);
     }
 
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
-        reader.counted(1)
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, Malformed> {
+        cursor.counted(1)
     }
 }
 
@@ -155,9 +155,9 @@ impl<'a> Field<'a> for &'a str {
         self.as_bytes().write(list);
     }
 
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
-        let at = reader.position();
-        std::str::from_utf8(reader.counted(1)?).map_err(|_| Malformed::Text { at })
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, Malformed> {
+        let at = cursor.position();
+        std::str::from_utf8(cursor.counted(1)?).map_err(|_| Malformed::Text { at })
     }
 }
 
@@ -216,8 +216,8 @@ macro_rules! lists {
             }
 
             #[inline]
-            fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
-                Ok(Self(Source::Bytes(reader.counted($width)?)))
+            fn read(cursor: &mut Cursor<'a>) -> Result<Self, Malformed> {
+                Ok(Self(Source::Bytes(cursor.counted($width)?)))
             }
         }
     )*};

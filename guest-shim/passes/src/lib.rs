@@ -2,8 +2,8 @@
 //!
 //! # Where a line of code belongs
 //!
-//! `command` is the table of commands, from which writer and reader are made; `field` has the encoding of a field; `reader`
-//! checks what a guest has sent.
+//! `command` is the table of commands, from which writer and reader are made; `field` has the encoding of a field; `cursor`
+//! takes bytes from a list, or says why they are malformed; `reader` reads a whole list.
 //!
 //! # Invariants
 //!
@@ -12,12 +12,14 @@
 #![doc = include_str!("../README.md")]
 
 mod command;
+mod cursor;
 mod field;
 mod reader;
 
 pub use command::{Command, List};
+pub use cursor::Malformed;
 pub use field::{IndexFormat, Offsets, Size, Token, Tokens};
-pub use reader::{Malformed, Reader};
+pub use reader::Reader;
 
 /// Bytes of a list; a longer one is refused.
 pub const MAX_LIST: usize = 64 << 20;

@@ -1,107 +1,36 @@
-//! Reads a list that a guest has sent, and refuses what is malformed.
+//! Reads a list that a guest has sent, and refuses malformed ones.
 
-use std::fmt;
-
-use crate::Command;
+use crate::{
+    command::Command,
+    cursor::{Cursor, Malformed},
+};
 
 /// Reads the commands of a list in order.
 #[derive(Clone, Debug)]
-pub struct Reader<'a> {
-    list: &'a [u8],
-    position: usize,
-}
-
-/// The reason why a list is malformed, with the byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Malformed {
-    /// The list ends within a command.
-    Short {
-        /// Where the field starts that does not fit.
-        at: usize,
-    },
-    /// There is no command of this number.
-    Command {
-        /// Its byte.
-        at: usize,
-        /// The number.
-        found: u8,
-    },
-    /// A token is 0 where an object is needed.
-    NoToken {
-        /// Where it starts.
-        at: usize,
-    },
-    /// An index format is neither 0 nor 1.
-    IndexFormat {
-        /// Its byte.
-        at: usize,
-        /// The number.
-        found: u8,
-    },
-    /// A text is not UTF-8.
-    Text {
-        /// Where its length starts.
-        at: usize,
-    },
-}
-
-impl std::error::Error for Malformed {}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Short { at } => write!(f, "byte {at}: the list ends within a command"),
-            Self::Command { at, found } => write!(f, "byte {at}: there is no command {found}"),
-            Self::NoToken { at } => write!(f, "byte {at}: the token is 0"),
-            Self::IndexFormat { at, found } => write!(f, "byte {at}: {found} is no index format"),
-            Self::Text { at } => write!(f, "byte {at}: the text is not UTF-8"),
-        }
-    }
-}
+pub struct Reader<'a>(Cursor<'a>);
 
 impl<'a> Reader<'a> {
     /// A reader at the start of a list.
     pub fn new(list: &'a [u8]) -> Self {
-        Self { list, position: 0 }
+        Self(Cursor::new(list))
     }
 
     /// Bytes that were read.
     pub fn position(&self) -> usize {
-        self.position
+        self.0.position()
     }
 
     /// The next command; `None` at the end. After an error, the rest has no meaning.
     #[inline]
     pub fn next_command(&mut self) -> Result<Option<Command<'a>>, Malformed> {
-        let at = self.position;
-        if at >= self.list.len() {
+        if self.0.is_at_end() {
             return Ok(None);
         }
-        let [number] = self.array()?;
-        Command::read(number, self)?.map_or(Err(Malformed::Command { at, found: number }), |command| Ok(Some(command)))
-    }
-
-    #[inline]
-    fn rest(&self) -> &'a [u8] {
-        self.list.get(self.position..).unwrap_or_default()
-    }
-
-    /// The next bytes of a fixed number.
-    #[inline]
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (bytes, _) = self.rest().split_first_chunk().ok_or(Malformed::Short { at: self.position })?;
-        self.position += N;
-        Ok(*bytes)
-    }
-
-    /// A count, and so many elements of `width` bytes.
-    #[inline]
-    pub(crate) fn counted(&mut self, width: usize) -> Result<&'a [u8], Malformed> {
-        let at = self.position;
-        let count = u32::from_le_bytes(self.array()?);
-        let bytes = usize::try_from(count).ok().and_then(|count| count.checked_mul(width));
-        let bytes = bytes.and_then(|len| self.rest().get(..len)).ok_or(Malformed::Short { at })?;
-        self.position += bytes.len();
-        Ok(bytes)
+        let at = self.0.position();
+        let [number] = self.0.array()?;
+        match Command::read(number, &mut self.0)? {
+            Some(command) => Ok(Some(command)),
+            None => Err(Malformed::Command { at, found: number }),
+        }
     }
 }

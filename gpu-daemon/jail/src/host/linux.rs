@@ -13,7 +13,10 @@ use landlock::{Access, AccessFs, BitFlags, RulesetCreatedAttr, path_beneath_rule
 use seccompiler::TargetArch;
 use serde_json::json;
 
-use super::{Accepts, Layer, Reach, inherited};
+use super::{
+    inherited,
+    reach::{Accepts, Layer, Reach},
+};
 use crate::{
     capabilities,
     filter::{Filter, Threads, architecture, install, merge, refuse_unseen, to_oneself},

@@ -16,6 +16,7 @@
 mod inherited;
 #[cfg(target_os = "linux")]
 mod linux;
+mod reach;
 #[cfg(target_os = "linux")]
 use linux as system;
 
@@ -24,28 +25,9 @@ mod other;
 #[cfg(not(target_os = "linux"))]
 use other as system;
 
-use std::path::PathBuf;
+use reach::Accepts;
 
-/// Files and folders that stay accessible.
-#[derive(Clone, Debug, Default)]
-pub struct Reach {
-    /// Folders with all file operations of WASI: the guest's, and others that this process writes to.
-    pub folders: Vec<PathBuf>,
-    /// Files that this process writes. They must exist.
-    pub files: Vec<PathBuf>,
-}
-
-/// Whether the system-call filter allows `accept4`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Accepts {
-    /// Denied: the process runs a guest.
-    Nothing,
-    /// Allowed, on listening sockets that the process holds already: a front process.
-    Connections,
-}
-
-/// The name of a layer, with the reason where it does not hold.
-pub type Layer = (&'static str, Result<(), String>);
+pub use reach::{Layer, Reach};
 
 /// Records the inherited descriptors, which [`confine`] closes, and marks them close-on-exec. Call it before the process opens
 /// anything; without it, inherited descriptors stay open.

@@ -1,6 +1,6 @@
 //! Systems that are not Linux: nothing confines a process here yet, and strict mode refuses to run a guest.
 
-use super::{Accepts, Layer, Reach};
+use super::reach::{Accepts, Layer, Reach};
 
 /// Nothing is given up.
 pub fn confine(_: &Reach, _: Accepts) -> Vec<Layer> {
