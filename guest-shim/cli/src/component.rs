@@ -62,6 +62,11 @@ impl ComponentFile {
         self.webgpu_imports().next().is_some()
     }
 
+    /// The component draws to surfaces.
+    pub fn imports_surface(&self) -> bool {
+        self.imports.iter().any(|import| import.starts_with("wasi-gfx:surface/"))
+    }
+
     /// Names of the exports.
     pub fn exports(&self) -> &[String] {
         &self.exports

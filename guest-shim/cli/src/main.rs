@@ -13,6 +13,8 @@
 //! - `gpu` starts the worker and checks the choice of an adapter,
 //! - `record` makes the recordings of a run,
 //! - `serve` answers HTTP requests with a guest, in a folder of its own,
+//! - `surface` has the options of surfaces, and writes frames,
+//! - `view` shows them in a browser, by a process of its own,
 //! - `new` writes a project of a guest,
 //! - `error` has every message for a person's mistake.
 //!
@@ -37,7 +39,9 @@ mod script;
 #[cfg(target_os = "linux")]
 mod serve;
 mod shader_cache;
+mod surface;
 mod versions;
+mod view;
 
 use std::{process::ExitCode, sync::LazyLock};
 
@@ -71,6 +75,7 @@ Examples:
   airlock run --record bug.airtrace app.wasm    keep what happens between guest and GPU
   airlock serve app.wasm                        answer HTTP requests with a guest
   airlock new app                               write a project of a guest on wgpu
+  airlock run --frames 60 --save-frames out app.wasm    draw without a screen, and keep the frames
   airlock replay bug.airtrace                   do it again, without the guest, and compare
   airlock trace info bug.airtrace               what is in it?
 
@@ -101,6 +106,8 @@ enum Command {
     Trace(trace::Command),
     Doctor(doctor::Arguments),
     New(new::Arguments),
+    #[command(hide = true)]
+    ViewFront(view::FrontArguments),
 }
 
 /// Does what the command line says.
@@ -119,6 +126,7 @@ fn main() -> ExitCode {
             outcome
         }),
         Command::New(arguments) => new::new(arguments),
+        Command::ViewFront(arguments) => view::run_front(arguments),
         Command::Replay(arguments) => tool(replay::run(arguments)),
         Command::Verify(arguments) => tool(verify::run(arguments)),
         Command::VerifyMerge(arguments) => tool(verify_merge::run(arguments)),

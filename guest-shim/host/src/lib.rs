@@ -8,6 +8,7 @@
 //!   whole embedding).
 //! - [`send_while_waiting`] wraps a call of the guest, so that each wait of the guest first sends the gathered commands.
 //! - [`WasiWebGpuCtx`] holds the GPU of one store: source of workers, choice of adapter, statistics.
+//! - [`surface`] has surfaces without a screen, which go beside it.
 //! - `confine` (with the feature of that name) confines the process that runs the guest.
 //!
 //! # Where a line of code belongs
@@ -21,6 +22,7 @@
 pub mod confine;
 mod ctx;
 mod stats;
+pub mod surface;
 mod v0_3;
 mod waits;
 

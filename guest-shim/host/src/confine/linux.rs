@@ -250,6 +250,23 @@ mod tests {
         fs::remove_dir_all(given).unwrap();
     }
 
+    /// A socket that listens already accepts connections only in a front process.
+    #[test]
+    fn only_a_front_process_accepts_connections() {
+        for (accepts, taken) in [(Accepts::Nothing, false), (Accepts::Connections, true)] {
+            let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+            let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let accepted = thread::spawn(move || {
+                set_no_new_privs(true).unwrap();
+                filter_calls(accepts).unwrap();
+                listener.accept().map(drop)
+            });
+            let accepted = accepted.join().unwrap();
+            assert_eq!(accepted.is_ok(), taken, "{accepted:?}");
+            drop(client);
+        }
+    }
+
     #[test]
     fn the_rules_of_every_architecture_make_filters_and_say_why() {
         let files = [

@@ -10,7 +10,7 @@ mod buffer;
 mod canvas;
 mod command_encoder;
 mod compute_pass;
-mod convert;
+pub(crate) mod convert;
 mod data;
 mod device;
 mod error;

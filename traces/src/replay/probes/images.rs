@@ -4,7 +4,7 @@
 //! again, and at the session's end. A guest may drop a texture whose view it goes on rendering to; such a drop is held back until then.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -12,6 +12,7 @@ use std::{
 use airlock_protocol::{
     Command, Event,
     commands::{Effect, session::SetLabel},
+    frames,
     ids::{DeviceId, Id, Object, TextureId},
 };
 
@@ -35,7 +36,7 @@ const MAX_NOTES: usize = 1_000;
 
 /// Writes every texture that was rendered to, written as storage or copied to a buffer, as `NNN-label.png` with the number
 /// of the command that made it, in its last state. Only what was submitted counts. Further mip levels and layers have
-/// `-mip1` and `-layer1` in their names.
+/// `-mip1` and `-layer1` in their names. A surface's frame is `frame-000123.png`, by its own number.
 #[derive(Debug)]
 pub struct SaveImages {
     folder: PathBuf,
@@ -45,6 +46,8 @@ pub struct SaveImages {
     waiting: HashMap<u64, (String, Picture)>,
     /// Scopes around pictures.
     scopes: HashMap<u64, String>,
+    /// Frames that have a picture: a guest may label a texture of its own like one.
+    frames: HashSet<u64>,
     saved: Saved,
     error: Option<io::Error>,
     budget: Budget,
@@ -60,6 +63,7 @@ impl SaveImages {
             sessions: HashMap::new(),
             waiting: HashMap::new(),
             scopes: HashMap::new(),
+            frames: HashSet::new(),
             saved: Saved::default(),
             error: None,
             budget: Budget::new(MAX_SAVED),
@@ -84,7 +88,10 @@ impl SaveImages {
         if !texture.written || self.error.is_some() {
             return;
         }
-        let name = file_name(texture.number, &texture.label, Object::Texture(id));
+        let name = match texture.frame.filter(|&frame| self.frames.insert(frame)) {
+            Some(frame) => frames::name(frame),
+            None => file_name(texture.number, &texture.label, Object::Texture(id)),
+        };
         let subjects = match texture.subjects(id) {
             Ok(subjects) => subjects,
             Err(why) => return self.note(&name, &why),
