@@ -1,7 +1,7 @@
 //! Frames in a stream: the texture of each is made with a label that says its number. No command is for them, so that a
 //! recording of frames is one of textures, and every tool that reads labels shows where a frame begins.
 
-/// What a label begins with.
+/// The start of a label.
 const PREFIX: &str = "frame ";
 
 /// Digits that a number has at least, so that names sort as their numbers do.

@@ -30,7 +30,7 @@ pub struct State {
     pub wasi: WasiCtx,
     /// The GPU.
     pub gpu: WasiWebGpuCtx,
-    /// What it draws to.
+    /// Its surfaces.
     pub surfaces: SurfaceCtx,
     /// Where its handles point to.
     pub table: ResourceTable,
@@ -140,7 +140,7 @@ fn exit_code(error: &wasmtime::Error, script: Option<&str>) -> u8 {
         return u8::try_from(code).unwrap_or(1);
     }
     if error.downcast_ref::<Ended>().is_some() {
-        // --frames: it drew on after the last one.
+        // --frames: the guest drew on after the last one.
         return 0;
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {

@@ -41,6 +41,7 @@ mod serve;
 mod shader_cache;
 mod surface;
 mod versions;
+#[cfg(target_os = "linux")]
 mod view;
 
 use std::{process::ExitCode, sync::LazyLock};
@@ -106,6 +107,7 @@ enum Command {
     Trace(trace::Command),
     Doctor(doctor::Arguments),
     New(new::Arguments),
+    #[cfg(target_os = "linux")]
     #[command(hide = true)]
     ViewFront(view::FrontArguments),
 }
@@ -126,6 +128,7 @@ fn main() -> ExitCode {
             outcome
         }),
         Command::New(arguments) => new::new(arguments),
+        #[cfg(target_os = "linux")]
         Command::ViewFront(arguments) => view::run_front(arguments),
         Command::Replay(arguments) => tool(replay::run(arguments)),
         Command::Verify(arguments) => tool(verify::run(arguments)),

@@ -131,7 +131,7 @@ impl Recordings {
         })
     }
 
-    /// What the flight recorder keeps becomes a trace now, whenever this is called. It keeps no recording open.
+    /// Returns a function that has the flight recorder write a trace of what it keeps. The function keeps no recording open.
     pub fn snapshot(&self) -> impl Fn() + Send + 'static {
         let flight = self.flight.as_ref().map(Arc::downgrade);
         move || {

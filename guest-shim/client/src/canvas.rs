@@ -1,7 +1,7 @@
-//! `GPUCanvasContext`: textures that become frames, and how their texels come back to whoever shows them.
+//! `GPUCanvasContext`: textures that become frames, and the readback of their texels.
 //!
-//! A frame is a texture like any other, with a label that tells its number ([`frames`]). Nothing is read back unless somebody
-//! wants the frame: [`Canvas::present`] then copies it to a buffer and maps that, and the reply is a [`FrameRead`].
+//! A frame is a texture like any other, with a label that tells its number ([`frames`]). A frame is read back only on request:
+//! [`Canvas::present`] then copies it to a buffer and maps that, and returns a [`FrameRead`].
 
 use std::{
     pin::Pin,
@@ -39,7 +39,7 @@ const MAX_SPARE: usize = 4;
 /// `GPUCanvasConfiguration`.
 #[derive(Debug)]
 pub struct CanvasConfiguration {
-    /// Whose textures are shown.
+    /// The device that makes the textures.
     pub device: Device,
     /// Their format.
     pub format: TextureFormat,
@@ -47,7 +47,7 @@ pub struct CanvasConfiguration {
     pub usage: Option<TextureUsage>,
     /// Formats that their views may have beside their own.
     pub view_formats: Vec<TextureFormat>,
-    /// Whether alpha means nothing.
+    /// True if alpha is ignored.
     pub opaque: bool,
 }
 
@@ -72,11 +72,11 @@ pub struct FrameRead {
 pub enum Presented {
     /// Its texels are on their way.
     Read(FrameRead),
-    /// It was not asked for; this says when the GPU is done with it, so that a program does not run far ahead.
+    /// It is not read. The wait ends when the GPU is done with it, so that a program does not run far ahead.
     Done(Wait<()>),
 }
 
-/// What a frame is, beside its texels.
+/// A frame's number and layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameInfo {
     /// Its number, as its texture's label tells it.
@@ -87,7 +87,7 @@ pub struct FrameInfo {
     pub format: TextureFormat,
     /// Bytes from a row's start to the next one's.
     pub bytes_per_row: u32,
-    /// Whether alpha means nothing.
+    /// True if alpha is ignored.
     pub opaque: bool,
 }
 
@@ -220,7 +220,7 @@ impl FrameRead {
         }
     }
 
-    /// What is read.
+    /// The frame's number and layout.
     pub fn info(&self) -> FrameInfo {
         self.info
     }

@@ -1,9 +1,10 @@
-//! Surfaces without a screen: their size and pace, and what becomes of their frames.
+//! Surfaces without a screen: options for their size and pace, and sinks for their frames.
 //!
-//! What a person asks for is made ready before the process confines itself ([`SurfaceOptions::prepare`]): folders and files are
-//! there by then. Threads start afterwards ([`Prepared::start`]), so that they are confined, too.
+//! Folders, files and the front process of the view are made before the process confines itself ([`SurfaceOptions::prepare`]).
+//! Threads start afterwards ([`Prepared::start`]), so that they are confined, too.
 
 mod options;
+mod picture;
 mod save;
 mod sinks;
 mod video;
@@ -14,29 +15,32 @@ use airlock::{
     confine::Reach,
     surface::{Display, DisplayOptions, SurfaceCtx},
 };
+use airlock_protocol::printing;
 use airlock_traces::cli::{jail::JailMode, terminal};
 
 use super::{
     component::ComponentFile,
     error::{CliError, plain},
-    view::View,
 };
+#[cfg(target_os = "linux")]
+use crate::view::View;
 use save::Saver;
 use sinks::Sinks;
 use video::Video;
 
 pub use options::SurfaceOptions;
 
-/// What is ready for frames.
+/// Files and processes that will take frames.
 #[derive(Debug)]
 pub struct Prepared {
     display: DisplayOptions,
     folder: Option<PathBuf>,
     video: Option<(PathBuf, Video)>,
+    #[cfg(target_os = "linux")]
     view: Option<View>,
 }
 
-/// What is done with frames while the guest runs.
+/// The sinks of frames while the guest runs.
 #[derive(Debug)]
 pub struct Showing {
     display: Display,
@@ -45,6 +49,7 @@ pub struct Showing {
 
 impl SurfaceOptions {
     /// Makes files, folders and the live view ready; `records` says whether there will be a flight recorder.
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "they are for the live view"))]
     pub fn prepare(&self, file: &ComponentFile, jail: JailMode, records: bool) -> Result<Prepared, CliError> {
         if let Some(option) = self.first()
             && !file.imports_surface()
@@ -68,33 +73,40 @@ impl SurfaceOptions {
             }
             None => None,
         };
-        let view = self.view.start(jail, records)?;
-        Ok(Prepared { display, folder: self.save_frames.clone(), video, view })
+        Ok(Prepared {
+            display,
+            folder: self.save_frames.clone(),
+            video,
+            #[cfg(target_os = "linux")]
+            view: self.view.start(jail, records)?,
+        })
     }
 }
 
 impl Prepared {
-    /// What stays in reach of this process.
+    /// Adds the folder of pictures to the paths that stay accessible.
     pub fn reach(&self, mut reach: Reach) -> Reach {
         reach.folders.extend(self.folder.clone());
         reach
     }
 
-    /// Starts what takes the frames. `snapshot` has the flight recorder write its trace.
+    /// Starts the sinks. `snapshot` has the flight recorder write its trace.
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only the live view asks for traces"))]
     pub fn start(self, snapshot: impl Fn() + Send + 'static) -> Result<(SurfaceCtx, Showing), CliError> {
-        let Self { display, folder, video, view } = self;
-        let display = Display::new(display);
+        let display = Display::new(self.display);
         let mut savers = Vec::new();
-        if let Some(folder) = folder {
+        if let Some(folder) = self.folder {
             savers.push(Saver::pictures(folder));
         }
-        if let Some((path, video)) = video {
+        if let Some((path, video)) = self.video {
             savers.push(Saver::video(path, video));
         }
         let threads = |cause| CliError::Runtime { cause };
         let savers = savers.into_iter().collect::<Result<Vec<_>, _>>().map_err(threads)?;
+        #[cfg_attr(not(target_os = "linux"), expect(unused_mut, reason = "only the live view is added"))]
         let mut sinks: Vec<_> = savers.iter().map(Saver::frames).collect();
-        if let Some(view) = view {
+        #[cfg(target_os = "linux")]
+        if let Some(view) = self.view {
             sinks.push(view.show(display.clone(), snapshot).map_err(threads)?);
         }
         let sinks = Sinks::new(sinks);
@@ -103,12 +115,12 @@ impl Prepared {
 }
 
 impl Showing {
-    /// Waits until everything is written, once the surfaces are gone, and says what was.
+    /// Waits until every frame is written, and reports how many were. The surfaces must be gone.
     pub fn finish(self) {
         for saver in self.savers {
             let saved = saver.finish();
             let plural = if saved.frames == 1 { "" } else { "s" };
-            eprintln!("airlock: saved {} frame{plural} to {}", saved.frames, saved.path.display());
+            printing::note(&format!("airlock: saved {} frame{plural} to {}", saved.frames, saved.path.display()));
             if let Some(why) = saved.error {
                 terminal::error(&format!("{}: {why}", saved.path.display()));
             }

@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use airlock::surface::{DisplayOptions, MAX_SIZE, Rate};
 use clap::Args;
 
+#[cfg(target_os = "linux")]
 use crate::view::ViewOptions;
 
-/// Beats in a second at most; above, `max` is what is meant.
+/// The least rate, in frames per second: a period must be a time that a timer can wait for.
+const MIN_RATE: f64 = 0.001;
+
+/// The greatest rate, in frames per second. Above it, `max` says the same.
 const MAX_RATE: f64 = 1000.0;
 
-/// How surfaces look, and what becomes of their frames.
+/// Options of surfaces and their frames.
 #[derive(Clone, Debug, Args)]
 pub struct SurfaceOptions {
     /// Size of the guest's surfaces and frames per second, whatever it asks for [default: the guest's size, or 1280x720, @60]
@@ -28,16 +32,17 @@ pub struct SurfaceOptions {
     /// Write every frame to this file, as uncompressed video (Y4M), which ffmpeg and mpv read
     #[arg(long, value_name = "FILE.y4m")]
     pub(super) save_video: Option<PathBuf>,
+    #[cfg(target_os = "linux")]
     #[command(flatten)]
     pub(super) view: ViewOptions,
 }
 
-/// A pace, as a person says it.
+/// A rate as it is written on the command line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Pace(Rate);
 
 impl SurfaceOptions {
-    /// The first of the options that was given.
+    /// The name of the first option that was given.
     pub(super) fn first(&self) -> Option<&'static str> {
         [
             ("--surface", self.surface.is_some()),
@@ -45,6 +50,7 @@ impl SurfaceOptions {
             ("--frames", self.frames.is_some()),
             ("--save-frames", self.save_frames.is_some()),
             ("--save-video", self.save_video.is_some()),
+            #[cfg(target_os = "linux")]
             ("--view", self.view.is_given()),
         ]
         .into_iter()
@@ -81,8 +87,8 @@ fn pace(text: &str) -> Result<Pace, String> {
         return Ok(Pace(Rate::Max));
     }
     match text.parse::<f64>() {
-        Ok(rate) if rate > 0.0 && rate <= MAX_RATE => Ok(Pace(Rate::PerSecond(rate))),
-        _ => Err(format!("frames per second, above 0 and up to {MAX_RATE}, or `max`")),
+        Ok(rate) if (MIN_RATE..=MAX_RATE).contains(&rate) => Ok(Pace(Rate::PerSecond(rate))),
+        _ => Err(format!("frames per second from {MIN_RATE} to {MAX_RATE}, or `max`")),
     }
 }
 
@@ -108,6 +114,7 @@ mod tests {
             "10x10@0",
             "10x10@-1",
             "10x10@1e9",
+            "10x10@1e-9",
             "10 x10",
             "10x10@NaN",
         ] {

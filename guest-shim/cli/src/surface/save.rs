@@ -1,9 +1,8 @@
-//! `--save-frames` and `--save-video`: a thread for each, so that the guest draws while frames are compressed and written. When
-//! it is late, the guest waits: every frame is wanted.
+//! `--save-frames` and `--save-video`: a thread for each, so that the guest draws while frames are compressed and written. Every
+//! frame is kept: a guest that is faster than the thread blocks.
 
 use std::{
-    fs::File,
-    io::{self, BufWriter},
+    io,
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread::{self, JoinHandle},
@@ -11,22 +10,13 @@ use std::{
 
 use airlock::surface::{Frame, FrameSink, Interest};
 use airlock_protocol::frames;
+use airlock_traces::tools::output::Output;
 
-use super::video::Video;
+use super::{picture::Picture, video::Video};
 use crate::error::plain;
 
-/// Frames between the guest and a thread.
+/// Frames that wait for a thread at most: each is up to 64 MiB.
 const QUEUED: usize = 2;
-
-/// A frame as it is written.
-pub struct Picture {
-    /// Its number.
-    pub number: u64,
-    /// Width and height.
-    pub size: (u32, u32),
-    /// Rows of red, green, blue and alpha.
-    pub rgba: Vec<u8>,
-}
 
 /// A thread that writes frames.
 #[derive(Debug)]
@@ -36,13 +26,13 @@ pub struct Saver {
     thread: JoinHandle<(u64, Option<String>)>,
 }
 
-/// What was written.
+/// The result of a thread.
 pub struct Saved {
-    /// Where.
+    /// The folder or file.
     pub path: PathBuf,
-    /// How many frames.
+    /// Frames that were written.
     pub frames: u64,
-    /// Why there are not more.
+    /// The error that ended it.
     pub error: Option<String>,
 }
 
@@ -64,7 +54,7 @@ impl Saver {
         Ok(Self { path, frames, thread })
     }
 
-    /// Where the frames go.
+    /// A sink that sends frames to the thread.
     pub fn frames(&self) -> Box<dyn FrameSink> {
         Box::new(To(Some(self.frames.clone())))
     }
@@ -83,7 +73,7 @@ fn work(queue: &Receiver<Picture>, mut write: impl FnMut(&Picture) -> Result<(),
     let mut frames = 0;
     for picture in queue {
         if let Err(error) = write(&picture) {
-            // Dropping the queue has the sink take no more.
+            // Dropping the queue disables the sink.
             return (frames, Some(error));
         }
         frames += 1;
@@ -91,7 +81,7 @@ fn work(queue: &Receiver<Picture>, mut write: impl FnMut(&Picture) -> Result<(),
     (frames, None)
 }
 
-/// `None` after an error, which is told at the end.
+/// `None` after an error, which is reported at the end of the run.
 struct To(Option<SyncSender<Picture>>);
 
 impl FrameSink for To {
@@ -107,13 +97,14 @@ impl FrameSink for To {
 
 fn write_png(folder: &Path, picture: &Picture) -> io::Result<()> {
     let (width, height) = picture.size;
-    let file = File::create(folder.join(frames::name(picture.number) + ".png"))?;
-    let mut encoder = png::Encoder::new(BufWriter::new(file), width, height);
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Fast);
     encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&picture.rgba)?;
-    Ok(writer.finish()?)
+    writer.finish()?;
+    Output::write(&folder.join(frames::name(picture.number) + ".png"), &bytes)
 }

@@ -1,12 +1,12 @@
-//! Everyone who wants frames.
+//! Several sinks as one.
 
 use airlock::surface::{Frame, FrameSink, Interest};
 
-/// Passes frames on to several, each of which gets those that it wants.
+/// Passes each frame to the sinks that are interested in it.
 pub struct Sinks(Vec<Box<dyn FrameSink>>);
 
 impl Sinks {
-    /// Of these.
+    /// A sink of these sinks.
     pub fn new(sinks: Vec<Box<dyn FrameSink>>) -> Self {
         Self(sinks)
     }

@@ -1,5 +1,5 @@
-//! Video without compression: YUV4MPEG2, which is a line of text and then planes of bytes, and which every tool for video
-//! reads. A codec would be a choice for the person who watches; `ffmpeg -i run.y4m run.mp4` makes it.
+//! Uncompressed video: YUV4MPEG2, a line of text and then planes of bytes, which ffmpeg, mpv and GStreamer read. No codec is
+//! chosen here; `ffmpeg -i run.y4m run.mp4` makes a compressed file.
 
 use std::{
     fs::File,
@@ -8,14 +8,15 @@ use std::{
 };
 
 use airlock::surface::Rate;
+use airlock_traces::tools::output::Output;
 
-use super::save::Picture;
+use super::picture::Picture;
 use crate::error::plain;
 
-/// The rate that a video of frames without one has.
+/// Frames per second in the header of a video whose frames have no rate (`max`).
 const RATE: f64 = 60.0;
 
-/// A video that is written.
+/// A video file.
 #[derive(Debug)]
 pub struct Video {
     file: BufWriter<File>,
@@ -25,7 +26,7 @@ pub struct Video {
 }
 
 impl Video {
-    /// Makes the file.
+    /// Creates the file.
     pub fn create(path: &Path, rate: Rate) -> io::Result<Self> {
         if path.extension().is_some_and(|extension| !extension.eq_ignore_ascii_case("y4m")) {
             return Err(io::Error::other("its name must end in .y4m, the format that is written"));
@@ -34,7 +35,7 @@ impl Video {
             Rate::PerSecond(rate) => rate,
             Rate::Max => RATE,
         };
-        Ok(Self { file: BufWriter::new(File::create(path)?), rate, size: None })
+        Ok(Self { file: BufWriter::new(Output::in_place(path)?), rate, size: None })
     }
 
     /// Writes a frame.

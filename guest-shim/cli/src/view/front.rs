@@ -19,12 +19,12 @@ use super::{
     link::{FromFront, Link, SLOT, SLOTS, Shown, ToFront},
     serve::Server,
 };
-use crate::error::{CliError, plain};
+use crate::error::{CliError, WRONG_USE, plain};
 
-/// Bytes of the secret in the address.
+/// Bytes of the token in the address.
 const TOKEN: usize = 16;
 
-/// How good pictures are, from 1 to 100: above, they grow much and look the same.
+/// JPEG quality, from 1 to 100. Higher values cost more bytes than a viewer sees a difference.
 const QUALITY: u8 = 85;
 
 /// The front process of `airlock run --view`, which starts it.
@@ -47,9 +47,9 @@ pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     let (listener, token) = match listen(&arguments) {
         Ok(ready) => ready,
         Err(why) => {
-            // The guest's process tells a person.
+            // The guest's process reports it.
             let _ = link.send(&FromFront::Failed { why });
-            return Ok(super::super::WRONG_USE);
+            return Ok(WRONG_USE);
         }
     };
     let address = listener.local_addr().map_err(failed)?;
@@ -64,17 +64,18 @@ pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     Ok(0)
 }
 
-/// The two ends that are the standard streams, which are then no more.
+/// Takes the socket and the memory over from the standard streams, and replaces those with /dev/null.
 fn take_over() -> io::Result<(Link, File)> {
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
     let memory = io::stdout().as_fd().try_clone_to_owned()?;
+    #[allow(clippy::disallowed_methods)] // A device, under a fixed name.
     let null = File::options().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
     Ok((Link::new(socket), File::from(memory)))
 }
 
-/// Listens, and gives up all else; gives the secret, too.
+/// Binds the socket, makes the token, and confines the process.
 fn listen(arguments: &Arguments) -> Result<(TcpListener, String), String> {
     let listener = TcpListener::bind(arguments.address).map_err(|error| plain(&error))?;
     let mut secret = [0; TOKEN];
@@ -95,8 +96,7 @@ fn listen(arguments: &Arguments) -> Result<(TcpListener, String), String> {
     Ok((listener, token))
 }
 
-/// Compresses the latest frame, again and again, until the guest's process is gone: then viewers are told by the end of
-/// pictures.
+/// Compresses the latest frame in a loop, until the guest's process is gone. The end of the pictures tells viewers.
 fn compress(link: &Link, memory: &File, latest: &Latest) {
     let free = |slot| link.send(&FromFront::Free { slot });
     while let Ok(Some(ToFront::Frame(mut shown))) = link.receive() {

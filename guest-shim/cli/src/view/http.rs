@@ -1,7 +1,6 @@
 //! One connection of HTTP/1.1: requests are read whole, within limits and a time, and answered one after the other.
 //!
-//! A thread for each connection, of which there are few, needs no runtime, and a slow viewer holds nobody but its own. Requests
-//! are parsed by `httparse`.
+//! A thread for each connection needs no runtime, and a slow viewer blocks only its own thread. `httparse` parses requests.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -15,13 +14,13 @@ const MAX_HEAD: usize = 16 << 10;
 /// Headers of a request at most.
 const MAX_HEADERS: usize = 64;
 
-/// Bytes of a request's body at most: input of one moment.
+/// Bytes of a request's body at most: a burst of input has a few hundred.
 pub const MAX_BODY: usize = 16 << 10;
 
-/// How long a request may take to arrive, and a viewer to read: one that never does must not hold its connection.
+/// Time for a request to arrive, and for a write to proceed: an idle client must not occupy one of the connections for ever.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Headers of every answer: the secret is in the address, which is told to nobody and kept nowhere.
+/// Headers of every response: the address has the token in it, and must not be passed on or stored.
 const HEADERS: &str = "Referrer-Policy: no-referrer\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
 
 /// A request.
@@ -37,7 +36,7 @@ pub struct Request {
     keeps: bool,
 }
 
-/// What is answered.
+/// A response.
 #[derive(Debug)]
 pub struct Answer<'a> {
     /// The status, such as `200 OK`.
@@ -61,17 +60,17 @@ impl Answer<'_> {
 /// A connection.
 pub struct Connection {
     stream: TcpStream,
-    /// What was read and is no part of a request so far.
+    /// Bytes that were read and belong to the next request.
     read: Vec<u8>,
 }
 
-/// Where the head of a request ends, and what it says.
+/// The head of a request.
 struct Head {
     method: String,
     path: String,
     length: usize,
     keeps: bool,
-    /// The body comes in pieces whose number nobody knows.
+    /// The body has no length (`Transfer-Encoding`).
     chunked: bool,
     end: usize,
 }
@@ -144,7 +143,7 @@ impl Connection {
         );
         self.stream.write_all(&[head.as_bytes(), body].concat())?;
         if !keeps {
-            // What is not read yet would have the system take the answer back from the other side.
+            // Closing with unread input resets the connection, and the client would lose the response.
             self.stream.shutdown(std::net::Shutdown::Write)?;
             self.drain()?;
         }

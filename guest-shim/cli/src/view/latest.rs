@@ -1,4 +1,4 @@
-//! The latest picture, for whoever waits for another.
+//! The latest picture, for the threads of all viewers.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -10,7 +10,7 @@ use super::link::Shown;
 /// A compressed frame.
 #[derive(Debug)]
 pub struct Picture {
-    /// What it is of.
+    /// The frame.
     pub shown: Shown,
     /// The JPEG file.
     pub jpeg: Vec<u8>,
@@ -31,7 +31,7 @@ struct State {
     over: bool,
 }
 
-/// What comes next for a viewer.
+/// The next thing for a viewer.
 #[derive(Debug)]
 pub enum Next {
     /// A picture that it has not had, and its version.

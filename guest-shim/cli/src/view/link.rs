@@ -1,5 +1,5 @@
-//! What crosses between the guest's process and the front process. Each message is one packet of JSON: few of them cross, and
-//! what the front process says is read like what a stranger says, since strangers talk to it.
+//! Messages between the guest's process and the front process. Each is one packet of JSON; there are few of them. The guest's
+//! process checks every message from the front process, which unknown clients talk to.
 
 use std::{io, net::SocketAddr, os::fd::OwnedFd, sync::Arc};
 
@@ -86,7 +86,7 @@ pub enum FromFront {
     Trace,
 }
 
-/// What a viewer does, as its browser sends it. Places are in texels of the surface.
+/// Input of a viewer, as the page sends it. Coordinates are in texels of the surface.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ViewerEvent {
@@ -123,7 +123,7 @@ pub enum ViewerEvent {
 pub struct KeyPress {
     /// Its `code`.
     pub code: String,
-    /// What it types, if anything.
+    /// The character that it types, if any.
     pub text: Option<String>,
     /// Its modifiers.
     pub alt: bool,

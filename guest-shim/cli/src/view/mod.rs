@@ -3,12 +3,16 @@
 //! A front process, which is started before the guest and confined by itself, owns the socket, compresses frames and talks to
 //! browsers. It never runs code of the guest's, and the guest's process has no network. Between the two are
 //!
-//! - frames, in memory that both have open ([`link::SLOTS`] places of a fixed size), written and read by system calls, so that
-//!   neither sees what the other changes while it reads;
-//! - a socket of short messages ([`link`]): which place has a frame and which is free, what a viewer does.
+//! - frames, in a memory file that both have open ([`link::SLOTS`] places of a fixed size). It is written and read by system
+//!   calls and never mapped, so that neither process computes on bytes that the other changes meanwhile;
+//! - a socket of short messages ([`link`]): frames in their places, places that are free, input of viewers.
 //!
-//! Frames are dropped, never queued: a frame for which no place is free is not even read back from the GPU, the front process
-//! compresses the latest that it has, and each viewer gets the latest when its connection has room.
+//! Frames are dropped, never queued: a frame is read back from the GPU only if a place is free, the front process compresses the
+//! latest one that it has, and each viewer gets the latest picture when its connection has room.
+//!
+//! Pictures are JPEG files in one `multipart/x-mixed-replace` response. A video codec would save bandwidth, which a loopback
+//! connection has; WebCodecs, which would decode it, needs TLS anywhere else, and an encoder costs the processors on which
+//! llvmpipe draws.
 
 mod front;
 mod http;
@@ -24,6 +28,7 @@ use std::{
 };
 
 use airlock::surface::{Display, FrameSink};
+use airlock_protocol::printing;
 use airlock_traces::cli::jail::JailMode;
 use clap::Args;
 use rustix::{
@@ -31,7 +36,7 @@ use rustix::{
     net::{AddressFamily, SocketFlags, SocketType},
 };
 
-use super::error::{CliError, plain};
+use crate::error::{CliError, plain};
 use link::{FromFront, Link};
 
 pub use front::{Arguments as FrontArguments, run as run_front};
@@ -68,7 +73,7 @@ impl ViewOptions {
                 if !bound.ip().is_loopback() {
                     tracing::warn!("the view is open to the network, and what crosses it is not encrypted");
                 }
-                eprintln!("airlock: live view at http://{bound}/{token}/");
+                printing::note(&format!("airlock: live view at http://{bound}/{token}/"));
                 Ok(Some(view))
             }
             Ok(Some(FromFront::Failed { why })) => Err(failed(why)),
@@ -97,7 +102,7 @@ impl View {
 
     /// Begins to pass on frames and input. `snapshot` has the flight recorder write its trace.
     pub fn show(self, display: Display, snapshot: impl Fn() + Send + 'static) -> std::io::Result<Box<dyn FrameSink>> {
-        sink::start(self, display, snapshot)
+        sink::start(self.link, self.memory, display, snapshot)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The page, the stream of pictures, input and buttons. Every address begins with the secret.
+//! The page, the stream of pictures, input and buttons. Every address begins with the token.
 
 use std::{
     net::{TcpListener, TcpStream},
@@ -25,8 +25,8 @@ const MAX_EVENTS: usize = 128;
 /// How often a stream without pictures looks whether its viewer is still there.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// How long viewers may take to read the end.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// Time for viewers to receive the end of the stream.
+const END: Duration = Duration::from_millis(500);
 
 /// What stands between two pictures.
 const BOUNDARY: &str = "airlock-frame";
@@ -52,17 +52,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server for those who know the secret.
+    /// A server that answers requests with the token.
     pub fn new(link: Link, token: String, latest: Arc<Latest>, records: bool) -> Arc<Self> {
         let (connections, watchers, inputs) = Default::default();
         Arc::new(Self { link, token, latest, records, connections, watchers, inputs })
     }
 
-    /// Takes connections, for ever.
+    /// Accepts connections, for ever.
     pub fn accept(self: &Arc<Self>, listener: &TcpListener) {
         loop {
             let Ok((stream, _)) = listener.accept() else {
-                // Too many descriptors are open, for example: those that go make room.
+                // For example, too many descriptors are open; connections that end free some.
                 thread::sleep(Duration::from_millis(50));
                 continue;
             };
@@ -81,15 +81,15 @@ impl Server {
         }
     }
 
-    /// Lets viewers read the end.
+    /// Waits until viewers have received the end of the stream.
     pub fn finish(&self) {
-        let deadline = Instant::now() + LAST_WORDS;
+        let deadline = Instant::now() + END;
         while self.watchers.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// One connection. What a stranger does wrong ends it, and is nobody else's affair.
+    /// One connection. A malformed request ends it, and affects no other.
     fn serve(&self, stream: TcpStream) {
         let served = Connection::new(stream).and_then(|mut connection| {
             loop {
@@ -112,7 +112,7 @@ impl Server {
         }
     }
 
-    /// What of an address comes after the secret.
+    /// The part of an address after the token.
     fn page_of<'r>(&self, request: &'r Request) -> Result<&'r str, Answer<'static>> {
         let refused = |text| Answer::text("403 Forbidden", text);
         let path = request.path.strip_prefix('/').and_then(|path| path.split_once('/'));
@@ -158,7 +158,7 @@ impl Server {
         }
     }
 
-    /// Events of a browser; gives the number of the last one.
+    /// Events of a browser; the response is the number of the last one.
     fn input(&self, body: &[u8]) -> Answer<'static> {
         let events = match serde_json::from_slice::<Vec<ViewerEvent>>(body) {
             Ok(events) if events.len() <= MAX_EVENTS && events.iter().all(ViewerEvent::is_sensible) => events,
@@ -190,7 +190,7 @@ impl Server {
     }
 }
 
-/// Somebody who looks on.
+/// A viewer of the stream, counted while it lives.
 struct Watcher<'a>(&'a Server);
 
 impl<'a> Watcher<'a> {
@@ -208,7 +208,7 @@ impl Drop for Watcher<'_> {
     }
 }
 
-/// Compares without telling by the time it takes how much is right.
+/// Compares in constant time.
 fn same(given: &str, token: &str) -> bool {
     given.len() == token.len() && given.bytes().zip(token.bytes()).fold(0, |rest, (a, b)| rest | (a ^ b)) == 0
 }

@@ -1,4 +1,4 @@
-//! The guest's side: frames go to the front process, and what viewers do comes back.
+//! The side of the guest's process: sends frames to the front process, and receives input.
 
 use std::{
     fs::File,
@@ -11,14 +11,11 @@ use std::{
     thread,
 };
 
-use airlock::surface::{Display, Frame, FrameSink, Input, Interest, KeyInput, key_from_code};
+use airlock::surface::{Display, Frame, FrameSink, Input, Interest, KeyInput};
 
-use super::{
-    View,
-    link::{FromFront, KeyPress, Link, SLOT, SLOTS, Shown, ToFront, ViewerEvent},
-};
+use super::link::{FromFront, KeyPress, Link, SLOT, SLOTS, Shown, ToFront, ViewerEvent};
 
-/// What the thread that listens and the sink share.
+/// State of the sink and of the thread that receives.
 #[derive(Debug, Default)]
 struct Shared {
     watchers: AtomicU32,
@@ -34,9 +31,13 @@ struct Sink {
     shared: Arc<Shared>,
 }
 
-/// Starts to listen, and gives the sink.
-pub fn start(view: View, display: Display, snapshot: impl Fn() + Send + 'static) -> io::Result<Box<dyn FrameSink>> {
-    let View { link, memory } = view;
+/// Starts the thread that receives, and returns the sink.
+pub fn start(
+    link: Link,
+    memory: File,
+    display: Display,
+    snapshot: impl Fn() + Send + 'static,
+) -> io::Result<Box<dyn FrameSink>> {
     let shared = Arc::new(Shared { free: AtomicU8::new((1 << SLOTS) - 1), ..Shared::default() });
     let (listening, heard) = (link.clone(), Arc::clone(&shared));
     let listen = move || {
@@ -48,7 +49,7 @@ pub fn start(view: View, display: Display, snapshot: impl Fn() + Send + 'static)
             }
         };
         heard.gone.store(true, Ordering::Relaxed);
-        // A view that was paused must not hold the run for ever.
+        // A paused guest must not wait for ever.
         display.pause(false);
         tracing::warn!("the live view is over: {why}; the run goes on");
     };
@@ -68,7 +69,7 @@ impl Shared {
             FromFront::Watchers { count } => {
                 self.watchers.store(count, Ordering::Relaxed);
                 if count == 0 {
-                    // Who could let it go on?
+                    // No viewer is left to resume it.
                     display.pause(false);
                 }
             }
@@ -119,5 +120,5 @@ fn input(event: ViewerEvent) -> Input {
 
 fn key(press: KeyPress) -> KeyInput {
     let KeyPress { code, text, alt, ctrl, meta, shift } = press;
-    KeyInput { key: key_from_code(&code), text, alt, ctrl, meta, shift }
+    KeyInput { code, text, alt, ctrl, meta, shift }
 }

@@ -27,11 +27,9 @@ wasmtime::component::bindgen!({
     },
     with: {
         "wasi:webgpu/webgpu": crate::v0_3::bindings::webgpu,
-        "wasi-gfx:surface/surface.surface": crate::surface::state::Surface,
-        "wasi-gfx:surface/surface-webgpu.context": crate::surface::webgpu::GpuContext,
-        "wasi-gfx:surface/surface-frame-buffer.context": crate::surface::frame_buffer::BufferContext,
-        "wasi-gfx:frame-buffer/frame-buffer.buffer": crate::surface::frame_buffer::FrameBuffer,
+        "wasi-gfx:surface/surface.surface": crate::surface::resources::Surface,
+        "wasi-gfx:surface/surface-webgpu.context": crate::surface::resources::GpuContext,
+        "wasi-gfx:surface/surface-frame-buffer.context": crate::surface::resources::BufferContext,
+        "wasi-gfx:frame-buffer/frame-buffer.buffer": crate::surface::resources::FrameBuffer,
     },
 });
-
-pub use wasi_gfx::surface::surface::Key;

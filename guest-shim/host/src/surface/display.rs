@@ -1,4 +1,4 @@
-//! The display: what the embedder decides about surfaces while the guest runs.
+//! The display: the embedder's handle of all surfaces of a store.
 
 use std::{
     fmt,
@@ -10,10 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    events::Input,
-    state::{State, Surface},
-};
+use super::{events::Input, state::State};
 
 /// Texels of a surface in each direction. A guest may ask for any size, and a frame of it takes memory here.
 pub const MAX_SIZE: u32 = 4096;
@@ -33,7 +30,7 @@ pub enum Rate {
     Max,
 }
 
-/// What a display is.
+/// Size, rate and length of a display.
 #[derive(Clone, Copy, Debug)]
 pub struct DisplayOptions {
     /// The size of every surface, whatever the guest asks for; without it, the guest decides.
@@ -95,7 +92,7 @@ impl Display {
         Self(Arc::new(Shared { options, ..Shared::default() }))
     }
 
-    /// What it is.
+    /// Its options.
     pub fn options(&self) -> DisplayOptions {
         self.0.options
     }
@@ -167,14 +164,14 @@ impl Display {
     }
 
     /// Makes a surface; `None` when there are too many.
-    pub(super) fn open(&self, wanted: (Option<u32>, Option<u32>)) -> Option<Surface> {
+    pub(super) fn open(&self, wanted: (Option<u32>, Option<u32>)) -> Option<Arc<State>> {
         let mut inner = self.inner();
         if inner.surfaces.len() >= MAX_SURFACES {
             return None;
         }
         let state = Arc::new(State::new(self.size(wanted), inner.ended));
         inner.surfaces.push(Arc::clone(&state));
-        Some(Surface(state))
+        Some(state)
     }
 
     /// The guest has dropped a surface.

@@ -1,27 +1,11 @@
-//! What is done to a surface, and the streams through which a guest hears of it.
+//! Input to a surface, and the events that its streams carry.
 
-use std::{
-    collections::VecDeque,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
-
-use wasmtime::{
-    StoreContextMut,
-    component::{Destination, Lift, Lower, StreamProducer, StreamResult, VecBuffer},
-};
-
-use super::{
-    bindings::wasi_gfx::surface::surface::{Key, KeyEvent, PointerEvent, ResizeEvent},
-    display::Display,
-    state::State,
-};
+use std::collections::VecDeque;
 
 /// Events of a stream that were not read yet. Beyond, the oldest go: a guest that does not read must not fill the memory.
 pub(super) const MAX_QUEUED: usize = 256;
 
-/// What a viewer does, in texels of a surface.
+/// Input of a viewer. Coordinates are in texels of a surface.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// A button goes down at a place, from the left and from the top.
@@ -36,12 +20,12 @@ pub enum Input {
     KeyUp(KeyInput),
 }
 
-/// A key, and what it means.
+/// A key with its text and modifiers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeyInput {
-    /// By its place.
-    pub key: Option<Key>,
-    /// What it types.
+    /// `KeyboardEvent.code` of the key; one that the interface does not know is a key without a name.
+    pub code: String,
+    /// The character that it types.
     pub text: Option<String>,
     /// Alt is down.
     pub alt: bool,
@@ -53,14 +37,7 @@ pub struct KeyInput {
     pub shift: bool,
 }
 
-impl From<&KeyInput> for KeyEvent {
-    fn from(input: &KeyInput) -> Self {
-        let KeyInput { key, text, alt, ctrl, meta, shift } = input.clone();
-        KeyEvent { key, text, alt_key: alt, ctrl_key: ctrl, meta_key: meta, shift_key: shift }
-    }
-}
-
-/// The streams of a surface, by what they are about.
+/// Kinds of streams of a surface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Resize,
@@ -74,40 +51,21 @@ pub(super) enum Kind {
 /// An event of any of the streams.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
-    Resize(ResizeEvent),
-    Pointer(PointerEvent),
-    Key(KeyEvent),
+    Resize { width: u32, height: u32 },
+    Pointer { x: f64, y: f64 },
+    Key(KeyInput),
 }
-
-/// An event of one type.
-pub(super) trait Of: Lift + Lower + Send + Sync + Sized + 'static {
-    fn of(event: Event) -> Option<Self>;
-}
-
-macro_rules! of {
-    ($($Type:ident: $Case:ident)*) => {
-        $(impl Of for $Type {
-            fn of(event: Event) -> Option<Self> {
-                match event {
-                    Event::$Case(event) => Some(event),
-                    _ => None,
-                }
-            }
-        })*
-    };
-}
-of! { ResizeEvent: Resize PointerEvent: Pointer KeyEvent: Key }
 
 impl Input {
-    /// The stream that hears of it, and what it hears.
+    /// The stream that carries it, and the event.
     pub(super) fn event(&self) -> (Kind, Event) {
-        let pointer = |&x: &f64, &y: &f64| Event::Pointer(PointerEvent { x, y });
+        let pointer = |&x: &f64, &y: &f64| Event::Pointer { x, y };
         match self {
             Input::PointerDown(x, y) => (Kind::PointerDown, pointer(x, y)),
             Input::PointerUp(x, y) => (Kind::PointerUp, pointer(x, y)),
             Input::PointerMove(x, y) => (Kind::PointerMove, pointer(x, y)),
-            Input::KeyDown(key) => (Kind::KeyDown, Event::Key(key.into())),
-            Input::KeyUp(key) => (Kind::KeyUp, Event::Key(key.into())),
+            Input::KeyDown(key) => (Kind::KeyDown, Event::Key(key.clone())),
+            Input::KeyUp(key) => (Kind::KeyUp, Event::Key(key.clone())),
         }
     }
 }
@@ -130,48 +88,5 @@ impl Queue {
 
     pub(super) fn take(&mut self) -> Vec<(u64, Event)> {
         self.0.drain(..).collect()
-    }
-}
-
-/// Gives the events of one stream.
-pub(super) struct EventProducer<E> {
-    pub(super) display: Display,
-    pub(super) surface: Arc<State>,
-    /// The stream's number on its surface.
-    pub(super) stream: u64,
-    pub(super) of: std::marker::PhantomData<fn() -> E>,
-}
-
-impl<E> Drop for EventProducer<E> {
-    fn drop(&mut self) {
-        self.surface.close_stream(self.stream);
-    }
-}
-
-impl<T: 'static, E: Of> StreamProducer<T> for EventProducer<E> {
-    type Item = E;
-    type Buffer = VecBuffer<E>;
-
-    fn poll_produce<'a>(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        mut store: StoreContextMut<'a, T>,
-        mut destination: Destination<'a, E, VecBuffer<E>>,
-        finish: bool,
-    ) -> Poll<wasmtime::Result<StreamResult>> {
-        if destination.remaining(&mut store) == Some(0) {
-            return Poll::Ready(Ok(StreamResult::Completed));
-        }
-        match self.surface.poll_stream(self.stream, context.waker()) {
-            Poll::Ready(Some(events)) => {
-                events.iter().for_each(|(number, _)| self.display.took(*number));
-                let events: Vec<_> = events.into_iter().filter_map(|(_, event)| E::of(event)).collect();
-                destination.set_buffer(events.into());
-                Poll::Ready(Ok(StreamResult::Completed))
-            }
-            Poll::Ready(None) => Poll::Ready(Ok(StreamResult::Dropped)),
-            Poll::Pending if finish => Poll::Ready(Ok(StreamResult::Cancelled)),
-            Poll::Pending => Poll::Pending,
-        }
     }
 }

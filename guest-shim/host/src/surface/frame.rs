@@ -1,9 +1,9 @@
-//! A frame as its sink gets it.
+//! A frame as its sink receives it.
 
 use airlock_client::canvas::FrameInfo;
 use airlock_protocol::commands::texture::TextureFormat;
 
-/// Which frames a sink wants. What it does not want is not even read back.
+/// The frames that a sink wants. Others are not read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interest {
     /// None.
@@ -23,7 +23,7 @@ pub trait FrameSink: Send {
     fn frame(&mut self, frame: &Frame<'_>);
 }
 
-/// What was known when a frame was presented.
+/// State of the display when a frame was presented.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Presented {
     pub(super) input: u64,

@@ -5,22 +5,14 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 use super::{
-    WasiSurfaceCtxView,
     bindings::wasi_gfx::{
         frame_buffer::frame_buffer,
         surface::surface_frame_buffer::{Host, HostContext},
     },
+    ctx::WasiSurfaceCtxView,
     frame::{Frame, Interest, Presented},
-    state::{State, Surface},
+    resources::{BufferContext, FrameBuffer, Surface},
 };
-
-/// `frame-buffer.buffer`.
-#[derive(Debug)]
-pub struct FrameBuffer(Arc<State>);
-
-/// `surface-frame-buffer.context`.
-#[derive(Debug)]
-pub struct BufferContext(Arc<State>);
 
 impl frame_buffer::Host for WasiSurfaceCtxView<'_> {}
 

@@ -13,13 +13,13 @@ use wasmtime::{
     component::{Destination, StreamProducer, StreamResult, VecBuffer},
 };
 
-use super::{WasiSurfaceCtxView, bindings::wasi_gfx::surface::surface::FrameEvent, state::State};
+use super::{bindings::wasi_gfx::surface::surface::FrameEvent, ctx::WasiSurfaceCtxView, state::State};
 
-/// Gives a beat when its time has come, the frames before it are on their way to the sink, and it is not held back.
+/// Produces a beat when it is due, there is room for a frame in flight, and the display is not paused.
 pub(super) struct FrameProducer<T> {
     surface: Arc<State>,
     view: fn(&mut T) -> WasiSurfaceCtxView<'_>,
-    /// When the next beat is due, and who wakes the guest then.
+    /// The time of the next beat, and the timer that wakes the guest then.
     due: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 

@@ -1,9 +1,9 @@
 //! Keys by the names that browsers have for their places.
 
-use super::bindings::Key;
+use super::bindings::wasi_gfx::surface::surface::Key;
 
 /// The key of a `KeyboardEvent.code` (W3C, UI Events KeyboardEvent code Values); `None` for one that the interface has not.
-pub fn key_from_code(code: &str) -> Option<Key> {
+pub(super) fn key_from_code(code: &str) -> Option<Key> {
     Some(match code {
         "Backquote" => Key::Backquote,
         "Backslash" => Key::Backslash,

@@ -2,24 +2,18 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
 };
 
-use super::{
-    bindings::wasi_gfx::surface::surface::ResizeEvent,
-    events::{Event, Input, Kind, Queue},
-};
+use super::events::{Event, Input, Kind, Queue};
 
 /// Streams of one surface at a time; a guest has one of each kind.
 const MAX_STREAMS: usize = 64;
 
-/// `surface`.
+/// A surface's size, streams and frame buffer.
 #[derive(Debug)]
-pub struct Surface(pub(super) Arc<State>);
-
-#[derive(Debug)]
-pub(super) struct State(Mutex<Inner>);
+pub struct State(Mutex<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -29,7 +23,7 @@ struct Inner {
     next: u64,
     /// The texels of a frame buffer, if there is one; empty until they are set.
     texels: Vec<u8>,
-    /// Who waits for a beat.
+    /// Tasks that wait for a beat.
     wakers: Vec<Waker>,
 }
 
@@ -61,7 +55,7 @@ impl State {
         self.inner().size
     }
 
-    /// Gives it another size, and tells the guest of it.
+    /// Changes its size, with an event for the guest.
     pub(super) fn resize(&self, size: (u32, u32)) {
         let mut inner = self.inner();
         if inner.size == size {
@@ -70,10 +64,10 @@ impl State {
         inner.size = size;
         inner.texels = Vec::new();
         let (width, height) = size;
-        inner.tell(Kind::Resize, 0, &Event::Resize(ResizeEvent { height, width }));
+        inner.tell(Kind::Resize, 0, &Event::Resize { width, height });
     }
 
-    /// Something was done to it.
+    /// Queues an event for its streams.
     pub(super) fn input(&self, number: u64, input: &Input) {
         let (kind, event) = input.event();
         self.inner().tell(kind, number, &event);
@@ -120,7 +114,7 @@ impl State {
         self.inner().streams.remove(&number);
     }
 
-    /// What a stream has to tell; `None` at its end.
+    /// The events of a stream that were not read; `None` at its end.
     pub(super) fn poll_stream(&self, number: u64, waker: &Waker) -> Poll<Option<Vec<(u64, Event)>>> {
         let mut inner = self.inner();
         let closed = inner.closed;

@@ -2,29 +2,18 @@
 
 use std::sync::Arc;
 
-use airlock_client::canvas::{self, Canvas, CanvasConfiguration};
+use airlock_client::canvas::{Canvas, CanvasConfiguration};
 use wasmtime::component::Resource;
 
 use super::{
-    InFlight, MAX_FLIGHT, SurfaceCtx, WasiSurfaceCtxView,
     bindings::wasi_gfx::surface::surface_webgpu::{ContextConfiguration, Host, HostContext},
-    frame::{Interest, Presented},
-    state::{State, Surface},
+    ctx::WasiSurfaceCtxView,
+    resources::{GpuContext, Surface},
 };
-use crate::{
-    WasiWebGpuCtx,
-    v0_3::{
-        bindings::webgpu::{GpuCanvasAlphaMode, GpuTexture},
-        convert::ToWire as _,
-    },
+use crate::v0_3::{
+    bindings::webgpu::{GpuCanvasAlphaMode, GpuTexture},
+    convert::ToWire as _,
 };
-
-/// `surface-webgpu.context`.
-#[derive(Debug)]
-pub struct GpuContext {
-    surface: Arc<State>,
-    canvas: Canvas,
-}
 
 impl Host for WasiSurfaceCtxView<'_> {}
 
@@ -74,28 +63,5 @@ impl HostContext for WasiSurfaceCtxView<'_> {
     fn drop(&mut self, context: Resource<GpuContext>) -> wasmtime::Result<()> {
         self.table.delete(context)?.canvas.unconfigure(&mut self.gpu.client);
         Ok(())
-    }
-}
-
-impl SurfaceCtx {
-    /// Presents a canvas: its texels are on their way afterwards, if the sink wants them.
-    fn present(&mut self, gpu: &mut WasiWebGpuCtx, canvas: &mut Canvas) {
-        let client = &mut gpu.client;
-        let interest = self.sink.interest();
-        self.collect(client, &mut std::task::Context::from_waker(std::task::Waker::noop()));
-        while interest == Interest::Every && self.flight.len() >= MAX_FLIGHT {
-            self.wait(client);
-        }
-        let room = self.flight.len() < MAX_FLIGHT;
-        let wanted = interest != Interest::None && room;
-        let Some(shown) = canvas.present(client, wanted.then_some(&mut self.spare)) else { return };
-        let presented = Presented { input: self.display.taken() };
-        match shown {
-            canvas::Presented::Read(read) => self.flight.push_back(InFlight::Read(read, presented)),
-            // A guest that does not listen for beats runs as far ahead as it likes.
-            canvas::Presented::Done(done) if room => self.flight.push_back(InFlight::Done(done)),
-            canvas::Presented::Done(_) => {}
-        }
-        self.display.count();
     }
 }

@@ -5,14 +5,15 @@ use std::{marker::PhantomData, sync::Arc};
 use wasmtime::component::{Access, Resource, StreamReader};
 
 use super::{
-    WasiSurface, WasiSurfaceCtxView,
     bindings::wasi_gfx::surface::surface::{
         CreateDesc, FrameEvent, Host, HostSurface, HostSurfaceWithStore, KeyEvent, PointerEvent, ResizeEvent,
     },
+    ctx::{WasiSurface, WasiSurfaceCtxView},
     display::MAX_SURFACES,
-    events::{EventProducer, Kind, Of},
+    events::Kind,
     frames::FrameProducer,
-    state::Surface,
+    resources::Surface,
+    streams::{EventProducer, FromEvent},
 };
 
 impl Host for WasiSurfaceCtxView<'_> {}
@@ -21,7 +22,7 @@ impl HostSurface for WasiSurfaceCtxView<'_> {
     fn new(&mut self, desc: CreateDesc) -> wasmtime::Result<Resource<Surface>> {
         let surface = self.surfaces.display.open((desc.width, desc.height));
         let surface = surface.ok_or_else(|| wasmtime::Error::msg(format!("more than {MAX_SURFACES} surfaces")))?;
-        Ok(self.table.push(surface)?)
+        Ok(self.table.push(Surface(surface))?)
     }
 
     fn height(&mut self, surface: Resource<Surface>) -> wasmtime::Result<u32> {
@@ -53,7 +54,7 @@ impl HostSurface for WasiSurfaceCtxView<'_> {
 }
 
 /// A stream of one kind of event.
-fn stream<T: Send + 'static, E: Of>(
+fn stream<T: Send + 'static, E: FromEvent>(
     mut access: Access<'_, T, WasiSurface>,
     surface: &Resource<Surface>,
     kind: Kind,
