@@ -7,7 +7,7 @@ use airlock::ConnectError;
 use airlock_traces::cli::ToolError;
 use thiserror::Error;
 
-use super::versions::WEBGPU_VERSION;
+use super::versions::{WEBGPU_ALIAS, WEBGPU_VERSION};
 
 /// Exit code for usage errors and for a set-up that cannot work; clap uses the same.
 pub const WRONG_USE: u8 = 2;
@@ -96,7 +96,7 @@ pub enum CliError {
         cause: String,
     },
     /// The component wants another version of the interface.
-    #[error("{file} imports {found}; this airlock offers wasi:webgpu {WEBGPU_VERSION} only")]
+    #[error("{file} imports {found}; this airlock offers wasi:webgpu {WEBGPU_VERSION} and {WEBGPU_ALIAS} only")]
     WebGpuVersion {
         /// The file.
         file: String,
@@ -106,7 +106,7 @@ pub enum CliError {
     /// The component wants what is not there.
     #[error(
         "{file} imports {import}, which airlock does not have (it has WASI 0.2, WASI 0.3.0, wasi:webgpu \
-         {WEBGPU_VERSION} and wasi-gfx:surface 0.2.0)"
+         {WEBGPU_VERSION} and {WEBGPU_ALIAS} and, for `airlock run`, wasi-gfx:surface 0.2.0)"
     )]
     UnknownImport {
         /// The file.
