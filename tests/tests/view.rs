@@ -153,7 +153,8 @@ fn changed(before: &Picture, after: &Picture) -> usize {
     pairs.chunks_exact(4).filter(|pixel| pixel.iter().any(|(a, b)| a.abs_diff(*b) > JPEG)).count()
 }
 
-const FRAME: &str = "Number(document.getElementById('frame').textContent)";
+/// The number on the page. Before the page is loaded there is none.
+const FRAME: &str = "Number(document.getElementById('frame')?.textContent)";
 
 /// After so long a frame that was drawn is taken for one that the view left out, since no place was free for it.
 const LEFT_OUT: Duration = Duration::from_secs(2);
@@ -167,7 +168,8 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn text(&mut self, id: &str, is: impl Fn(&str) -> bool) -> String {
-        let text = format!("document.getElementById('{id}').textContent");
+        // Before the page is loaded there is no such element.
+        let text = format!("document.getElementById('{id}')?.textContent");
         let found = self.browser.wait(&text, |text| text.as_str().is_some_and(&is));
         found.as_str().expect("a text").to_owned()
     }

@@ -97,7 +97,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     #[cfg(target_os = "linux")]
     Serve(Box<serve::Arguments>),
     Replay(replay::Arguments),
@@ -118,7 +118,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log::start();
     let outcome = match arguments.command {
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run::run(*arguments),
         #[cfg(target_os = "linux")]
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Doctor(arguments) => engine::runtime().and_then(|runtime| {
