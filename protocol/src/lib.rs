@@ -20,6 +20,7 @@ pub mod codec;
 pub mod commands;
 pub mod connect;
 pub mod events;
+pub mod frames;
 pub mod handshake;
 pub mod ids;
 pub mod limits;

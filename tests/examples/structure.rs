@@ -1,9 +1,13 @@
-//! Prints the structure of a WIT package, for `wit/structure.txt`: `cargo run --example structure PATH`.
+//! Prints the structure of a WIT package, for `wit/structure.txt`: `cargo run --example structure PATH...`. The
+//! last path is the package; those before it are the packages that it uses, which are printed, too.
 #![allow(clippy::expect_used)]
 
 fn main() {
-    let path = std::env::args().nth(1).expect("usage: structure PATH");
     let mut resolve = wit_parser::Resolve::default();
-    resolve.push_path(path).expect("the path holds a WIT package");
+    let paths: Vec<_> = std::env::args().skip(1).collect();
+    assert!(!paths.is_empty(), "usage: structure PATH...");
+    for path in paths {
+        resolve.push_path(path).expect("the path holds a WIT package");
+    }
     print!("{}", airlock_tests::interface::structure(&resolve));
 }

@@ -1,5 +1,5 @@
 //! The interface as text: one line per item, so that two packages can be compared and missing items named.
-#![allow(clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -15,6 +15,27 @@ pub fn ours() -> Resolve {
     let mut resolve = Resolve::default();
     resolve.push_path(root().join("wit")).expect("wit/ is valid");
     resolve
+}
+
+/// The packages beside it, each with the folders of those that it uses, in that order.
+pub const BESIDE: [(&str, &[&str]); 2] = [
+    ("wasi-gfx:frame-buffer@0.2.0", &["wit/frame-buffer"]),
+    ("wasi-gfx:surface@0.2.0", &["wit", "wit/frame-buffer", "wit/surface"]),
+];
+
+/// Packages of folders of the repository, each of which uses those before it.
+pub fn packages(folders: &[&str]) -> Resolve {
+    let mut resolve = Resolve::default();
+    for folder in folders {
+        resolve.push_path(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    }
+    resolve
+}
+
+/// True for a name that another interface defines (`use`), and documents.
+fn is_used(resolve: &Resolve, definition: &TypeDef) -> bool {
+    let TypeDefKind::Type(Type::Id(original)) = definition.kind else { return false };
+    resolve.types[original].owner != definition.owner
 }
 
 /// Every function, in the order of declaration of resources in `FUNCTIONS`' notation: `resource.function`,
@@ -290,6 +311,9 @@ pub fn undocumented(resolve: &Resolve) -> Vec<String> {
         check(&interface.docs, format!("interface {:?}", interface.name));
         for (name, id) in &interface.types {
             let definition = &resolve.types[*id];
+            if is_used(resolve, definition) {
+                continue;
+            }
             check(&definition.docs, name.clone());
             match &definition.kind {
                 TypeDefKind::Record(record) => {

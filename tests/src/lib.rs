@@ -16,6 +16,8 @@ pub mod pictures;
 pub mod processes;
 pub mod programs;
 pub mod statistics;
+#[cfg(target_os = "linux")]
+pub mod viewer;
 
 /// A folder of a test's own, removed on drop.
 pub fn scratch() -> tempfile::TempDir {

@@ -160,6 +160,24 @@ impl Running {
         });
     }
 
+    /// Waits until its standard error has a line with `part` in it, and returns the line.
+    #[track_caller]
+    pub fn complains(&self, part: &str) -> String {
+        wait_for(&format!("line of errors with {part:?}"), LIMIT, || {
+            let ended = self.stderr.ended();
+            let text = self.stderr.text();
+            let (lines, _) = text.rsplit_once('\n').unwrap_or_default();
+            let found = lines.lines().find(|line| line.contains(part)).map(str::to_owned);
+            assert!(found.is_some() || !ended, "no {part:?} in:\n{text}");
+            found
+        })
+    }
+
+    /// Its standard output so far.
+    pub fn output(&self) -> String {
+        self.stdout.text()
+    }
+
     /// Waits for its exit.
     #[track_caller]
     pub fn finish(mut self) -> Outcome {

@@ -1,11 +1,13 @@
 //! The interface: equal to the published one, documented, and every function of it called by a guest.
-#![allow(clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 use std::{collections::BTreeSet, fs};
 
 use airlock_tests::{
-    interface::{functions, ours, structure, undocumented},
+    components::with_webgpu,
+    interface::{BESIDE, functions, ours, packages, structure, undocumented},
     programs::{airlock, guest, root, run},
+    scratch,
 };
 use serde_json::Value;
 
@@ -20,9 +22,26 @@ fn the_structure_is_the_published_one() {
     assert_eq!(published.lines().count(), ours.lines().count());
 }
 
+/// The same for the packages beside it: `structure.txt` is in the folder of each.
+#[test]
+fn the_structure_of_surfaces_is_the_published_one() {
+    for (name, folders) in BESIDE {
+        let file = root().join(folders.last().expect("a folder")).join("structure.txt");
+        let published = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let ours = structure(&packages(folders));
+        let start = ours.find(&format!("package {name}\n")).unwrap_or_else(|| panic!("no {name} in {folders:?}"));
+        let rest = &ours[start..];
+        let end = rest[1..].find("\npackage ").map_or(rest.len(), |end| end + 2);
+        assert_eq!(rest[..end], published, "{name}");
+    }
+}
+
 #[test]
 fn everything_is_documented() {
     assert_eq!(undocumented(&ours()), Vec::<String>::new());
+    for (_, folders) in BESIDE {
+        assert_eq!(undocumented(&packages(folders)), Vec::<String>::new());
+    }
 }
 
 /// The host counts calls by its own list of functions, which must be the interface's.
@@ -39,6 +58,28 @@ fn the_hosts_list_is_the_interfaces() {
         .collect();
     assert_eq!(list, interface);
     assert_eq!(interface.len(), 229);
+}
+
+/// `wasi:webgpu@0.2.0-rc.2` is the same interface under another name: a component that imports it calls every function with the
+/// same results.
+#[test]
+fn the_earlier_version_is_an_alias() {
+    let folder = scratch();
+    for name in ["collatz", "api-tour"] {
+        let path = folder.path().join(format!("{name}.wasm"));
+        let component = fs::read(guest(name)).expect("the guest");
+        fs::write(&path, with_webgpu(&component, "wasi:webgpu/webgpu@0.2.0-rc.2")).expect("a file");
+        let mut command = airlock(["run"]);
+        command.arg(&path);
+        run(command).succeeded();
+    }
+    // Any other version is refused.
+    let path = folder.path().join("other.wasm");
+    let component = fs::read(guest("collatz")).expect("the guest");
+    fs::write(&path, with_webgpu(&component, "wasi:webgpu/webgpu@0.2.0-rc.1")).expect("a file");
+    let mut command = airlock(["run"]);
+    command.arg(&path);
+    run(command).refused(&["0.2.0-rc.1", "0.3.0-rc.2 and 0.2.0-rc.2 only"]);
 }
 
 /// Functions of resources that the interface gives a guest no way to obtain.

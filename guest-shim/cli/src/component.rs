@@ -5,7 +5,10 @@ use std::{fs, ops::Range, path::Path};
 
 use wasmparser::{Chunk, Parser, Payload};
 
-use super::{error::CliError, versions::WEBGPU_VERSION};
+use super::{
+    error::CliError,
+    versions::{WEBGPU_ALIAS, WEBGPU_VERSION},
+};
 
 /// A component's file.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ impl ComponentFile {
         Path::new(&self.file).file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// Reads a file and checks that it is a component with the right version of `wasi:webgpu`, if with any.
+    /// Reads a file and checks that it is a component with a version of `wasi:webgpu` that is offered, if with any.
     pub fn read(path: &Path) -> Result<Self, CliError> {
         let file = path.display().to_string();
         let bytes = fs::read(path).map_err(|cause| CliError::Read { file: file.clone(), cause })?;
@@ -62,6 +65,11 @@ impl ComponentFile {
         self.webgpu_imports().next().is_some()
     }
 
+    /// The component draws to surfaces.
+    pub fn imports_surface(&self) -> bool {
+        self.imports.iter().any(|import| import.starts_with("wasi-gfx:surface/"))
+    }
+
     /// Names of the exports.
     pub fn exports(&self) -> &[String] {
         &self.exports
@@ -72,10 +80,10 @@ impl ComponentFile {
     }
 
     fn check_webgpu(&self) -> Result<(), CliError> {
-        match self
-            .webgpu_imports()
-            .find(|import| import.rsplit_once('@').map(|(_, version)| version) != Some(WEBGPU_VERSION))
-        {
+        let is_offered = |import: &&String| {
+            import.rsplit_once('@').is_some_and(|(_, version)| [WEBGPU_VERSION, WEBGPU_ALIAS].contains(&version))
+        };
+        match self.webgpu_imports().find(|import| !is_offered(import)) {
             Some(found) => Err(CliError::WebGpuVersion { file: self.file.clone(), found: found.clone() }),
             None => Ok(()),
         }
@@ -209,7 +217,7 @@ mod tests {
         let error = scan(&bytes).and_then(|file| file.check_webgpu()).err().map(|error| error.to_string());
         assert_eq!(
             error.as_deref(),
-            Some("f imports wasi:webgpu/webgpu@0.0.1; this airlock offers wasi:webgpu 0.3.0-rc.2 only")
+            Some("f imports wasi:webgpu/webgpu@0.0.1; this airlock offers wasi:webgpu 0.3.0-rc.2 and 0.2.0-rc.2 only")
         );
         for length in (9..bytes.len()).filter(|&length| length != 13) {
             let error = scan(&bytes[..length]).err().map(|error| error.to_string()).unwrap_or_default();

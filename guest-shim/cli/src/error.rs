@@ -7,7 +7,7 @@ use airlock::ConnectError;
 use airlock_traces::cli::ToolError;
 use thiserror::Error;
 
-use super::versions::WEBGPU_VERSION;
+use super::versions::{WEBGPU_ALIAS, WEBGPU_VERSION};
 
 /// Exit code for usage errors and for a set-up that cannot work; clap uses the same.
 pub const WRONG_USE: u8 = 2;
@@ -96,7 +96,7 @@ pub enum CliError {
         cause: String,
     },
     /// The component wants another version of the interface.
-    #[error("{file} imports {found}; this airlock offers wasi:webgpu {WEBGPU_VERSION} only")]
+    #[error("{file} imports {found}; this airlock offers wasi:webgpu {WEBGPU_VERSION} and {WEBGPU_ALIAS} only")]
     WebGpuVersion {
         /// The file.
         file: String,
@@ -105,8 +105,8 @@ pub enum CliError {
     },
     /// The component wants what is not there.
     #[error(
-        "{file} imports {import}, which airlock does not have (it has WASI 0.2, WASI 0.3.0 and wasi:webgpu \
-         {WEBGPU_VERSION})"
+        "{file} imports {import}, which airlock does not have (it has WASI 0.2, WASI 0.3.0, wasi:webgpu \
+         {WEBGPU_VERSION} and {WEBGPU_ALIAS} and, for `airlock run`, wasi-gfx:surface 0.2.0)"
     )]
     UnknownImport {
         /// The file.
@@ -237,6 +237,32 @@ pub enum CliError {
         folder: String,
         /// What the system says.
         cause: String,
+    },
+    /// An option about frames, for a guest that has none.
+    #[error("{file} imports no wasi-gfx:surface, so that there are no frames for {option}")]
+    NoSurface {
+        /// The file.
+        file: String,
+        /// The option.
+        option: &'static str,
+    },
+    /// Frames cannot be written.
+    #[error("{option} {path}: {cause}")]
+    Frames {
+        /// The option.
+        option: &'static str,
+        /// Where to.
+        path: String,
+        /// What stands in the way.
+        cause: String,
+    },
+    /// There is no live view.
+    #[error("--view={address}: {why}")]
+    View {
+        /// Where it would be.
+        address: std::net::SocketAddr,
+        /// Why it is not.
+        why: String,
     },
     /// Strict mode, and a layer does not hold.
     #[error("this process cannot be confined: {layer}: {why} (--jail=best-effort goes on without it)")]

@@ -1,6 +1,9 @@
 //! A guest: what it can reach, how its entry point is found, and how it ends.
 
-use airlock::{WasiWebGpuCtx, WasiWebGpuCtxView, WasiWebGpuView};
+use airlock::{
+    WasiWebGpuCtx, WasiWebGpuCtxView, WasiWebGpuView,
+    surface::{Ended, SurfaceCtx, WasiSurfaceCtxView, WasiSurfaceView},
+};
 use airlock_protocol::printing;
 use airlock_traces::cli::terminal;
 use wasmtime::{
@@ -27,6 +30,8 @@ pub struct State {
     pub wasi: WasiCtx,
     /// The GPU.
     pub gpu: WasiWebGpuCtx,
+    /// Its surfaces.
+    pub surfaces: SurfaceCtx,
     /// Where its handles point to.
     pub table: ResourceTable,
     /// What it may still have.
@@ -42,6 +47,12 @@ impl WasiView for State {
 impl WasiWebGpuView for State {
     fn webgpu(&mut self) -> WasiWebGpuCtxView<'_> {
         WasiWebGpuCtxView { ctx: &mut self.gpu, table: &mut self.table }
+    }
+}
+
+impl WasiSurfaceView for State {
+    fn surfaces(&mut self) -> WasiSurfaceCtxView<'_> {
+        WasiSurfaceCtxView { surfaces: &mut self.surfaces, gpu: &mut self.gpu, table: &mut self.table }
     }
 }
 
@@ -116,6 +127,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     p3::add_to_linker(&mut linker)?;
     airlock::add_to_linker(&mut linker)?;
     airlock::passes::add_to_linker(&mut linker)?;
+    airlock::surface::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -127,6 +139,10 @@ const READER_LEFT: u8 = 141;
 fn exit_code(error: &wasmtime::Error, script: Option<&str>) -> u8 {
     if let Some(&I32Exit(code)) = error.downcast_ref::<I32Exit>() {
         return u8::try_from(code).unwrap_or(1);
+    }
+    if error.downcast_ref::<Ended>().is_some() {
+        // --frames: the guest drew on after the last one.
+        return 0;
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         return limits::timed_out();

@@ -13,6 +13,8 @@
 //! - `gpu` starts the worker and checks the choice of an adapter,
 //! - `record` makes the recordings of a run,
 //! - `serve` answers HTTP requests with a guest, in a folder of its own,
+//! - `surface` has the options of surfaces, and writes frames,
+//! - `view` shows them in a browser, by a process of its own,
 //! - `new` writes a project of a guest,
 //! - `error` has every message for a person's mistake.
 //!
@@ -37,7 +39,10 @@ mod script;
 #[cfg(target_os = "linux")]
 mod serve;
 mod shader_cache;
+mod surface;
 mod versions;
+#[cfg(target_os = "linux")]
+mod view;
 
 use std::{process::ExitCode, sync::LazyLock};
 
@@ -71,6 +76,7 @@ Examples:
   airlock run --record bug.airtrace app.wasm    keep what happens between guest and GPU
   airlock serve app.wasm                        answer HTTP requests with a guest
   airlock new app                               write a project of a guest on wgpu
+  airlock run --frames 60 --save-frames out app.wasm    draw without a screen, and keep the frames
   airlock replay bug.airtrace                   do it again, without the guest, and compare
   airlock trace info bug.airtrace               what is in it?
 
@@ -91,7 +97,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     #[cfg(target_os = "linux")]
     Serve(Box<serve::Arguments>),
     Replay(replay::Arguments),
@@ -101,6 +107,9 @@ enum Command {
     Trace(trace::Command),
     Doctor(doctor::Arguments),
     New(new::Arguments),
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    ViewFront(view::FrontArguments),
 }
 
 /// Does what the command line says.
@@ -109,7 +118,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log::start();
     let outcome = match arguments.command {
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run::run(*arguments),
         #[cfg(target_os = "linux")]
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Doctor(arguments) => engine::runtime().and_then(|runtime| {
@@ -119,6 +128,8 @@ fn main() -> ExitCode {
             outcome
         }),
         Command::New(arguments) => new::new(arguments),
+        #[cfg(target_os = "linux")]
+        Command::ViewFront(arguments) => view::run_front(arguments),
         Command::Replay(arguments) => tool(replay::run(arguments)),
         Command::Verify(arguments) => tool(verify::run(arguments)),
         Command::VerifyMerge(arguments) => tool(verify_merge::run(arguments)),

@@ -1,6 +1,10 @@
 //! `--record` and `--flight-recorder`: the recordings of a run.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{Arc, Weak},
+};
 
 use airlock::{WasiWebGpuCtxBuilder, confine::Reach};
 use airlock_traces::{
@@ -56,7 +60,10 @@ enum Sync {
 
 /// The recordings in progress.
 #[derive(Clone, Debug, Default)]
-pub struct Recordings(Vec<Arc<Recorder>>);
+pub struct Recordings {
+    recorders: Vec<Arc<Recorder>>,
+    flight: Option<Arc<Recorder>>,
+}
 
 impl RecordOptions {
     /// Creates the files and folders that recordings write, so that they stay accessible to the confined process. A file that
@@ -77,7 +84,7 @@ impl RecordOptions {
 
     /// Begins the recordings that were asked for.
     pub fn start(&self, file: &ComponentFile) -> Recordings {
-        let mut recorders = Vec::new();
+        let (mut recorders, mut flight) = (Vec::new(), None);
         if self.record.is_none() && self.flight_recorder.is_none() {
             return Recordings::default();
         }
@@ -99,9 +106,15 @@ impl RecordOptions {
         if let Some(folder) = &self.flight_recorder {
             let memory = usize::try_from(self.flight_recorder_memory.0).unwrap_or(usize::MAX);
             let options = FlightOptions { folder: folder.clone(), header, keep: self.keep, memory };
-            recorders.push(Arc::new(flight::start(options, notice())));
+            flight = Some(Arc::new(flight::start(options, notice())));
         }
-        Recordings(recorders)
+        recorders.extend(flight.clone());
+        Recordings { recorders, flight }
+    }
+
+    /// Whether there will be a flight recorder.
+    pub fn has_flight_recorder(&self) -> bool {
+        self.flight_recorder.is_some()
     }
 }
 
@@ -112,10 +125,20 @@ fn notice() -> Notice {
 impl Recordings {
     /// Adds the recordings to a context.
     pub fn attach(&self, builder: WasiWebGpuCtxBuilder) -> WasiWebGpuCtxBuilder {
-        self.0.iter().fold(builder, |builder, recorder| {
+        self.recorders.iter().fold(builder, |builder, recorder| {
             let recorder = Arc::clone(recorder);
             builder.tap(move |_| Box::new(recorder.session()))
         })
+    }
+
+    /// Returns a function that has the flight recorder write a trace of what it keeps. The function keeps no recording open.
+    pub fn snapshot(&self) -> impl Fn() + Send + 'static {
+        let flight = self.flight.as_ref().map(Arc::downgrade);
+        move || {
+            if let Some(recorder) = flight.as_ref().and_then(Weak::upgrade) {
+                recorder.snapshot();
+            }
+        }
     }
 
     /// Closes them.

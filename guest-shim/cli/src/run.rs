@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use airlock::{AdapterChoice, Daemon, Stats, WasiWebGpuCtx, confine::Reach, nanoseconds};
+use airlock::{AdapterChoice, Daemon, Stats, WasiWebGpuCtx, confine::Reach, nanoseconds, surface::SurfaceCtx};
 use airlock_protocol::printing;
 use airlock_traces::cli::daemon::DaemonOption;
 use clap::{Args, ValueEnum};
@@ -29,6 +29,7 @@ use super::{
     record::RecordOptions,
     script::Script,
     shader_cache::ShaderCacheOptions,
+    surface::{Showing, SurfaceOptions},
 };
 
 const EXAMPLES: &str = "\
@@ -41,6 +42,9 @@ Examples:
   airlock run --adapter 1 app.wasm             the second adapter of `airlock doctor`
   airlock run --stats=json app.wasm 2>stats    calls, commands, bytes and waits
   airlock run --print-commands app.wasm        what the guest asks of the GPU, as it asks
+  airlock run --surface 640x360@30 --save-video run.y4m app.wasm
+                                               frames of a guest that draws to a window
+  airlock run --view app.wasm                  watch it in a browser, and use it there
   airlock run --record bug.airtrace app.wasm   the same in a file, for `airlock replay`
 
 The exit code is the guest's; 134 after a trap, 124 after --timeout, 2 when it could not be started.
@@ -48,10 +52,10 @@ The exit code is the guest's; 134 after a trap, 124 after --timeout, 2 when it c
 
 /// Run a component or a script on the GPU
 ///
-/// A component may import WASI 0.2, WASI 0.3 and wasi:webgpu, and must export wasi:cli/run. A script is a file that ends
-/// in .js or .mjs, or in .ts or .mts (TypeScript, of which the types are left out), with WebGPU as browsers have it. The
-/// GPU is driven by a process of its own, which ends with the guest. A guest has standard streams, and no folder,
-/// variable or network that it is not given.
+/// A component may import WASI 0.2, WASI 0.3, wasi:webgpu and wasi-gfx:surface, and must export wasi:cli/run. A script is a
+/// file that ends in .js or .mjs, or in .ts or .mts (TypeScript, of which the types are left out), with WebGPU as browsers
+/// have it. The GPU is driven by a process of its own, which ends with the guest. A guest has standard streams, and no
+/// folder, variable or network that it is not given.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "airlock run [OPTIONS] <APP.WASM|APP.JS> [ARGS]...")]
 pub struct Arguments {
@@ -74,6 +78,8 @@ pub struct Arguments {
     print_commands: bool,
     #[command(flatten)]
     record: RecordOptions,
+    #[command(flatten)]
+    surface: SurfaceOptions,
     #[command(flatten)]
     limits: LimitOptions,
     /// Compile the component anew instead of using wasmtime's cache
@@ -132,8 +138,10 @@ pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     let component = Compiled::new(&file, !arguments.no_cache, interruptible)?.load(&engine)?;
     let guest = Guest::link(&engine, &component, &file)?;
 
+    let records = arguments.record.has_flight_recorder();
+    let shown = arguments.surface.prepare(&file, arguments.daemon.jail(), records)?;
     let reach = Reach { folders: folders(&arguments.dir), files: Vec::new() };
-    confine(arguments.daemon.jail(), &arguments.record.reach(reach))?;
+    confine(arguments.daemon.jail(), &shown.reach(arguments.record.reach(reach)))?;
 
     let runtime = super::engine::runtime()?;
     let watch = Watch {
@@ -143,7 +151,8 @@ pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     };
     // Compiled code does not need it any more, and a guest may run for long.
     drop(file);
-    let code = runtime.block_on(run_guest(&arguments, &engine, &guest, wasi, daemon, (watch, timeout)));
+    let shown = shown.start(watch.recordings.snapshot())?;
+    let code = runtime.block_on(run_guest(&arguments, &engine, &guest, wasi, daemon, (watch, timeout, shown)));
     // A thread that waits for a daemon which says nothing, or for input, must not delay the end.
     runtime.shutdown_background();
     code
@@ -155,14 +164,14 @@ async fn run_guest(
     guest: &Guest,
     wasi: WasiCtx,
     daemon: Option<Daemon>,
-    (watch, timeout): (Watch, Option<Duration>),
+    (watch, timeout, (surfaces, showing)): (Watch, Option<Duration>, (SurfaceCtx, Showing)),
 ) -> Result<u8, CliError> {
     let gpu = match daemon {
         Some(daemon) => StartingGpu::start(daemon, arguments.adapter.clone(), watch.clone()).ready().await?,
         None => gpu::context(None, None, &watch),
     };
     let memory = arguments.limits.memory();
-    let mut store = Store::new(engine, State { wasi, gpu, table: ResourceTable::new(), memory });
+    let mut store = Store::new(engine, State { wasi, gpu, surfaces, table: ResourceTable::new(), memory });
     store.limiter(|state| &mut state.memory);
     let start = Instant::now();
     let code = match timeout {
@@ -180,6 +189,8 @@ async fn run_guest(
         }
     };
     let guest_ns = nanoseconds(start.elapsed());
+    let State { gpu, surfaces, .. } = store.data_mut();
+    surfaces.finish(gpu).await;
     if let Some(format) = arguments.stats {
         let stats = Stats { guest_ns: Some(guest_ns), ..stats(&mut store.data_mut().gpu).await };
         print(&stats, format)?;
@@ -187,6 +198,7 @@ async fn run_guest(
     // The session ends first: its last events belong into the recordings.
     drop(store);
     watch.recordings.finish();
+    showing.finish();
     Ok(code)
 }
 

@@ -3,5 +3,8 @@
 /// The version of `wasi:webgpu` that guests are offered.
 pub const WEBGPU_VERSION: &str = "0.3.0-rc.2";
 
+/// An earlier version with the same structure, which guests may import instead.
+pub const WEBGPU_ALIAS: &str = "0.2.0-rc.2";
+
 /// The major version of wasmtime that this program is built with; a test compares it with the manifest.
 pub const WASMTIME_VERSION: &str = "48";

@@ -40,6 +40,7 @@
 pub mod adapter;
 pub mod binding;
 pub mod buffer;
+pub mod canvas;
 mod client;
 pub mod command_encoder;
 pub mod compute_pass;

@@ -1,11 +1,16 @@
 //! `GPUTexture`, `GPUTextureView`, `GPUSampler`, and what copies name.
 
-use airlock_protocol::commands::{
-    pipeline::CompareFunction,
-    texture::{
-        self as wire, AddressMode, CreateSampler, CreateTexture, CreateTextureView, DestroyTexture, FilterMode,
-        TextureAspect, TextureDimension, TextureFormat, TextureUsage, TextureViewDimension,
+use std::sync::Arc;
+
+use airlock_protocol::{
+    commands::{
+        pipeline::CompareFunction,
+        texture::{
+            self as wire, AddressMode, CreateSampler, CreateTexture, CreateTextureView, DestroyTexture, FilterMode,
+            TextureAspect, TextureDimension, TextureFormat, TextureUsage, TextureViewDimension,
+        },
     },
+    ids::TextureId,
 };
 
 use crate::{
@@ -15,17 +20,47 @@ use crate::{
     object::{Base, DeviceObject, bounded, objects},
 };
 
-objects! {
-    /// `GPUTexture`.
-    Texture: TextureId {
-        size: wire::Extent3d,
-        mip_level_count: u32,
-        sample_count: u32,
-        dimension: TextureDimension,
-        format: TextureFormat,
-        usage: TextureUsage,
-        destroyed: bool,
+/// `GPUTexture`.
+#[derive(Debug)]
+pub struct Texture {
+    pub(crate) base: Base<TextureId>,
+    size: wire::Extent3d,
+    mip_level_count: u32,
+    sample_count: u32,
+    dimension: TextureDimension,
+    format: TextureFormat,
+    usage: TextureUsage,
+    destroyed: bool,
+    /// Of a texture with several owners, a frame's: the last one to release it has the daemon drop it.
+    owners: Option<Arc<()>>,
+}
+
+impl DeviceObject for Texture {
+    type Id = TextureId;
+
+    #[inline]
+    fn base(&self) -> &Base<TextureId> {
+        &self.base
     }
+
+    fn base_mut(&mut self) -> &mut Base<TextureId> {
+        &mut self.base
+    }
+
+    fn into_base(self) -> Base<TextureId> {
+        self.base
+    }
+
+    #[inline]
+    fn release(self, client: &mut Client) {
+        match self.owners.map(Arc::into_inner) {
+            Some(None) => client.release_device(self.base.device),
+            None | Some(Some(())) => self.base.release(client),
+        }
+    }
+}
+
+objects! {
     /// `GPUTextureView`.
     TextureView: TextureViewId {}
     /// `GPUSampler`.
@@ -135,6 +170,7 @@ impl Device {
             format: descriptor.format,
             usage: descriptor.usage,
             destroyed: false,
+            owners: None,
         };
         let base = &texture.base;
         base.encode(client, |id| CreateTexture {
@@ -206,6 +242,22 @@ impl Texture {
             array_layer_count: descriptor.array_layer_count,
         });
         TextureView { base }
+    }
+
+    /// The same texture for another owner. Each of them releases it.
+    pub(crate) fn share(&mut self) -> Self {
+        let owners = self.owners.get_or_insert_default();
+        Self {
+            base: Base { id: self.base.id, device: Arc::clone(&self.base.device), label: self.base.label.clone() },
+            size: self.size,
+            mip_level_count: self.mip_level_count,
+            sample_count: self.sample_count,
+            dimension: self.dimension,
+            format: self.format,
+            usage: self.usage,
+            destroyed: self.destroyed,
+            owners: Some(Arc::clone(owners)),
+        }
     }
 
     /// `GPUTexture.destroy`.

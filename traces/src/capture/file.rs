@@ -127,6 +127,8 @@ impl Consumer for FileConsumer {
                 let mut store = |digest: Digest, bytes: &[u8]| writer.payload(digest, bytes);
                 readbacks.add(session, request, &bytes, &mut store)
             }
+            // All of it is in the file.
+            Said::Snapshot => Ok(()),
             Said::Body(body) => {
                 if let Body::Event(bytes) = &body {
                     let mut store = |digest: Digest, bytes: &[u8]| writer.payload(digest, bytes);

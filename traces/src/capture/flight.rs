@@ -296,6 +296,11 @@ impl Consumer for Flight {
                 true
             }
             Said::Body(body) => self.body(session, time, body),
+            Said::Snapshot => {
+                self.raise("asked for".to_owned());
+                self.write();
+                true
+            }
         };
         if !alive || self.weight() < self.compact_at {
             return alive;

@@ -81,6 +81,8 @@ pub(crate) enum Said {
         request: RequestId,
         bytes: Vec<u8>,
     },
+    /// A request for a trace of the last submits.
+    Snapshot,
 }
 
 impl Said {
@@ -94,7 +96,7 @@ impl Said {
         match self {
             Said::Body(Body::Batch(bytes) | Body::Event(bytes)) => bytes.len(),
             Said::Piece { bytes, .. } | Said::MapData { bytes, .. } => bytes.len(),
-            Said::Body(_) => 0,
+            Said::Body(_) | Said::Snapshot => 0,
         }
     }
 }

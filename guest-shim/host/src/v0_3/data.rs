@@ -15,7 +15,7 @@ use airlock_client::{
 use bytes::Bytes;
 use wasmtime::{
     StoreContextMut,
-    component::{Linker, Resource, WasmList},
+    component::{LinkerInstance, Resource, WasmList},
 };
 
 use super::{
@@ -24,9 +24,6 @@ use super::{
     texture::{extent, texel_copy_texture},
 };
 use crate::WasiWebGpuCtxView;
-
-/// The name of the interface, as components import it.
-const INTERFACE: &str = "wasi:webgpu/webgpu@0.3.0-rc.2";
 
 type WriteBufferParameters = (Resource<GpuQueue>, Resource<GpuBuffer>, u64, WasmList<u8>, Option<u64>, Option<u64>);
 type WriteTextureParameters =
@@ -38,8 +35,10 @@ type SetMappedRangeParameters = (Resource<GpuBuffer>, WasmList<u8>, Option<u64>,
 type View<T> = fn(&mut T) -> WasiWebGpuCtxView<'_>;
 
 /// Adds these functions to the generated ones.
-pub(super) fn add_to_linker<T: Send + 'static>(linker: &mut Linker<T>, view: View<T>) -> wasmtime::Result<()> {
-    let mut interface = linker.instance(INTERFACE)?;
+pub(super) fn add_to_linker<T: Send + 'static>(
+    interface: &mut LinkerInstance<'_, T>,
+    view: View<T>,
+) -> wasmtime::Result<()> {
     interface.func_wrap("[method]gpu-queue.write-buffer-with-copy", move |store, parameters| {
         write_buffer(store, view, parameters)
     })?;

@@ -1,4 +1,4 @@
-//! `wasi:webgpu@0.3.0-rc.2`: one file per WebGPU object, functions in WIT order.
+//! `wasi:webgpu@0.3.0-rc.2`, and its alias 0.2.0-rc.2: one file per WebGPU object, functions in WIT order.
 //!
 //! Code about this version of the interface belongs here: look-up in the resource table, conversion of enums, error kinds.
 //! The behaviour of a function is in `airlock-client`, in the file of the same name. Only `async` functions wait.
@@ -10,7 +10,7 @@ mod buffer;
 mod canvas;
 mod command_encoder;
 mod compute_pass;
-mod convert;
+pub(crate) mod convert;
 mod data;
 mod device;
 mod error;
@@ -42,7 +42,11 @@ impl HasData for WasiWebGpu {
     type Data<'a> = WasiWebGpuCtxView<'a>;
 }
 
-/// Adds `wasi:webgpu@0.3.0-rc.2` to a linker.
+/// The names of the interface. 0.2.0-rc.2 was published with the same structure, so that it is the same functions and resources
+/// under another name.
+const INTERFACES: [&str; 2] = ["wasi:webgpu/webgpu@0.3.0-rc.2", "wasi:webgpu/webgpu@0.2.0-rc.2"];
+
+/// Adds `wasi:webgpu@0.3.0-rc.2` to a linker, and `wasi:webgpu@0.2.0-rc.2`, which has the same structure.
 ///
 /// The engine's configuration needs `wasm_component_model_async`. The linker gets the interface and nothing else of it changes;
 /// an error says that it has the interface already. A store type of another crate's, for which [`WasiWebGpuView`] cannot be
@@ -104,8 +108,12 @@ pub fn add_to_linker_with<T: Send + 'static>(
     linker: &mut Linker<T>,
     view: fn(&mut T) -> WasiWebGpuCtxView<'_>,
 ) -> wasmtime::Result<()> {
-    webgpu::add_to_linker::<T, WasiWebGpu>(linker, view)?;
-    data::add_to_linker(linker, view)
+    for name in INTERFACES {
+        let mut interface = linker.instance(name)?;
+        webgpu::add_to_linker_instance::<T, WasiWebGpu>(&mut interface, view)?;
+        data::add_to_linker(&mut interface, view)?;
+    }
+    Ok(())
 }
 
 /// The guest's own WebGPU functions that belong to no object.

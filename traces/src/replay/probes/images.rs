@@ -5,7 +5,7 @@
 //! is held back until then.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -13,6 +13,7 @@ use std::{
 use airlock_protocol::{
     Command, Event,
     commands::{Effect, session::SetLabel},
+    frames,
     ids::{DeviceId, Id, Object, TextureId},
 };
 
@@ -36,7 +37,8 @@ const MAX_NOTES: usize = 1_000;
 
 /// Writes every texture that was rendered to, written as storage or copied to a buffer, as `NNN-label.png` with the
 /// number of the command that made it, in its last state. Only submitted work counts. Further mip levels and layers
-/// have `-mip1` and `-layer1` in their names.
+/// have `-mip1` and `-layer1` in their names. A surface's frame is
+/// `frame-000123.png`, by its own number.
 #[derive(Debug)]
 pub struct SaveImages {
     folder: PathBuf,
@@ -46,6 +48,8 @@ pub struct SaveImages {
     waiting: HashMap<u64, (String, Picture)>,
     /// Scopes around pictures.
     scopes: HashMap<u64, String>,
+    /// Frames that have a picture: a guest may label a texture of its own like one.
+    frames: HashSet<u64>,
     saved: Saved,
     error: Option<io::Error>,
     budget: Budget,
@@ -61,6 +65,7 @@ impl SaveImages {
             sessions: HashMap::new(),
             waiting: HashMap::new(),
             scopes: HashMap::new(),
+            frames: HashSet::new(),
             saved: Saved::default(),
             error: None,
             budget: Budget::new(MAX_SAVED),
@@ -85,7 +90,10 @@ impl SaveImages {
         if !texture.written || self.error.is_some() {
             return;
         }
-        let name = file_name(texture.number, &texture.label, Object::Texture(id));
+        let name = match texture.frame.filter(|&frame| self.frames.insert(frame)) {
+            Some(frame) => frames::name(frame),
+            None => file_name(texture.number, &texture.label, Object::Texture(id)),
+        };
         let subjects = match texture.subjects(id) {
             Ok(subjects) => subjects,
             Err(why) => return self.note(&name, &why),

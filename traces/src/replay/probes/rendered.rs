@@ -10,6 +10,7 @@ use airlock_protocol::{
         render_pass::{BeginRenderPass, StoreOp},
         texture::{CreateTexture, Extent3d, TextureDimension, TextureFormat, TextureUsage},
     },
+    frames,
     ids::{
         BindGroupId, CommandBufferId, CommandEncoderId, ComputePassId, DeviceId, Object, RenderPassId, TextureId,
         TextureViewId,
@@ -48,6 +49,8 @@ pub(super) struct Texture {
     pub number: u64,
     /// Its label.
     pub label: String,
+    /// The frame of a surface that it is, by the label that it was made with.
+    pub frame: Option<u64>,
     size: Extent3d,
     mip_levels: u32,
     samples: u32,
@@ -72,6 +75,7 @@ impl Texture {
             device: c.device,
             number,
             label: c.label.to_owned(),
+            frame: frames::number(c.label),
             size: c.size,
             mip_levels: c.mip_level_count,
             samples: c.sample_count,

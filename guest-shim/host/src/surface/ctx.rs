@@ -1,0 +1,154 @@
+//! What a store keeps for its guest's surfaces: the display, the sink, and the frames that are on their way to the sink.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::{Future as _, poll_fn},
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use airlock_client::{
+    Client, Wait,
+    canvas::{Canvas, FrameRead, Presented, SpareBuffers},
+    mapping::MappedBytes,
+};
+use wasmtime::component::{HasData, ResourceTable};
+
+use super::{
+    display::Display,
+    frame::{self, Frame, FrameSink, Interest},
+};
+use crate::WasiWebGpuCtx;
+
+/// Frames in flight at a time: the GPU draws one while the guest makes the next.
+const MAX_FLIGHT: usize = 2;
+
+/// A frame that the GPU may not have finished.
+enum InFlight {
+    /// Its texels are on their way.
+    Read(FrameRead, frame::Presented),
+    /// It is not read.
+    Done(Wait<()>),
+}
+
+/// What a store keeps for its guest's surfaces.
+pub struct SurfaceCtx {
+    pub(super) display: Display,
+    pub(super) sink: Box<dyn FrameSink>,
+    flight: VecDeque<InFlight>,
+    spare: SpareBuffers,
+}
+
+impl fmt::Debug for SurfaceCtx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SurfaceCtx").field("display", &self.display).field("flight", &self.flight.len()).finish()
+    }
+}
+
+impl SurfaceCtx {
+    /// Surfaces of a display, whose frames go to a sink.
+    pub fn new(display: Display, sink: Box<dyn FrameSink>) -> Self {
+        Self { display, sink, flight: VecDeque::new(), spare: SpareBuffers::default() }
+    }
+
+    /// The display.
+    pub fn display(&self) -> &Display {
+        &self.display
+    }
+
+    /// Passes frames that have arrived to the sink. True if there is room for another frame; otherwise the task of the context is
+    /// woken when there may be.
+    pub(super) fn collect(&mut self, client: &mut Client, context: &mut Context<'_>) -> bool {
+        while let Some(first) = self.flight.front_mut() {
+            let texels = match first {
+                InFlight::Read(read, _) => read.poll(client, context),
+                InFlight::Done(done) => Pin::new(done).poll(context).map(|_| None),
+            };
+            let Poll::Ready(texels) = texels else { break };
+            self.landed(client, texels);
+        }
+        self.flight.len() < MAX_FLIGHT
+    }
+
+    /// Blocks until the first of the frames has landed.
+    fn wait(&mut self, client: &mut Client) {
+        match self.flight.pop_front() {
+            Some(InFlight::Done(done)) => {
+                let _ = done.wait();
+            }
+            Some(InFlight::Read(mut read, presented)) => {
+                let texels = read.wait(client);
+                self.flight.push_front(InFlight::Read(read, presented));
+                self.landed(client, texels);
+            }
+            None => {}
+        }
+    }
+
+    /// The first of the frames has landed.
+    fn landed(&mut self, client: &mut Client, texels: Option<MappedBytes>) {
+        let Some(InFlight::Read(read, presented)) = self.flight.pop_front() else { return };
+        if let Some(texels) = &texels {
+            self.sink.frame(&Frame::of_canvas(read.info(), texels, presented));
+        }
+        drop(texels);
+        read.end(client, &mut self.spare);
+    }
+
+    /// Presents a canvas: its texels are on their way afterwards, if the sink wants them.
+    pub(super) fn present(&mut self, gpu: &mut WasiWebGpuCtx, canvas: &mut Canvas) {
+        let client = &mut gpu.client;
+        let interest = self.sink.interest();
+        self.collect(client, &mut Context::from_waker(Waker::noop()));
+        while interest == Interest::Every && self.flight.len() >= MAX_FLIGHT {
+            self.wait(client);
+        }
+        let room = self.flight.len() < MAX_FLIGHT;
+        let wanted = interest != Interest::None && room;
+        let Some(shown) = canvas.present(client, wanted.then_some(&mut self.spare)) else { return };
+        let presented = frame::Presented { input: self.display.taken() };
+        match shown {
+            Presented::Read(read) => self.flight.push_back(InFlight::Read(read, presented)),
+            // A guest that does not listen for beats runs as far ahead as it likes.
+            Presented::Done(done) if room => self.flight.push_back(InFlight::Done(done)),
+            Presented::Done(_) => {}
+        }
+        self.display.count();
+    }
+
+    /// Waits for the frames that are in flight, and passes them to the sink: at the end of a run.
+    pub async fn finish(&mut self, gpu: &mut WasiWebGpuCtx) {
+        gpu.client.send_gathered();
+        poll_fn(|context| {
+            self.collect(&mut gpu.client, context);
+            if self.flight.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        self.spare.clear(&mut gpu.client);
+    }
+}
+
+/// The parts of a store's data that host functions of surfaces use.
+#[derive(Debug)]
+pub struct WasiSurfaceCtxView<'a> {
+    /// The surfaces.
+    pub surfaces: &'a mut SurfaceCtx,
+    /// The GPU.
+    pub gpu: &'a mut WasiWebGpuCtx,
+    /// Where the guest's handles point to.
+    pub table: &'a mut ResourceTable,
+}
+
+/// Implemented by a store's data so that its guest has surfaces.
+pub trait WasiSurfaceView: Send {
+    /// Lends what the host functions need.
+    fn surfaces(&mut self) -> WasiSurfaceCtxView<'_>;
+}
+
+/// Lets generated code reach a [`WasiSurfaceCtxView`] in any store's data.
+pub struct WasiSurface;
+
+impl HasData for WasiSurface {
+    type Data<'a> = WasiSurfaceCtxView<'a>;
+}

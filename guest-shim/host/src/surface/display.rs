@@ -1,0 +1,237 @@
+//! The display: the embedder's handle of all surfaces of a store.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Waker,
+    time::Duration,
+};
+
+use super::{events::Input, state::State};
+
+/// Texels of a surface in each direction. A guest may ask for any size, and a frame of it takes memory here.
+pub const MAX_SIZE: u32 = 4096;
+
+/// Surfaces that a guest has at a time. Each of them may have texels of its own here, 64 MiB of the largest size.
+pub const MAX_SURFACES: usize = 8;
+
+/// A surface's size where neither the embedder nor the guest says one.
+const SIZE: (u32, u32) = (1280, 720);
+
+/// How fast beats come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rate {
+    /// So many in a second.
+    PerSecond(f64),
+    /// As fast as the guest takes them.
+    Max,
+}
+
+/// Size, rate and length of a display.
+#[derive(Clone, Copy, Debug)]
+pub struct DisplayOptions {
+    /// The size of every surface, whatever the guest asks for; without it, the guest decides.
+    pub size: Option<(u32, u32)>,
+    /// The pace of `on-frame`.
+    pub rate: Rate,
+    /// Frames after which it shows no more.
+    pub frames: Option<u64>,
+}
+
+impl Default for DisplayOptions {
+    fn default() -> Self {
+        Self { size: None, rate: Rate::PerSecond(60.0), frames: None }
+    }
+}
+
+/// The error that ends a guest which goes on to draw after the display's last frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the display shows no more frames")]
+pub struct Ended;
+
+/// A handle of the display, for any thread.
+#[derive(Clone, Debug, Default)]
+pub struct Display(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    options: DisplayOptions,
+    inner: Mutex<Inner>,
+    /// The number of the frame that was made last.
+    numbers: AtomicU64,
+    presented: AtomicU64,
+    /// The last input that the guest has taken.
+    taken: AtomicU64,
+}
+
+#[derive(Default)]
+struct Inner {
+    surfaces: Vec<Arc<State>>,
+    paused: bool,
+    /// Beats that are let through while it is paused.
+    steps: u32,
+    ended: bool,
+    wakers: Vec<Waker>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("options", &self.options)
+            .field("presented", &self.presented)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Display {
+    /// A display.
+    pub fn new(options: DisplayOptions) -> Self {
+        Self(Arc::new(Shared { options, ..Shared::default() }))
+    }
+
+    /// Its options.
+    pub fn options(&self) -> DisplayOptions {
+        self.0.options
+    }
+
+    /// Frames that were presented.
+    pub fn presented(&self) -> u64 {
+        self.0.presented.load(Ordering::Relaxed)
+    }
+
+    /// Something was done to the surfaces. `number` tells this input from others: a [`Frame`](super::Frame) names the last one
+    /// that the guest had taken when it presented it.
+    pub fn input(&self, number: u64, input: &Input) {
+        for surface in self.surfaces() {
+            surface.input(number, input);
+        }
+    }
+
+    /// Holds beats back, or lets them go on.
+    pub fn pause(&self, paused: bool) {
+        let mut inner = self.inner();
+        if inner.paused != paused {
+            (inner.paused, inner.steps) = (paused, 0);
+        }
+        inner.wake();
+    }
+
+    /// Lets one beat through while it is paused.
+    pub fn step(&self) {
+        let mut inner = self.inner();
+        inner.steps = inner.steps.saturating_add(1);
+        inner.wake();
+    }
+
+    /// True while beats are held back.
+    pub fn is_paused(&self) -> bool {
+        self.inner().paused
+    }
+
+    /// Shows no more frames: every stream ends, and drawing on ends the guest.
+    pub fn end(&self) {
+        let mut inner = self.inner();
+        inner.ended = true;
+        inner.wake();
+        drop(inner);
+        self.surfaces().iter().for_each(|surface| surface.close());
+    }
+
+    // For the host functions.
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn surfaces(&self) -> Vec<Arc<State>> {
+        self.inner().surfaces.clone()
+    }
+
+    /// An error once there are no more frames.
+    pub(super) fn live(&self) -> wasmtime::Result<()> {
+        if self.inner().ended { Err(wasmtime::Error::new(Ended)) } else { Ok(()) }
+    }
+
+    /// The size that a surface gets.
+    pub(super) fn size(&self, wanted: (Option<u32>, Option<u32>)) -> (u32, u32) {
+        let bounded = |size: u32| size.clamp(1, MAX_SIZE);
+        let wanted = (wanted.0.unwrap_or(SIZE.0), wanted.1.unwrap_or(SIZE.1));
+        let (width, height) = self.0.options.size.unwrap_or(wanted);
+        (bounded(width), bounded(height))
+    }
+
+    /// Makes a surface; `None` when there are too many.
+    pub(super) fn open(&self, wanted: (Option<u32>, Option<u32>)) -> Option<Arc<State>> {
+        let mut inner = self.inner();
+        if inner.surfaces.len() >= MAX_SURFACES {
+            return None;
+        }
+        let state = Arc::new(State::new(self.size(wanted), inner.ended));
+        inner.surfaces.push(Arc::clone(&state));
+        Some(state)
+    }
+
+    /// The guest has dropped a surface.
+    pub(super) fn close(&self, surface: &Arc<State>) {
+        self.inner().surfaces.retain(|other| !Arc::ptr_eq(other, surface));
+        surface.close();
+    }
+
+    /// The number of the next frame.
+    pub(super) fn number(&self) -> u64 {
+        self.0.numbers.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// A frame was presented. After the last one, the display ends.
+    pub(super) fn count(&self) {
+        let presented = self.0.presented.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if self.0.options.frames.is_some_and(|frames| presented >= frames) {
+            self.end();
+        }
+    }
+
+    /// The guest takes an input.
+    pub(super) fn took(&self, number: u64) {
+        self.0.taken.fetch_max(number, Ordering::Relaxed);
+    }
+
+    /// The last input that the guest has taken.
+    pub(super) fn taken(&self) -> u64 {
+        self.0.taken.load(Ordering::Relaxed)
+    }
+
+    /// The time between two beats.
+    pub(super) fn period(&self) -> Option<Duration> {
+        match self.0.options.rate {
+            Rate::Max => None,
+            Rate::PerSecond(rate) => Duration::try_from_secs_f64(1.0 / rate).ok(),
+        }
+    }
+
+    /// Whether a beat may come; if not, the waker is told when that may be otherwise.
+    pub(super) fn beats(&self, waker: &Waker) -> bool {
+        let mut inner = self.inner();
+        if inner.paused && inner.steps == 0 && !inner.ended {
+            if !inner.wakers.iter().any(|other| other.will_wake(waker)) {
+                inner.wakers.push(waker.clone());
+            }
+            return false;
+        }
+        true
+    }
+
+    /// A beat has come.
+    pub(super) fn beat(&self) {
+        let mut inner = self.inner();
+        inner.steps = inner.steps.saturating_sub(1);
+    }
+}
+
+impl Inner {
+    fn wake(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+}

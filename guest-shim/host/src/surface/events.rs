@@ -1,0 +1,92 @@
+//! Input to a surface, and the events that its streams carry.
+
+use std::collections::VecDeque;
+
+/// Events of a stream that were not read yet. Beyond, the oldest go: a guest that does not read must not fill the memory.
+pub(super) const MAX_QUEUED: usize = 256;
+
+/// Input of a viewer. Coordinates are in texels of a surface.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A button goes down at a place, from the left and from the top.
+    PointerDown(f64, f64),
+    /// It goes up.
+    PointerUp(f64, f64),
+    /// The pointer moves.
+    PointerMove(f64, f64),
+    /// A key goes down.
+    KeyDown(KeyInput),
+    /// It goes up.
+    KeyUp(KeyInput),
+}
+
+/// A key with its text and modifiers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeyInput {
+    /// `KeyboardEvent.code` of the key; one that the interface does not know is a key without a name.
+    pub code: String,
+    /// The character that it types.
+    pub text: Option<String>,
+    /// Alt is down.
+    pub alt: bool,
+    /// Control is down.
+    pub ctrl: bool,
+    /// Meta is down.
+    pub meta: bool,
+    /// Shift is down.
+    pub shift: bool,
+}
+
+/// Kinds of streams of a surface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Resize,
+    PointerUp,
+    PointerDown,
+    PointerMove,
+    KeyUp,
+    KeyDown,
+}
+
+/// An event of any of the streams.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    Resize { width: u32, height: u32 },
+    Pointer { x: f64, y: f64 },
+    Key(KeyInput),
+}
+
+impl Input {
+    /// The stream that carries it, and the event.
+    pub(super) fn event(&self) -> (Kind, Event) {
+        let pointer = |&x: &f64, &y: &f64| Event::Pointer { x, y };
+        match self {
+            Input::PointerDown(x, y) => (Kind::PointerDown, pointer(x, y)),
+            Input::PointerUp(x, y) => (Kind::PointerUp, pointer(x, y)),
+            Input::PointerMove(x, y) => (Kind::PointerMove, pointer(x, y)),
+            Input::KeyDown(key) => (Kind::KeyDown, Event::Key(key.clone())),
+            Input::KeyUp(key) => (Kind::KeyUp, Event::Key(key.clone())),
+        }
+    }
+}
+
+/// Events with the numbers of their inputs, for one stream.
+#[derive(Debug, Default)]
+pub(super) struct Queue(VecDeque<(u64, Event)>);
+
+impl Queue {
+    pub(super) fn push(&mut self, kind: Kind, number: u64, event: Event) {
+        // Where the pointer was in between is of no use to a guest that was late.
+        if kind == Kind::PointerMove || kind == Kind::Resize {
+            self.0.clear();
+        }
+        if self.0.len() >= MAX_QUEUED {
+            self.0.pop_front();
+        }
+        self.0.push_back((number, event));
+    }
+
+    pub(super) fn take(&mut self) -> Vec<(u64, Event)> {
+        self.0.drain(..).collect()
+    }
+}
