@@ -7,7 +7,7 @@ use std::{fs, process::Command};
 use airlock_tests::programs::root;
 
 /// A package and what must not be in its tree.
-const FORBIDDEN: [(&str, &[&str]); 6] = [
+const FORBIDDEN: [(&str, &[&str]); 7] = [
     ("airlock-protocol", &["wasmtime", "wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl"]),
     ("airlock-traces", &["wasmtime", "wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl"]),
     ("airlock-client", &["wasmtime", "tokio", "wit-bindgen", "airlock", "airlock-traces", "wgpu-core", "ash", "clap"]),
@@ -30,7 +30,8 @@ const FORBIDDEN: [(&str, &[&str]); 6] = [
         ],
     ),
     ("airlock-cli", &["wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl", "gpu-daemon", "rustls"]),
-    ("gpu-daemon", &["wasmtime", "wasmtime-wasi", "airlock"]),
+    ("gpu-daemon", &["wasmtime", "wasmtime-wasi", "airlock", "tokio", "hyper", "tonic", "prost"]),
+    ("airlock-device-plugin", &["wasmtime", "wgpu-core", "ash", "gpu-daemon", "airlock", "axum", "rustls"]),
 ];
 
 fn tree(package: &str) -> Vec<String> {

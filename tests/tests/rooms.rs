@@ -17,7 +17,7 @@ use std::{
 use airlock_tests::programs::root;
 
 /// The packages, by the folders of their sources.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "protocol/src",
     "protocol/derive/src",
     "traces/src",
@@ -25,6 +25,7 @@ const PACKAGES: [&str; 8] = [
     "guest-shim/host/src",
     "guest-shim/cli/src",
     "gpu-daemon/src",
+    "gpu-daemon/device-plugin/src",
     "tests/src",
 ];
 
