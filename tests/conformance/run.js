@@ -5,6 +5,7 @@ import './webidl.js';
 import './device.js';
 import './buffer.js';
 import './work.js';
+import './rules.js';
 import './functions/labels.js';
 import './functions/limits.js';
 import './functions/attributes.js';

@@ -11,8 +11,10 @@ use wgpu_types as wgt;
 use crate::{
     convert::{self, binding::layout_entry},
     gpu::{
+        aliases::{Bindings, Resource, slots},
         device::Device,
-        objects::{Made, Object, PipelineLayout},
+        made::Made,
+        objects::{BindGroup, BindGroupLayout, Object, PipelineLayout},
         violation::{Outcome, Violation, check_list},
     },
     session::Session,
@@ -29,10 +31,12 @@ impl Session {
         if let Some(refusal) = self.bind_group_layouts.refusal() {
             self.out_of_memory(&device, CALL, c.label, &refusal);
             let id = invalid_layout(&device);
-            return self.bind_group_layouts.insert(c.layout, Object { id, device });
+            let (object, slots) = (Object { id, device }, slots(&[]));
+            return self.bind_group_layouts.insert(c.layout, BindGroupLayout { object, slots });
         }
         let label = convert::label(c.label);
         let entries: Result<Vec<_>, _> = c.entries.iter().map(layout_entry).collect();
+        let slots = slots(entries.as_deref().unwrap_or_default());
         let id = match entries {
             Ok(entries) => {
                 let descriptor = bm::BindGroupLayoutDescriptor { label, entries: Cow::Owned(entries) };
@@ -44,7 +48,8 @@ impl Session {
                 invalid_layout(&device)
             }
         };
-        self.bind_group_layouts.insert(c.layout, Object { id, device })
+        let object = Object { id, device };
+        self.bind_group_layouts.insert(c.layout, BindGroupLayout { object, slots })
     }
 
     pub(super) fn create_pipeline_layout(&mut self, c: CreatePipelineLayout<'_>) -> Outcome {
@@ -54,8 +59,10 @@ impl Session {
         let layouts = c
             .bind_group_layouts
             .iter()
-            .map(|&id| id.map(|id| self.bind_group_layouts.get(id).map(|layout| layout.id)).transpose())
+            .map(|&id| id.map(|id| self.bind_group_layouts.get(id)).transpose())
             .collect::<Result<Vec<_>, _>>()?;
+        let layout = layouts.iter().map(|layout| layout.map(|layout| Rc::clone(&layout.slots))).collect();
+        let layouts = layouts.into_iter().map(|layout| layout.map(|layout| layout.id)).collect();
         let descriptor = bm::PipelineLayoutDescriptor {
             label: convert::label(c.label),
             bind_group_layouts: Cow::Owned(layouts),
@@ -64,14 +71,15 @@ impl Session {
         let made = device.global.device_create_pipeline_layout(device.id, &descriptor, None);
         let id = device.created("GPUDevice.createPipelineLayout", c.label, made);
         let (object, immediates) = (Object { id, device }, c.immediate_size);
-        self.pipeline_layouts.insert(c.layout, PipelineLayout { object, immediates })
+        self.pipeline_layouts.insert(c.layout, PipelineLayout { object, immediates, layout })
     }
 
     pub(super) fn create_bind_group(&mut self, c: CreateBindGroup<'_>) -> Outcome {
         check_list(&c.entries)?;
         let device = Rc::clone(self.devices.get(c.device)?);
         self.bind_groups.vacant(c.bind_group)?;
-        let layout = self.bind_group_layouts.get(c.layout)?.id;
+        let layout = self.bind_group_layouts.get(c.layout)?;
+        let (layout, slots) = (layout.id, Rc::clone(&layout.slots));
         let mut made_for = MadeFor::default();
         let entries: Result<_, _> =
             c.entries.iter().map(|entry| self.bind_group_entry(&device, entry, &mut made_for)).collect();
@@ -86,7 +94,35 @@ impl Session {
             device.global.texture_view_drop(view);
         }
         drop(made_for.stand_ins);
-        self.bind_groups.insert(c.bind_group, Object { id: made?, device })
+        let of = |binding| c.entries.iter().find(|entry| entry.binding == binding);
+        let bindings = Rc::new(Bindings::new(&slots, |binding| self.overlapping(of(binding)?.resource)));
+        let object = Object { id: made?, device };
+        self.bind_groups.insert(c.bind_group, BindGroup { object, bindings })
+    }
+
+    /// A resource that can overlap others, as far as it is bound.
+    fn overlapping(&self, resource: BindingResource) -> Option<Resource> {
+        Some(match resource {
+            BindingResource::Buffer { buffer, offset, size } => {
+                let buffer = self.buffers.get(buffer).ok()?;
+                let size = size.unwrap_or_else(|| buffer.size.saturating_sub(offset));
+                Resource::Buffer(buffer.id, offset..offset.saturating_add(size))
+            }
+            BindingResource::Texture(texture) => {
+                let made = &self.textures.get(texture).ok()?.made;
+                Resource::Texture(Rc::clone(made), 0..u32::MAX, 0..u32::MAX)
+            }
+            BindingResource::TextureView(view) => {
+                let view = self.texture_views.get(view).ok()?;
+                let range = &view.descriptor.range;
+                let part =
+                    |start: u32, count: Option<u32>| start..count.map_or(u32::MAX, |count| start.saturating_add(count));
+                let levels = part(range.base_mip_level, range.mip_level_count);
+                let layers = part(range.base_array_layer, view.layers());
+                Resource::Texture(Rc::clone(&view.texture), levels, layers)
+            }
+            BindingResource::Sampler(_) => return None,
+        })
     }
 
     fn bind_group_entry(

@@ -10,7 +10,8 @@ use airlock_protocol::commands::command_encoder::{
     CreateCommandEncoder, EncoderInsertDebugMarker, EncoderPopDebugGroup, EncoderPushDebugGroup, FinishCommandEncoder,
     ResolveQuerySet,
 };
-use airlock_protocol::commands::texture::{TexelCopyBufferInfo, TexelCopyTextureInfo};
+use airlock_protocol::commands::texture::{Extent3d, TexelCopyBufferInfo, TexelCopyTextureInfo};
+use airlock_protocol::ids::{BufferId, TextureId};
 use airlock_protocol::limits::{MAX_LABEL, cut};
 use wgpu_core::id;
 use wgpu_types as wgt;
@@ -22,7 +23,7 @@ use crate::{
     },
     gpu::{
         errors,
-        objects::{CommandBuffer, CommandEncoder, Flaws, Object},
+        objects::{CommandBuffer, CommandEncoder, Flaws, NamedInVain, Object},
         violation::{Outcome, Violation},
     },
     session::Session,
@@ -35,7 +36,8 @@ impl Session {
         let descriptor = wgt::CommandEncoderDescriptor { label: convert::label(c.label) };
         let made = device.global.device_create_command_encoder(device.id, &descriptor, None);
         let id = device.created("GPUDevice.createCommandEncoder", c.label, made);
-        let encoder = CommandEncoder { object: Object { id, device }, flaws: RefCell::default() };
+        let (object, flaws, named) = (Object { id, device }, RefCell::default(), RefCell::default());
+        let encoder = CommandEncoder { object, flaws, named };
         self.command_encoders.insert(c.encoder, Rc::new(encoder))
     }
 
@@ -59,6 +61,7 @@ impl Session {
         let global = &encoder.device.global;
         let result = global.command_encoder_copy_buffer_to_texture(encoder.id, &source, &destination, &extent(c.size));
         encoder.device.check("GPUCommandEncoder.copyBufferToTexture", result);
+        self.name_in_vain(encoder, c.size, Some(c.source.buffer), &[c.destination.texture])?;
         Ok(())
     }
 
@@ -68,6 +71,7 @@ impl Session {
         let global = &encoder.device.global;
         let result = global.command_encoder_copy_texture_to_buffer(encoder.id, &source, &destination, &extent(c.size));
         encoder.device.check("GPUCommandEncoder.copyTextureToBuffer", result);
+        self.name_in_vain(encoder, c.size, Some(c.destination.buffer), &[c.source.texture])?;
         Ok(())
     }
 
@@ -77,6 +81,14 @@ impl Session {
         let global = &encoder.device.global;
         let result = global.command_encoder_copy_texture_to_texture(encoder.id, &source, &destination, &extent(c.size));
         encoder.device.check("GPUCommandEncoder.copyTextureToTexture", result);
+        self.name_in_vain(encoder, c.size, None, &[c.source.texture, c.destination.texture])?;
+        // WebGPU, "the set of subresources for texture copy": a level of a volume is one subresource, while wgpu compares slices.
+        if c.source.texture == c.destination.texture
+            && c.source.mip_level == c.destination.mip_level
+            && self.textures.get(c.source.texture)?.volume
+        {
+            encoder.flaw("a level of a 3D texture is copied to itself".to_owned());
+        }
         Ok(())
     }
 
@@ -127,7 +139,8 @@ impl Session {
             }
             (None, None) => {}
         }
-        self.command_buffers.insert(c.command_buffer, CommandBuffer { object: Object { id, device } })
+        let (object, named) = (Object { id, device }, encoder.named.take());
+        self.command_buffers.insert(c.command_buffer, CommandBuffer { object, named })
     }
 
     pub(super) fn encoder_push_debug_group(&mut self, c: EncoderPushDebugGroup<'_>) -> Outcome {
@@ -152,6 +165,33 @@ impl Session {
         let label = cut(c.label, MAX_LABEL);
         let result = encoder.device.global.command_encoder_insert_debug_marker(encoder.id, label);
         encoder.device.check("GPUCommandEncoder.insertDebugMarker", result);
+        Ok(())
+    }
+
+    /// Records the resources of a copy with textures, if it copies nothing.
+    fn name_in_vain(
+        &self,
+        encoder: &CommandEncoder,
+        size: Extent3d,
+        buffer: Option<BufferId>,
+        textures: &[TextureId],
+    ) -> Outcome {
+        if size.width > 0 && size.height > 0 && size.depth_or_array_layers > 0 {
+            return Ok(());
+        }
+        let Ok(mut named) = encoder.named.try_borrow_mut() else { return Ok(()) };
+        if let Some(buffer) = buffer {
+            named.push(NamedInVain::Buffer(buffer, self.buffers.get(buffer)?.id));
+        }
+        for &texture in textures {
+            named.push(NamedInVain::Texture(Rc::clone(&self.textures.get(texture)?.made)));
+        }
+        // A copy of nothing over and over names few resources.
+        named.dedup_by(|one, other| match (one, other) {
+            (NamedInVain::Buffer(_, one), NamedInVain::Buffer(_, other)) => one == other,
+            (NamedInVain::Texture(one), NamedInVain::Texture(other)) => Rc::ptr_eq(one, other),
+            _ => false,
+        });
         Ok(())
     }
 

@@ -18,9 +18,8 @@ use wgpu_core::command::{ComputePassDescriptor, PassTimestampWrites};
 use crate::{
     convert,
     gpu::{
-        immediates::Immediates,
         objects::CommandEncoder,
-        passes::{ComputePass, Recorder},
+        passes::{ComputePass, ComputeState, Recorder},
         violation::{Outcome, Violation, check_list},
     },
     session::Session,
@@ -39,7 +38,7 @@ impl Session {
         let begun = device.global.command_encoder_begin_compute_pass(encoder.id, &descriptor);
         let raw = Box::new(device.created("GPUCommandEncoder.beginComputePass", c.label, begun));
         self.compute_passes
-            .insert(c.pass, Recorder { raw, device, encoder, ended: false, state: Immediates::default() })
+            .insert(c.pass, Recorder { raw, device, encoder, ended: false, state: ComputeState::default() })
     }
 
     pub(super) fn timestamp_writes(
@@ -61,17 +60,20 @@ impl Session {
 
     pub(super) fn compute_pass_set_pipeline(&mut self, c: ComputePassSetPipeline) -> Outcome {
         let pipeline = self.compute_pipelines.get(c.pipeline)?;
-        let (pipeline, bytes) = (pipeline.id, pipeline.immediates);
         let Recorder { raw, device, state, .. } = self.compute_passes.get_mut(c.pass)?;
-        state.pipeline(bytes);
+        state.immediates.pipeline(pipeline.immediates);
+        state.groups.pipeline(&pipeline.layout);
+        let pipeline = pipeline.id;
         device.check("GPUComputePassEncoder.setPipeline", device.global.compute_pass_set_pipeline(raw, pipeline));
         Ok(())
     }
 
     pub(super) fn compute_pass_set_bind_group(&mut self, c: ComputePassSetBindGroup) -> Outcome {
         check_list(&c.dynamic_offsets)?;
-        let group = c.bind_group.map(|id| self.bind_groups.get(id).map(|group| group.id)).transpose()?;
-        let Recorder { raw, device, .. } = self.compute_passes.get_mut(c.pass)?;
+        let group = c.bind_group.map(|id| self.bind_groups.get(id)).transpose()?;
+        let Recorder { raw, device, state, .. } = self.compute_passes.get_mut(c.pass)?;
+        state.groups.set(c.index, group.map(|group| &group.bindings), &c.dynamic_offsets);
+        let group = group.map(|group| group.id);
         let result = device.global.compute_pass_set_bind_group(raw, c.index, group, &c.dynamic_offsets);
         device.check("GPUComputePassEncoder.setBindGroup", result);
         Ok(())
@@ -83,7 +85,8 @@ impl Session {
             device.invalid("GPUComputePassEncoder.setImmediates", "", "the pass has ended");
             return Ok(());
         }
-        if let Err(reason) = state.set(c.offset, c.data, device.global.device_limits(device.id).max_immediate_size) {
+        let limit = device.global.device_limits(device.id).max_immediate_size;
+        if let Err(reason) = state.immediates.set(c.offset, c.data, limit) {
             encoder.flaw(reason);
         }
         Ok(())
@@ -136,10 +139,14 @@ impl Session {
     }
 }
 
-/// Passes pending immediate data to wgpu, before a dispatch.
+/// Checks the bind groups, and passes pending immediate data to wgpu, before a dispatch.
 fn hand_over(pass: &mut ComputePass) {
-    let Recorder { raw, device, state, .. } = pass;
-    state.hand_over(|offset, data| {
+    let Recorder { raw, device, encoder, ended, state } = pass;
+    // A command of a pass that has ended is an error by itself, and no part of the recording.
+    if !*ended && let Some(reason) = state.groups.flaw() {
+        encoder.flaw(reason);
+    }
+    state.immediates.hand_over(|offset, data| {
         device
             .check("GPUComputePassEncoder.setImmediates", device.global.compute_pass_set_immediates(raw, offset, data));
     });

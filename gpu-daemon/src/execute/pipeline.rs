@@ -24,13 +24,14 @@ use crate::{
         pipeline::{color_target, depth_stencil, multisample, primitive, vertex_buffer},
     },
     gpu::{
+        aliases::{self, Layout},
         device::{Device, Reason},
         errors,
-        objects::{Object, Pipeline},
+        objects::{BindGroupLayout, Object, Pipeline},
         violation::{Outcome, Violation, check_list},
     },
     session::Session,
-    shaders::{Stage, interface_flaw, output_flaw, prepare},
+    shaders::{Stage, coverage_flaw, interface_flaw, output_flaw, prepare, used},
     worker::vitals::Phase,
 };
 
@@ -52,16 +53,16 @@ impl Session {
         };
         if let Some(reason) = self.vitals.during(Phase::Compile, check) {
             self.pipeline_refused(&device, "GPUDevice.createComputePipeline", c.label, c.request, &reason);
-            let id = invalid_compute_pipeline(&device);
-            return self
-                .compute_pipelines
-                .insert(c.pipeline, Pipeline { object: Object { id, device }, immediates: 0 });
+            let object = Object { id: invalid_compute_pipeline(&device), device };
+            let (immediates, layout) = (0, Layout::default());
+            return self.compute_pipelines.insert(c.pipeline, Pipeline { object, immediates, layout });
         }
         let make = || device.global.device_create_compute_pipeline(device.id, &descriptor, None);
         let (id, error) = self.vitals.during(Phase::Compile, make);
         self.pipeline_made(&device, "GPUDevice.createComputePipeline", c.label, c.request, error);
         let immediates = self.immediates(c.layout, &[c.compute.module]);
-        self.compute_pipelines.insert(c.pipeline, Pipeline { object: Object { id, device }, immediates })
+        let layout = self.overlapping_of(c.layout, [self.checked(&c.compute, ShaderStage::Compute), None]);
+        self.compute_pipelines.insert(c.pipeline, Pipeline { object: Object { id, device }, immediates, layout })
     }
 
     pub(super) fn create_render_pipeline(&mut self, c: CreateRenderPipeline<'_>) -> Outcome {
@@ -106,36 +107,51 @@ impl Session {
         let targets = descriptor.fragment.as_ref().map(|fragment| &*fragment.targets);
         if let Some(reason) = self.vitals.during(Phase::Compile, || self.render_flaw(&device, &c, targets)) {
             self.pipeline_refused(&device, "GPUDevice.createRenderPipeline", c.label, c.request, &reason);
-            let id = invalid_render_pipeline(&device);
-            return self.render_pipelines.insert(c.pipeline, Pipeline { object: Object { id, device }, immediates: 0 });
+            let object = Object { id: invalid_render_pipeline(&device), device };
+            let (immediates, layout) = (0, Layout::default());
+            return self.render_pipelines.insert(c.pipeline, Pipeline { object, immediates, layout });
         }
         let make = || device.global.device_create_render_pipeline(device.id, &descriptor, None);
         let (id, error) = self.vitals.during(Phase::Compile, make);
         self.pipeline_made(&device, "GPUDevice.createRenderPipeline", c.label, c.request, error);
         let fragment = c.fragment.as_ref().map_or(c.vertex.module, |fragment| fragment.stage.module);
         let immediates = self.immediates(c.layout, &[c.vertex.module, fragment]);
-        self.render_pipelines.insert(c.pipeline, Pipeline { object: Object { id, device }, immediates })
+        let fragment = c.fragment.as_ref().and_then(|state| self.checked(&state.stage, ShaderStage::Fragment));
+        let layout = self.overlapping_of(c.layout, [self.checked(&c.vertex, ShaderStage::Vertex), fragment]);
+        self.render_pipelines.insert(c.pipeline, Pipeline { object: Object { id, device }, immediates, layout })
     }
 
     /// wgpu returns an invalid layout for an index out of range.
     pub(super) fn get_bind_group_layout(&mut self, c: GetBindGroupLayout) -> Outcome {
         const CALL: &str = "getBindGroupLayout";
         self.bind_group_layouts.vacant(c.layout)?;
-        let (id, device) = match c.pipeline {
+        let (id, device, layout) = match c.pipeline {
             PipelineId::Compute(pipeline) => {
                 let pipeline = self.compute_pipelines.get(pipeline)?;
                 let global = &pipeline.device.global;
                 let made = global.compute_pipeline_get_bind_group_layout(pipeline.id, c.index, None);
-                (pipeline.device.created(CALL, "", made), Rc::clone(&pipeline.device))
+                (pipeline.device.created(CALL, "", made), Rc::clone(&pipeline.device), &pipeline.layout)
             }
             PipelineId::Render(pipeline) => {
                 let pipeline = self.render_pipelines.get(pipeline)?;
                 let global = &pipeline.device.global;
                 let made = global.render_pipeline_get_bind_group_layout(pipeline.id, c.index, None);
-                (pipeline.device.created(CALL, "", made), Rc::clone(&pipeline.device))
+                (pipeline.device.created(CALL, "", made), Rc::clone(&pipeline.device), &pipeline.layout)
             }
         };
-        self.bind_group_layouts.insert(c.layout, Object { id, device })
+        let slots = usize::try_from(c.index).ok().and_then(|index| layout.get(index)?.clone());
+        let (object, slots) = (Object { id, device }, slots.unwrap_or_else(|| aliases::slots(&[])));
+        self.bind_group_layouts.insert(c.layout, BindGroupLayout { object, slots })
+    }
+
+    /// Bindings of a pipeline's layout that can overlap, explicit or automatic.
+    fn overlapping_of(&self, layout: Option<PipelineLayoutId>, stages: [Option<Stage<'_>>; 2]) -> Layout {
+        match layout {
+            Some(layout) => {
+                self.pipeline_layouts.get(layout).map(|layout| Rc::clone(&layout.layout)).unwrap_or_default()
+            }
+            None => aliases::automatic(&stages.iter().flatten().flat_map(used).collect::<Vec<_>>()),
+        }
     }
 
     fn layout(&self, layout: Option<PipelineLayoutId>) -> Result<Option<id::PipelineLayoutId>, Violation> {
@@ -176,13 +192,21 @@ impl Session {
         targets: Option<&[Option<ColorTargetState>]>,
     ) -> Option<String> {
         let limits = device.global.device_limits(device.id);
+        let targets = targets.unwrap_or_default();
+        let fragment = c.fragment.as_ref().and_then(|state| self.checked(&state.stage, ShaderStage::Fragment));
+        if c.multisample.alpha_to_coverage_enabled {
+            let features = device.global.device_features(device.id);
+            if let Some(reason) = coverage_flaw(fragment.as_ref(), targets, c.multisample.count, features) {
+                return Some(reason);
+            }
+        }
         let vertex = self.checked(&c.vertex, ShaderStage::Vertex)?;
-        let flaw = prepare(&vertex, &limits);
-        let (None, Some(state)) = (&flaw, &c.fragment) else { return flaw };
-        let fragment = self.checked(&state.stage, ShaderStage::Fragment)?;
-        prepare(&fragment, &limits)
-            .or_else(|| interface_flaw(&vertex, &fragment))
-            .or_else(|| output_flaw(&fragment, targets.unwrap_or_default()))
+        prepare(&vertex, &limits).or_else(|| {
+            let fragment = fragment?;
+            prepare(&fragment, &limits)
+                .or_else(|| interface_flaw(&vertex, &fragment))
+                .or_else(|| output_flaw(&fragment, targets))
+        })
     }
 
     /// Reports an error of the daemon's own checks.

@@ -6,13 +6,14 @@ use airlock_protocol::{
     Event, Payload,
     commands::queue::{OnSubmittedWorkDone, Submit, WriteBuffer, WriteTexture},
 };
-use wgpu_core::device::queue::QueueWriteError;
+use wgpu_core::{device::queue::QueueWriteError, id::CommandBufferId};
 
 use crate::{
     convert::texture::{copy_layout, copy_texture, extent},
     gpu::{
         device::Device,
         mapped,
+        objects::NamedInVain,
         refusal::Refusal,
         sizes::staged_rows,
         violation::{Outcome, check_list},
@@ -38,7 +39,12 @@ impl Session {
             .map(|&id| self.command_buffers.get(id).map(|buffer| buffer.id))
             .collect::<Result<Vec<_>, _>>()?;
         self.wait_for_queue(&device);
-        if let Err(error) = self.hand_in(&device.core, &ids) {
+        let mut named = c.command_buffers.iter().filter_map(|&id| self.command_buffers.get(id).ok());
+        if named.any(|buffer| buffer.named.iter().any(|resource| self.is_unavailable(resource))) {
+            let reason = "a copy of nothing is from or to a resource that is destroyed or mapped";
+            device.invalid("GPUQueue.submit", "", reason);
+            use_up(&device, ids);
+        } else if let Err(error) = self.hand_in(&device.core, &ids) {
             device.report("GPUQueue.submit", "", &*error);
         }
         Vitals::add(&self.vitals.submits, 1);
@@ -138,6 +144,16 @@ impl Session {
         Ok(())
     }
 
+    /// True for a resource that a submit must not use.
+    fn is_unavailable(&self, resource: &NamedInVain) -> bool {
+        match resource {
+            NamedInVain::Texture(made) => made.destroyed.get(),
+            NamedInVain::Buffer(client, id) => self.buffers.get(*client).is_ok_and(|buffer| {
+                buffer.id == *id && (buffer.destroyed || self.completions.current(*client) != Current::None)
+            }),
+        }
+    }
+
     /// Back-pressure: waits until a write with `bytes` of staging memory fits the quota of data in flight.
     fn make_way(&self, device: &Device, data: Payload<'_>, bytes: u64) -> Result<(), Refusal> {
         match self.payloads.refusal(data) {
@@ -145,6 +161,21 @@ impl Session {
             None => self.wait_for_flight(device, bytes),
         }
     }
+}
+
+/// Marks command buffers as submitted without their work: together with an invalid one, wgpu refuses them.
+fn use_up(device: &Device, mut ids: Vec<CommandBufferId>) {
+    let global = &device.global;
+    let (encoder, _) = global.device_create_command_encoder(device.id, &Default::default(), None);
+    // The second finish of an encoder returns an invalid command buffer.
+    let unfinished = [(); 2].map(|()| global.command_encoder_finish(encoder, &Default::default(), None).0);
+    ids.extend(unfinished.last());
+    let refused = global.queue_submit(device.queue, &ids);
+    tracing::trace!("command buffers are used up: {}", refused.is_err());
+    for id in unfinished {
+        global.command_buffer_drop(id);
+    }
+    global.command_encoder_drop(encoder);
 }
 
 fn write(device: &Device, result: Result<(), QueueWriteError>) {

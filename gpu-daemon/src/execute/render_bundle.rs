@@ -20,6 +20,7 @@ use wgpu_types as wgt;
 use crate::{
     convert::{self, pipeline::index_format, texture::texture_format},
     gpu::{
+        aliases::Groups,
         immediates::Immediates,
         objects::{Flaws, Named, Object, RenderBundle},
         passes::RenderBundleEncoder,
@@ -51,18 +52,26 @@ impl Session {
         let (raw, error) = device.global.device_create_render_bundle_encoder(device.id, &descriptor);
         let valid = error.is_none();
         let raw = device.created("GPUDevice.createRenderBundleEncoder", c.label, (raw, error));
-        let (depth_read_only, stencil_read_only) = (c.depth_read_only, c.stencil_read_only);
-        let (immediates, flaws, named) = (Immediates::default(), Flaws::default(), Named::default());
-        let encoder =
-            RenderBundleEncoder { raw, device, valid, depth_read_only, stencil_read_only, immediates, flaws, named };
+        let encoder = RenderBundleEncoder {
+            raw,
+            device,
+            valid,
+            depth_read_only: c.depth_read_only,
+            stencil_read_only: c.stencil_read_only,
+            immediates: Immediates::default(),
+            groups: Groups::default(),
+            flaws: Flaws::default(),
+            named: Named::default(),
+        };
         self.render_bundle_encoders.insert(c.encoder, encoder)
     }
 
     pub(super) fn bundle_set_pipeline(&mut self, c: BundleSetPipeline) -> Outcome {
         let pipeline = self.render_pipelines.get(c.pipeline)?;
-        let (pipeline, bytes) = (pipeline.id, pipeline.immediates);
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
-        encoder.immediates.pipeline(bytes);
+        encoder.immediates.pipeline(pipeline.immediates);
+        encoder.groups.pipeline(&pipeline.layout);
+        let pipeline = pipeline.id;
         encoder.named.add(c.pipeline.object());
         let result = encoder.device.global.render_bundle_encoder_set_pipeline(&mut encoder.raw, pipeline);
         encoder.check("setPipeline", result);
@@ -160,8 +169,10 @@ impl Session {
 
     pub(super) fn bundle_set_bind_group(&mut self, c: BundleSetBindGroup) -> Outcome {
         check_list(&c.dynamic_offsets)?;
-        let group = c.bind_group.map(|id| self.bind_groups.get(id).map(|group| group.id)).transpose()?;
+        let group = c.bind_group.map(|id| self.bind_groups.get(id)).transpose()?;
         let encoder = self.render_bundle_encoders.get_mut(c.encoder)?;
+        encoder.groups.set(c.index, group.map(|group| &group.bindings), &c.dynamic_offsets);
+        let group = group.map(|group| group.id);
         if let Some(group) = c.bind_group {
             encoder.named.add(group.object());
         }
@@ -235,9 +246,14 @@ impl Session {
 }
 
 impl RenderBundleEncoder {
-    /// Passes pending immediate data to wgpu, before a draw.
+    /// Checks the bind groups, and passes pending immediate data to wgpu, before a draw.
     fn hand_over(&mut self) {
-        let Self { raw, device, immediates, valid, .. } = self;
+        let Self { raw, device, immediates, groups, flaws, named, valid, .. } = self;
+        if !named.is_finished()
+            && let Some(reason) = groups.flaw()
+        {
+            flaws.add(reason);
+        }
         immediates.hand_over(|offset, data| {
             let result = device.global.render_bundle_encoder_set_immediates(raw, offset, data);
             if let (Err(error), true) = (result, *valid) {

@@ -24,6 +24,7 @@ use wgpu_types as wgt;
 use crate::{
     convert::{self, pipeline::index_format},
     gpu::{
+        aliases::Groups,
         device::Device,
         discards::Discards,
         immediates::Immediates,
@@ -71,8 +72,8 @@ impl Session {
         // WebGPU, "beginRenderPass": the initial blend constant is transparent black. wgpu requires it to be set.
         let constant = device.global.render_pass_set_blend_constant(&mut raw, wgt::Color::TRANSPARENT);
         tracing::trace!("the first blend constant: {constant:?}");
-        let state =
-            Box::new(PassState { layout, discards: discards.some(), queries, immediates: Immediates::default() });
+        let (discards, immediates, groups) = (discards.some(), Immediates::default(), Groups::default());
+        let state = Box::new(PassState { layout, discards, queries, immediates, groups });
         self.render_passes.insert(c.pass, Recorder { raw, device, encoder, ended: false, state })
     }
 
@@ -165,9 +166,10 @@ impl Session {
 
     pub(super) fn render_pass_set_pipeline(&mut self, c: RenderPassSetPipeline) -> Outcome {
         let pipeline = self.render_pipelines.get(c.pipeline)?;
-        let (pipeline, bytes) = (pipeline.id, pipeline.immediates);
         let Recorder { raw, device, state, .. } = self.render_passes.get_mut(c.pass)?;
-        state.immediates.pipeline(bytes);
+        state.immediates.pipeline(pipeline.immediates);
+        state.groups.pipeline(&pipeline.layout);
+        let pipeline = pipeline.id;
         device.check("GPURenderPassEncoder.setPipeline", device.global.render_pass_set_pipeline(raw, pipeline));
         Ok(())
     }
@@ -237,8 +239,10 @@ impl Session {
 
     pub(super) fn render_pass_set_bind_group(&mut self, c: RenderPassSetBindGroup) -> Outcome {
         check_list(&c.dynamic_offsets)?;
-        let group = c.bind_group.map(|id| self.bind_groups.get(id).map(|group| group.id)).transpose()?;
-        let Recorder { raw, device, .. } = self.render_passes.get_mut(c.pass)?;
+        let group = c.bind_group.map(|id| self.bind_groups.get(id)).transpose()?;
+        let Recorder { raw, device, state, .. } = self.render_passes.get_mut(c.pass)?;
+        state.groups.set(c.index, group.map(|group| &group.bindings), &c.dynamic_offsets);
+        let group = group.map(|group| group.id);
         let result = device.global.render_pass_set_bind_group(raw, c.index, group, &c.dynamic_offsets);
         device.check("GPURenderPassEncoder.setBindGroup", result);
         Ok(())
@@ -291,8 +295,8 @@ impl Session {
     }
 
     pub(super) fn begin_occlusion_query(&mut self, c: BeginOcclusionQuery) -> Outcome {
-        let Recorder { raw, device, encoder, state, .. } = self.render_passes.get_mut(c.pass)?;
-        if state.queries == Some(0) {
+        let Recorder { raw, device, encoder, ended, state } = self.render_passes.get_mut(c.pass)?;
+        if state.queries == Some(0) && !*ended {
             encoder.flaw("a query begins of a set without queries".to_owned());
         }
         let result = device.global.render_pass_begin_occlusion_query(raw, c.query_index);
@@ -309,11 +313,11 @@ impl Session {
     pub(super) fn execute_bundles(&mut self, c: ExecuteBundles) -> Outcome {
         check_list(&c.bundles)?;
         let bundles = c.bundles.iter().map(|&id| self.render_bundles.get(id)).collect::<Result<Vec<_>, _>>()?;
-        let Recorder { raw, device, encoder, state, .. } = self.render_passes.get_mut(c.pass)?;
-        state.immediates = Immediates::default();
+        let Recorder { raw, device, encoder, ended, state } = self.render_passes.get_mut(c.pass)?;
+        (state.immediates, state.groups) = (Immediates::default(), Groups::default());
         let layout = &state.layout;
         // wgpu compares only the aspects that the format has.
-        if bundles.iter().any(|bundle| layout.is_written_by(bundle)) {
+        if !*ended && bundles.iter().any(|bundle| layout.is_written_by(bundle)) {
             encoder.flaw("a bundle that writes depth or stencil is executed in a pass that only reads it".to_owned());
         }
         let ids: Vec<_> = bundles.iter().map(|bundle| bundle.id).collect();
@@ -356,9 +360,13 @@ impl Session {
     }
 }
 
-/// Passes pending immediate data to wgpu, before a draw.
+/// Checks the bind groups, and passes pending immediate data to wgpu, before a draw.
 fn ready_to_draw(pass: &mut RenderPass) -> &mut RenderPass {
-    let Recorder { raw, device, state, .. } = pass;
+    let Recorder { raw, device, encoder, ended, state } = pass;
+    // A command of a pass that has ended is an error by itself, and no part of the recording.
+    if !*ended && let Some(reason) = state.groups.flaw() {
+        encoder.flaw(reason);
+    }
     state.immediates.hand_over(|offset, data| {
         device.check("GPURenderPassEncoder.setImmediates", device.global.render_pass_set_immediates(raw, offset, data));
     });

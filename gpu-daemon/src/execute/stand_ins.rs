@@ -14,8 +14,9 @@ use wgpu_core::{
 use crate::{
     gpu::{
         device::Device,
+        made::Made,
         memory::Charge,
-        objects::{Buffer, Made, Object},
+        objects::{Buffer, Object},
         refusal::Refusal,
         sizes::texture_bytes,
     },

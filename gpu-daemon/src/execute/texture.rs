@@ -20,8 +20,9 @@ use crate::{
     },
     gpu::{
         device::Device,
+        made::Made,
         memory::Charge,
-        objects::{Made, Object, Texture, TextureView},
+        objects::{Object, Texture, TextureView},
         refusal::Refusal,
         sizes::texture_bytes,
         violation::{Outcome, check_list},

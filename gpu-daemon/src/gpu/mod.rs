@@ -2,12 +2,14 @@
 //!
 //! Commands are in [`crate::execute`], asynchronous work is in [`crate::pending`].
 
+pub mod aliases;
 pub mod device;
 pub mod discards;
 pub mod errors;
 pub mod held;
 pub mod immediates;
 pub mod instances;
+pub mod made;
 pub mod mapped;
 pub mod memory;
 pub mod objects;

@@ -1,24 +1,18 @@
 //! Objects in the session's slabs: wgpu's ids with their owners. Dropping one drops wgpu's object.
 
-use std::{
-    any::Any,
-    cell::{Cell, RefCell},
-    collections::HashSet,
-    ops::Deref,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{any::Any, cell::RefCell, collections::HashSet, ops::Deref, rc::Rc, sync::Arc};
 
 use airlock_protocol::{commands::shader::CompilationMessage, ids};
-use wgpu_core::{
-    global::Global,
-    id,
-    resource::{TextureDescriptor, TextureViewDescriptor},
-};
+use wgpu_core::{global::Global, id, resource::TextureViewDescriptor};
 use wgpu_types as wgt;
 
 use crate::{
-    gpu::{device::Device, memory::Charge},
+    gpu::{
+        aliases::{Bindings, Layout, Slots},
+        device::Device,
+        made::Made,
+        memory::Charge,
+    },
     shaders::Code,
 };
 
@@ -94,6 +88,17 @@ pub struct CommandEncoder {
     pub object: Object<id::CommandEncoderId>,
     /// Errors of the daemon's own checks, which make its finish fail.
     pub flaws: RefCell<Flaws>,
+    /// Resources of copies of nothing.
+    pub named: RefCell<Vec<NamedInVain>>,
+}
+
+/// A resource of a copy of nothing. wgpu leaves such a copy out, and with it the resource, which WebGPU checks at the
+/// submit.
+#[derive(Clone, Debug)]
+pub enum NamedInVain {
+    /// The client's id, and wgpu's, which differs when the client's is reused.
+    Buffer(ids::BufferId, id::BufferId),
+    Texture(Rc<Made>),
 }
 
 impl CommandEncoder {
@@ -117,6 +122,8 @@ impl CommandEncoder {
 #[derive(Debug)]
 pub struct CommandBuffer {
     pub object: Object<id::CommandBufferId>,
+    /// See [`CommandEncoder::named`].
+    pub named: Vec<NamedInVain>,
 }
 
 /// `GPUPipelineLayout`.
@@ -125,6 +132,24 @@ pub struct PipelineLayout {
     pub object: Object<id::PipelineLayoutId>,
     /// Bytes of immediate data.
     pub immediates: u32,
+    /// Bindings of its groups that can overlap.
+    pub layout: Layout,
+}
+
+/// `GPUBindGroupLayout`.
+#[derive(Debug)]
+pub struct BindGroupLayout {
+    pub object: Object<id::BindGroupLayoutId>,
+    /// Bindings that can overlap.
+    pub slots: Slots,
+}
+
+/// `GPUBindGroup`.
+#[derive(Debug)]
+pub struct BindGroup {
+    pub object: Object<id::BindGroupId>,
+    /// Bindings that can overlap.
+    pub bindings: Rc<Bindings>,
 }
 
 /// `GPUComputePipeline` or `GPURenderPipeline`.
@@ -133,6 +158,8 @@ pub struct Pipeline<I: Release> {
     pub object: Object<I>,
     /// Bytes of immediate data of its layout.
     pub immediates: u32,
+    /// Bindings of its layout that can overlap.
+    pub layout: Layout,
 }
 
 impl<I: Release> Deref for Pipeline<I> {
@@ -170,24 +197,6 @@ pub struct Texture {
     pub made: Rc<Made>,
 }
 
-/// How a texture was made, and whether it is destroyed.
-#[derive(Debug)]
-pub struct Made {
-    /// As wgpu had it, without the label.
-    pub descriptor: TextureDescriptor<'static>,
-    /// Its creation succeeded.
-    pub valid: bool,
-    /// The client has destroyed it.
-    pub destroyed: Cell<bool>,
-}
-
-impl Made {
-    /// Whether another texture stands in for it from now on: wgpu makes nothing of one that is destroyed.
-    pub fn needs_stand_in(&self) -> bool {
-        self.valid && self.destroyed.get()
-    }
-}
-
 /// `GPUTextureView`, with the properties that the checks of attachments need.
 #[derive(Debug)]
 pub struct TextureView {
@@ -206,6 +215,18 @@ pub struct TextureView {
     pub texture: Rc<Made>,
     /// What it was made with, without the label.
     pub descriptor: TextureViewDescriptor<'static>,
+}
+
+impl TextureView {
+    /// Number of its array layers; `None` for all from the first on.
+    pub fn layers(&self) -> Option<u32> {
+        use wgt::TextureViewDimension as D;
+        self.descriptor.range.array_layer_count.or(match self.descriptor.dimension {
+            Some(D::D1 | D::D2 | D::D3) => Some(1),
+            Some(D::Cube) => Some(6),
+            Some(D::D2Array | D::CubeArray) | None => None,
+        })
+    }
 }
 
 /// `GPUQuerySet`.
@@ -233,7 +254,7 @@ macro_rules! deref {
 deref!(
     Buffer => BufferId, Texture => TextureId, TextureView => TextureViewId, QuerySet => QuerySetId,
     CommandEncoder => CommandEncoderId, CommandBuffer => CommandBufferId, RenderBundle => RenderBundleId,
-    PipelineLayout => PipelineLayoutId
+    PipelineLayout => PipelineLayoutId, BindGroupLayout => BindGroupLayoutId, BindGroup => BindGroupId
 );
 
 /// `GPUAdapter`.

@@ -6,6 +6,7 @@ use wgpu_core::command;
 use wgpu_types as wgt;
 
 use crate::gpu::{
+    aliases::Groups,
     device::Device,
     discards::Discards,
     immediates::Immediates,
@@ -29,7 +30,14 @@ pub struct Recorder<T, S> {
 /// `GPURenderPassEncoder`.
 pub type RenderPass = Recorder<command::RenderPass, Box<PassState>>;
 /// `GPUComputePassEncoder`.
-pub type ComputePass = Recorder<command::ComputePass, Immediates>;
+pub type ComputePass = Recorder<command::ComputePass, ComputeState>;
+
+/// State of a compute pass.
+#[derive(Debug, Default)]
+pub struct ComputeState {
+    pub immediates: Immediates,
+    pub groups: Groups,
+}
 
 /// State of a render pass.
 #[derive(Debug)]
@@ -41,6 +49,7 @@ pub struct PassState {
     /// Number of queries in its occlusion query set.
     pub queries: Option<u32>,
     pub immediates: Immediates,
+    pub groups: Groups,
 }
 
 /// `GPURenderPassLayout` of a pass.
@@ -66,6 +75,7 @@ pub struct RenderBundleEncoder {
     pub depth_read_only: bool,
     pub stencil_read_only: bool,
     pub immediates: Immediates,
+    pub groups: Groups,
     /// Errors of the daemon's own checks, which make its finish fail.
     pub flaws: Flaws,
     /// Objects that its commands refer to.

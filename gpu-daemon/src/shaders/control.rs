@@ -1,6 +1,6 @@
 //! Rules of WGSL that naga does not check: loops must end, and workgroup memory is for compute shaders.
 
-use naga::{AddressSpace, Block, Module, ShaderStage, Span, Statement, valid::ModuleInfo};
+use naga::{AddressSpace, Block, Expression, Module, ShaderStage, Span, Statement, valid::ModuleInfo};
 
 /// Finds a loop without an exit; returns the reason and its place.
 ///
@@ -36,14 +36,14 @@ pub(super) fn inside(statement: &Statement) -> Vec<&Block> {
     }
 }
 
-/// True for a block that returns, or, with `breaks`, breaks out of the statement around it.
-fn leaves(block: &Block, breaks: bool) -> bool {
+/// True for a block of a loop that breaks out of it, or, with `or_returns`, returns.
+fn leaves(block: &Block, or_returns: bool) -> bool {
     // Each block, with a flag that a `break` in it exits the loop: not within another loop or a switch.
-    let mut blocks = vec![(block, breaks)];
+    let mut blocks = vec![(block, true)];
     while let Some((block, breaks)) = blocks.pop() {
         for statement in block.iter() {
             match statement {
-                Statement::Return { .. } => return true,
+                Statement::Return { .. } if or_returns => return true,
                 Statement::Break if breaks => return true,
                 _ => {}
             }
@@ -52,6 +52,36 @@ fn leaves(block: &Block, breaks: bool) -> bool {
         }
     }
     false
+}
+
+/// Completes functions that end in a loop which nothing but a `return` leaves: naga adds a `return` without a value after
+/// it, and refuses that. What follows such a loop is never reached.
+pub fn complete_endings(module: &mut Module) {
+    let functions = module.functions.iter_mut().map(|(_, function)| function);
+    for function in functions.chain(module.entry_points.iter_mut().map(|entry| &mut entry.function)) {
+        let Some(result) = &function.result else { continue };
+        let mut zero = None;
+        let mut blocks = vec![&mut function.body];
+        while let Some(block) = blocks.pop() {
+            if let [.., Statement::Loop { body, continuing, break_if: None }, Statement::Return { value: value @ None }] =
+                &mut **block
+                && !leaves(body, false)
+                && !leaves(continuing, false)
+            {
+                let zero = *zero.get_or_insert_with(|| {
+                    function.expressions.append(Expression::ZeroValue(result.ty), Span::UNDEFINED)
+                });
+                *value = Some(zero);
+            }
+            // naga completes these alone: a block, or what the last statement of one has in it.
+            match block.last_mut() {
+                Some(Statement::Block(block)) => blocks.push(block),
+                Some(Statement::If { accept, reject, .. }) => blocks.extend([accept, reject]),
+                Some(Statement::Switch { cases, .. }) => blocks.extend(cases.iter_mut().map(|case| &mut case.body)),
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Finds a workgroup variable that a vertex or fragment shader uses (WGSL, "Address Spaces").

@@ -4,13 +4,16 @@
 //! wgpu-core receives naga's module and not the text, so that the text is parsed once.
 
 mod alias;
+mod bindings;
 mod code;
 mod control;
+mod diagnostics;
 pub mod guard;
 mod interstage;
 mod lets;
 mod outputs;
 mod pointers;
+mod rules;
 mod stage;
 pub mod tokens;
 
@@ -25,9 +28,10 @@ use naga::{
 use wgpu_core::{device::features_to_naga_capabilities, pipeline::CreateShaderModuleError};
 use wgpu_types as wgt;
 
+pub use bindings::{Used, used};
 pub use code::{Code, Stage};
 pub use interstage::interface_flaw;
-pub use outputs::output_flaw;
+pub use outputs::{coverage_flaw, output_flaw};
 pub use stage::prepare;
 
 /// A rejected shader.
@@ -49,13 +53,19 @@ pub fn read(text: &str, label: &str, features: wgt::Features, downlevel: wgt::Do
             .parse(text)
             .map_err(|inner| refuse(CreateShaderModuleError::Parsing(shader_error(text, label, inner))))?;
         interstage::complete(&mut module);
+        control::complete_endings(&mut module);
         lets::lower_largest_index(&mut module);
         Ok::<_, Refused>(module)
     };
     let work = || {
-        let mut module = parse(text)?;
-        if let Some((reason, place)) =
-            pointers::flaw(&module).or_else(|| alias::flaw(&module)).or_else(|| control::endless(&module))
+        let mut module = parse(text).or_else(|error| match diagnostics::blanked(text) {
+            Some(changed) => parse(&changed).map_err(|_| error),
+            None => Err(error),
+        })?;
+        if let Some((reason, place)) = pointers::flaw(&module)
+            .or_else(|| alias::flaw(&module))
+            .or_else(|| control::endless(&module))
+            .or_else(|| rules::argument_flaw(&module))
         {
             return Err(Refused::Rule(reason, place.to_range()));
         }
@@ -69,7 +79,8 @@ pub fn read(text: &str, label: &str, features: wgt::Features, downlevel: wgt::Do
         }
         let info =
             validated.map_err(|inner| refuse(CreateShaderModuleError::Validation(shader_error(text, label, inner))))?;
-        if let Some((reason, place)) = control::without_workgroup(&module, &info) {
+        let flaw = control::without_workgroup(&module, &info).or_else(|| rules::flaw(&module, &info));
+        if let Some((reason, place)) = flaw {
             return Err(Refused::Rule(reason, place.to_range()));
         }
         Ok(Code { module, info })

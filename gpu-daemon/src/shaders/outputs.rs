@@ -1,6 +1,6 @@
 //! Fragment outputs and their color targets.
 
-use naga::{ScalarKind, TypeInner};
+use naga::{Binding, BuiltIn, ScalarKind, TypeInner};
 use wgpu_types as wgt;
 
 use super::{code::Stage, interstage::fragment_outputs};
@@ -36,4 +36,37 @@ fn reads_alpha(blend: &wgt::BlendState) -> bool {
     use wgt::BlendFactor as F;
     let reads = |factor| matches!(factor, F::SrcAlpha | F::OneMinusSrcAlpha | F::SrcAlphaSaturated);
     reads(blend.color.src_factor) || reads(blend.color.dst_factor)
+}
+
+/// WebGPU, "validating GPURenderPipelineDescriptor": what alpha to coverage needs. wgpu-core has no rule for it.
+pub fn coverage_flaw(
+    fragment: Option<&Stage<'_>>,
+    targets: &[Option<wgt::ColorTargetState>],
+    samples: u32,
+    features: wgt::Features,
+) -> Option<String> {
+    if samples <= 1 {
+        return Some("alpha to coverage needs more samples than one".to_owned());
+    }
+    let Some(Some(target)) = targets.first() else {
+        return Some("alpha to coverage needs the first color target".to_owned());
+    };
+    let blendable = wgt::TextureFormatFeatureFlags::BLENDABLE;
+    let has_alpha = target.format.components() == 4;
+    if !has_alpha || !target.format.guaranteed_format_features(features).flags.contains(blendable) {
+        return Some(format!("alpha to coverage needs a format with alpha, and one that blends: {:?}", target.format));
+    }
+    writes_mask(fragment?).then(|| "alpha to coverage excludes a sample mask of the fragment shader".to_owned())
+}
+
+/// True for a fragment shader that returns a sample mask.
+fn writes_mask(fragment: &Stage<'_>) -> bool {
+    let is_mask = |binding: &Option<Binding>| matches!(binding, Some(Binding::BuiltIn(BuiltIn::SampleMask)));
+    let Some(result) = fragment.entry().and_then(|entry| entry.function.result.as_ref()) else { return false };
+    let ty = fragment.code.module.types.get_handle(result.ty).map(|ty| &ty.inner);
+    let members = match ty {
+        Ok(TypeInner::Struct { members, .. }) => members.as_slice(),
+        _ => &[],
+    };
+    is_mask(&result.binding) || members.iter().any(|member| is_mask(&member.binding))
 }

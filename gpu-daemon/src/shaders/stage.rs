@@ -10,6 +10,7 @@ use wgpu_types as wgt;
 use super::{
     code::{Code, Stage},
     guard::guarded,
+    rules::argument_flaw,
 };
 
 /// Checks a stage before wgpu; returns the reason if it is invalid.
@@ -85,6 +86,9 @@ fn generate(stage: &Stage<'_>, entry_point: &str, limits: &wgt::Limits) -> Optio
         Ok(processed) => processed,
         Err(error) => return Some(format!("the pipeline constants do not fit the shader: {error}")),
     };
+    if let Some((reason, _)) = argument_flaw(&module) {
+        return Some(reason);
+    }
     if stage.stage == ShaderStage::Compute
         && let Some(reason) = workgroup_flaw(&module, &info, entry_point, limits)
     {

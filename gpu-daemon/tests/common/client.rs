@@ -6,7 +6,7 @@ use airlock_protocol::{
     Command, Event,
     codec::{BatchWriter, decode_event},
     commands::{
-        adapter::{Capabilities, RequestDevice},
+        adapter::{Capabilities, LimitName, RequestDevice},
         buffer::{BufferUsage, CreateBuffer, MapBuffer, MapMode},
         command_encoder::{CreateCommandEncoder, FinishCommandEncoder},
         error::{ErrorFilter, GpuError, PopErrorScope, PushErrorScope},
@@ -43,13 +43,19 @@ impl Client {
 
     /// A client with a device on any adapter.
     pub fn with_device() -> Self {
+        let (mut client, _) = Self::with_adapter();
+        client.request_device();
+        client
+    }
+
+    /// A client with an adapter, and what that offers.
+    pub fn with_adapter() -> (Self, Box<Capabilities>) {
         let mut client = Self::start();
         let adapter = client
             .request_adapter(AdapterSelector::Any)
             .expect("no adapter: a machine without a GPU needs lavapipe, which is in the package mesa-vulkan-drivers");
-        client.adapter = adapter.info.description;
-        client.request_device();
-        client
+        client.adapter.clone_from(&adapter.info.description);
+        (client, adapter)
     }
 
     pub fn request_adapter(&mut self, selector: AdapterSelector<'_>) -> Result<Box<Capabilities>, String> {
@@ -64,6 +70,10 @@ impl Client {
     }
 
     pub fn request_device(&mut self) -> Box<Capabilities> {
+        self.request_device_with(vec![])
+    }
+
+    pub fn request_device_with(&mut self, required_limits: Vec<(LimitName, u64)>) -> Box<Capabilities> {
         let request = self.request();
         self.push(RequestDevice {
             request,
@@ -71,13 +81,13 @@ impl Client {
             device: DEVICE,
             label: "device",
             required_features: vec![],
-            required_limits: vec![],
+            required_limits,
         });
         self.wait(|event| match event {
             Event::DeviceReply { request: of, result } if of == request => Some(result),
             _ => None,
         })
-        .expect("a device with the default limits")
+        .expect("a device with limits that the adapter has")
     }
 
     pub fn request(&mut self) -> RequestId {

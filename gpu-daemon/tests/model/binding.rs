@@ -1,8 +1,12 @@
 //! `GPUBindGroupLayout` and `GPUBindGroup` with one binding.
 
-use airlock_protocol::commands::{binding::*, buffer::BufferUsage, texture::*};
+use airlock_protocol::{
+    commands::{binding::*, buffer::BufferUsage, texture::*},
+    ids::BufferId,
+};
 
 use crate::{
+    compute::{Bound, Group},
     model::{Layout, Model, Texture, Verdict, View},
     texture::format,
 };
@@ -17,13 +21,14 @@ impl Model {
 
     pub fn create_group(&mut self, c: &CreateBindGroup<'_>) -> Verdict {
         let layout = self.layouts.get(&c.layout.0)?;
-        let mut valid = c.entries.len() == 1;
+        let (mut valid, mut bound_by) = (c.entries.len() == 1, None);
         for entry in &c.entries {
             let fits = match entry.resource {
-                BindingResource::Buffer { buffer, offset, size } => {
-                    let buffer = self.buffers.get(&buffer.0)?;
+                BindingResource::Buffer { buffer: BufferId(buffer_id), offset, size } => {
+                    let buffer = self.buffers.get(&buffer_id)?;
                     let rest = buffer.size.checked_sub(offset);
                     let bound = size.or(rest).unwrap_or(0);
+                    bound_by = Some(Bound::Buffer(buffer_id, offset, bound));
                     let within = offset.checked_add(bound).is_some_and(|end| end <= buffer.size) && rest.is_some();
                     layout.0.is_some_and(|entry| match entry.ty {
                         BindingType::Buffer { ty, min_binding_size, .. } => {
@@ -47,13 +52,14 @@ impl Model {
                 BindingResource::TextureView(view) => {
                     let view = self.views.get(&view.0)?;
                     let texture = self.textures.get(&view.texture)?;
+                    bound_by = Some(Bound::Texture(view.texture));
                     layout.0.is_some_and(|entry| is_bound(&entry, view, texture))
                 }
                 _ => false,
             };
             valid &= fits && layout.0.is_some_and(|of| of.binding == entry.binding);
         }
-        self.groups.insert(c.bind_group.0);
+        self.groups.insert(c.bind_group.0, Group { valid, layout: layout.0, bound: bound_by });
         Some(!valid)
     }
 }

@@ -1,6 +1,9 @@
 //! `GPUBuffer`, and `writeBuffer`.
 
-use airlock_protocol::commands::{buffer::*, queue::WriteBuffer};
+use airlock_protocol::{
+    Payload,
+    commands::{buffer::*, queue::WriteBuffer},
+};
 
 use crate::model::{Buffer, Model, Verdict};
 
@@ -16,13 +19,16 @@ impl Model {
             && c.size <= MAX_SIZE
             && (!c.mapped_at_creation || c.size.is_multiple_of(4));
         let (size, usage, mapped, destroyed) = (c.size, c.usage, c.mapped_at_creation, false);
-        self.buffers.insert(c.buffer.0, Buffer { valid, size, usage, mapped, destroyed });
+        let known = valid && size <= Buffer::MOST;
+        let contents = if known { vec![0; size as usize] } else { vec![] };
+        let at_creation = mapped;
+        self.buffers.insert(c.buffer.0, Buffer { valid, size, usage, mapped, at_creation, destroyed, contents, known });
         Some(!valid)
     }
 
     pub fn destroy_buffer(&mut self, c: &DestroyBuffer) -> Verdict {
         let buffer = self.buffers.get_mut(&c.buffer.0)?;
-        (buffer.mapped, buffer.destroyed) = (false, true);
+        (buffer.mapped, buffer.at_creation, buffer.destroyed) = (false, false, true);
         Some(false)
     }
 
@@ -44,12 +50,26 @@ impl Model {
     }
 
     pub fn unmap_buffer(&mut self, c: &UnmapBuffer) -> Verdict {
-        self.buffers.get_mut(&c.buffer.0)?.mapped = false;
+        let buffer = self.buffers.get_mut(&c.buffer.0)?;
+        (buffer.mapped, buffer.at_creation) = (false, false);
+        Some(false)
+    }
+
+    /// A write to a buffer that is mapped at its creation. No copy can read it before the unmap.
+    pub fn write_mapped(&mut self, c: &WriteMapped<'_>) -> Verdict {
+        let buffer = self.buffers.get_mut(&c.buffer.0)?;
+        let Payload::Inline(bytes) = c.data else { return None };
+        // Another write would end the session.
+        let within = c.offset.checked_add(bytes.len() as u64).is_some_and(|end| end <= buffer.size);
+        if !buffer.at_creation || !within {
+            return None;
+        }
+        buffer.put(c.offset, bytes);
         Some(false)
     }
 
     pub fn write_buffer(&mut self, c: &WriteBuffer<'_>) -> Verdict {
-        let (buffer, size) = (self.buffers.get(&c.buffer.0)?, c.data.len());
+        let (buffer, size) = (self.buffers.get_mut(&c.buffer.0)?, c.data.len());
         let valid = buffer.valid
             && !buffer.destroyed
             && !buffer.mapped
@@ -57,6 +77,11 @@ impl Model {
             && c.offset.is_multiple_of(4)
             && size.is_multiple_of(4)
             && c.offset.checked_add(size).is_some_and(|end| end <= buffer.size);
+        if let Payload::Inline(bytes) = c.data
+            && valid
+        {
+            buffer.put(c.offset, bytes);
+        }
         Some(!valid)
     }
 }

@@ -3,6 +3,7 @@
 use airlock_protocol::commands::{buffer::BufferUsage, command_encoder::*, queue::WriteTexture, texture::*};
 
 use crate::{
+    contents::Effect,
     model::{Model, Texture, Verdict},
     texture::format,
 };
@@ -21,8 +22,12 @@ impl Model {
             && fits(c.source_offset, source.size)
             && fits(c.destination_offset, destination.size)
             && c.source != c.destination;
-        let buffers = [c.source.0, c.destination.0];
-        self.record(c.encoder.0, valid, |used| used.buffers.extend(buffers))
+        let (source, destination) = (c.source.0, c.destination.0);
+        let (from, to) = (c.source_offset, c.destination_offset);
+        self.record(c.encoder.0, valid, |used| {
+            used.buffers.extend([source, destination]);
+            used.effects.push(Effect::Copy { source, from, destination, to, size });
+        })
     }
 
     pub fn clear_buffer(&mut self, c: &ClearBuffer) -> Verdict {
@@ -33,7 +38,11 @@ impl Model {
             && size.is_multiple_of(4)
             && c.offset.is_multiple_of(4)
             && c.offset.checked_add(size).is_some_and(|end| end <= buffer.size);
-        self.record(c.encoder.0, valid, |used| _ = used.buffers.insert(c.buffer.0))
+        let (buffer, offset) = (c.buffer.0, c.offset);
+        self.record(c.encoder.0, valid, |used| {
+            used.buffers.insert(buffer);
+            used.effects.push(Effect::Clear { buffer, offset, size });
+        })
     }
 
     pub fn copy_buffer_to_texture(&mut self, c: &CopyBufferToTexture) -> Verdict {
@@ -63,6 +72,7 @@ impl Model {
         self.record(c.encoder.0, valid, |used| {
             used.buffers.insert(buffer);
             used.textures.insert(texture);
+            used.effects.push(Effect::Unknown(buffer));
         })
     }
 

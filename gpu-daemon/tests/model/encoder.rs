@@ -57,7 +57,7 @@ impl Model {
             encoder.valid = false;
         }
         let (groups, open_query, asked) = (0, false, Default::default());
-        let (shape, read_only, draws) = Default::default();
+        let (shape, read_only, draws, dispatches) = Default::default();
         let pass = Pass {
             encoder: id,
             begun,
@@ -71,6 +71,7 @@ impl Model {
             shape,
             read_only,
             draws,
+            dispatches,
         };
         Some((pass, ended))
     }
@@ -146,7 +147,13 @@ impl Model {
                 && used.query_sets.iter().all(query_set);
         }
         for id in &c.command_buffers {
-            self.commands.get_mut(&id.0)?.valid = false;
+            let commands = self.commands.get_mut(&id.0)?;
+            commands.valid = false;
+            let effects = std::mem::take(&mut commands.used.effects);
+            for effect in effects.iter().filter(|_| valid) {
+                self.apply(effect);
+                self.applied += 1;
+            }
         }
         Some(!valid)
     }

@@ -12,14 +12,17 @@ use airlock_protocol::{
 
 use crate::{
     common::client::DEVICE,
-    generate_draws::{create_bundle_encoder, create_pipeline, in_bundle, in_pass},
+    generate_contents::{computation, in_compute_pass},
+    generate_draws::{bundle_with_a_draw, create_bundle_encoder, create_pipeline, in_bundle, in_pass},
     model::{Model, Pass},
+    prepare,
     texture::{FORMATS, format},
 };
 
 static ZEROS: [u8; 1024] = [0; 1024];
 
 /// Pseudo-random numbers from a seed.
+#[derive(Clone)]
 pub struct Random(u64);
 
 impl Random {
@@ -52,6 +55,11 @@ impl Random {
         if self.one_in(6) { self.of(others) } else { usual }
     }
 
+    /// The usual value, or one of the others where programs should have hardly a mistake.
+    pub fn seldom<T: Copy>(&mut self, usual: T, others: &[T]) -> T {
+        if self.one_in(40) { self.of(others) } else { usual }
+    }
+
     /// A pass that has begun.
     pub fn pass(&mut self, passes: &BTreeMap<u32, Pass>) -> Option<u32> {
         self.key(passes).filter(|id| passes.get(id).is_some_and(|pass| pass.begun))
@@ -67,10 +75,20 @@ impl Random {
 
 /// A program of so many calls; `model` is where it would leave a device.
 pub fn program(random: &mut Random, calls: usize, first_id: u32) -> Vec<Command<'static>> {
-    let (mut model, mut program, mut id) = (Model::default(), Vec::new(), first_id);
+    let (mut model, mut program, mut id) = (prepare(), Vec::new(), first_id);
     while program.len() < calls {
         id += 1;
-        if let Some(command) = command(random, &model, id) {
+        if random.one_in(30) {
+            for command in bundle_with_a_draw(random, id) {
+                model.call(&command);
+                program.push(command);
+            }
+        } else if random.one_in(40) {
+            for command in computation(random, &model, id).unwrap_or_default() {
+                model.call(&command);
+                program.push(command);
+            }
+        } else if let Some(command) = command(random, &model, id) {
             model.call(&command);
             program.push(command);
         }
@@ -79,7 +97,7 @@ pub fn program(random: &mut Random, calls: usize, first_id: u32) -> Vec<Command<
 }
 
 fn command(r: &mut Random, model: &Model, id: u32) -> Option<Command<'static>> {
-    Some(match r.below(56) {
+    Some(match r.below(58) {
         0..4 => create_buffer(r, id),
         4 if r.one_in(3) => DestroyBuffer { buffer: BufferId(r.key(&model.buffers)?) }.into(),
         5 => MapBuffer {
@@ -217,6 +235,7 @@ fn command(r: &mut Random, model: &Model, id: u32) -> Option<Command<'static>> {
         42 => create_bundle_encoder(r, id),
         43..49 => in_bundle(r, model, id)?,
         49..56 => in_pass(r, model)?,
+        56 | 57 => in_compute_pass(r, model, id)?,
         _ => return None,
     })
 }

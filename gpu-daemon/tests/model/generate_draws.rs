@@ -2,7 +2,7 @@
 
 use airlock_protocol::{
     Command,
-    commands::{pipeline::*, render_bundle::*, render_pass::*, texture::TextureFormat},
+    commands::{buffer::*, pipeline::*, render_bundle::*, render_pass::*, texture::TextureFormat},
     ids::*,
 };
 
@@ -14,9 +14,7 @@ use crate::{
 };
 
 pub fn create_pipeline(r: &mut Random, id: u32) -> Command<'static> {
-    let module = ShaderModuleId(r.of(&[1, 2]));
-    let stage = ProgrammableStage { module, entry_point: None, constants: vec![] };
-    let target = |format| ColorTargetState { format, blend: None, write_mask: ColorWrite::all() };
+    let module = r.of(&[1, 2]);
     let color = target(r.mostly(TextureFormat::Rgba8unorm, &FORMATS));
     let targets = match r.below(10) {
         0 => vec![],
@@ -25,7 +23,7 @@ pub fn create_pipeline(r: &mut Random, id: u32) -> Command<'static> {
         3 => vec![None],
         _ => vec![Some(color)],
     };
-    let has_buffer = (module.0 == 2) != r.one_in(8);
+    let has_buffer = (module == 2) != r.one_in(8);
     let vertex_buffers = match has_buffer {
         false => vec![],
         true => {
@@ -43,27 +41,13 @@ pub fn create_pipeline(r: &mut Random, id: u32) -> Command<'static> {
         }
     };
     CreateRenderPipeline {
-        device: DEVICE,
-        pipeline: RenderPipelineId(id),
-        request: None,
-        label: "",
-        layout: None,
-        vertex: stage.clone(),
-        vertex_buffers,
-        primitive: PrimitiveState {
-            topology: PrimitiveTopology::TriangleList,
-            strip_index_format: None,
-            front_face: FrontFace::Ccw,
-            cull_mode: CullMode::None,
-            unclipped_depth: false,
-        },
         depth_stencil: if targets.is_empty() || r.one_in(4) { Some(depth_stencil(r)) } else { None },
         multisample: MultisampleState {
             count: r.mostly(1, &[4, 4, 0, 2, 16]),
             mask: u32::MAX,
             alpha_to_coverage_enabled: false,
         },
-        fragment: Some(FragmentState { stage, targets }),
+        ..plain_pipeline(id, module, targets, vertex_buffers)
     }
     .into()
 }
@@ -122,6 +106,85 @@ pub fn create_bundle_encoder(r: &mut Random, id: u32) -> Command<'static> {
         stencil_read_only: r.one_in(4),
     }
     .into()
+}
+
+/// A bundle that draws, valid but for one or two numbers: by single calls, few programs come to a draw.
+pub fn bundle_with_a_draw(r: &mut Random, id: u32) -> Vec<Command<'static>> {
+    let (buffer, pipeline) = (BufferId(id), RenderPipelineId(id));
+    let (encoder, bundle) = (RenderBundleEncoderId(id), RenderBundleId(id));
+    let size = r.mostly(1024, &[64, 1008, 1026]);
+    let usage = BufferUsage::VERTEX | BufferUsage::INDEX;
+    let made = CreateBuffer { device: DEVICE, buffer, label: "", size, usage, mapped_at_creation: false };
+    let attribute = VertexAttribute { format: VertexFormat::Float32x4, offset: 0, shader_location: 0 };
+    let slot = VertexBufferLayout {
+        array_stride: r.of(&[16, 16, 0, 32]),
+        step_mode: r.of(&[VertexStepMode::Vertex, VertexStepMode::Instance]),
+        attributes: vec![attribute],
+    };
+    let pipeline_of = plain_pipeline(id, 2, vec![Some(target(TextureFormat::Rgba8unorm))], vec![Some(slot)]);
+    let encoder_of = CreateRenderBundleEncoder {
+        device: DEVICE,
+        encoder,
+        label: "",
+        color_formats: vec![Some(TextureFormat::Rgba8unorm)],
+        depth_stencil_format: None,
+        sample_count: 1,
+        depth_read_only: false,
+        stencil_read_only: false,
+    };
+    let format = r.of(&[IndexFormat::Uint16, IndexFormat::Uint32]);
+    let [count, instance_count, first, first_instance] = numbers(r);
+    let draw = match r.one_in(2) {
+        true => BundleDraw { encoder, vertex_count: count, instance_count, first_vertex: first, first_instance }.into(),
+        false => {
+            let (index_count, first_index) = (count, first);
+            BundleDrawIndexed { encoder, index_count, instance_count, first_index, base_vertex: 0, first_instance }
+                .into()
+        }
+    };
+    vec![
+        made.into(),
+        pipeline_of.into(),
+        encoder_of.into(),
+        BundleSetPipeline { encoder, pipeline }.into(),
+        BundleSetVertexBuffer { encoder, slot: 0, buffer: Some(buffer), offset: 0, size: None }.into(),
+        BundleSetIndexBuffer { encoder, buffer, format, offset: r.mostly(0, &[4, 512]), size: None }.into(),
+        draw,
+        FinishRenderBundle { encoder, bundle, label: "" }.into(),
+    ]
+}
+
+fn target(format: TextureFormat) -> ColorTargetState {
+    ColorTargetState { format, blend: None, write_mask: ColorWrite::all() }
+}
+
+/// A pipeline of one of the modules.
+fn plain_pipeline(
+    id: u32,
+    module: u32,
+    targets: Vec<Option<ColorTargetState>>,
+    vertex_buffers: Vec<Option<VertexBufferLayout>>,
+) -> CreateRenderPipeline<'static> {
+    let stage = ProgrammableStage { module: ShaderModuleId(module), entry_point: None, constants: vec![] };
+    CreateRenderPipeline {
+        device: DEVICE,
+        pipeline: RenderPipelineId(id),
+        request: None,
+        label: "",
+        layout: None,
+        vertex: stage.clone(),
+        vertex_buffers,
+        primitive: PrimitiveState {
+            topology: PrimitiveTopology::TriangleList,
+            strip_index_format: None,
+            front_face: FrontFace::Ccw,
+            cull_mode: CullMode::None,
+            unclipped_depth: false,
+        },
+        depth_stencil: None,
+        multisample: MultisampleState { count: 1, mask: u32::MAX, alpha_to_coverage_enabled: false },
+        fragment: Some(FragmentState { stage, targets }),
+    }
 }
 
 /// A command of a bundle encoder.

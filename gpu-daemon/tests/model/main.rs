@@ -10,10 +10,13 @@ mod binding;
 mod buffer;
 #[path = "../common/mod.rs"]
 mod common;
+mod compute;
+mod contents;
 mod copies;
 mod draws;
 mod encoder;
 mod generate;
+mod generate_contents;
 mod generate_draws;
 mod model;
 mod pass;
@@ -26,8 +29,10 @@ use std::{collections::BTreeMap, env};
 use airlock_protocol::{
     Command, Event,
     commands::{
+        binding::{CreateBindGroupLayout, CreatePipelineLayout},
         error::{ErrorFilter, PopErrorScope, PushErrorScope},
         instance::AdapterSelector,
+        pipeline::{CreateComputePipeline, ProgrammableStage},
         session::DropObject,
         shader::CreateShaderModule,
     },
@@ -37,7 +42,7 @@ use airlock_protocol::{
 use common::client::{Client, DEVICE};
 use draws::MODULES;
 use generate::{Random, program};
-use model::Model;
+use model::{Layout, Model};
 
 /// Programs per run.
 const PROGRAMS: u64 = 2000;
@@ -67,13 +72,13 @@ fn each_call_has_the_outcome_that_webgpu_gives_it() {
             client = start();
         }
         let program = program(&mut Random::new(seed), CALLS, 1000);
-        let mut model = Model::default();
+        let mut model = prepare();
         for call in &program {
             *calls.entry(name(call)).or_default() += 1;
             errors += u64::from(model.call(call) == Some(true));
         }
-        if run(&mut client, &program).is_some() {
-            let text = shrink(&mut client, program);
+        if run(&mut client, &program, nothing).is_some() {
+            let text = shrink_with(&mut client, program, |client, program| run(client, program, nothing));
             found.push(format!("seed {seed}:\n{text}"));
             if found.len() >= 20 {
                 break;
@@ -88,19 +93,56 @@ fn start() -> Client {
     let mut client = Client::start();
     client.request_adapter(AdapterSelector::Noop).expect("the noop adapter is always there");
     client.request_device();
-    for (code, id) in MODULES.into_iter().zip(1..) {
+    start_with(client)
+}
+
+/// Creates what all programs may use, which [`prepare`] knows.
+fn start_with(mut client: Client) -> Client {
+    for (code, id) in MODULES.into_iter().chain([compute::MODULE]).zip(1..) {
         client.push(CreateShaderModule { device: DEVICE, module: ShaderModuleId(id), label: "", code });
     }
+    for (entry, id) in compute::layouts().into_iter().zip(1..) {
+        let (layout, entries) = (BindGroupLayoutId(id), vec![entry]);
+        client.push(CreateBindGroupLayout { device: DEVICE, layout, label: "", entries });
+    }
+    for ((name, _, layouts), id) in compute::PIPELINES.into_iter().zip(1..) {
+        let layout = PipelineLayoutId(id);
+        let bind_group_layouts = layouts.iter().map(|&id| Some(BindGroupLayoutId(id))).collect();
+        client.push(CreatePipelineLayout { device: DEVICE, layout, label: "", bind_group_layouts, immediate_size: 0 });
+        let module = ShaderModuleId(MODULES.len() as u32 + 1);
+        client.push(CreateComputePipeline {
+            device: DEVICE,
+            pipeline: ComputePipelineId(id),
+            request: None,
+            label: "",
+            layout: Some(layout),
+            compute: ProgrammableStage { module, entry_point: Some(name), constants: vec![] },
+        });
+    }
     client
+}
+
+/// A model of a device with what [`start_with`] creates.
+fn prepare() -> Model {
+    let layouts = (1..).zip(compute::layouts()).map(|(id, entry)| (id, Layout(Some(entry)))).collect();
+    Model { layouts, ..Model::default() }
 }
 
 fn name(call: &Command<'_>) -> String {
     format!("{call:?}").split(['(', ' ', '{']).next().unwrap_or_default().to_owned()
 }
 
-/// Runs a program and compares; skips calls with dead ids.
-fn run(client: &mut Client, program: &[Command<'static>]) -> Option<Disagreement> {
-    let mut model = Model::default();
+fn nothing(_: &mut Client, _: &Model, _: usize) -> Option<Disagreement> {
+    None
+}
+
+/// Runs a program and compares, at its end with `last`, too; skips calls with dead ids.
+fn run(
+    client: &mut Client,
+    program: &[Command<'static>],
+    last: impl FnOnce(&mut Client, &Model, usize) -> Option<Disagreement>,
+) -> Option<Disagreement> {
+    let mut model = prepare();
     let mut asked = Vec::new();
     for (at, call) in program.iter().enumerate() {
         let Some(expected) = model.call(call) else { continue };
@@ -128,6 +170,7 @@ fn run(client: &mut Client, program: &[Command<'static>]) -> Option<Disagreement
             (left == 0).then_some(())
         });
     }
+    let first = first.or_else(|| last(client, &model, program.len()));
     tidy(client, &model);
     first
 }
@@ -142,8 +185,9 @@ fn tidy(client: &mut Client, model: &Model) {
     drop_all(model.pipelines.keys().map(|&id| Object::RenderPipeline(RenderPipelineId(id))).collect());
     drop_all(model.encoders.keys().map(|&id| Object::CommandEncoder(CommandEncoderId(id))).collect());
     drop_all(model.commands.keys().map(|&id| Object::CommandBuffer(CommandBufferId(id))).collect());
-    drop_all(model.groups.iter().map(|&id| Object::BindGroup(BindGroupId(id))).collect());
-    drop_all(model.layouts.keys().map(|&id| Object::BindGroupLayout(BindGroupLayoutId(id))).collect());
+    drop_all(model.groups.keys().map(|&id| Object::BindGroup(BindGroupId(id))).collect());
+    let layouts = model.layouts.keys().filter(|&&id| id as usize > compute::layouts().len());
+    drop_all(layouts.map(|&id| Object::BindGroupLayout(BindGroupLayoutId(id))).collect());
     drop_all(model.query_sets.keys().map(|&id| Object::QuerySet(QuerySetId(id))).collect());
     drop_all(model.views.keys().map(|&id| Object::TextureView(TextureViewId(id))).collect());
     drop_all(model.textures.keys().map(|&id| Object::Texture(TextureId(id))).collect());
@@ -151,7 +195,11 @@ fn tidy(client: &mut Client, model: &Model) {
 }
 
 /// Minimizes a program: removes calls while it still differs, and returns the rest.
-fn shrink(client: &mut Client, mut program: Vec<Command<'static>>) -> String {
+fn shrink_with(
+    client: &mut Client,
+    mut program: Vec<Command<'static>>,
+    run: impl Fn(&mut Client, &[Command<'static>]) -> Option<Disagreement>,
+) -> String {
     let mut at = program.len();
     while at > 0 {
         at -= 1;

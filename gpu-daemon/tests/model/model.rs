@@ -7,7 +7,11 @@ use airlock_protocol::{
     commands::{binding::*, buffer::*, texture::*},
 };
 
-use crate::draws::{Bundle, BundleEncoder, Draws, Pipeline, ReadOnly, Shape};
+use crate::{
+    compute::{Dispatches, Group},
+    contents::Effect,
+    draws::{Bundle, BundleEncoder, Draws, Pipeline, ReadOnly, Shape},
+};
 
 /// A buffer.
 pub struct Buffer {
@@ -16,7 +20,26 @@ pub struct Buffer {
     pub usage: BufferUsage,
     /// Mapped or pending.
     pub mapped: bool,
+    /// Mapped since its creation.
+    pub at_creation: bool,
     pub destroyed: bool,
+    /// Nothing for a buffer above [`Buffer::MOST`].
+    pub contents: Vec<u8>,
+    /// The model knows the contents.
+    pub known: bool,
+}
+
+impl Buffer {
+    /// Contents of larger buffers are not modelled.
+    pub const MOST: u64 = 4096;
+
+    /// Writes bytes that lie within it.
+    pub fn put(&mut self, offset: u64, bytes: &[u8]) {
+        let end = offset.saturating_add(bytes.len() as u64);
+        if let Some(place) = self.contents.get_mut(offset as usize..end as usize) {
+            place.copy_from_slice(bytes);
+        }
+    }
 }
 
 /// A texture.
@@ -60,6 +83,8 @@ pub struct Used {
     pub buffers: BTreeSet<u32>,
     pub textures: BTreeSet<u32>,
     pub query_sets: BTreeSet<u32>,
+    /// What they do.
+    pub effects: Vec<Effect>,
 }
 
 /// State of an encoder.
@@ -102,6 +127,7 @@ pub struct Pass {
     pub shape: Shape,
     pub read_only: ReadOnly,
     pub draws: Draws,
+    pub dispatches: Dispatches,
 }
 
 /// All objects.
@@ -111,7 +137,7 @@ pub struct Model {
     pub textures: BTreeMap<u32, Texture>,
     pub views: BTreeMap<u32, View>,
     pub layouts: BTreeMap<u32, Layout>,
-    pub groups: BTreeSet<u32>,
+    pub groups: BTreeMap<u32, Group>,
     pub query_sets: BTreeMap<u32, QuerySet>,
     pub encoders: BTreeMap<u32, Encoder>,
     pub commands: BTreeMap<u32, Commands>,
@@ -122,6 +148,8 @@ pub struct Model {
     pub bundles: BTreeMap<u32, Bundle>,
     /// The last call's result is not compared: see [`Model::finish`].
     pub unsure: bool,
+    /// Number of recorded commands that were submitted and carried out.
+    pub applied: u64,
 }
 
 /// Result of a call: `Some(true)` with a validation error, `None` for a dead id.
@@ -137,6 +165,7 @@ impl Model {
             Command::MapBuffer(c) => self.map_buffer(c),
             Command::UnmapBuffer(c) => self.unmap_buffer(c),
             Command::WriteBuffer(c) => self.write_buffer(c),
+            Command::WriteMapped(c) => self.write_mapped(c),
             Command::CreateTexture(c) => self.create_texture(c),
             Command::DestroyTexture(c) => self.destroy_texture(c),
             Command::CreateTextureView(c) => self.create_view(c),
@@ -159,6 +188,9 @@ impl Model {
             Command::BeginComputePass(c) => self.begin_compute_pass(c),
             Command::ComputePassPushDebugGroup(c) => Self::pass_group(self.compute_passes.get_mut(&c.pass.0)?, true),
             Command::ComputePassPopDebugGroup(c) => Self::pass_group(self.compute_passes.get_mut(&c.pass.0)?, false),
+            Command::ComputePassSetPipeline(c) => self.compute_set_pipeline(c),
+            Command::ComputePassSetBindGroup(c) => self.compute_set_group(c),
+            Command::DispatchWorkgroups(c) => self.dispatch(c),
             Command::EndComputePass(c) => self.end_pass(c.pass.0, false),
             Command::BeginRenderPass(c) => self.begin_render_pass(c),
             Command::RenderPassPushDebugGroup(c) => Self::pass_group(self.render_passes.get_mut(&c.pass.0)?, true),

@@ -2,7 +2,10 @@
 
 use airlock_protocol::commands::{buffer::BufferUsage, command_encoder::ResolveQuerySet, query_set::*};
 
-use crate::model::{Model, QuerySet, Verdict};
+use crate::{
+    contents::Effect,
+    model::{Model, QuerySet, Verdict},
+};
 
 impl Model {
     pub fn create_query_set(&mut self, c: &CreateQuerySet<'_>) -> Verdict {
@@ -29,6 +32,7 @@ impl Model {
         self.record(c.encoder.0, valid, |used| {
             used.query_sets.insert(c.query_set.0);
             used.buffers.insert(c.destination.0);
+            used.effects.push(Effect::Unknown(c.destination.0));
         })
     }
 }

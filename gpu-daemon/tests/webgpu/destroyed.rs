@@ -89,3 +89,52 @@ fn groups_of_destroyed_resources_are_valid() {
         }
     }
 }
+
+/// A copy of nothing uses its resources all the same.
+#[test]
+fn copies_of_nothing_name_their_resources() {
+    let mut gpu = Gpu::new();
+    let empty = Extent3d { width: 4, height: 0, depth_or_array_layers: 1 };
+    let whole = |texture| TexelCopyTextureInfo {
+        texture,
+        mip_level: 0,
+        origin: Origin3d { x: 0, y: 0, z: 0 },
+        aspect: TextureAspect::All,
+    };
+    let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(256), rows_per_image: None };
+    for kind in 0..3 {
+        for bits in 0..4 {
+            let textures = [0, 1].map(|_| {
+                let usage = TextureUsage::COPY_SRC | TextureUsage::COPY_DST;
+                gpu.texture(|texture| texture.usage = usage)
+            });
+            let buffer = gpu.buffer(256, BufferUsage::COPY_SRC | BufferUsage::COPY_DST);
+            let (from, to) = (whole(textures[0]), whole(textures[1]));
+            let of_buffer = TexelCopyBufferInfo { buffer, layout };
+            let record = move |gpu: &mut Gpu, encoder| match kind {
+                0 => gpu.push(CopyBufferToTexture { encoder, source: of_buffer, destination: to, size: empty }),
+                1 => gpu.push(CopyTextureToBuffer { encoder, source: from, destination: of_buffer, size: empty }),
+                _ => gpu.push(CopyTextureToTexture { encoder, source: from, destination: to, size: empty }),
+            };
+            let (encoder, command_buffer) = (CommandEncoderId(gpu.id()), CommandBufferId(gpu.id()));
+            gpu.valid("a recording", |gpu| {
+                gpu.push(CreateCommandEncoder { device: DEVICE, encoder, label: "" });
+                record(gpu, encoder);
+                gpu.push(FinishCommandEncoder { encoder, command_buffer, label: "" });
+            });
+            let [texture_goes, other_goes] = [0, 1].map(|n| bits >> n & 1 == 1);
+            if texture_goes {
+                gpu.push(DestroyTexture { texture: if kind == 0 { textures[1] } else { textures[0] } });
+            }
+            if other_goes && kind == 2 {
+                gpu.push(DestroyTexture { texture: textures[1] });
+            } else if other_goes {
+                gpu.push(DestroyBuffer { buffer });
+            }
+            let submit = |gpu: &mut Gpu| gpu.push(Submit { device: DEVICE, command_buffers: vec![command_buffer] });
+            let error = gpu.error(submit);
+            assert_eq!(error.is_none(), bits == 0, "{kind} {bits}: {error:?}");
+            gpu.invalid("again", submit);
+        }
+    }
+}

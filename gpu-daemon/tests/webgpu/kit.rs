@@ -6,8 +6,18 @@ use std::ops::{Deref, DerefMut};
 use airlock_protocol::{
     Payload,
     commands::{
-        binding::*, buffer::*, command_encoder::*, compute_pass::*, error::GpuError, pipeline::*, queue::*,
-        render_pass::*, session::DropObject, shader::*, texture::*,
+        adapter::{LimitName, Limits},
+        binding::*,
+        buffer::*,
+        command_encoder::*,
+        compute_pass::*,
+        error::GpuError,
+        pipeline::*,
+        queue::*,
+        render_pass::*,
+        session::DropObject,
+        shader::*,
+        texture::*,
     },
     ids::*,
 };
@@ -25,6 +35,8 @@ pub struct Gpu {
     next: u32,
     /// The adapter's name.
     pub adapter: String,
+    /// The device's limits.
+    pub limits: Limits,
 }
 
 impl Deref for Gpu {
@@ -43,10 +55,20 @@ impl DerefMut for Gpu {
 
 impl Gpu {
     pub fn new() -> Self {
-        // `Client` uses the first ids for itself.
-        let client = Client::with_device();
+        Self::with_limits(|_| vec![])
+    }
+
+    /// A client whose device has every limit of the adapter.
+    pub fn with_all_limits() -> Self {
+        Self::with_limits(|adapter| LimitName::ALL.iter().map(|&name| (name, adapter.get(name))).collect())
+    }
+
+    fn with_limits(required: impl FnOnce(&Limits) -> Vec<(LimitName, u64)>) -> Self {
+        let (mut client, adapter) = Client::with_adapter();
+        let limits = client.request_device_with(required(&adapter.limits)).limits;
         let adapter = client.adapter.clone();
-        Self { client, next: 16, adapter }
+        // `Client` uses the first ids for itself.
+        Self { client, next: 16, adapter, limits }
     }
 
     /// A free id.

@@ -170,3 +170,57 @@ fn stages_agree_on_what_lies_between() {
         assert_eq!(error.is_none(), fits, "{given} to {asked}: {error:?}");
     }
 }
+
+/// WebGPU, "validating GPUMultisampleState", "validating GPUFragmentState".
+#[test]
+fn alpha_to_coverage_has_an_alpha() {
+    let mut gpu = Gpu::new();
+    let plain = "@fragment fn f() -> @location(0) vec4f { return vec4f(); }";
+    let mask = "struct O { @location(0) c: vec4f, @builtin(sample_mask) m: u32 } @fragment fn f() -> O { return O(); }";
+    let integer = "@fragment fn f() -> @location(0) vec4u { return vec4u(); }";
+    use TextureFormat::*;
+    for (code, format, count, is_asked, fits) in [
+        (plain, Some(Rgba8unorm), 4, true, true),
+        (plain, Some(Rgba16float), 4, true, true),
+        (plain, Some(Rgb10a2unorm), 4, true, true),
+        (plain, Some(Rgba8unorm), 1, true, false),
+        (plain, Some(Rg8unorm), 4, true, false),
+        (plain, Some(Rgba32float), 4, true, false),
+        (plain, None, 4, true, false),
+        (mask, Some(Rgba8unorm), 4, true, false),
+        (mask, Some(Rgba8unorm), 4, false, true),
+        (integer, Some(Rgba8uint), 4, true, false),
+    ] {
+        let error = gpu.error(|gpu| {
+            let module = gpu.module(&format!("{WHOLE} {code}"));
+            gpu.render(module, |pipeline| {
+                pipeline.multisample.count = count;
+                pipeline.multisample.alpha_to_coverage_enabled = is_asked;
+                let other = ColorTargetState { write_mask: ColorWrite::empty(), ..target(Rgba8unorm) };
+                pipeline.fragment.as_mut().unwrap().targets = vec![format.map(target), Some(other)];
+            });
+        });
+        assert_eq!(error.is_none(), fits, "{code} {format:?} {count} {is_asked}: {error:?}");
+    }
+}
+
+/// Arguments of builtin functions that pipeline constants set.
+#[test]
+fn constants_are_checked_as_arguments() {
+    let mut gpu = Gpu::new();
+    for (call, value, fits) in [
+        ("clamp(f32(out[1]), f, 2f)", 2.0, true),
+        ("clamp(f32(out[1]), f, 2f)", 3.0, false),
+        ("smoothstep(f, 2f, f32(out[1]))", 1.0, true),
+        ("smoothstep(f, 2f, f32(out[1]))", 2.0, false),
+        ("f32(extractBits(out[1], u32(f), 2u))", 30.0, true),
+        ("f32(extractBits(out[1], u32(f), 2u))", 31.0, false),
+    ] {
+        let module = gpu.module(&format!(
+            "override f = 1f; @group(0) @binding(0) var<storage, read_write> out: array<u32>;
+            @compute @workgroup_size(1) fn main() {{ out[0] = u32({call}); }}"
+        ));
+        let error = gpu.error(|gpu| _ = gpu.compute(module, &[("f", value)]));
+        assert_eq!(error.is_none(), fits, "{call} {value}: {error:?}");
+    }
+}
