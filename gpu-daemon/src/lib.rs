@@ -58,8 +58,11 @@ pub use worker::status;
 
 use std::process::ExitCode;
 
-use airlock_protocol::printing;
-use clap::{Parser, Subcommand};
+use airlock_protocol::{
+    pages::{self, PagesArguments},
+    printing,
+};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use logs::LogFormat;
 use options::WorkerArguments;
@@ -95,6 +98,9 @@ enum Command {
     /// Write a CDI file, with which container engines mount claims of `serve` into containers.
     #[cfg(target_os = "linux")]
     Cdi(supervisor::cdi::CdiArguments),
+    /// Print a manual page or a shell's completions, for packages.
+    #[command(hide = true)]
+    Pages(PagesArguments),
 }
 
 /// Parses the command line and runs the subcommand. Usage and set-up errors print one line to stderr and exit with 2.
@@ -122,6 +128,10 @@ pub fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::Cdi(arguments) => {
             supervisor::cdi::run(&arguments).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
+        }
+        Command::Pages(arguments) => {
+            let printed = pages::run(Arguments::command(), &arguments);
+            printed.map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
         }
     };
     match result {

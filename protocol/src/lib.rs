@@ -25,6 +25,8 @@ pub mod ids;
 pub mod limits;
 mod list;
 pub mod output;
+#[cfg(feature = "pages")]
+pub mod pages;
 pub mod payload;
 mod platform;
 pub mod printing;

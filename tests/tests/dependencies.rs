@@ -7,7 +7,7 @@ use std::{fs, process::Command};
 use airlock_tests::programs::root;
 
 /// A package and the packages that must not be in its tree.
-const FORBIDDEN: [(&str, &[&str]); 7] = [
+const FORBIDDEN: [(&str, &[&str]); 8] = [
     ("airlock-protocol", &["wasmtime", "wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl"]),
     ("airlock-traces", &["wasmtime", "wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl"]),
     ("airlock-client", &["wasmtime", "tokio", "wit-bindgen", "airlock", "airlock-traces", "wgpu-core", "ash", "clap"]),
@@ -32,7 +32,8 @@ const FORBIDDEN: [(&str, &[&str]); 7] = [
     ),
     ("airlock-cli", &["wgpu", "wgpu-core", "wgpu-hal", "ash", "libloading", "khronos-egl", "gpu-daemon", "rustls"]),
     ("airlock-jail", &["wasmtime", "wgpu-core", "ash", "clap", "airlock-protocol", "airlock", "gpu-daemon"]),
-    ("gpu-daemon", &["wasmtime", "wasmtime-wasi", "airlock"]),
+    ("gpu-daemon", &["wasmtime", "wasmtime-wasi", "airlock", "tokio", "hyper", "tonic", "prost"]),
+    ("airlock-device-plugin", &["wasmtime", "wgpu-core", "ash", "gpu-daemon", "airlock", "axum", "rustls"]),
 ];
 
 fn tree(package: &str) -> Vec<String> {

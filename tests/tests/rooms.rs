@@ -17,7 +17,7 @@ use std::{
 use airlock_tests::programs::root;
 
 /// The packages, by the folders of their sources.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "protocol/src",
     "protocol/derive/src",
     "traces/src",
@@ -27,6 +27,7 @@ const PACKAGES: [&str; 10] = [
     "guest-shim/cli/src",
     "gpu-daemon/src",
     "gpu-daemon/jail/src",
+    "gpu-daemon/device-plugin/src",
     "tests/src",
 ];
 

@@ -19,6 +19,7 @@ pub struct Metrics {
     registry: Registry,
     running: IntGauge,
     of_claims: IntGaugeVec,
+    crashes_of_claims: IntCounterVec,
     started: IntCounter,
     refused: IntCounterVec,
     ended: IntCounterVec,
@@ -45,6 +46,10 @@ impl Metrics {
             running: IntGauge::new("airlock_sessions", "Sessions that are running.")?,
             of_claims: IntGaugeVec::new(
                 Opts::new("airlock_claim_sessions", "Sessions that are running, by claim."),
+                &["claim"],
+            )?,
+            crashes_of_claims: IntCounterVec::new(
+                Opts::new("airlock_claim_crashes_total", "Workers that crashed, by claim."),
                 &["claim"],
             )?,
             started: IntCounter::new("airlock_sessions_started_total", "Sessions that were started.")?,
@@ -85,9 +90,10 @@ impl Metrics {
                 "Lines that workers printed and that were too many for the log.",
             )?,
         };
-        let all: [Box<dyn Collector>; 18] = [
+        let all: [Box<dyn Collector>; 19] = [
             Box::new(metrics.running.clone()),
             Box::new(metrics.of_claims.clone()),
+            Box::new(metrics.crashes_of_claims.clone()),
             Box::new(metrics.started.clone()),
             Box::new(metrics.refused.clone()),
             Box::new(metrics.ended.clone()),
@@ -143,12 +149,15 @@ impl Metrics {
         add(&self.throttled, by.throttled);
     }
 
-    /// Counts an ended session.
-    pub fn ended(&self, cause: Cause, length: Duration, lines_dropped: u64) {
+    /// Counts an ended session, of a claim or not.
+    pub fn ended(&self, cause: Cause, claim: Option<&str>, length: Duration, lines_dropped: u64) {
         self.ended.with_label_values(&[cause.label()]).inc();
         self.seconds.observe(length.as_secs_f64());
         if let Some(signal) = cause.crash() {
             self.crashes.with_label_values(&[&*signal]).inc();
+            if let Some(claim) = claim {
+                self.crashes_of_claims.with_label_values(&[claim]).inc();
+            }
         }
         if let Cause::End(end) = cause
             && let Some(deadline) = deadline(end)
@@ -158,10 +167,11 @@ impl Metrics {
         add(&self.lines_dropped, lines_dropped);
     }
 
-    /// Sets the running sessions of each claim.
+    /// Sets the running sessions of each claim. All claims have counters from the first scrape on.
     pub fn claims(&self, sessions: &BTreeMap<&str, usize>) {
         for (claim, &count) in sessions {
             self.of_claims.with_label_values(&[*claim]).set(i64::try_from(count).unwrap_or(i64::MAX));
+            self.crashes_of_claims.with_label_values(&[*claim]);
         }
     }
 
@@ -206,16 +216,17 @@ mod tests {
     #[test]
     fn a_crash_has_its_signal_and_a_deadline_its_name() {
         let metrics = Metrics::new().unwrap();
-        metrics.ended(Cause::Signal(11), Duration::from_secs(2), 3);
-        metrics.ended(Cause::End(End::Panic), Duration::ZERO, 0);
-        metrics.ended(Cause::End(End::GpuDeadline), Duration::ZERO, 0);
-        metrics.ended(Cause::Ended(Ending::Stopped), Duration::ZERO, 0);
+        metrics.ended(Cause::Signal(11), Some("a"), Duration::from_secs(2), 3);
+        metrics.ended(Cause::End(End::Panic), None, Duration::ZERO, 0);
+        metrics.ended(Cause::End(End::GpuDeadline), None, Duration::ZERO, 0);
+        metrics.ended(Cause::Ended(Ending::Stopped), None, Duration::ZERO, 0);
         let text = metrics.text(7, 1 << 40, 0).unwrap();
         for line in [
             "airlock_sessions 7",
             "airlock_gpu_memory_bytes 1099511627776",
             "airlock_worker_crashes_total{signal=\"SIGSEGV\"} 1",
             "airlock_worker_crashes_total{signal=\"panic\"} 1",
+            "airlock_claim_crashes_total{claim=\"a\"} 1",
             "airlock_watchdog_kills_total{deadline=\"gpu\"} 1",
             "airlock_watchdog_kills_total{deadline=\"client\"} 0",
             "airlock_sessions_ended_total{end=\"stopped\"} 1",

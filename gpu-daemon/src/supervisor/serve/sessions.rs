@@ -273,7 +273,7 @@ impl Sessions {
         if cause.may_reset_a_gpu(running.counters.seen.gpu != 0) {
             state.admission.crashed(peer, claim, now);
         }
-        self.metrics.ended(cause, length, lines_dropped);
+        self.metrics.ended(cause, claim.map(|claim| &*claim.name), length, lines_dropped);
         drop(state);
         let exit = exit.map_or_else(|error| error.to_string(), |status| status.to_string());
         let Status { batches, commands, bytes_in, bytes_out, submits, quota_hits, .. } = running.counters.seen;
