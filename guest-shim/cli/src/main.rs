@@ -44,9 +44,10 @@ use std::{process::ExitCode, sync::LazyLock};
 use airlock_protocol::{
     allocator::BySize,
     handshake::{PROTOCOL_VERSION, SCHEMA_HASH},
+    pages::{self, PagesArguments},
 };
 use airlock_traces::cli::{ToolError, replay, terminal, trace, verify, verify_merge};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use error::{CliError, WRONG_USE};
 use versions::WEBGPU_VERSION;
@@ -101,9 +102,12 @@ enum Command {
     Trace(trace::Command),
     Doctor(doctor::Arguments),
     New(new::Arguments),
+    /// Print a manual page or a shell's completions, for packages
+    #[command(hide = true)]
+    Pages(PagesArguments),
 }
 
-/// Does what the command line says.
+/// Runs the subcommand of the command line.
 fn main() -> ExitCode {
     airlock::confine::note_inherited();
     let arguments = Arguments::parse();
@@ -123,6 +127,10 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => tool(verify::run(arguments)),
         Command::VerifyMerge(arguments) => tool(verify_merge::run(arguments)),
         Command::Trace(command) => tool(trace::run(command)),
+        Command::Pages(arguments) => {
+            let printed = pages::run(Arguments::command(), &arguments);
+            printed.map(|()| 0).map_err(|cause| CliError::Report { cause: error::plain(&cause) })
+        }
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -141,7 +149,6 @@ fn tool(outcome: Result<u8, ToolError>) -> Result<u8, CliError> {
 #[cfg(test)]
 mod tests {
     use super::{versions::WASMTIME_VERSION, *};
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

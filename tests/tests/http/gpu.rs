@@ -155,5 +155,12 @@ fn a_storm_of_kills_costs_few_requests() {
     // Each kill affects one request of one process, or of one session.
     assert!(report.count(502) <= kills * 2, "{kills} kills: {}", report.json());
     wait_until("two guest processes", LIMIT, || server.metric("airlock_guest_processes") == 2.0);
-    assert_eq!(server.ask("POST", "/?check=1", &body).status, 200);
+    // The last kill may not have been noticed yet: its request is answered with 502, as the others were.
+    wait_until("an answer", LIMIT, || match server.ask("POST", "/?check=1", &body).status {
+        502 => false,
+        status => {
+            assert_eq!(status, 200);
+            true
+        }
+    });
 }
