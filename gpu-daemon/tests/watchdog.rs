@@ -324,7 +324,7 @@ fn a_client_that_stops_in_a_batch_is_ended() {
 #[allow(unsafe_code)]
 fn send_start_of_message(client: &Client) -> OwnedFd {
     let text = format!("{:?}", client.batches);
-    let number = text.split_once("SharedFileDescriptor(").unwrap().1.split_once(')').unwrap().0.parse().unwrap();
+    let number = text.split_once("OwnedFd { fd: ").unwrap().1.split_once(' ').unwrap().0.parse().unwrap();
     // SAFETY: the sender, which is borrowed here, owns this descriptor.
     let socket = unsafe { BorrowedFd::borrow_raw(number) };
     let piece = [&116_u64.to_le_bytes()[..], &100_000_u64.to_le_bytes(), &[0; 100]].concat();

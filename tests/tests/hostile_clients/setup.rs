@@ -51,7 +51,7 @@ pub const CASES: &[Case] = &[
     case("same-channel-twice", "sends one socket as both channels", "its worker ends", same_channel_twice),
     case(
         "no-bootstrap",
-        "sends the one-shot server noise, nothing, another message, or lengths that nobody has",
+        "sends the one-shot server noise, nothing, another message, or impossible lengths",
         "its worker ends",
         no_bootstrap,
     ),

@@ -12,6 +12,9 @@ use airlock_tests::{
 };
 use rustix::process::Signal;
 
+/// Number of responses that a guest begins and does not end.
+const BROKEN_ANSWERS: usize = 200;
+
 #[test]
 fn a_guest_that_breaks_concerns_its_own_request() {
     let server = Server::start(&guest("hello"), &["--instances", "1", "--reuse", "100"]);
@@ -21,9 +24,12 @@ fn a_guest_that_breaks_concerns_its_own_request() {
         assert_eq!(server.ask("GET", "/", b"").status, 200);
     }
     assert!(server.stderr().contains("the guest trapped"), "{}", server.stderr());
-    // Once the guest has begun a response, a client receives a truncated response, or a 502 if nothing of it was sent.
-    if let Ok(answer) = ask(server.address(), "POST", "/broken", b"") {
-        assert!(answer.status == 502 || answer.status == 200 && !answer.complete, "{answer:?}");
+    // Once the guest has begun a response, a client receives a truncated response, or a 502 if nothing of it was sent. Many
+    // times, because one in a hundred was complete when the end of the store overtook the end of the connection.
+    for _ in 0..BROKEN_ANSWERS {
+        if let Ok(answer) = ask(server.address(), "POST", "/broken", b"") {
+            assert!(answer.status == 502 || answer.status == 200 && !answer.complete, "{answer:?}");
+        }
     }
     assert_eq!(server.ask("GET", "/", b"").status, 200);
 }

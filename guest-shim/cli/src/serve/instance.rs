@@ -80,7 +80,12 @@ pub async fn serve(store: &mut Store<State>, service: &Service, connection: Unix
         Service::Wasi2(_) => call2(store, service, request, answer, &mut sent).await,
         Service::Wasi3(_) => call3(store, service, request, answer, &mut sent).await,
     };
+    // Waited for, because it may run on another thread: when the store is dropped, the body of a broken guest ends as a
+    // complete one does, and the connection's task must not be there to send that end.
     sent.abort();
+    if !sent.is_finished() {
+        let _ = sent.await;
+    }
     match outcome {
         Ok(left) => left,
         Err(error) => {

@@ -13,7 +13,7 @@ pub const PIXELS: u32 = SIZE * SIZE;
 const VALUES: [u32; 4] = [1, 20, 300, 4000];
 
 pub async fn run(gpu: &Gpu, way: Way, passes_count: u32, draws: u32) -> Outcome {
-    let module = gpu.shader("draws", include_str!("draws.wgsl")).await?;
+    let module = gpu.shader("draws", include_str!("../../draws/src/draws.wgsl")).await?;
     let target = color_target(GpuTextureFormat::Rgba32uint);
     let pipeline = gpu.render_pipeline(render_descriptor("draws", &module, target)).await?;
     let usage = GpuTextureUsage::RENDER_ATTACHMENT | GpuTextureUsage::COPY_SRC;
