@@ -10,7 +10,7 @@
 //!   of the comparison that refuses it;
 //! - objects that are dropped between a bundle encoder's command and its finish: `objects::Named` keeps them;
 //! - indirect draws in bundles, which wgpu-core 30 does not check: `render_bundle`;
-//! - 16-bit indices that start in the middle of a word that was never written: `render_pass` and `render_bundle`;
+//! - 16-bit indices that start in the middle of a word that was never written: `buffer_range`;
 //! - waits for the GPU on one thread beside submits on another: `pending::poll` does not wait inside wgpu;
 //! - rows of texture writes, which wgpu pads in staging memory, and all other memory under the guest's control:
 //!   `quotas`;
@@ -22,13 +22,15 @@
 //!   large stack for the executor;
 //! - depth biases that are not finite: `pipeline`;
 //! - writes of a queue to another device's buffer, which index beyond the queue's own buffers: `queue`;
-//! - color attachments of formats that are not renderable as color, and resolve targets that are not 2D: `render_pass`.
+//! - color attachments of formats that are not renderable as color, and resolve targets that are not 2D: `attachments`.
 //!
 //! Any other panic is caught around the batch (`worker`) and ends the session, not the service.
 
 mod adapter;
+mod attachments;
 mod binding;
 mod buffer;
+mod buffer_range;
 mod command_encoder;
 mod compute_pass;
 mod device;

@@ -29,7 +29,7 @@ use crate::{
     session::Session,
 };
 
-use super::render_pass::{aligned_indices, range};
+use super::buffer_range::{aligned_indices, range};
 
 impl Session {
     pub(super) fn create_render_bundle_encoder(&mut self, c: CreateRenderBundleEncoder<'_>) -> Outcome {

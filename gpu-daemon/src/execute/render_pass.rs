@@ -1,26 +1,23 @@
 //! `GPURenderPassEncoder`.
 
-use std::{borrow::Cow, num::NonZeroU64, rc::Rc};
+use std::{borrow::Cow, rc::Rc};
 
 use airlock_protocol::{
     commands::render_pass::{
-        BeginOcclusionQuery, BeginRenderPass, ColorAttachment, DepthStencilAttachment, EndOcclusionQuery,
-        EndRenderPass, ExecuteBundles, LoadOp, RenderPassDraw, RenderPassDrawIndexed, RenderPassDrawIndexedIndirect,
-        RenderPassDrawIndirect, RenderPassInsertDebugMarker, RenderPassPopDebugGroup, RenderPassPushDebugGroup,
-        RenderPassSetBindGroup, RenderPassSetImmediates, RenderPassSetIndexBuffer, RenderPassSetPipeline,
-        RenderPassSetVertexBuffer, SetBlendConstant, SetScissorRect, SetStencilReference, SetViewport, StoreOp,
+        BeginOcclusionQuery, BeginRenderPass, ColorAttachment, EndOcclusionQuery, EndRenderPass, ExecuteBundles,
+        RenderPassDraw, RenderPassDrawIndexed, RenderPassDrawIndexedIndirect, RenderPassDrawIndirect,
+        RenderPassInsertDebugMarker, RenderPassPopDebugGroup, RenderPassPushDebugGroup, RenderPassSetBindGroup,
+        RenderPassSetImmediates, RenderPassSetIndexBuffer, RenderPassSetPipeline, RenderPassSetVertexBuffer,
+        SetBlendConstant, SetScissorRect, SetStencilReference, SetViewport,
     },
     limits::{MAX_LABEL, cut},
 };
-use wgpu_core::{
-    command::{
-        self, PassChannel, PassStateError, RenderBundleDescriptor, RenderBundleEncoderDescriptor,
-        RenderPassColorAttachment, RenderPassDepthStencilAttachment, RenderPassDescriptor,
-    },
-    id,
+use wgpu_core::command::{
+    self, PassStateError, RenderBundleDescriptor, RenderBundleEncoderDescriptor, RenderPassDescriptor,
 };
 use wgpu_types as wgt;
 
+use super::buffer_range::{aligned_indices, range};
 use crate::{
     convert::{self, pipeline::index_format},
     gpu::{
@@ -30,7 +27,7 @@ use crate::{
         immediates::Immediates,
         objects::RenderBundle,
         passes::{PassLayout, PassState, Recorder, RenderPass},
-        violation::{Outcome, Violation, check_list},
+        violation::{Outcome, check_list},
     },
     session::Session,
 };
@@ -75,93 +72,6 @@ impl Session {
         let (discards, immediates, groups) = (discards.some(), Immediates::default(), Groups::default());
         let state = Box::new(PassState { layout, discards, queries, immediates, groups });
         self.render_passes.insert(c.pass, Recorder { raw, device, encoder, ended: false, state })
-    }
-
-    /// The layout of a pass with these attachments, which its bundles must match.
-    fn pass_layout(
-        &self,
-        colors: &[Option<ColorAttachment>],
-        depth_stencil: Option<&DepthStencilAttachment>,
-    ) -> Result<PassLayout, Violation> {
-        let mut samples = 1;
-        let mut formats = Vec::with_capacity(colors.len());
-        for attachment in colors {
-            let view = attachment.as_ref().map(|attachment| self.texture_views.get(attachment.view)).transpose()?;
-            samples = view.map_or(samples, |view| view.samples);
-            formats.push(view.map(|view| view.format));
-        }
-        let view = depth_stencil.map(|attachment| self.texture_views.get(attachment.view)).transpose()?;
-        samples = view.map_or(samples, |view| view.samples);
-        Ok(PassLayout {
-            colors: formats,
-            depth_stencil: view.map(|view| view.format),
-            samples,
-            depth_read_only: depth_stencil.is_some_and(|attachment| attachment.depth_read_only),
-            stencil_read_only: depth_stencil.is_some_and(|attachment| attachment.stencil_read_only),
-        })
-    }
-
-    /// Finds an attachment on which wgpu panics: it reads the size of all color attachments' formats, and the layer of
-    /// resolve targets, before it checks that they have one. A pass with such an attachment is begun with that one
-    /// alone, as a color attachment without a slice, so that wgpu reaches the checks that refuse it.
-    fn attachment_to_be_refused(
-        &self,
-        attachments: &[Option<ColorAttachment>],
-    ) -> Result<Option<ColorAttachment>, Violation> {
-        for attachment in attachments.iter().flatten() {
-            let plain = ColorAttachment { depth_slice: None, resolve_target: None, ..*attachment };
-            if !self.texture_views.get(attachment.view)?.colored {
-                return Ok(Some(plain));
-            }
-            if let Some(view) = attachment.resolve_target
-                && !self.texture_views.get(view)?.flat
-            {
-                return Ok(Some(ColorAttachment { view, ..plain }));
-            }
-        }
-        Ok(None)
-    }
-
-    fn color_attachment(
-        &self,
-        a: &ColorAttachment,
-        discards: &mut Discards,
-    ) -> Result<RenderPassColorAttachment, Violation> {
-        let store = discards.color(a, self.texture_views.get(a.view)?);
-        let [r, g, b, a_] = a.clear_value;
-        let resolve = a.resolve_target.map(|view| self.view(view)).transpose()?;
-        Ok(RenderPassColorAttachment {
-            view: self.view(a.view)?,
-            depth_slice: a.depth_slice,
-            resolve_target: resolve,
-            load_op: load_op(a.load_op, wgt::Color { r, g, b, a: a_ }),
-            store_op: store_op(store),
-        })
-    }
-
-    fn depth_stencil_attachment(
-        &self,
-        a: &DepthStencilAttachment,
-        discards: &mut Discards,
-    ) -> Result<RenderPassDepthStencilAttachment<id::TextureViewId>, Violation> {
-        let [depth_store, stencil_store] = discards.depth_stencil(a, self.texture_views.get(a.view)?);
-        Ok(RenderPassDepthStencilAttachment {
-            view: self.view(a.view)?,
-            depth: PassChannel {
-                load_op: a.depth_load_op.map(|op| load_op(op, a.depth_clear_value)),
-                store_op: depth_store.map(store_op),
-                read_only: a.depth_read_only,
-            },
-            stencil: PassChannel {
-                load_op: a.stencil_load_op.map(|op| load_op(op, Some(a.stencil_clear_value))),
-                store_op: stencil_store.map(store_op),
-                read_only: a.stencil_read_only,
-            },
-        })
-    }
-
-    fn view(&self, view: airlock_protocol::ids::TextureViewId) -> Result<id::TextureViewId, Violation> {
-        self.texture_views.get(view).map(|view| view.id)
     }
 
     pub(super) fn render_pass_set_pipeline(&mut self, c: RenderPassSetPipeline) -> Outcome {
@@ -403,68 +313,5 @@ impl PassLayout {
     /// True for a bundle that may write an aspect that the pass only reads.
     fn is_written_by(&self, bundle: &RenderBundle) -> bool {
         (self.depth_read_only && !bundle.depth_read_only) || (self.stencil_read_only && !bundle.stencil_read_only)
-    }
-}
-
-fn load_op<V>(op: LoadOp, clear: V) -> wgt::LoadOp<V> {
-    match op {
-        LoadOp::Load => wgt::LoadOp::Load,
-        LoadOp::Clear => wgt::LoadOp::Clear(clear),
-    }
-}
-
-fn store_op(op: StoreOp) -> wgt::StoreOp {
-    match op {
-        StoreOp::Store => wgt::StoreOp::Store,
-        StoreOp::Discard => wgt::StoreOp::Discard,
-    }
-}
-
-/// A range of an index or vertex buffer in wgpu's form. wgpu has no size of zero and takes `None` as the rest of the
-/// buffer, so an empty range becomes the rest at the buffer's end.
-pub(super) fn range(offset: u64, size: Option<u64>, buffer_size: u64) -> (u64, Option<NonZeroU64>) {
-    let end = buffer_size - buffer_size % 4;
-    // An invalid offset is passed on for wgpu to refuse.
-    let empty = size == Some(0) && offset <= end && offset.is_multiple_of(4);
-    (if empty { end } else { offset }, size.and_then(NonZeroU64::new))
-}
-
-/// The range to bind before a range of 16-bit indices that starts in the middle of a word.
-///
-/// wgpu-core 30 zeroes the unwritten parts of a bound range, and panics at submit when a part starts off a word
-/// (`initialize_buffer_memory`), which is valid for indices. Binding the same range from the word's start first zeroes
-/// it by then; the next binding replaces it at once.
-pub(super) fn aligned_indices(offset: u64, size: Option<u64>) -> Option<(u64, Option<NonZeroU64>)> {
-    if offset % 4 != 2 {
-        return None;
-    }
-    let size = match size {
-        None => None,
-        Some(size) => Some(size.checked_add(2)?),
-    };
-    Some((offset - 2, size.and_then(NonZeroU64::new)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn indices_off_a_word_are_bound_from_its_start_first() {
-        assert_eq!(aligned_indices(0, Some(6)), None);
-        assert_eq!(aligned_indices(4, None), None);
-        assert_eq!(aligned_indices(3, None), None, "that is an error of its own");
-        assert_eq!(aligned_indices(6, Some(6)), Some((4, NonZeroU64::new(8))));
-        assert_eq!(aligned_indices(2, None), Some((0, None)));
-        assert_eq!(aligned_indices(2, Some(u64::MAX)), None);
-    }
-
-    #[test]
-    fn an_empty_range_stays_empty() {
-        assert_eq!(range(8, Some(4), 64), (8, NonZeroU64::new(4)));
-        assert_eq!(range(8, None, 64), (8, None));
-        assert_eq!(range(8, Some(0), 64), (64, None));
-        assert_eq!(range(68, Some(0), 64), (68, None), "refused by wgpu");
-        assert_eq!(range(3, Some(0), 64), (3, None), "refused by wgpu");
     }
 }
