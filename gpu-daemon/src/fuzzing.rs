@@ -51,7 +51,7 @@ pub enum FuzzingError {
     Jail(#[from] JailError),
 }
 
-/// See the module's header.
+/// Session of the executor in this process.
 #[derive(Debug)]
 pub struct LocalSession {
     session: Session,

@@ -1,10 +1,10 @@
-//! Frames in a stream: the texture of each is made with a label that says its number. No command is for them, so that a
-//! recording of frames is one of textures, and every tool that reads labels shows where a frame begins.
+//! Frames in a stream: the label of a frame's texture has its number. There is no command for frames: a recording has their
+//! textures, and every tool that reads labels shows where a frame begins.
 
 /// The start of a label.
 const PREFIX: &str = "frame ";
 
-/// Digits that a number has at least, so that names sort as their numbers do.
+/// Minimum number of digits, so that names sort as their numbers do.
 const DIGITS: usize = 6;
 
 /// The label of a frame's texture.

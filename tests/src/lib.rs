@@ -15,6 +15,7 @@ pub mod load;
 pub mod pictures;
 pub mod processes;
 pub mod programs;
+pub mod recordings;
 pub mod statistics;
 #[cfg(target_os = "linux")]
 pub mod viewer;

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use airlock_tests::{
     programs::{airlock, guest, root, run},
+    recordings::commands,
     scratch,
 };
-use serde_json::Value;
 
 /// Runs the guest with a recording; its commands as JSON, in order.
 fn recorded(way: &str, path: &Path) -> Vec<String> {
@@ -18,11 +18,7 @@ fn recorded(way: &str, path: &Path) -> Vec<String> {
     let mut replay = airlock(["replay"]);
     replay.arg(path);
     run(replay).succeeded();
-    let mut dump = airlock(["trace", "dump", "--json"]);
-    dump.arg(path);
-    let text = run(dump).succeeded().stdout;
-    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-    lines.filter_map(|line| line.get("command").map(Value::to_string)).collect()
+    commands(path)
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::{
 
 use airlock_tests::{
     programs::{Outcome, airlock, root, run},
+    recordings::commands,
     scratch,
 };
 
@@ -52,9 +53,14 @@ fn runs(folder: &Path, name: &str, arguments: &[&str]) -> Outcome {
 
 /// Runs a program whose output is the same on every machine.
 fn prints(name: &str) {
-    let outcome = runs(scratch().path(), name, &[]).succeeded();
+    prints_as(name, name);
+}
+
+/// The same for a component of another name than its program.
+fn prints_as(component: &str, program: &str) {
+    let outcome = runs(scratch().path(), component, &[]).succeeded();
     let expected =
-        std::fs::read_to_string(file(&format!("expected/{name}.txt"))).expect("the output of the native program");
+        std::fs::read_to_string(file(&format!("expected/{program}.txt"))).expect("the output of the native program");
     assert_eq!(outcome.stdout, expected, "{outcome}");
 }
 
@@ -96,6 +102,24 @@ fn an_error_of_main() {
 #[test]
 fn render() {
     draws("render");
+}
+
+/// With the feature `passes`, the same commands cross as lists: the recording and the picture are those of the calls.
+#[test]
+fn passes_as_lists() {
+    let folder = scratch();
+    let record = |name: &str| {
+        let trace = folder.path().join(name.replace('/', "-") + ".airtrace");
+        let mut command = airlock(["run", "--record"]);
+        command.arg(&trace).args(PATIENT).arg("--dir").arg(format!("{}::.", folder.path().display()));
+        command.arg(component(name)).arg("picture.png");
+        run(command).succeeded();
+        commands(&trace)
+    };
+    let (lists, calls) = (record("lists/render"), record("render"));
+    assert!(lists.iter().any(|command| command.contains("ExecuteBundles")), "no bundle in {lists:?}");
+    assert_eq!(lists, calls);
+    prints_as("lists/draws", "draws");
 }
 
 #[test]

@@ -48,7 +48,7 @@ const DEVICE_LOST: &str = "the device is lost";
 /// How long the end of a session waits for a thread that copies from or to mapped memory.
 const MAPS_PATIENCE: Duration = Duration::from_millis(100);
 
-/// See the module's header.
+/// Pending completions.
 #[derive(Debug)]
 pub struct Completions {
     pub events: Events,

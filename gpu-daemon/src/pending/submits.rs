@@ -20,7 +20,7 @@ use crate::{
     lock::lock,
 };
 
-/// See the module's header.
+/// Unfinished submits.
 #[derive(Debug, Default)]
 pub struct Submits {
     /// By the device's serial, while anything is pending.

@@ -22,7 +22,7 @@ use crate::{
 /// wakes a client thread, and the client needs the room only when the ring is full.
 const CREDIT_STEP: u64 = RING_SIZE as u64 / 4;
 
-/// See the module's header.
+/// Receiver of batches.
 #[derive(Debug)]
 pub struct Intake {
     commands: BatchReceiver,

@@ -31,7 +31,7 @@ pub enum Phase {
     Waiting = 4,
 }
 
-/// See the module's header.
+/// Progress counters.
 #[derive(Debug, Default)]
 pub struct Vitals {
     phase: AtomicU8,

@@ -58,7 +58,7 @@ const STOPPED: Duration = Duration::from_secs(1);
 /// Time limit for telling the client why its session ends.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// See the module's header.
+/// The watchdog's deadlines and state.
 #[derive(Debug)]
 pub struct Watchdog {
     vitals: Arc<Vitals>,

@@ -59,7 +59,7 @@ pub struct Canvas {
     current: Option<(u64, Texture)>,
 }
 
-/// A presented frame on its way here.
+/// The readback of a presented frame.
 #[derive(Debug)]
 pub struct FrameRead {
     info: FrameInfo,
@@ -70,9 +70,9 @@ pub struct FrameRead {
 /// A frame that was presented.
 #[derive(Debug)]
 pub enum Presented {
-    /// Its texels are on their way.
+    /// Its texels are being read back.
     Read(FrameRead),
-    /// It is not read. The wait ends when the GPU is done with it, so that a program does not run far ahead.
+    /// It is not read back. The wait ends when the GPU has executed it, which limits how far a program runs ahead.
     Done(Wait<()>),
 }
 
@@ -154,8 +154,8 @@ impl Canvas {
         texture.share()
     }
 
-    /// Shows the current texture and ends it, as WebGPU does with each frame. With `read`, its texels come back; `None` when
-    /// there is no current texture.
+    /// Presents the current texture and expires it (WebGPU, "update the rendering of a WebGPU canvas"). With `read`, its texels
+    /// are read back. `None` without a current texture.
     pub fn present(&mut self, client: &mut Client, read: Option<&mut SpareBuffers>) -> Option<Presented> {
         let CanvasConfiguration { device, opaque, .. } = self.configuration.as_ref()?;
         let (number, texture) = self.current.as_ref()?;
@@ -180,7 +180,7 @@ impl Canvas {
 }
 
 impl FrameRead {
-    /// Copies a frame to a buffer and asks for it. Whatever goes wrong is no error of the program's: a scope takes it.
+    /// Copies a frame to a buffer and maps that. An error scope keeps errors of the readback from the program.
     fn start(
         client: &mut Client,
         spare: &mut SpareBuffers,
@@ -225,7 +225,7 @@ impl FrameRead {
         self.info
     }
 
-    /// The texels, once they are there; none when there will be none, as of a device that is lost.
+    /// The texels; `None` if they cannot be read, for example after the loss of the device.
     pub fn poll(&mut self, client: &mut Client, context: &mut Context<'_>) -> Poll<Option<MappedBytes>> {
         let Some((wait, _)) = &mut self.reply else { return Poll::Ready(None) };
         let Poll::Ready(reply) = Pin::new(wait).poll(context) else { return Poll::Pending };
@@ -233,7 +233,7 @@ impl FrameRead {
         Poll::Ready(self.texels(finished))
     }
 
-    /// Blocks until the texels are there.
+    /// Blocks until the texels have been read.
     pub fn wait(&mut self, client: &mut Client) -> Option<MappedBytes> {
         let (wait, map) = self.reply.take()?;
         let finished = map.finish(client, Some(&mut self.buffer), wait.wait());
@@ -245,7 +245,7 @@ impl FrameRead {
         self.buffer.mapped_range(None, None).ok()
     }
 
-    /// Ends it; its buffer may serve the next frame.
+    /// Ends the readback; its buffer may serve the next frame.
     pub fn end(self, client: &mut Client, spare: &mut SpareBuffers) {
         let mut buffer = self.buffer;
         if self.reply.is_some() || spare.0.len() >= MAX_SPARE {
@@ -257,7 +257,7 @@ impl FrameRead {
 }
 
 impl SpareBuffers {
-    /// A buffer of this size. Those of other sizes or devices are let go: the canvas has changed.
+    /// A buffer of this size. Those of other sizes or devices are released: the canvas has changed.
     fn take(&mut self, client: &mut Client, device: &Device, size: u64) -> Buffer {
         let key = device.state.key();
         while let Some((owner, buffer)) = self.0.pop() {
@@ -271,7 +271,7 @@ impl SpareBuffers {
         device.create_buffer(client, descriptor)
     }
 
-    /// Lets all of them go.
+    /// Releases all buffers.
     pub fn clear(&mut self, client: &mut Client) {
         self.0.drain(..).for_each(|(_, buffer)| buffer.release(client));
     }

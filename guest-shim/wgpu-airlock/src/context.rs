@@ -15,7 +15,7 @@ use airlock_traces::capture::Recorder;
 
 use crate::scope::Scopes;
 
-/// See the module's header. The client ends before its recordings: its last events belong into them.
+/// The client and the recorders of an instance. The client ends before the recorders, which receive its last events.
 pub struct Context {
     state: Mutex<State>,
     _recorders: Vec<Arc<Recorder>>,

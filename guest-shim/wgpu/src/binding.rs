@@ -7,6 +7,7 @@ use wgpu::custom::*;
 use crate::bindings::webgpu as gpu;
 use crate::buffer::Buffer;
 use crate::device::{Shared, label, own};
+use crate::encoder::Object;
 use crate::error::Absent;
 use crate::format::texture_format;
 use crate::texture::{Sampler, TextureView, view_dimension};
@@ -17,7 +18,7 @@ pub struct BindGroupLayout(pub gpu::GpuBindGroupLayout);
 
 /// `wgpu::BindGroup` of this backend.
 #[derive(Debug)]
-pub struct BindGroup(pub gpu::GpuBindGroup);
+pub struct BindGroup(pub Object<gpu::GpuBindGroup>);
 
 impl BindGroupLayoutInterface for BindGroupLayout {}
 
@@ -136,7 +137,7 @@ pub fn create_group(device: &Arc<Shared>, desc: &wgpu::BindGroupDescriptor<'_>) 
     let layout = &own!(desc.layout, BindGroupLayout).0;
     let entries: Result<Vec<_>, _> = desc.entries.iter().map(group_entry).collect();
     let descriptor = entries.map(|entries| gpu::GpuBindGroupDescriptor { layout, entries, label: label(desc.label) });
-    BindGroup(device.made_or_invalid(
+    BindGroup(Object::new(device.made_or_invalid(
         "Device::create_bind_group",
         desc.label,
         descriptor,
@@ -149,7 +150,7 @@ pub fn create_group(device: &Arc<Shared>, desc: &wgpu::BindGroupDescriptor<'_>) 
             let layout = device.create_bind_group_layout(&layout);
             device.create_bind_group(&gpu::GpuBindGroupDescriptor { layout: &layout, entries: Vec::new(), label: None })
         },
-    ))
+    )))
 }
 
 fn group_entry<'a>(entry: &wgpu::BindGroupEntry<'a>) -> Result<gpu::GpuBindGroupEntry<'a>, Absent> {

@@ -17,3 +17,23 @@ wit_bindgen::generate!({
 
 pub use wasi::clocks::monotonic_clock;
 pub use wasi::webgpu::webgpu;
+
+/// Of the feature `passes`, whose interface Airlock alone has.
+#[cfg(feature = "passes")]
+mod lists {
+    wit_bindgen::generate!({
+        inline: "
+            package airlock:lists;
+            world lists {
+                import airlock:passes/passes@0.1.0;
+            }
+        ",
+        path: ["../../wit", "../../wit/passes"],
+        world: "airlock:lists/lists",
+        with: { "wasi:webgpu/webgpu@0.3.0-rc.2": super::webgpu },
+        generate_all,
+    });
+}
+
+#[cfg(feature = "passes")]
+pub use lists::airlock::passes::passes;

@@ -9,6 +9,7 @@ use wgpu::custom::*;
 
 use crate::bindings::webgpu as gpu;
 use crate::device::{Device, Shared, label};
+use crate::encoder::Object;
 use crate::error::Absent;
 
 /// `wgpu::Buffer` of this backend.
@@ -16,7 +17,7 @@ use crate::error::Absent;
 pub struct Buffer(Arc<Inner>);
 
 struct Inner {
-    gpu: gpu::GpuBuffer,
+    gpu: Object<gpu::GpuBuffer>,
     device: Arc<Shared>,
     size: u64,
     usage: wgpu::BufferUsages,
@@ -63,7 +64,7 @@ pub fn create(device: &Arc<Shared>, desc: &wgpu::BufferDescriptor<'_>) -> Buffer
         },
     );
     Buffer(Arc::new(Inner {
-        gpu: host,
+        gpu: Object::new(host),
         device: device.clone(),
         size: desc.size,
         usage: desc.usage,
@@ -93,7 +94,7 @@ fn usage(usage: wgpu::BufferUsages) -> gpu::GpuBufferUsage {
 }
 
 impl Buffer {
-    pub fn gpu(&self) -> &gpu::GpuBuffer {
+    pub fn gpu(&self) -> &Object<gpu::GpuBuffer> {
         &self.0.gpu
     }
 

@@ -4,18 +4,16 @@ use std::fmt;
 
 use wgpu::custom::*;
 
-use crate::binding::BindGroup;
 use crate::bindings::webgpu as gpu;
-use crate::buffer::Buffer;
 use crate::command_encoder::Spoiled;
 use crate::device::{label, own};
+use crate::encoder::Encoder;
 use crate::error::Absent;
-use crate::pipeline::ComputePipeline;
 use crate::query_set::QuerySet;
 
 /// `wgpu::ComputePass` of this backend.
 pub struct ComputePass {
-    gpu: gpu::GpuComputePassEncoder,
+    encoder: Encoder<gpu::GpuComputePassEncoder>,
     spoiled: Spoiled,
 }
 
@@ -41,7 +39,7 @@ pub fn descriptor<'a>(desc: &wgpu::ComputePassDescriptor<'a>, spoiled: &Spoiled)
 
 impl ComputePass {
     pub fn new(gpu: gpu::GpuComputePassEncoder, spoiled: Spoiled) -> ComputePass {
-        ComputePass { gpu, spoiled }
+        ComputePass { encoder: Encoder::new(gpu), spoiled }
     }
 
     fn lacks(&self, command: &str, features: wgpu::Features) {
@@ -51,30 +49,27 @@ impl ComputePass {
 
 impl ComputePassInterface for ComputePass {
     fn set_pipeline(&mut self, pipeline: &DispatchComputePipeline) {
-        self.gpu.set_pipeline(&own!(pipeline, ComputePipeline).0);
+        self.encoder.set_pipeline(pipeline);
     }
 
     fn set_bind_group(&mut self, index: u32, bind_group: Option<&DispatchBindGroup>, offsets: &[u32]) {
-        let bind_group = bind_group.map(|bind_group| &own!(bind_group, BindGroup).0);
-        let offsets = (!offsets.is_empty()).then_some(offsets);
-        // Fails for a start and a length beyond the offsets; there is neither.
-        let _ = self.gpu.set_bind_group(index, bind_group, offsets, None, None);
+        self.encoder.set_bind_group(index, bind_group, offsets);
     }
 
     fn set_immediates(&mut self, offset: u32, data: &[u8]) {
-        self.gpu.set_immediates(offset, data, None, None);
+        self.encoder.set_immediates(offset, data);
     }
 
     fn insert_debug_marker(&mut self, label: &str) {
-        self.gpu.insert_debug_marker(label);
+        self.encoder.insert_debug_marker(label);
     }
 
     fn push_debug_group(&mut self, label: &str) {
-        self.gpu.push_debug_group(label);
+        self.encoder.push_debug_group(label);
     }
 
     fn pop_debug_group(&mut self) {
-        self.gpu.pop_debug_group();
+        self.encoder.pop_debug_group();
     }
 
     fn write_timestamp(&mut self, _: &DispatchQuerySet, _: u32) {
@@ -90,11 +85,11 @@ impl ComputePassInterface for ComputePass {
     }
 
     fn dispatch_workgroups(&mut self, x: u32, y: u32, z: u32) {
-        self.gpu.dispatch_workgroups(x, Some(y), Some(z));
+        self.encoder.dispatch_workgroups(x, y, z);
     }
 
     fn dispatch_workgroups_indirect(&mut self, buffer: &DispatchBuffer, offset: u64) {
-        self.gpu.dispatch_workgroups_indirect(own!(buffer, Buffer).gpu(), offset);
+        self.encoder.dispatch_workgroups_indirect(buffer, offset);
     }
 
     /// The host keeps track of states by itself.
@@ -108,6 +103,6 @@ impl ComputePassInterface for ComputePass {
 
 impl Drop for ComputePass {
     fn drop(&mut self) {
-        self.gpu.end();
+        self.encoder.flush().end();
     }
 }

@@ -10,6 +10,9 @@
 //! Any host of the interface will do. It has to run the export `wasi:cli/run@0.3.0`: only a task whose type is `async`
 //! may block, and wgpu's API waits for the GPU in `Device::poll`.
 //!
+//! With the feature `passes`, the commands of passes and bundles cross to the host as lists (`airlock:passes`), which takes less
+//! time for each. Such a component runs on Airlock only.
+//!
 //! # What differs from wgpu on native drivers
 //!
 //! - An error that no scope catches reaches the handler, or panics, at the next call that waits or submits, not in the
@@ -34,6 +37,7 @@ mod buffer;
 mod command_encoder;
 mod compute_pass;
 mod device;
+mod encoder;
 #[cfg(feature = "main")]
 mod entry;
 mod error;

@@ -7,6 +7,7 @@ use wgpu::custom::*;
 use crate::binding::BindGroupLayout;
 use crate::bindings::webgpu as gpu;
 use crate::device::{Shared, label, own};
+use crate::encoder::Object;
 use crate::error::Absent;
 use crate::format::{texture_format, vertex_format};
 use crate::shader::{self, ShaderModule};
@@ -18,11 +19,11 @@ pub struct PipelineLayout(gpu::GpuPipelineLayout);
 
 /// `wgpu::ComputePipeline` of this backend.
 #[derive(Debug)]
-pub struct ComputePipeline(pub gpu::GpuComputePipeline);
+pub struct ComputePipeline(pub Object<gpu::GpuComputePipeline>);
 
 /// `wgpu::RenderPipeline` of this backend.
 #[derive(Debug)]
-pub struct RenderPipeline(pub gpu::GpuRenderPipeline);
+pub struct RenderPipeline(pub Object<gpu::GpuRenderPipeline>);
 
 impl PipelineLayoutInterface for PipelineLayout {}
 
@@ -68,7 +69,7 @@ fn constants(options: &wgpu::PipelineCompilationOptions<'_>) -> Option<gpu::Reco
 
 /// The host compiles pipelines in its own time; a mistake in one is a validation error of this call.
 pub fn create_compute(device: &Arc<Shared>, desc: &wgpu::ComputePipelineDescriptor<'_>) -> ComputePipeline {
-    ComputePipeline(device.gpu.create_compute_pipeline(gpu::GpuComputePipelineDescriptor {
+    ComputePipeline(Object::new(device.gpu.create_compute_pipeline(gpu::GpuComputePipelineDescriptor {
         compute: gpu::GpuProgrammableStage {
             module: own!(desc.module, ShaderModule).gpu(),
             entry_point: desc.entry_point.map(str::to_owned),
@@ -76,22 +77,22 @@ pub fn create_compute(device: &Arc<Shared>, desc: &wgpu::ComputePipelineDescript
         },
         layout: layout_mode(desc.layout),
         label: label(desc.label),
-    }))
+    })))
 }
 
 pub fn create_render(device: &Arc<Shared>, desc: &wgpu::RenderPipelineDescriptor<'_>) -> RenderPipeline {
-    RenderPipeline(device.made_or_invalid(
+    RenderPipeline(Object::new(device.made_or_invalid(
         "Device::create_render_pipeline",
         desc.label,
         render_descriptor(desc),
         |device, descriptor| device.create_render_pipeline(descriptor),
         make_invalid,
-    ))
+    )))
 }
 
 /// A pipeline that is invalid, after its error has been reported.
 pub fn invalid_render(device: &Arc<Shared>) -> RenderPipeline {
-    RenderPipeline(device.invalid(make_invalid))
+    RenderPipeline(Object::new(device.invalid(make_invalid)))
 }
 
 fn make_invalid(device: &gpu::GpuDevice) -> gpu::GpuRenderPipeline {

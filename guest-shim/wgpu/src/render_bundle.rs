@@ -5,27 +5,24 @@ use std::sync::Arc;
 
 use wgpu::custom::*;
 
-use crate::binding::BindGroup;
 use crate::bindings::webgpu as gpu;
-use crate::buffer::Buffer;
-use crate::device::{Shared, label, own};
+use crate::device::{Shared, label};
+use crate::encoder::{Encoder, Object};
 use crate::error::Absent;
 use crate::format::texture_format;
-use crate::pipeline::{RenderPipeline, index_format};
-use crate::render_pass::length;
 
 /// `wgpu::RenderBundle` of this backend.
 #[derive(Debug)]
-pub struct RenderBundle(pub gpu::GpuRenderBundle);
+pub struct RenderBundle(pub Object<gpu::GpuRenderBundle>);
 
 impl RenderBundleInterface for RenderBundle {}
 
 /// `wgpu::RenderBundleEncoder` of this backend.
 #[derive(Debug)]
-pub struct RenderBundleEncoder(gpu::GpuRenderBundleEncoder);
+pub struct RenderBundleEncoder(Encoder<gpu::GpuRenderBundleEncoder>);
 
 pub fn create(device: &Arc<Shared>, desc: &wgpu::RenderBundleEncoderDescriptor<'_>) -> RenderBundleEncoder {
-    RenderBundleEncoder(device.made_or_invalid(
+    RenderBundleEncoder(Encoder::new(device.made_or_invalid(
         "Device::create_render_bundle_encoder",
         desc.label,
         descriptor(desc),
@@ -41,7 +38,7 @@ pub fn create(device: &Arc<Shared>, desc: &wgpu::RenderBundleEncoderDescriptor<'
                 label: None,
             })
         },
-    ))
+    )))
 }
 
 fn descriptor(desc: &wgpu::RenderBundleEncoderDescriptor<'_>) -> Result<gpu::GpuRenderBundleEncoderDescriptor, Absent> {
@@ -62,14 +59,11 @@ fn descriptor(desc: &wgpu::RenderBundleEncoderDescriptor<'_>) -> Result<gpu::Gpu
 
 impl RenderBundleEncoderInterface for RenderBundleEncoder {
     fn set_pipeline(&mut self, pipeline: &DispatchRenderPipeline) {
-        self.0.set_pipeline(&own!(pipeline, RenderPipeline).0);
+        self.0.set_pipeline(pipeline);
     }
 
     fn set_bind_group(&mut self, index: u32, bind_group: Option<&DispatchBindGroup>, offsets: &[u32]) {
-        let bind_group = bind_group.map(|bind_group| &own!(bind_group, BindGroup).0);
-        let offsets = (!offsets.is_empty()).then_some(offsets);
-        // Fails for a start and a length beyond the offsets; there is neither.
-        let _ = self.0.set_bind_group(index, bind_group, offsets, None, None);
+        self.0.set_bind_group(index, bind_group, offsets);
     }
 
     fn set_index_buffer(
@@ -79,8 +73,7 @@ impl RenderBundleEncoderInterface for RenderBundleEncoder {
         offset: u64,
         size: Option<wgpu::BufferSize>,
     ) {
-        let size = size.map(|size| size.get());
-        self.0.set_index_buffer(own!(buffer, Buffer).gpu(), index_format(format), Some(offset), size);
+        self.0.set_index_buffer(buffer, format, offset, size);
     }
 
     fn set_vertex_buffer(
@@ -90,35 +83,32 @@ impl RenderBundleEncoderInterface for RenderBundleEncoder {
         offset: u64,
         size: Option<wgpu::BufferSize>,
     ) {
-        let buffer = buffer.map(|buffer| own!(buffer, Buffer).gpu());
-        self.0.set_vertex_buffer(slot, buffer, Some(offset), size.map(|size| size.get()));
+        self.0.set_vertex_buffer(slot, buffer, offset, size);
     }
 
     fn set_immediates(&mut self, offset: u32, data: &[u8]) {
-        self.0.set_immediates(offset, data, None, None);
+        self.0.set_immediates(offset, data);
     }
 
     fn draw(&mut self, vertices: Range<u32>, instances: Range<u32>) {
-        self.0.draw(length(&vertices), Some(length(&instances)), Some(vertices.start), Some(instances.start));
+        self.0.draw(vertices, instances);
     }
 
     fn draw_indexed(&mut self, indices: Range<u32>, base_vertex: i32, instances: Range<u32>) {
-        let (count, instance_count) = (length(&indices), length(&instances));
-        let first_instance = Some(instances.start);
-        self.0.draw_indexed(count, Some(instance_count), Some(indices.start), Some(base_vertex), first_instance);
+        self.0.draw_indexed(indices, base_vertex, instances);
     }
 
     fn draw_indirect(&mut self, buffer: &DispatchBuffer, offset: u64) {
-        self.0.draw_indirect(own!(buffer, Buffer).gpu(), offset);
+        self.0.draw_indirect(buffer, offset);
     }
 
     fn draw_indexed_indirect(&mut self, buffer: &DispatchBuffer, offset: u64) {
-        self.0.draw_indexed_indirect(own!(buffer, Buffer).gpu(), offset);
+        self.0.draw_indexed_indirect(buffer, offset);
     }
 
-    fn finish(self, desc: &wgpu::RenderBundleDescriptor<'_>) -> DispatchRenderBundle {
+    fn finish(mut self, desc: &wgpu::RenderBundleDescriptor<'_>) -> DispatchRenderBundle {
         let descriptor = gpu::GpuRenderBundleDescriptor { label: label(desc.label) };
-        DispatchRenderBundle::custom(RenderBundle(self.0.finish(Some(&descriptor))))
+        DispatchRenderBundle::custom(RenderBundle(Object::new(self.0.flush().finish(Some(&descriptor)))))
     }
 
     fn finish_boxed(self: Box<Self>, desc: &wgpu::RenderBundleDescriptor<'_>) -> DispatchRenderBundle {

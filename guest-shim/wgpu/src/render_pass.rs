@@ -5,15 +5,12 @@ use std::ops::Range;
 
 use wgpu::custom::*;
 
-use crate::binding::BindGroup;
 use crate::bindings::webgpu as gpu;
-use crate::buffer::Buffer;
 use crate::command_encoder::Spoiled;
 use crate::device::{label, own};
+use crate::encoder::Encoder;
 use crate::error::Absent;
-use crate::pipeline::{RenderPipeline, index_format};
 use crate::query_set::QuerySet;
-use crate::render_bundle::RenderBundle;
 use crate::texture::TextureView;
 
 /// The bytes of the arguments of an indirect draw, which lie one behind the other.
@@ -22,7 +19,7 @@ const DRAW_INDEXED_ARGUMENTS: u64 = 20;
 
 /// `wgpu::RenderPass` of this backend.
 pub struct RenderPass {
-    gpu: gpu::GpuRenderPassEncoder,
+    encoder: Encoder<gpu::GpuRenderPassEncoder>,
     spoiled: Spoiled,
 }
 
@@ -109,7 +106,7 @@ fn color(color: wgpu::Color) -> gpu::GpuColor {
 
 impl RenderPass {
     pub fn new(gpu: gpu::GpuRenderPassEncoder, spoiled: Spoiled) -> RenderPass {
-        RenderPass { gpu, spoiled }
+        RenderPass { encoder: Encoder::new(gpu), spoiled }
     }
 
     fn lacks(&self, command: &str, features: wgpu::Features) {
@@ -117,22 +114,13 @@ impl RenderPass {
     }
 }
 
-/// The number of elements of a range. wgpu-core wraps where the end lies before the start; the host then finds it
-/// out of range.
-pub fn length(range: &Range<u32>) -> u32 {
-    range.end.wrapping_sub(range.start)
-}
-
 impl RenderPassInterface for RenderPass {
     fn set_pipeline(&mut self, pipeline: &DispatchRenderPipeline) {
-        self.gpu.set_pipeline(&own!(pipeline, RenderPipeline).0);
+        self.encoder.set_pipeline(pipeline);
     }
 
     fn set_bind_group(&mut self, index: u32, bind_group: Option<&DispatchBindGroup>, offsets: &[u32]) {
-        let bind_group = bind_group.map(|bind_group| &own!(bind_group, BindGroup).0);
-        let offsets = (!offsets.is_empty()).then_some(offsets);
-        // Fails for a start and a length beyond the offsets; there is neither.
-        let _ = self.gpu.set_bind_group(index, bind_group, offsets, None, None);
+        self.encoder.set_bind_group(index, bind_group, offsets);
     }
 
     fn set_index_buffer(
@@ -142,8 +130,7 @@ impl RenderPassInterface for RenderPass {
         offset: u64,
         size: Option<wgpu::BufferSize>,
     ) {
-        let size = size.map(|size| size.get());
-        self.gpu.set_index_buffer(own!(buffer, Buffer).gpu(), index_format(format), Some(offset), size);
+        self.encoder.set_index_buffer(buffer, format, offset, size);
     }
 
     fn set_vertex_buffer(
@@ -153,38 +140,35 @@ impl RenderPassInterface for RenderPass {
         offset: u64,
         size: Option<wgpu::BufferSize>,
     ) {
-        let buffer = buffer.map(|buffer| own!(buffer, Buffer).gpu());
-        self.gpu.set_vertex_buffer(slot, buffer, Some(offset), size.map(|size| size.get()));
+        self.encoder.set_vertex_buffer(slot, buffer, offset, size);
     }
 
     fn set_immediates(&mut self, offset: u32, data: &[u8]) {
-        self.gpu.set_immediates(offset, data, None, None);
+        self.encoder.set_immediates(offset, data);
     }
 
     fn set_blend_constant(&mut self, constant: wgpu::Color) {
-        self.gpu.set_blend_constant(color(constant));
+        self.encoder.set_blend_constant(constant);
     }
 
     fn set_scissor_rect(&mut self, x: u32, y: u32, width: u32, height: u32) {
-        self.gpu.set_scissor_rect(x, y, width, height);
+        self.encoder.set_scissor_rect(x, y, width, height);
     }
 
     fn set_viewport(&mut self, x: f32, y: f32, width: f32, height: f32, min_depth: f32, max_depth: f32) {
-        self.gpu.set_viewport(x, y, width, height, min_depth, max_depth);
+        self.encoder.set_viewport(x, y, width, height, min_depth, max_depth);
     }
 
     fn set_stencil_reference(&mut self, reference: u32) {
-        self.gpu.set_stencil_reference(reference);
+        self.encoder.set_stencil_reference(reference);
     }
 
     fn draw(&mut self, vertices: Range<u32>, instances: Range<u32>) {
-        self.gpu.draw(length(&vertices), Some(length(&instances)), Some(vertices.start), Some(instances.start));
+        self.encoder.draw(vertices, instances);
     }
 
     fn draw_indexed(&mut self, indices: Range<u32>, base_vertex: i32, instances: Range<u32>) {
-        let (count, instance_count) = (length(&indices), length(&instances));
-        let first_instance = Some(instances.start);
-        self.gpu.draw_indexed(count, Some(instance_count), Some(indices.start), Some(base_vertex), first_instance);
+        self.encoder.draw_indexed(indices, base_vertex, instances);
     }
 
     fn draw_mesh_tasks(&mut self, _: u32, _: u32, _: u32) {
@@ -192,11 +176,11 @@ impl RenderPassInterface for RenderPass {
     }
 
     fn draw_indirect(&mut self, buffer: &DispatchBuffer, offset: u64) {
-        self.gpu.draw_indirect(own!(buffer, Buffer).gpu(), offset);
+        self.encoder.draw_indirect(buffer, offset);
     }
 
     fn draw_indexed_indirect(&mut self, buffer: &DispatchBuffer, offset: u64) {
-        self.gpu.draw_indexed_indirect(own!(buffer, Buffer).gpu(), offset);
+        self.encoder.draw_indexed_indirect(buffer, offset);
     }
 
     fn draw_mesh_tasks_indirect(&mut self, _: &DispatchBuffer, _: u64) {
@@ -205,16 +189,14 @@ impl RenderPassInterface for RenderPass {
 
     /// One draw after the other, as wgpu does where the driver has no such call.
     fn multi_draw_indirect(&mut self, buffer: &DispatchBuffer, offset: u64, count: u32) {
-        let buffer = own!(buffer, Buffer).gpu();
         for index in 0..u64::from(count) {
-            self.gpu.draw_indirect(buffer, offset.saturating_add(index * DRAW_ARGUMENTS));
+            self.encoder.draw_indirect(buffer, offset.saturating_add(index * DRAW_ARGUMENTS));
         }
     }
 
     fn multi_draw_indexed_indirect(&mut self, buffer: &DispatchBuffer, offset: u64, count: u32) {
-        let buffer = own!(buffer, Buffer).gpu();
         for index in 0..u64::from(count) {
-            self.gpu.draw_indexed_indirect(buffer, offset.saturating_add(index * DRAW_INDEXED_ARGUMENTS));
+            self.encoder.draw_indexed_indirect(buffer, offset.saturating_add(index * DRAW_INDEXED_ARGUMENTS));
         }
     }
 
@@ -235,15 +217,15 @@ impl RenderPassInterface for RenderPass {
     }
 
     fn insert_debug_marker(&mut self, label: &str) {
-        self.gpu.insert_debug_marker(label);
+        self.encoder.insert_debug_marker(label);
     }
 
     fn push_debug_group(&mut self, label: &str) {
-        self.gpu.push_debug_group(label);
+        self.encoder.push_debug_group(label);
     }
 
     fn pop_debug_group(&mut self) {
-        self.gpu.pop_debug_group();
+        self.encoder.pop_debug_group();
     }
 
     fn write_timestamp(&mut self, _: &DispatchQuerySet, _: u32) {
@@ -251,11 +233,11 @@ impl RenderPassInterface for RenderPass {
     }
 
     fn begin_occlusion_query(&mut self, index: u32) {
-        self.gpu.begin_occlusion_query(index);
+        self.encoder.begin_occlusion_query(index);
     }
 
     fn end_occlusion_query(&mut self) {
-        self.gpu.end_occlusion_query();
+        self.encoder.end_occlusion_query();
     }
 
     fn begin_pipeline_statistics_query(&mut self, _: &DispatchQuerySet, _: u32) {
@@ -267,13 +249,12 @@ impl RenderPassInterface for RenderPass {
     }
 
     fn execute_bundles(&mut self, bundles: &mut dyn Iterator<Item = &DispatchRenderBundle>) {
-        let bundles: Vec<_> = bundles.map(|bundle| &own!(bundle, RenderBundle).0).collect();
-        self.gpu.execute_bundles(&bundles);
+        self.encoder.execute_bundles(bundles);
     }
 }
 
 impl Drop for RenderPass {
     fn drop(&mut self) {
-        self.gpu.end();
+        self.encoder.flush().end();
     }
 }

@@ -39,7 +39,7 @@ impl de::Error for Unsupported {
     }
 }
 
-/// See the module's header.
+/// Deserializer that invents values.
 pub struct Sampler {
     /// Values that were made.
     count: u32,

@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
 # Builds the programs as components.
 #
-#   ./build.sh [OUT [PROGRAM...]]
+#   ./build.sh [--passes] [OUT [PROGRAM...]]
 #
+# --passes has the commands of passes cross as lists (the feature of wgpu-wasi); such components run on Airlock only.
 # OUT is the folder that receives <program>.wasm, prebuilt/ beside this script by default; without names every program is
 # built. The target is wasm32-wasip2: rustup's, or Debian's rustc-web with wasi-libc where rustup cannot add it.
 #
 # Environment: CARGO_TARGET_DIR (a folder `wgpu-guests` is made in it; $HOME/.cache/airlock/target by default).
 set -euo pipefail
 
+features=()
+if [ "${1:-}" = --passes ]; then
+    features+=(support/passes)
+    shift
+fi
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 checkout=$(cd "$here/../../.." && pwd)
 out=${1:-$here/prebuilt}
@@ -52,8 +58,13 @@ else
             "wasi-libc are not installed"
     CARGO_TARGET_WASM32_WASIP2_LINKER=$(ls "$(rustc --print sysroot)"/lib/rustlib/*/bin/wasm-component-ld | head -n 1)
     export RUSTC=$compiler CARGO_TARGET_WASM32_WASIP2_LINKER
-    build_args+=(-Zbuild-std=std,panic_abort --features support/old-wasi-libc)
+    build_args+=(-Zbuild-std=std,panic_abort)
+    features+=(support/old-wasi-libc)
     flags+=(-Lnative=/usr/lib/wasm32-wasi -Clink-self-contained=no -Clink-arg=/usr/lib/wasm32-wasi/crt1-command.o)
+fi
+
+if [ ${#features[@]} -gt 0 ]; then
+    build_args+=(--features "$(IFS=,; echo "${features[*]}")")
 fi
 
 # No path of this machine may reach the binaries. The compiler lets the last matching prefix win, so the widest comes

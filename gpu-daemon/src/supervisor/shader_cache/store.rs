@@ -45,7 +45,7 @@ const MAX_ENTRIES: usize = 1 << 16;
 /// Others may do nothing with the folder, nor with its files.
 const PRIVATE: u32 = 0o700;
 
-/// See the module's header.
+/// Folder of the tenants' caches.
 #[derive(Debug)]
 pub struct Store {
     folder: OwnedFd,

@@ -31,7 +31,7 @@ const WRITING_LOOKS: u32 = 20;
 /// How such a name ends.
 const WRITING: &str = ".tmp";
 
-/// See the module's header.
+/// Shader cache of the worker's tenant.
 #[derive(Debug)]
 pub struct ShaderCache {
     shared: Shared,

@@ -21,7 +21,7 @@ pub fn length_for(capacity: u64) -> u64 {
     capacity.saturating_add(HEADER)
 }
 
-/// See the module's header.
+/// Memory file that carries a tenant's cache into a worker and out of it.
 #[derive(Debug)]
 pub struct Shared(OwnedFd);
 

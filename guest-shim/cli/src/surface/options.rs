@@ -8,10 +8,10 @@ use clap::Args;
 #[cfg(target_os = "linux")]
 use crate::view::ViewOptions;
 
-/// The least rate, in frames per second: a period must be a time that a timer can wait for.
+/// Minimum rate in frames per second: the period must be a time that a timer can wait for.
 const MIN_RATE: f64 = 0.001;
 
-/// The greatest rate, in frames per second. Above it, `max` says the same.
+/// Maximum rate in frames per second; `max` stands for higher ones.
 const MAX_RATE: f64 = 1000.0;
 
 /// Options of surfaces and their frames.

@@ -15,8 +15,8 @@ use airlock_traces::tools::output::Output;
 use super::{picture::Picture, video::Video};
 use crate::error::plain;
 
-/// Frames that wait for a thread at most: each is up to 64 MiB.
-const QUEUED: usize = 2;
+/// Maximum number of frames that wait for a thread; each has up to 64 MiB.
+const MAX_QUEUED: usize = 2;
 
 /// A thread that writes frames.
 #[derive(Debug)]
@@ -49,17 +49,17 @@ impl Saver {
     }
 
     fn start(path: PathBuf, write: impl FnMut(&Picture) -> Result<(), String> + Send + 'static) -> io::Result<Self> {
-        let (frames, queue) = sync_channel(QUEUED);
+        let (frames, queue) = sync_channel(MAX_QUEUED);
         let thread = thread::Builder::new().name("frames".to_owned()).spawn(move || work(&queue, write))?;
         Ok(Self { path, frames, thread })
     }
 
     /// A sink that sends frames to the thread.
     pub fn frames(&self) -> Box<dyn FrameSink> {
-        Box::new(To(Some(self.frames.clone())))
+        Box::new(ToThread(Some(self.frames.clone())))
     }
 
-    /// Waits until everything is written. Every sink is gone by then.
+    /// Waits until all frames are written. The sinks must have been dropped.
     pub fn finish(self) -> Saved {
         drop(self.frames);
         let (frames, error) =
@@ -81,10 +81,10 @@ fn work(queue: &Receiver<Picture>, mut write: impl FnMut(&Picture) -> Result<(),
     (frames, None)
 }
 
-/// `None` after an error, which is reported at the end of the run.
-struct To(Option<SyncSender<Picture>>);
+/// A sender to the thread; `None` after an error, which is reported at the end of the run.
+struct ToThread(Option<SyncSender<Picture>>);
 
-impl FrameSink for To {
+impl FrameSink for ToThread {
     fn interest(&mut self) -> Interest {
         if self.0.is_some() { Interest::Every } else { Interest::None }
     }

@@ -62,7 +62,7 @@ impl Video {
         writeln!(self.file, "YUV4MPEG2 W{width} H{height} F{rate:.0}:1000 Ip A1:1 C444 XCOLORRANGE=LIMITED")
     }
 
-    /// Luma and the two differences, each whole, in the range that video has (ITU-R BT.601).
+    /// Planes of luma and the two colour differences, in limited range (ITU-R BT.601).
     fn planes(&mut self, rgba: &[u8]) -> io::Result<()> {
         const PLANES: [([f32; 3], f32); 3] =
             [([65.481, 128.553, 24.966], 16.0), ([-37.797, -74.203, 112.0], 128.0), ([112.0, -93.786, -18.214], 128.0)];

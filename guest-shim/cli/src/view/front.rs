@@ -100,7 +100,7 @@ fn listen(arguments: &Arguments) -> Result<(TcpListener, String), String> {
 fn compress(link: &Link, memory: &File, latest: &Latest) {
     let free = |slot| link.send(&FromFront::Free { slot });
     while let Ok(Some(ToFront::Frame(mut shown))) = link.receive() {
-        while let Ok(Some(ToFront::Frame(later))) = link.look() {
+        while let Ok(Some(ToFront::Frame(later))) = link.try_receive() {
             let _ = free(shown.slot);
             shown = later;
         }
@@ -112,7 +112,7 @@ fn compress(link: &Link, memory: &File, latest: &Latest) {
     }
 }
 
-/// Copies a frame out of its place.
+/// Copies a frame out of its slot.
 fn read(memory: &File, shown: &Shown) -> Option<Vec<u8>> {
     let bytes = u64::from(shown.width).checked_mul(u64::from(shown.height))?.checked_mul(4)?;
     if shown.slot >= SLOTS || bytes > SLOT {

@@ -8,17 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Bytes of a request's head at most: a browser's has one or two thousand.
+/// Maximum bytes of a request's head; a browser's has one or two thousand.
 const MAX_HEAD: usize = 16 << 10;
 
-/// Headers of a request at most.
+/// Maximum number of a request's headers.
 const MAX_HEADERS: usize = 64;
 
-/// Bytes of a request's body at most: a burst of input has a few hundred.
+/// Maximum bytes of a request's body; a burst of input has a few hundred.
 pub const MAX_BODY: usize = 16 << 10;
 
-/// Time for a request to arrive, and for a write to proceed: an idle client must not occupy one of the connections for ever.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time limit of a request's arrival and of a write: an idle client must not occupy a connection for ever.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Headers of every response: the address has the token in it, and must not be passed on or stored.
 const HEADERS: &str = "Referrer-Policy: no-referrer\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
@@ -26,13 +26,13 @@ const HEADERS: &str = "Referrer-Policy: no-referrer\r\nCache-Control: no-store\r
 /// A request.
 #[derive(Debug, PartialEq)]
 pub struct Request {
-    /// Its method.
+    /// Method.
     pub method: String,
-    /// Its path, with what follows it.
+    /// Path and query.
     pub path: String,
-    /// Its body.
+    /// Body.
     pub body: Vec<u8>,
-    /// The connection goes on afterwards.
+    /// The connection is kept alive.
     keeps: bool,
 }
 
@@ -41,11 +41,11 @@ pub struct Request {
 pub struct Answer<'a> {
     /// The status, such as `200 OK`.
     pub status: &'static str,
-    /// The type of the content.
+    /// Content-Type.
     pub kind: &'static str,
-    /// Headers beside the usual ones, each with its end of line.
+    /// Additional headers, each with CRLF.
     pub headers: String,
-    /// The content.
+    /// Body.
     pub body: std::borrow::Cow<'a, [u8]>,
 }
 
@@ -60,7 +60,7 @@ impl Answer<'_> {
 /// A connection.
 pub struct Connection {
     stream: TcpStream,
-    /// Bytes that were read and belong to the next request.
+    /// Bytes of the next request.
     read: Vec<u8>,
 }
 
@@ -76,16 +76,16 @@ struct Head {
 }
 
 impl Connection {
-    /// Of a socket.
+    /// Takes over a socket.
     pub fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(TIME_LIMIT))?;
         Ok(Self { stream, read: Vec::new() })
     }
 
-    /// The next request; an error's answer where it is none, after which the connection is over; `None` at its end.
+    /// Reads a request. `None` at the end of the connection; an inner error is the response after which it is closed.
     pub fn request(&mut self) -> io::Result<Option<Result<Request, Answer<'static>>>> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIME_LIMIT;
         let head = loop {
             match head(&self.read) {
                 Ok(Some(head)) => break head,
@@ -120,7 +120,7 @@ impl Connection {
         Ok(Some(Ok(Request { method, path, body, keeps })))
     }
 
-    /// Reads more; false at the end.
+    /// Reads more bytes; false at the end of the stream.
     fn more(&mut self, deadline: Instant) -> io::Result<bool> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -133,7 +133,7 @@ impl Connection {
         Ok(count > 0)
     }
 
-    /// Answers; true when another request may come.
+    /// Sends a response; true if the connection is kept alive.
     pub fn answer(&mut self, answer: &Answer<'_>, keeps: bool) -> io::Result<bool> {
         let Answer { status, kind, headers, body } = answer;
         let after = if keeps { "keep-alive" } else { "close" };
@@ -150,33 +150,33 @@ impl Connection {
         Ok(keeps)
     }
 
-    /// Reads what comes until the other side ends, a while and some bytes at most.
+    /// Reads and discards input until the peer ends, within limits of time and size.
     fn drain(&mut self) -> io::Result<()> {
-        const MOST: usize = 1 << 20;
+        const MAX_DRAINED: usize = 1 << 20;
         let deadline = Instant::now() + Duration::from_secs(1);
         let mut total = 0;
         loop {
             self.read.clear();
-            if total > MOST || !self.more(deadline)? {
+            if total > MAX_DRAINED || !self.more(deadline)? {
                 return Ok(());
             }
             total += self.read.len();
         }
     }
 
-    /// Begins an answer of parts, which ends with the connection.
+    /// Begins a multipart response, which ends with the connection.
     pub fn begin(&mut self, kind: &str) -> io::Result<()> {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n{HEADERS}\r\n");
         self.stream.write_all(head.as_bytes())
     }
 
-    /// Writes a part, waiting for room.
+    /// Writes a part; blocks while the socket's buffer is full.
     pub fn part(&mut self, part: &[u8]) -> io::Result<()> {
         self.stream.write_all(part)
     }
 
-    /// Whether the other side is there still, as far as can be seen.
-    pub fn lives(&self) -> bool {
+    /// False once the peer has closed the connection.
+    pub fn is_open(&self) -> bool {
         if self.stream.set_read_timeout(Some(Duration::from_millis(1))).is_err() {
             return false;
         }
@@ -188,13 +188,13 @@ impl Connection {
 }
 
 impl Request {
-    /// The connection goes on afterwards.
+    /// True if the connection is kept alive.
     pub fn keeps(&self) -> bool {
         self.keeps
     }
 }
 
-/// The head of a request, once it is there whole.
+/// Parses the head of a request; `None` while it is incomplete.
 fn head(bytes: &[u8]) -> Result<Option<Head>, ()> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_an_error() {
+    fn malformed_heads_are_errors() {
         let wrong: [&[u8]; 5] = [
             b"\x16\x03\x01\x02\x00\x01\x00",
             b"GET\r\n\r\n",

@@ -16,7 +16,7 @@ pub struct Picture {
     pub jpeg: Vec<u8>,
 }
 
-/// See the module's header.
+/// The latest picture and its version.
 #[derive(Debug, Default)]
 pub struct Latest {
     state: Mutex<State>,
@@ -34,11 +34,11 @@ struct State {
 /// The next thing for a viewer.
 #[derive(Debug)]
 pub enum Next {
-    /// A picture that it has not had, and its version.
+    /// A newer picture, and its version.
     Picture(Arc<Picture>, u64),
-    /// Nothing yet.
+    /// No picture within the limit.
     Nothing,
-    /// There will be none.
+    /// The end of the pictures.
     Over,
 }
 
@@ -47,7 +47,7 @@ impl Latest {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Another picture.
+    /// Replaces the picture.
     pub fn set(&self, picture: Picture) {
         let mut state = self.state();
         state.picture = Some(Arc::new(picture));
@@ -55,18 +55,17 @@ impl Latest {
         self.changed.notify_all();
     }
 
-    /// There are no more.
+    /// Marks the end of the pictures.
     pub fn end(&self) {
         self.state().over = true;
         self.changed.notify_all();
     }
 
-    /// Waits, for so long at most, until there is a picture after that version.
-    pub fn after(&self, version: u64, patience: Duration) -> Next {
+    /// Waits until there is a picture newer than that version, up to a time limit.
+    pub fn after(&self, version: u64, limit: Duration) -> Next {
         let state = self.state();
         let waits = |state: &mut State| state.version == version && !state.over;
-        let (state, _) =
-            self.changed.wait_timeout_while(state, patience, waits).unwrap_or_else(PoisonError::into_inner);
+        let (state, _) = self.changed.wait_timeout_while(state, limit, waits).unwrap_or_else(PoisonError::into_inner);
         match &state.picture {
             Some(picture) if state.version != version => Next::Picture(Arc::clone(picture), state.version),
             _ if state.over => Next::Over,

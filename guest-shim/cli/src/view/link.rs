@@ -1,88 +1,88 @@
-//! Messages between the guest's process and the front process. Each is one packet of JSON; there are few of them. The guest's
-//! process checks every message from the front process, which unknown clients talk to.
+//! Messages between the guest's process and the front process, each one packet of JSON. The guest's process checks every
+//! message from the front process, which unknown clients talk to.
 
 use std::{io, net::SocketAddr, os::fd::OwnedFd, sync::Arc};
 
 use rustix::net::{RecvFlags, SendFlags};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// Places for frames: one that is compressed, one that is on its way, one that is written.
+/// Frame slots: one being compressed, one in transit, one being written.
 pub const SLOTS: u8 = 3;
 
-/// Bytes of a place: a frame of the largest size, 4 bytes a texel. Memory is taken as it is used.
+/// Bytes of a slot: a frame of the largest size, 4 bytes a texel. The memory file is sparse.
 pub const SLOT: u64 = 4 * (airlock::surface::MAX_SIZE as u64) * (airlock::surface::MAX_SIZE as u64);
 
-/// Bytes of all of them.
+/// Bytes of all slots.
 pub const MEMORY: u64 = SLOT * SLOTS as u64;
 
-/// Bytes of a message at most.
+/// Maximum bytes of a message.
 const MAX_MESSAGE: usize = 4096;
 
-/// Bytes of the text that a key types at most.
+/// Maximum bytes of a key's name, and of the text that it types.
 pub const MAX_TEXT: usize = 64;
 
 /// From the guest's process.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ToFront {
-    /// A place has a frame.
+    /// A slot has a frame.
     Frame(Shown),
 }
 
-/// A frame in its place.
+/// A frame in a slot.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Shown {
-    /// The place.
+    /// The slot's index.
     pub slot: u8,
-    /// Its number.
+    /// The frame's number.
     pub number: u64,
-    /// Its size in texels.
+    /// Width in texels.
     pub width: u32,
-    /// Its size in texels.
+    /// Height in texels.
     pub height: u32,
-    /// The last input that the guest had taken.
+    /// Number of the last input that the guest had read.
     pub input: u64,
 }
 
 /// From the front process.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromFront {
-    /// It listens.
+    /// The server listens.
     Ready {
-        /// Where.
+        /// Bound address.
         address: SocketAddr,
-        /// What an address begins with.
+        /// First segment of every path.
         token: String,
     },
-    /// It does not.
+    /// The server could not be started.
     Failed {
-        /// Why.
+        /// Reason.
         why: String,
     },
-    /// A place is free again.
+    /// A slot is free again.
     Free {
-        /// Which.
+        /// Index of the slot.
         slot: u8,
     },
-    /// So many look on.
+    /// The number of viewers has changed.
     Watchers {
-        /// How many.
+        /// Number of viewers.
         count: u32,
     },
-    /// A viewer does something.
+    /// Input of a viewer.
     Input {
-        /// Its number.
+        /// Number of the input.
         number: u64,
-        /// What.
+        /// Event.
         event: ViewerEvent,
     },
-    /// Frames are held back, or go on.
+    /// Pauses or resumes the guest's frames.
     Pause {
-        /// Whether.
+        /// True to pause.
         paused: bool,
     },
-    /// One more frame while they are held back.
+    /// Lets one frame through while paused.
     Step,
-    /// The flight recorder is to write its trace.
+    /// Has the flight recorder write its trace.
     Trace,
 }
 
@@ -90,30 +90,30 @@ pub enum FromFront {
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ViewerEvent {
-    /// A button goes down.
+    /// A button was pressed.
     Down {
-        /// From the left.
+        /// Distance from the left.
         x: f64,
-        /// From the top.
+        /// Distance from the top.
         y: f64,
     },
-    /// It goes up.
+    /// A button was released.
     Up {
-        /// From the left.
+        /// Distance from the left.
         x: f64,
-        /// From the top.
+        /// Distance from the top.
         y: f64,
     },
-    /// The pointer moves.
+    /// The pointer has moved.
     Move {
-        /// From the left.
+        /// Distance from the left.
         x: f64,
-        /// From the top.
+        /// Distance from the top.
         y: f64,
     },
-    /// A key goes down.
+    /// A key was pressed.
     KeyDown(KeyPress),
-    /// It goes up.
+    /// A key was released.
     KeyUp(KeyPress),
 }
 
@@ -121,23 +121,23 @@ pub enum ViewerEvent {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
 #[serde(default)]
 pub struct KeyPress {
-    /// Its `code`.
+    /// `code`.
     pub code: String,
-    /// The character that it types, if any.
+    /// Text that the key types, if any.
     pub text: Option<String>,
-    /// Its modifiers.
+    /// `altKey`.
     pub alt: bool,
-    /// Its modifiers.
+    /// `ctrlKey`.
     pub ctrl: bool,
-    /// Its modifiers.
+    /// `metaKey`.
     pub meta: bool,
-    /// Its modifiers.
+    /// `shiftKey`.
     pub shift: bool,
 }
 
 impl ViewerEvent {
-    /// Whether a guest may hear of it: places that are numbers, names and texts of a length that keys have.
-    pub fn is_sensible(&self) -> bool {
+    /// True for finite coordinates, and for names and texts within [`MAX_TEXT`].
+    pub fn is_valid(&self) -> bool {
         match self {
             ViewerEvent::Down { x, y } | ViewerEvent::Up { x, y } | ViewerEvent::Move { x, y } => {
                 x.is_finite() && y.is_finite()
@@ -154,26 +154,26 @@ impl ViewerEvent {
 pub struct Link(Arc<OwnedFd>);
 
 impl Link {
-    /// Of a socket of packets.
+    /// Takes an end of a `SOCK_SEQPACKET` pair.
     pub fn new(socket: OwnedFd) -> Self {
         Self(Arc::new(socket))
     }
 
-    /// Sends a message, waiting for room.
+    /// Sends a message; blocks while the socket's buffer is full.
     pub fn send(&self, message: &impl Serialize) -> io::Result<()> {
         let text = serde_json::to_vec(message)?;
-        // The other side may be gone, which is no reason for a signal.
+        // Without SIGPIPE when the peer has ended.
         rustix::net::send(&*self.0, &text, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 
-    /// The next message; `None` when the other side is gone.
+    /// Receives a message; `None` when the peer has ended.
     pub fn receive<M: DeserializeOwned>(&self) -> io::Result<Option<M>> {
         self.receive_with(RecvFlags::empty())
     }
 
-    /// The next message, if it is there already.
-    pub fn look<M: DeserializeOwned>(&self) -> io::Result<Option<M>> {
+    /// Receives a message without blocking; `None` if there is none.
+    pub fn try_receive<M: DeserializeOwned>(&self) -> io::Result<Option<M>> {
         match self.receive_with(RecvFlags::DONTWAIT) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             received => received,
@@ -200,12 +200,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn invalid_events_are_refused() {
         let key = |code: &str| ViewerEvent::KeyDown(KeyPress { code: code.to_owned(), ..KeyPress::default() });
-        assert!(key("KeyA").is_sensible());
-        assert!(!key(&"x".repeat(MAX_TEXT + 1)).is_sensible());
-        assert!(ViewerEvent::Move { x: -1.0, y: 1e9 }.is_sensible());
-        assert!(!ViewerEvent::Move { x: f64::INFINITY, y: 0.0 }.is_sensible());
+        assert!(key("KeyA").is_valid());
+        assert!(!key(&"x".repeat(MAX_TEXT + 1)).is_valid());
+        assert!(ViewerEvent::Move { x: -1.0, y: 1e9 }.is_valid());
+        assert!(!ViewerEvent::Move { x: f64::INFINITY, y: 0.0 }.is_valid());
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_is_gone_is_no_message() {
+    fn the_end_of_a_peer_is_none() {
         let pair = || {
             let (a, b) = rustix::net::socketpair(
                 rustix::net::AddressFamily::UNIX,
@@ -237,7 +237,7 @@ mod tests {
         let (a, b) = pair();
         a.send(&FromFront::Free { slot: 2 }).unwrap();
         assert!(matches!(b.receive(), Ok(Some(FromFront::Free { slot: 2 }))));
-        assert!(matches!(b.look::<FromFront>(), Ok(None)));
+        assert!(matches!(b.try_receive::<FromFront>(), Ok(None)));
         drop(a);
         assert!(matches!(b.receive::<FromFront>(), Ok(None)));
         assert!(b.send(&FromFront::Step).is_err());

@@ -3,11 +3,11 @@
 //! A front process, which is started before the guest and confined by itself, owns the socket, compresses frames and talks to
 //! browsers. It never runs code of the guest's, and the guest's process has no network. Between the two are
 //!
-//! - frames, in a memory file that both have open ([`link::SLOTS`] places of a fixed size). It is written and read by system
+//! - frames, in a memory file that both have open ([`link::SLOTS`] slots of a fixed size). It is written and read by system
 //!   calls and never mapped, so that neither process computes on bytes that the other changes meanwhile;
-//! - a socket of short messages ([`link`]): frames in their places, places that are free, input of viewers.
+//! - a socket of short messages ([`link`]): filled slots, free slots, input of viewers.
 //!
-//! Frames are dropped, never queued: a frame is read back from the GPU only if a place is free, the front process compresses the
+//! Frames are dropped, never queued: a frame is read back from the GPU only if a slot is free, the front process compresses the
 //! latest one that it has, and each viewer gets the latest picture when its connection has room.
 //!
 //! Pictures are JPEG files in one `multipart/x-mixed-replace` response. A video codec would save bandwidth, which a loopback

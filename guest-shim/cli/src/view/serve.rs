@@ -16,25 +16,25 @@ use super::{
     link::{FromFront, Link, ViewerEvent},
 };
 
-/// Connections at a time: a browser has up to six. More are closed at once.
+/// Maximum number of connections (a browser opens up to six). Others are closed at once.
 const MAX_CONNECTIONS: usize = 64;
 
-/// Events of one request.
+/// Maximum number of events of a request.
 const MAX_EVENTS: usize = 128;
 
-/// How often a stream without pictures looks whether its viewer is still there.
-const LOOK: Duration = Duration::from_millis(500);
+/// Interval at which a stream without new pictures checks that its viewer is connected.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Time for viewers to receive the end of the stream.
-const END: Duration = Duration::from_millis(500);
+/// Time limit for viewers to receive the end of the stream.
+const END_LIMIT: Duration = Duration::from_millis(500);
 
-/// What stands between two pictures.
+/// Boundary of the multipart response.
 const BOUNDARY: &str = "airlock-frame";
 
 /// The one page.
 const PAGE: &str = include_str!("page.html");
 
-/// Nothing from elsewhere is loaded, nothing is sent elsewhere, and no other page has it in a frame.
+/// The page loads from and sends to this server only, and no other page may frame it.
 const POLICY: &str = "Content-Security-Policy: default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; \
                       style-src 'unsafe-inline'; img-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; \
                       form-action 'none'\r\n";
@@ -58,7 +58,7 @@ impl Server {
         Arc::new(Self { link, token, latest, records, connections, watchers, inputs })
     }
 
-    /// Accepts connections, for ever.
+    /// Accepts connections in an endless loop.
     pub fn accept(self: &Arc<Self>, listener: &TcpListener) {
         loop {
             let Ok((stream, _)) = listener.accept() else {
@@ -83,7 +83,7 @@ impl Server {
 
     /// Waits until viewers have received the end of the stream.
     pub fn finish(&self) {
-        let deadline = Instant::now() + END;
+        let deadline = Instant::now() + END_LIMIT;
         while self.watchers.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(5));
         }
@@ -161,7 +161,7 @@ impl Server {
     /// Events of a browser; the response is the number of the last one.
     fn input(&self, body: &[u8]) -> Answer<'static> {
         let events = match serde_json::from_slice::<Vec<ViewerEvent>>(body) {
-            Ok(events) if events.len() <= MAX_EVENTS && events.iter().all(ViewerEvent::is_sensible) => events,
+            Ok(events) if events.len() <= MAX_EVENTS && events.iter().all(ViewerEvent::is_valid) => events,
             _ => return Answer::text("400 Bad Request", "this is no list of events\n"),
         };
         let mut last = self.inputs.load(Ordering::Relaxed);
@@ -178,12 +178,12 @@ impl Server {
         let _watcher = Watcher::new(self);
         let mut seen = 0;
         loop {
-            match self.latest.after(seen, LOOK) {
+            match self.latest.after(seen, CHECK_INTERVAL) {
                 Next::Picture(picture, version) => {
                     seen = version;
                     connection.part(&part(&picture))?;
                 }
-                Next::Nothing if connection.lives() => {}
+                Next::Nothing if connection.is_open() => {}
                 Next::Nothing | Next::Over => return Ok(()),
             }
         }

@@ -15,13 +15,13 @@ use airlock::surface::{Display, Frame, FrameSink, Input, Interest, KeyInput};
 
 use super::link::{FromFront, KeyPress, Link, SLOT, SLOTS, Shown, ToFront, ViewerEvent};
 
-/// State of the sink and of the thread that receives.
+/// State shared by the sink and the receiving thread.
 #[derive(Debug, Default)]
 struct Shared {
     watchers: AtomicU32,
-    /// A bit for each place that is free.
+    /// Bit mask of the free slots.
     free: AtomicU8,
-    /// The front process is gone.
+    /// The front process has ended.
     gone: AtomicBool,
 }
 
@@ -60,7 +60,7 @@ pub fn start(
 impl Shared {
     fn take(&self, message: FromFront, display: &Display, snapshot: &impl Fn()) {
         match message {
-            // It has said so already.
+            // Only valid as the first message.
             FromFront::Ready { .. } | FromFront::Failed { .. } => {}
             FromFront::Free { slot } if slot < SLOTS => {
                 self.free.fetch_or(1 << slot, Ordering::Release);
@@ -73,7 +73,7 @@ impl Shared {
                     display.pause(false);
                 }
             }
-            FromFront::Input { number, event } if event.is_sensible() => display.input(number, &input(event)),
+            FromFront::Input { number, event } if event.is_valid() => display.input(number, &input(event)),
             FromFront::Input { .. } => {}
             FromFront::Pause { paused } => display.pause(paused),
             FromFront::Step => display.step(),
@@ -81,8 +81,8 @@ impl Shared {
         }
     }
 
-    /// A place that is free.
-    fn place(&self) -> Option<u8> {
+    /// Index of a free slot.
+    fn free_slot(&self) -> Option<u8> {
         let free = self.free.load(Ordering::Acquire);
         (0..SLOTS).find(|slot| free & 1 << slot != 0)
     }
@@ -92,18 +92,18 @@ impl FrameSink for Sink {
     fn interest(&mut self) -> Interest {
         let Shared { watchers, gone, .. } = &*self.shared;
         let watched = watchers.load(Ordering::Relaxed) > 0 && !gone.load(Ordering::Relaxed);
-        if watched && self.shared.place().is_some() { Interest::Latest } else { Interest::None }
+        if watched && self.shared.free_slot().is_some() { Interest::Latest } else { Interest::None }
     }
 
     fn frame(&mut self, frame: &Frame<'_>) {
-        let Some(slot) = self.shared.place() else { return };
+        let Some(slot) = self.shared.free_slot() else { return };
         let rgba = frame.rgba();
         if rgba.len() as u64 > SLOT || self.memory.write_all_at(&rgba, u64::from(slot) * SLOT).is_err() {
             return;
         }
         self.shared.free.fetch_and(!(1 << slot), Ordering::Relaxed);
         let Frame { number, width, height, input, .. } = *frame;
-        // One that is gone is found by the thread that listens.
+        // The receiving thread notices the end of the front process.
         let _ = self.link.send(&ToFront::Frame(Shown { slot, number, width, height, input }));
     }
 }

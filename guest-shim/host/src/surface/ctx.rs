@@ -26,9 +26,9 @@ const MAX_FLIGHT: usize = 2;
 
 /// A frame that the GPU may not have finished.
 enum InFlight {
-    /// Its texels are on their way.
+    /// Its texels are being read back.
     Read(FrameRead, frame::Presented),
-    /// It is not read.
+    /// It is not read back.
     Done(Wait<()>),
 }
 
@@ -71,7 +71,7 @@ impl SurfaceCtx {
         self.flight.len() < MAX_FLIGHT
     }
 
-    /// Blocks until the first of the frames has landed.
+    /// Blocks until the first frame in flight has arrived.
     fn wait(&mut self, client: &mut Client) {
         match self.flight.pop_front() {
             Some(InFlight::Done(done)) => {
@@ -86,7 +86,7 @@ impl SurfaceCtx {
         }
     }
 
-    /// The first of the frames has landed.
+    /// Passes the first frame in flight to the sink.
     fn landed(&mut self, client: &mut Client, texels: Option<MappedBytes>) {
         let Some(InFlight::Read(read, presented)) = self.flight.pop_front() else { return };
         if let Some(texels) = &texels {
@@ -136,13 +136,13 @@ pub struct WasiSurfaceCtxView<'a> {
     pub surfaces: &'a mut SurfaceCtx,
     /// The GPU.
     pub gpu: &'a mut WasiWebGpuCtx,
-    /// Where the guest's handles point to.
+    /// Resource table.
     pub table: &'a mut ResourceTable,
 }
 
 /// Implemented by a store's data so that its guest has surfaces.
 pub trait WasiSurfaceView: Send {
-    /// Lends what the host functions need.
+    /// Returns the parts that the host functions use.
     fn surfaces(&mut self) -> WasiSurfaceCtxView<'_>;
 }
 

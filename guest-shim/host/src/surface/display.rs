@@ -60,10 +60,10 @@ pub struct Display(Arc<Shared>);
 struct Shared {
     options: DisplayOptions,
     inner: Mutex<Inner>,
-    /// The number of the frame that was made last.
+    /// Number of the latest frame.
     numbers: AtomicU64,
     presented: AtomicU64,
-    /// The last input that the guest has taken.
+    /// Number of the last input that the guest has read.
     taken: AtomicU64,
 }
 
@@ -71,7 +71,7 @@ struct Shared {
 struct Inner {
     surfaces: Vec<Arc<State>>,
     paused: bool,
-    /// Beats that are let through while it is paused.
+    /// Beats to let through while paused.
     steps: u32,
     ended: bool,
     wakers: Vec<Waker>,
@@ -102,15 +102,15 @@ impl Display {
         self.0.presented.load(Ordering::Relaxed)
     }
 
-    /// Something was done to the surfaces. `number` tells this input from others: a [`Frame`](super::Frame) names the last one
-    /// that the guest had taken when it presented it.
+    /// Sends input to every surface. `number` identifies it: a [`Frame`](super::Frame) has the number of the last input that
+    /// the guest had read when it presented the frame.
     pub fn input(&self, number: u64, input: &Input) {
         for surface in self.surfaces() {
             surface.input(number, input);
         }
     }
 
-    /// Holds beats back, or lets them go on.
+    /// Pauses or resumes the beats.
     pub fn pause(&self, paused: bool) {
         let mut inner = self.inner();
         if inner.paused != paused {
@@ -119,19 +119,19 @@ impl Display {
         inner.wake();
     }
 
-    /// Lets one beat through while it is paused.
+    /// Lets one beat through while paused.
     pub fn step(&self) {
         let mut inner = self.inner();
         inner.steps = inner.steps.saturating_add(1);
         inner.wake();
     }
 
-    /// True while beats are held back.
+    /// True while paused.
     pub fn is_paused(&self) -> bool {
         self.inner().paused
     }
 
-    /// Shows no more frames: every stream ends, and drawing on ends the guest.
+    /// Ends the display: every stream ends, and a guest that continues to draw traps with [`Ended`].
     pub fn end(&self) {
         let mut inner = self.inner();
         inner.ended = true;
@@ -139,8 +139,6 @@ impl Display {
         drop(inner);
         self.surfaces().iter().for_each(|surface| surface.close());
     }
-
-    // For the host functions.
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -150,7 +148,7 @@ impl Display {
         self.inner().surfaces.clone()
     }
 
-    /// An error once there are no more frames.
+    /// An error after the end of the display.
     pub(super) fn live(&self) -> wasmtime::Result<()> {
         if self.inner().ended { Err(wasmtime::Error::new(Ended)) } else { Ok(()) }
     }
@@ -193,12 +191,12 @@ impl Display {
         }
     }
 
-    /// The guest takes an input.
+    /// Records that the guest has read an input.
     pub(super) fn took(&self, number: u64) {
         self.0.taken.fetch_max(number, Ordering::Relaxed);
     }
 
-    /// The last input that the guest has taken.
+    /// Number of the last input that the guest has read.
     pub(super) fn taken(&self) -> u64 {
         self.0.taken.load(Ordering::Relaxed)
     }
@@ -211,7 +209,7 @@ impl Display {
         }
     }
 
-    /// Whether a beat may come; if not, the waker is told when that may be otherwise.
+    /// True if a beat may come; otherwise the waker is woken when that may have changed.
     pub(super) fn beats(&self, waker: &Waker) -> bool {
         let mut inner = self.inner();
         if inner.paused && inner.steps == 0 && !inner.ended {

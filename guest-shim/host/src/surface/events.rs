@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// Events of a stream that were not read yet. Beyond, the oldest go: a guest that does not read must not fill the memory.
+/// Maximum number of unread events of a stream. The oldest are dropped: a guest that does not read must not exhaust memory.
 pub(super) const MAX_QUEUED: usize = 256;
 
 /// Input of a viewer. Coordinates are in texels of a surface.
@@ -76,7 +76,7 @@ pub(super) struct Queue(VecDeque<(u64, Event)>);
 
 impl Queue {
     pub(super) fn push(&mut self, kind: Kind, number: u64, event: Event) {
-        // Where the pointer was in between is of no use to a guest that was late.
+        // Only the latest position and size matter to a guest that reads late.
         if kind == Kind::PointerMove || kind == Kind::Resize {
             self.0.clear();
         }

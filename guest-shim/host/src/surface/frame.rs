@@ -8,9 +8,9 @@ use airlock_protocol::commands::texture::TextureFormat;
 pub enum Interest {
     /// None.
     None,
-    /// The latest: one that comes while others are on their way may be left out.
+    /// The latest; frames may be dropped while others are in flight.
     Latest,
-    /// Every one, however long the guest waits for that.
+    /// Every one; the guest waits if necessary.
     Every,
 }
 
@@ -19,7 +19,7 @@ pub trait FrameSink: Send {
     /// Whether the next frame is wanted.
     fn interest(&mut self) -> Interest;
 
-    /// Takes a frame. Called on the guest's thread, so that what takes long belongs on another.
+    /// Takes a frame. Called on the guest's thread: long work belongs on another.
     fn frame(&mut self, frame: &Frame<'_>);
 }
 

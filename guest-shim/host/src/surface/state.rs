@@ -88,7 +88,7 @@ impl State {
     pub(super) fn is_closed(&self, waker: &Waker) -> bool {
         let mut inner = self.inner();
         if !inner.closed && !inner.wakers.iter().any(|other| other.will_wake(waker)) {
-            // A task's waker may be another one each time; those before it are of no use any more.
+            // A task may register a different waker on each poll.
             if inner.wakers.len() >= MAX_STREAMS {
                 inner.wakers.clear();
             }
