@@ -4,13 +4,14 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    path::Path,
     time::{Duration, Instant},
 };
 
 use airlock_tests::{
     pictures::Picture,
     processes::{descendants, wait_for, wait_until},
-    programs::{LIMIT, Running, airlock, guest, run, signal},
+    programs::{LIMIT, Running, airlock, guest, root, run, signal},
     scratch,
     viewer::Browser,
 };
@@ -25,8 +26,12 @@ struct Viewed {
 
 impl Viewed {
     fn start(options: &[&str], arguments: &[&str]) -> Viewed {
+        Viewed::of(&guest("spin"), options, arguments)
+    }
+
+    fn of(component: &Path, options: &[&str], arguments: &[&str]) -> Viewed {
         let mut command = airlock(["run", "--view"]);
-        command.args(options).arg(guest("spin")).args(arguments);
+        command.args(options).arg(component).args(arguments);
         let run = Running::start(command);
         let line = run.complains("live view at ");
         let address = line.split(' ').next_back().expect("an address").to_owned();
@@ -338,6 +343,43 @@ fn bad_requests_change_nothing() {
     let outcome = viewed.run.finish().succeeded();
     // The address is all that is said.
     assert_eq!(outcome.stderr.lines().count(), 1, "{outcome}");
+}
+
+/// A program written on `wgpu` draws to a window: the host decides its size, the viewer's input reaches it, and it decides its end.
+#[test]
+fn a_program_on_wgpu_has_a_window() {
+    let component = root().join("tests/guests/wgpu/prebuilt/window.wasm");
+    let folder = scratch();
+    let frames = folder.path().display().to_string();
+    let viewed = Viewed::of(&component, &["--surface", "64x48@30", "--save-frames", &frames], &["100", "100"]);
+    viewed.run.prints("a window of 64 x 48, Bgra8UnormSrgb");
+    // The stream counts as a viewer, whose leaving resumes a paused guest.
+    let mut pictures = viewed.stream();
+    let input = r#"[{"type":"move","x":16,"y":12},{"type":"keydown","code":"KeyC","text":"c"}]"#;
+    assert!(viewed.post("input", input).starts_with("HTTP/1.1 200 OK"));
+    viewed.run.prints("PointerMoved { x: 16.0, y: 12.0 }");
+    viewed.run.prints("KeyPressed(KeyEvent { key: Some(Key::KeyC)");
+    let (_, seen) = pictures.next().expect("a picture");
+    // Two more frames: the first may have been drawn before the input.
+    while pictures.next().expect("a picture").1 < seen + 2 {}
+    viewed.post("input", r#"[{"type":"keydown","code":"Escape"}]"#);
+    viewed.run.finish().succeeded();
+
+    let names = std::fs::read_dir(folder.path()).expect("the folder").map(|entry| entry.expect("an entry").path());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    let texel = |path: &Path, x: usize, y: usize| {
+        let picture = Picture::decode(&std::fs::read(path).expect("a picture"));
+        assert_eq!((picture.width, picture.height), (64, 48));
+        let at = 4 * (64 * y + x);
+        [picture.rgba[at], picture.rgba[at + 1], picture.rgba[at + 2]]
+    };
+    let (first, last) = (names.first().expect("a frame"), names.last().expect("a frame"));
+    // The middle is inside of both triangles; sRGB of 0.9, 0.6, 0.1 and of 0.1, 0.4, 0.9.
+    assert_eq!(texel(first, 32, 30), [243, 203, 89], "{names:?}");
+    assert_eq!(texel(last, 32, 30), [89, 170, 243], "{names:?}");
+    // The tip is where the pointer was.
+    assert_eq!([texel(first, 17, 15), texel(last, 17, 15)], [[0, 0, 0], [89, 170, 243]], "{names:?}");
 }
 
 /// More bytes than the socket buffers between the view and a viewer hold.

@@ -7,7 +7,7 @@ use wgpu::custom::{AdapterInterface, DispatchDevice, DispatchQueue, DispatchSurf
 
 use crate::bindings::webgpu as gpu;
 use crate::device::{Device, Shared};
-use crate::instance::Devices;
+use crate::instance::{self, Devices};
 use crate::queue::Queue;
 use crate::{executor, limits};
 
@@ -64,8 +64,8 @@ impl AdapterInterface for Adapter {
         }))
     }
 
-    fn is_surface_supported(&self, _: &DispatchSurface) -> bool {
-        false
+    fn is_surface_supported(&self, surface: &DispatchSurface) -> bool {
+        instance::is_supported(surface)
     }
 
     fn features(&self) -> wgpu::Features {

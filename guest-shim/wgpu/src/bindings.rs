@@ -37,3 +37,24 @@ mod lists {
 
 #[cfg(feature = "passes")]
 pub use lists::airlock::passes::passes;
+
+/// Of the feature `surface`.
+#[cfg(feature = "surface")]
+mod windows {
+    wit_bindgen::generate!({
+        inline: "
+            package airlock:windows;
+            world windows {
+                import wasi-gfx:surface/surface@0.2.0;
+                import wasi-gfx:surface/surface-webgpu@0.2.0;
+            }
+        ",
+        path: ["../../wit", "../../wit/frame-buffer", "../../wit/surface"],
+        world: "airlock:windows/windows",
+        with: { "wasi:webgpu/webgpu@0.3.0-rc.2": super::webgpu },
+        generate_all,
+    });
+}
+
+#[cfg(feature = "surface")]
+pub use windows::wasi_gfx::surface::{surface, surface_webgpu};

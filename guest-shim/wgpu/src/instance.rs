@@ -45,8 +45,16 @@ impl InstanceInterface for Instance {
         Instance::default()
     }
 
-    #[expect(unsafe_code, reason = "the trait's signature; nothing is done with the handles")]
-    unsafe fn create_surface(&self, _: wgpu::SurfaceTargetUnsafe) -> Result<DispatchSurface, wgpu::CreateSurfaceError> {
+    #[expect(unsafe_code, reason = "the trait's signature; a handle is used as a number")]
+    unsafe fn create_surface(
+        &self,
+        target: wgpu::SurfaceTargetUnsafe,
+    ) -> Result<DispatchSurface, wgpu::CreateSurfaceError> {
+        #[cfg(feature = "surface")]
+        if let Some(surface) = crate::window::surface(&target) {
+            return Ok(surface);
+        }
+        drop(target);
         // wgpu's error cannot be made outside of it, so the surface is made, and no adapter supports it.
         Ok(DispatchSurface::custom(Surface))
     }
@@ -57,7 +65,7 @@ impl InstanceInterface for Instance {
             wgpu::PowerPreference::LowPower => Some(gpu::GpuPowerPreference::LowPower),
             wgpu::PowerPreference::HighPerformance => Some(gpu::GpuPowerPreference::HighPerformance),
         };
-        let surface = options.compatible_surface.is_some();
+        let surface = options.compatible_surface.is_some_and(|surface| !is_drawn_to(surface));
         let options = gpu::GpuRequestAdapterOptions {
             feature_level: None,
             power_preference,
@@ -106,6 +114,28 @@ impl InstanceInterface for Instance {
         let adapter = self.request_adapter(&wgpu::RequestAdapterOptions::default());
         Box::pin(async { adapter.await.into_iter().collect() })
     }
+}
+
+/// True for the surface of a window of this crate.
+#[cfg(feature = "surface")]
+pub fn is_supported(surface: &DispatchSurface) -> bool {
+    surface.as_custom::<crate::window::Surface>().is_some()
+}
+
+#[cfg(feature = "surface")]
+fn is_drawn_to(surface: &wgpu::Surface<'_>) -> bool {
+    surface.as_custom::<crate::window::Surface>().is_some()
+}
+
+/// Windows need the feature `surface`.
+#[cfg(not(feature = "surface"))]
+pub fn is_supported(_: &DispatchSurface) -> bool {
+    false
+}
+
+#[cfg(not(feature = "surface"))]
+fn is_drawn_to(_: &wgpu::Surface<'_>) -> bool {
+    false
 }
 
 fn not_found(surface: bool) -> wgpu::RequestAdapterError {

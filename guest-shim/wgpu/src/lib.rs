@@ -22,7 +22,8 @@
 //! - Features of wgpu that WebGPU lacks (ray queries, mesh shaders, binding arrays, timestamps inside passes) are absent
 //!   from `Adapter::features`. Requesting one fails, and using one is a validation error.
 //! - A device's limits are at least WebGPU's defaults, where native wgpu keeps lower ones that were asked for.
-//! - There are no surfaces: `Adapter::is_surface_supported` is false, and a surface is always `Lost`.
+//! - Surfaces need the feature `surface`, and a window of this crate (the module `window`) in place of winit's. Without it
+//!   `Adapter::is_surface_supported` is false, and a surface is always `Lost`.
 //! - A mapped range is a copy of the buffer's contents. Writing ends when the view is dropped.
 #![expect(
     clippy::arc_with_non_send_sync,
@@ -54,6 +55,8 @@ mod render_bundle;
 mod render_pass;
 mod shader;
 mod texture;
+#[cfg(feature = "surface")]
+pub mod window;
 
 /// The instance of this host, in place of [`wgpu::Instance::new`].
 pub fn instance() -> wgpu::Instance {

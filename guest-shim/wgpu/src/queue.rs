@@ -191,7 +191,15 @@ impl QueueInterface for Queue {
         (None, DispatchBlas::custom(Blas))
     }
 
-    /// No surface gives a frame, so there is none to present.
+    #[cfg(feature = "surface")]
+    fn present(&self, detail: &DispatchSurfaceOutputDetail) {
+        if let Some(frame) = detail.as_custom::<crate::window::Frame>() {
+            frame.present();
+        }
+    }
+
+    /// No surface has a frame to present.
+    #[cfg(not(feature = "surface"))]
     fn present(&self, _: &DispatchSurfaceOutputDetail) {}
 }
 

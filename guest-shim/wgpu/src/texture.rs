@@ -79,7 +79,7 @@ fn invalid_descriptor() -> gpu::GpuTextureDescriptor {
     }
 }
 
-fn usage(usage: wgpu::TextureUsages) -> Result<gpu::GpuTextureUsage, Absent> {
+pub fn usage(usage: wgpu::TextureUsages) -> Result<gpu::GpuTextureUsage, Absent> {
     use gpu::GpuTextureUsage as G;
     use wgpu::TextureUsages as W;
     if usage.contains(W::STORAGE_ATOMIC) {
@@ -94,6 +94,14 @@ fn usage(usage: wgpu::TextureUsages) -> Result<gpu::GpuTextureUsage, Absent> {
         (W::TRANSIENT_ATTACHMENT, G::TRANSIENT_ATTACHMENT),
     ];
     Ok(flags.into_iter().filter(|(flag, _)| usage.contains(*flag)).fold(G::empty(), |all, (_, flag)| all | flag))
+}
+
+#[cfg(feature = "surface")]
+impl Texture {
+    /// A texture that the host has made for a surface.
+    pub fn of_host(gpu: gpu::GpuTexture, device: &Arc<Shared>) -> Self {
+        Self { gpu, device: device.clone() }
+    }
 }
 
 impl TextureInterface for Texture {

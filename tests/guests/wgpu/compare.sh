@@ -28,6 +28,12 @@ if [ ${#programs[@]} -eq 0 ]; then
         programs+=("${main%/src/main.rs}")
     done
 fi
+# A window is the host's: programs that open one have no native twin.
+with_twin=()
+for program in "${programs[@]}"; do
+    grep -q 'wgpu_wasi::window' "$program/src/main.rs" || with_twin+=("$program")
+done
+programs=("${with_twin[@]}")
 export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$(mktemp -d)}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

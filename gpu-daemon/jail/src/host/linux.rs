@@ -24,8 +24,9 @@ use crate::{
     trial::{Held, forbidden},
 };
 
-/// How long threads that are ending are waited for.
-const ALONE: Duration = Duration::from_secs(2);
+/// Time limit for other threads to end. They need little time of a processor, but a busy machine may give them none for seconds,
+/// and after the limit a guest may run without its layers (`--jail=auto`).
+const THREADS_END_LIMIT: Duration = Duration::from_secs(60);
 
 /// Files that the runtimes read: the process's own, the number of processors, the time zone.
 const READ: &[&str] =
@@ -61,7 +62,7 @@ fn alone() -> Held {
         if threads <= 1 {
             return Ok(());
         }
-        if start.elapsed() > ALONE {
+        if start.elapsed() > THREADS_END_LIMIT {
             return Err(format!("{} other threads are running", threads - 1));
         }
         thread::sleep(Duration::from_micros(200));

@@ -39,7 +39,7 @@ pub fn note_inherited() {
 /// Confines this process irrevocably, and tests each layer by an operation that it denies. Returns the layers in the order
 /// of the table above; the policy for a layer that does not hold is the caller's.
 ///
-/// The process must have no second thread, which the layers would not bind. The call waits up to two seconds for threads
+/// The process must have no second thread, which the layers would not bind. The call waits up to a minute for threads
 /// that are ending; after that, every layer reports that it does not hold. Systems other than Linux have no layers.
 #[must_use = "a layer may not hold"]
 pub fn confine(reach: &Reach) -> Vec<Layer> {

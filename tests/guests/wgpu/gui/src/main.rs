@@ -1,6 +1,7 @@
 //! `egui-wgpu`: one frame of a user interface, without a window.
 
 use egui_wgpu::{Renderer, RendererOptions, ScreenDescriptor};
+use gui::State;
 
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 240;
@@ -11,9 +12,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut renderer = Renderer::new(&device, target.format(), RendererOptions::default());
 
     let context = egui::Context::default();
-    context.set_fonts(fonts());
+    context.set_fonts(gui::fonts());
     let size = egui::vec2(WIDTH as f32, HEIGHT as f32);
-    let mut state = State { name: "a guest".to_owned(), value: 0.6, on: true };
+    let mut state = State::default();
     // The first frame measures, the second one is right.
     let mut output = egui::FullOutput::default();
     for frame in 0..2 {
@@ -53,40 +54,4 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     buffers.push(encoder.finish());
     queue.submit(buffers);
     support::write_picture(&device, &queue, &target)
-}
-
-/// One font for everything.
-fn fonts() -> egui::FontDefinitions {
-    let mut fonts = egui::FontDefinitions::empty();
-    let name = "Ubuntu-Light".to_owned();
-    let data = egui::FontData::from_static(epaint_default_fonts::UBUNTU_LIGHT);
-    fonts.font_data.insert(name.clone(), std::sync::Arc::new(data));
-    for family in [egui::FontFamily::Proportional, egui::FontFamily::Monospace] {
-        fonts.families.insert(family, vec![name.clone()]);
-    }
-    fonts
-}
-
-struct State {
-    name: String,
-    value: f32,
-    on: bool,
-}
-
-impl State {
-    fn show(&mut self, ui: &mut egui::Ui) {
-        egui::CentralPanel::default().show(ui, |ui| {
-            ui.heading("egui in a sandbox");
-            ui.horizontal(|ui| {
-                ui.label("Name:");
-                ui.text_edit_singleline(&mut self.name);
-            });
-            ui.add(egui::Slider::new(&mut self.value, 0.0..=1.0).text("value"));
-            ui.checkbox(&mut self.on, "a box");
-            ui.separator();
-            ui.collapsing("More", |ui| ui.label("…"));
-            let _ = ui.button("Press");
-            ui.add(egui::ProgressBar::new(self.value).show_percentage());
-        });
-    }
 }
