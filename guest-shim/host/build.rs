@@ -1,5 +1,5 @@
 //! Writes the interface for the generated bindings, without the functions that `src/v0_3/data.rs` defines by hand: a linker
-//! takes each function once, and a second one that nobody calls would be dead.
+//! accepts each function once, and a generated duplicate would be dead code.
 #![allow(clippy::disallowed_methods)]
 
 use std::{env, error::Error, fs, path::Path};
@@ -20,12 +20,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         wit = without(&wit, function)?;
     }
     let out = env::var_os("OUT_DIR").ok_or("cargo names no OUT_DIR")?;
-    // A raw string with more marks than WIT has any use for.
+    // A raw string with more marks than WIT uses.
     fs::write(Path::new(&out).join("webgpu.rs"), format!("bindings!(r####\"{wit}\"####);\n"))?;
     Ok(())
 }
 
-/// The interface without a function and its documentation.
+/// Removes a function and its documentation from the interface.
 fn without(wit: &str, function: &str) -> Result<String, Box<dyn Error>> {
     let declared = format!("    {function}: func(");
     let mut kept: Vec<&str> = Vec::new();

@@ -10,26 +10,25 @@ use super::{
     versions::{WEBGPU_ALIAS, WEBGPU_VERSION},
 };
 
-/// A component's file.
+/// A component file with the names of its imports and exports.
 #[derive(Debug)]
 pub struct ComponentFile {
     /// Path for messages.
     pub file: String,
-    /// Its bytes.
     pub bytes: Vec<u8>,
     imports: Vec<String>,
     exports: Vec<String>,
-    /// Bytes by which a recording identifies the guest, where these are not the component's own.
+    /// Bytes that identify the guest in recordings, if not the component's: a script's source.
     source: Option<Vec<u8>>,
 }
 
 impl ComponentFile {
-    /// Its name without folders.
+    /// The file name without folders.
     pub fn name(&self) -> String {
         Path::new(&self.file).file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// Reads a file and checks that it is a component with a version of `wasi:webgpu` that is offered, if with any.
+    /// Reads a file and checks that it is a component, and that its version of `wasi:webgpu`, if imported, is supported.
     pub fn read(path: &Path) -> Result<Self, CliError> {
         let file = path.display().to_string();
         let bytes = fs::read(path).map_err(|cause| CliError::Read { file: file.clone(), cause })?;
@@ -37,7 +36,7 @@ impl ComponentFile {
         Self::new(file, bytes, None)
     }
 
-    /// A script's: `runtime` is the component that runs it.
+    /// The component of a script: `runtime` is the component that runs it.
     pub fn of_script(file: &str, runtime: &[u8], source: &[u8]) -> Result<Self, CliError> {
         Self::new(file.to_owned(), runtime.to_vec(), Some(source.to_vec()))
     }
@@ -50,12 +49,12 @@ impl ComponentFile {
         Ok(component)
     }
 
-    /// The bytes by which a recording identifies the guest: the component's, or the script's.
+    /// Bytes that identify the guest in recordings: the component's, or the script's source.
     pub fn identity(&self) -> &[u8] {
         self.source.as_deref().unwrap_or(&self.bytes)
     }
 
-    /// The name of the script that it runs, if it is the runtime of one.
+    /// The script's file name, if the component is the script runtime.
     pub fn script(&self) -> Option<&str> {
         self.source.is_some().then_some(self.file.as_str())
     }
@@ -65,7 +64,7 @@ impl ComponentFile {
         self.webgpu_imports().next().is_some()
     }
 
-    /// The component draws to surfaces.
+    /// True when the component imports `wasi-gfx:surface`.
     pub fn imports_surface(&self) -> bool {
         self.imports.iter().any(|import| import.starts_with("wasi-gfx:surface/"))
     }
@@ -89,7 +88,7 @@ impl ComponentFile {
         }
     }
 
-    /// Walks over the outermost sections; wasmtime validates modules inside.
+    /// Collects the names of imports and exports from the outermost sections. wasmtime validates nested modules.
     fn scan(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         let mut parser = Parser::new(0);
         let mut at = 0;
@@ -142,7 +141,7 @@ fn nested(payload: &Payload<'_>) -> Option<Range<usize>> {
     }
 }
 
-/// Describes a file that is no component, by its first bytes.
+/// Rejects a file that is not a component, with an error by its first bytes.
 fn check_kind(file: &str, bytes: &[u8]) -> Result<(), CliError> {
     const MAGIC: &[u8] = b"\0asm";
     let file = || file.to_owned();
@@ -167,7 +166,7 @@ fn check_kind(file: &str, bytes: &[u8]) -> Result<(), CliError> {
     Err(CliError::NotWasm { file: file(), found: "it does not start with WebAssembly's magic bytes" })
 }
 
-/// True for WebAssembly's text format: an opening parenthesis after blanks and line comments.
+/// True for WebAssembly's text format: `(module`, `(component` or a block comment after blanks and line comments.
 fn is_text(bytes: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(bytes) else { return false };
     let first = text.lines().map(str::trim_start).find(|line| !line.is_empty() && !line.starts_with(";;"));

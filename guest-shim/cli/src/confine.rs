@@ -6,7 +6,7 @@ use airlock_traces::cli::jail::JailMode;
 
 use super::error::CliError;
 
-/// Confines this process. It must have no second thread: the layers would not bind it.
+/// Confines this process, which must have a single thread: the layers would not apply to a second one.
 pub fn confine(mode: JailMode, reach: &Reach) -> Result<(), CliError> {
     apply(mode, || airlock::confine::confine(reach))
 }

@@ -1,4 +1,4 @@
-//! `airlock doctor`: a report on this machine's adapters, jail and drivers, with advice for what is missing.
+//! `airlock doctor`: a report on this machine's adapters, jail and drivers, with remedies for missing parts.
 
 #[cfg(target_os = "linux")]
 #[path = "doctor/linux.rs"]
@@ -97,7 +97,7 @@ async fn look_for_adapters(option: &DaemonOption) -> (DaemonReport, Option<Vec<C
 
 async fn ask(daemon: Daemon) -> Result<Vec<Capabilities>, CliError> {
     let mut ctx = gpu::context(Some(daemon), None, &gpu::Watch::default());
-    // Nothing else waits meanwhile.
+    // Blocks; no other task is waiting.
     ctx.connect()?;
     gpu::list_adapters(&mut ctx).await
 }

@@ -1,8 +1,7 @@
 //! wasmtime, configured for guests of `airlock run`.
 //!
-//! Compiling and running are two steps with two engines. What compiles has threads (the compiler's, the cache's), which
-//! would stay outside of what this process confines itself to; so it is taken down whole, and only its result, machine code
-//! in memory, goes on.
+//! Compilation and execution use separate engines. Compilation starts threads (the compiler's, the cache's), which this process's
+//! confinement would not cover. They end with the compiling engine, and only its result remains: machine code in memory.
 
 use wasmtime::{Cache, Config, Engine, component::Component};
 
@@ -11,14 +10,14 @@ use super::{
     error::{CliError, root_cause},
 };
 
-/// A component as machine code of this process's own making.
+/// A component as machine code that this process compiled.
 #[derive(Debug)]
 pub struct Compiled(Vec<u8>);
 
 impl Compiled {
-    /// Compiles a component. With `cache`, it may be taken from wasmtime's own cache folder, and is kept there.
+    /// Compiles a component. With `cache`, wasmtime's compilation cache is read and written.
     pub fn new(file: &ComponentFile, cache: bool, interruptible: bool) -> Result<Self, CliError> {
-        // A pool of its own, which ends with this function, in place of the one that rayon keeps for the whole process.
+        // A thread pool that ends with this function, instead of rayon's global one, which lasts as long as the process.
         let compile = || {
             let component = Component::new(&engine(cache, interruptible)?, &file.bytes)
                 .map_err(|error| CliError::Invalid { file: file.file.clone(), cause: root_cause(&error) })?;
@@ -35,41 +34,40 @@ impl Compiled {
         &self.0
     }
 
-    /// A component of a file that has the bytes of a [`Compiled`], for an engine of [`engine`]'s. Its pages are shared by all
-    /// processes that load it.
+    /// Loads a component from a file with the bytes of a [`Compiled`], for an engine of [`engine`]. All processes that load it
+    /// share its pages.
     ///
     /// # Safety
     ///
-    /// The file holds what [`Compiled::bytes`] gave to this same program, and nothing can change it.
+    /// The file contains the result of [`Compiled::bytes`] in this same program, and nothing can change it.
     #[cfg(target_os = "linux")]
     #[allow(unsafe_code)]
     pub unsafe fn load_file(engine: &Engine, path: &str) -> Result<Component, CliError> {
-        // SAFETY: the caller's promise is the one that is asked for.
+        // SAFETY: the caller guarantees the file's origin, and that it does not change.
         let component = unsafe { Component::deserialize_file(engine, path) };
         component.map_err(|error| CliError::Engine { cause: root_cause(&error) })
     }
 
-    /// The component, for an engine of [`engine`]'s.
+    /// Loads the component, for an engine of [`engine`].
     pub fn load(self, engine: &Engine) -> Result<Component, CliError> {
-        // SAFETY: the bytes must come from `serialize` unchanged. `new` is the only maker of this value, its field is
-        // private, and nothing changes it.
+        // SAFETY: the bytes come from `serialize` unchanged: only `new` constructs this value, its field is private, and nothing
+        // changes it.
         #[allow(unsafe_code)]
         let component = unsafe { Component::deserialize(engine, &self.0) };
         component.map_err(|error| CliError::Engine { cause: root_cause(&error) })
     }
 }
 
-/// A guest's stack, in bytes. An interpreter in the guest takes several frames of it for one of the program that it
-/// interprets: wasmtime's own 512 KiB end a script after some 700 calls inside each other, browsers after some 10 000. The
-/// script runtime measures the part that lies in its memory, 1 MiB at most, and its functions take up to 13.5 times that of
-/// this one (parentheses in parentheses): that its exception comes before the trap decides the size.
+/// Size of a guest's stack in bytes. An interpreter in the guest uses several frames for one of the program that it interprets:
+/// wasmtime's default of 512 KiB ends a script after some 700 nested calls, browsers after some 10 000. The script runtime
+/// measures the part of its stack in linear memory, at most 1 MiB, and its functions use up to 13.5 times as much of this stack
+/// (nested parentheses). The size lets the runtime's exception come before the trap.
 const GUEST_STACK: usize = 16 << 20;
-/// The stack on which a guest's tasks run: its own, and room for the host's functions on top. Memory is taken as it is
-/// used.
+/// Size of the stack of a guest's tasks in bytes: the guest's own, and room for host functions. Memory is allocated on use.
 const TASK_STACK: usize = 18 << 20;
 
-/// An engine. With `cache`, compiled components are kept in wasmtime's own cache folder. Code that is to be interrupted
-/// looks at a counter in every loop and function, so that only who asks for it pays for that.
+/// Creates an engine. With `cache`, it uses wasmtime's compilation cache. Interruptible code checks a counter in every loop and
+/// function, so that only guests with a timeout have that overhead.
 pub fn engine(cache: bool, interruptible: bool) -> Result<Engine, CliError> {
     let mut config = Config::new();
     config.epoch_interruption(interruptible);
@@ -78,7 +76,7 @@ pub fn engine(cache: bool, interruptible: bool) -> Result<Engine, CliError> {
     config.async_stack_size(TASK_STACK);
     config.max_wasm_stack(GUEST_STACK);
     if cache {
-        // A folder that cannot be made, or a broken configuration of wasmtime's, only costs the time to compile.
+        // A cache folder that cannot be created, or an invalid configuration of wasmtime's, only costs compilation time.
         match Cache::from_file(None) {
             Ok(cache) => {
                 config.cache(Some(cache));
@@ -89,7 +87,7 @@ pub fn engine(cache: bool, interruptible: bool) -> Result<Engine, CliError> {
     Engine::new(&config).map_err(|error| CliError::Engine { cause: root_cause(&error) })
 }
 
-/// The guest runs on the main thread; one more looks after timers and sockets.
+/// Creates the runtime: the guest runs on the main thread, and one more thread handles timers and sockets.
 pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

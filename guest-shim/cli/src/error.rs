@@ -1,5 +1,5 @@
-//! Every way in which a command cannot do what it is asked. Each message is one line that names the cause and, where
-//! there is one, the remedy. The exit code is 2 for all of them.
+//! Errors of the commands. Each message is one line that names the cause and, where there is one, the remedy. The exit
+//! code is 2 for all of them.
 
 use std::io;
 
@@ -12,52 +12,48 @@ use super::versions::{WEBGPU_ALIAS, WEBGPU_VERSION};
 /// Exit code for usage errors and for a set-up that cannot work; clap uses the same.
 pub const WRONG_USE: u8 = 2;
 
-/// Why a command cannot do what it is asked.
+/// Error of a command.
 #[derive(Debug, Error)]
 pub enum CliError {
-    /// A trace tool says why.
+    /// Error of a trace tool.
     #[error(transparent)]
     Tool(ToolError),
     /// The file cannot be read.
     #[error("cannot read {file}: {}", plain(.cause))]
     Read {
-        /// The file.
+        /// Path of the file.
         file: String,
-        /// What the system says.
         cause: io::Error,
     },
     /// The script is not text.
     #[error("{file} is not UTF-8: byte {at} begins no character")]
     NotUtf8 {
-        /// The file.
         file: String,
-        /// The first byte in question.
+        /// Offset of the first invalid byte.
         at: usize,
     },
-    /// A script of a kind that is not run as it is.
+    /// The script needs a translation first: JSX or CommonJS.
     #[error(
         "{file} is not run as it is: a script is .js, .mjs, .ts or .mts; JSX and CommonJS have to be translated first"
     )]
     ScriptKind {
-        /// Its name.
+        /// Path of the script.
         file: String,
     },
     /// The script is too long.
     #[error("{file} has {length} bytes; a script may have {limit}")]
     LongScript {
-        /// The file.
         file: String,
-        /// Its length in bytes.
+        /// Length in bytes.
         length: u64,
-        /// The longest that is read.
+        /// Maximum length in bytes.
         limit: u64,
     },
-    /// The file is none of WebAssembly's.
+    /// The file is not WebAssembly.
     #[error("{file} is not WebAssembly: {found}")]
     NotWasm {
-        /// The file.
         file: String,
-        /// What it is instead.
+        /// Description of the contents.
         found: &'static str,
     },
     /// The file is WebAssembly's text format.
@@ -66,7 +62,7 @@ pub enum CliError {
         with_extension(.file, "wasm")
     )]
     Text {
-        /// The file.
+        /// Path of the file.
         file: String,
     },
     /// The file is a core module.
@@ -76,229 +72,212 @@ pub enum CliError {
         with_extension(.file, "component.wasm")
     )]
     CoreModule {
-        /// The file.
+        /// Path of the file.
         file: String,
     },
-    /// The file ends too early.
+    /// The file is truncated.
     #[error("{file} is truncated: it ends at byte {length}, inside a section")]
     Truncated {
-        /// The file.
         file: String,
-        /// Its length.
+        /// Length in bytes.
         length: usize,
     },
-    /// The file is not a valid component, or one that this build of wasmtime does not take.
+    /// The file is not a valid component, or this build of wasmtime does not support it.
     #[error("{file} is not a valid component: {cause}")]
     Invalid {
-        /// The file.
         file: String,
-        /// What wasmtime says.
+        /// The parser's or wasmtime's message.
         cause: String,
     },
-    /// The component wants another version of the interface.
+    /// The component imports an unsupported version of `wasi:webgpu`.
     #[error("{file} imports {found}; this airlock offers wasi:webgpu {WEBGPU_VERSION} and {WEBGPU_ALIAS} only")]
     WebGpuVersion {
-        /// The file.
         file: String,
-        /// The interface and its version.
+        /// Interface and version.
         found: String,
     },
-    /// The component wants what is not there.
+    /// The component has an unsupported import.
     #[error(
         "{file} imports {import}, which airlock does not have (it has WASI 0.2, WASI 0.3.0, wasi:webgpu \
          {WEBGPU_VERSION} and {WEBGPU_ALIAS} and, for `airlock run`, wasi-gfx:surface 0.2.0)"
     )]
     UnknownImport {
-        /// The file.
         file: String,
-        /// The interface and, where known, the function.
+        /// Interface and, where known, function.
         import: String,
     },
-    /// The component wants something under a name that has another type here.
+    /// The component imports a supported name with another type.
     #[error("{file} imports {import} with another type than airlock has it: {cause}")]
     ImportType {
-        /// The file.
         file: String,
-        /// The interface and, where known, the function.
+        /// Interface and, where known, function.
         import: String,
-        /// How they differ.
+        /// The linker's message.
         cause: String,
     },
-    /// The component cannot be run as a command.
+    /// The component is not a command.
     #[error("{file} is not a command: it exports {exports}, and `airlock run` needs wasi:cli/run (0.2 or 0.3){hint}")]
     NotCommand {
-        /// The file.
         file: String,
-        /// What it exports.
+        /// Names of the exports.
         exports: String,
-        /// What can be done with it.
+        /// Name of a suitable command, or empty.
         hint: &'static str,
     },
-    /// The component answers no requests.
+    /// The component is not an HTTP service.
     #[error(
         "{file} is no HTTP service: it exports {exports}, and `airlock serve` needs wasi:http/handler (0.3.0) or \
          wasi:http/incoming-handler (0.2)"
     )]
     NotService {
-        /// The file.
         file: String,
-        /// What it exports.
+        /// Names of the exports.
         exports: String,
     },
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {}", plain(.cause))]
     Listen {
-        /// What was asked for.
+        /// Requested address.
         address: String,
-        /// What the system says.
         cause: io::Error,
     },
-    /// A process of `airlock serve` does not start.
+    /// A process of `airlock serve` cannot be started.
     #[error("cannot start the {part} process: {}", plain(.cause))]
     Part {
-        /// Which one.
+        /// Role of the process.
         part: &'static str,
-        /// What the system says.
         cause: io::Error,
     },
-    /// The front process ended by itself.
+    /// The front process ended unexpectedly.
     #[error("the front process ended: {how}")]
     FrontEnded {
-        /// How.
+        /// Description of its exit status.
         how: String,
     },
-    /// The processes of `airlock serve` lost each other.
+    /// The processes of `airlock serve` cannot communicate.
     #[error("the processes of `airlock serve` cannot talk to each other: {cause}")]
     Channel {
-        /// Why.
+        /// Text of the error.
         cause: String,
     },
-    /// A command of a version that wasmtime does not run.
+    /// The component is a command of a version that wasmtime does not support.
     #[error("{file} cannot be run as a command: {cause}")]
     CommandVersion {
-        /// The file.
         file: String,
-        /// What wasmtime says.
+        /// wasmtime's message.
         cause: String,
     },
-    /// A project cannot be called that.
+    /// The name of a project is not a valid package name.
     #[error("{name} is no name for a package: one starts with a letter and has letters, digits, - and _")]
     PackageName {
-        /// What was given.
+        /// The invalid name.
         name: String,
     },
-    /// A part of a project cannot be written.
+    /// A file or folder of a project cannot be created.
     #[error("cannot make {path}: {}", plain(.cause))]
     NewProject {
-        /// The file or folder.
+        /// File or folder.
         path: String,
-        /// What the system says.
         cause: io::Error,
     },
-    /// A project would depend on a crate that is not there.
+    /// The crate that a project depends on was not found.
     #[error(
         "there is no crate wgpu-wasi in {looked}: run this in a checkout of Airlock, or name its guest-shim/wgpu with \
          --wgpu-wasi"
     )]
     NoWgpuWasi {
-        /// Where it was looked for.
+        /// Searched folders.
         looked: String,
     },
-    /// There is no worker.
+    /// No connection to a worker.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The worker went away while it was asked for its adapters.
+    /// The worker ended while it listed its adapters.
     #[error("the GPU daemon ended while it looked for adapters: {how}; `airlock doctor` tells more")]
     WorkerEnded {
-        /// How it ended.
+        /// Description of its end.
         how: String,
     },
     /// There is no adapter.
     #[error("no GPU adapter, not even a software one; `airlock doctor` says what to install")]
     NoAdapter,
-    /// No adapter is the one asked for.
+    /// No adapter matches the option.
     #[error("no adapter matches --adapter {wanted}; there is {available}")]
     NoSuchAdapter {
-        /// What was asked for.
+        /// Value of the option.
         wanted: String,
-        /// What there is.
+        /// Available adapters.
         available: String,
     },
-    /// A variable that is to be inherited is not there.
+    /// An inherited variable does not exist.
     #[error("--env {name}: there is no such variable to inherit; give a value with --env {name}=VALUE")]
     NoVariable {
-        /// Its name.
+        /// Name of the variable.
         name: String,
     },
-    /// A folder cannot be given to the guest.
+    /// A folder of `--dir` cannot be opened.
     #[error("--dir {folder}: {cause}")]
     Folder {
-        /// The folder.
+        /// Value of the option.
         folder: String,
-        /// What the system says.
         cause: String,
     },
-    /// An option about frames, for a guest that has none.
+    /// An option for frames, with a guest that imports no surface.
     #[error("{file} imports no wasi-gfx:surface, so that there are no frames for {option}")]
     NoSurface {
-        /// The file.
+        /// Path of the component.
         file: String,
-        /// The option.
         option: &'static str,
     },
     /// Frames cannot be written.
     #[error("{option} {path}: {cause}")]
     Frames {
-        /// The option.
         option: &'static str,
-        /// Where to.
+        /// Output file or folder.
         path: String,
-        /// What stands in the way.
         cause: String,
     },
-    /// There is no live view.
+    /// The live view cannot be started.
     #[error("--view={address}: {why}")]
     View {
-        /// Where it would be.
+        /// Requested address.
         address: std::net::SocketAddr,
-        /// Why it is not.
         why: String,
     },
-    /// Strict mode, and a layer does not hold.
+    /// A layer does not hold in strict mode.
     #[error("this process cannot be confined: {layer}: {why} (--jail=best-effort goes on without it)")]
     Unconfined {
-        /// The layer.
+        /// Name of the layer.
         layer: &'static str,
-        /// Why it does not hold.
         why: String,
     },
     /// wasmtime cannot be set up.
     #[error("cannot set up wasmtime: {cause}")]
     Engine {
-        /// What it says.
+        /// Text of the error.
         cause: String,
     },
-    /// No threads for the guest.
+    /// The program's threads cannot be started.
     #[error("cannot start the program's threads: {}", plain(.cause))]
     Runtime {
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
     /// The report cannot be written.
     #[error("cannot write the report: {cause}")]
     Report {
-        /// What stands in the way.
+        /// Text of the error.
         cause: String,
     },
 }
 
-/// The system's words without the number that Rust appends.
+/// The system's error text, without the number that Rust appends.
 pub fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let words = text.split(" (os error").next().unwrap_or_default();
     let mut characters = words.chars();
     match characters.next() {
-        // Within a sentence.
+        // The text continues a sentence.
         Some(first) if !characters.as_str().starts_with(|c: char| c.is_uppercase()) => {
             first.to_lowercase().chain(characters).collect()
         }
@@ -306,7 +285,7 @@ pub fn plain(error: &io::Error) -> String {
     }
 }
 
-/// What went wrong first, in one line, without what wasmtime wraps around it.
+/// The root cause in one line, without wasmtime's context.
 pub fn root_cause(error: &wasmtime::Error) -> String {
     airlock_traces::cli::terminal::one_line(&error.root_cause().to_string())
 }

@@ -1,5 +1,5 @@
-//! The guest's GPU, made ready while its component is compiled: a worker is started and asked for its adapters, so that
-//! a set-up that cannot work is one clear message instead of a guest without an adapter.
+//! The guest's GPU before the guest runs: a worker is connected and asked for its adapters, so that a set-up that
+//! cannot work is one clear error instead of a guest without an adapter.
 
 use airlock::{AdapterChoice, Daemon, WasiWebGpuCtx};
 use airlock_protocol::commands::adapter::Capabilities;
@@ -8,25 +8,24 @@ use tokio::task::JoinHandle;
 
 use super::{error::CliError, print::PrintCommands, record::Recordings};
 
-/// Who looks on while the guest and the GPU talk.
+/// Observers of the commands between the guest and the GPU.
 #[derive(Clone, Debug, Default)]
 pub struct Watch {
-    /// Every command is printed.
+    /// Prints every command.
     pub print_commands: bool,
-    /// The recordings.
     pub recordings: Recordings,
-    /// The runtime of a script reads the uncaptured errors, and leaves it to the host to tell them.
+    /// The guest is the script runtime, which reads the uncaptured errors and leaves their report to the host.
     pub script: bool,
 }
 
-/// A context whose worker is on its way.
+/// A context whose worker is being started.
 #[derive(Debug)]
 pub struct StartingGpu {
     choice: Option<String>,
     task: JoinHandle<Result<(WasiWebGpuCtx, Vec<Capabilities>), CliError>>,
 }
 
-/// Makes a context without a worker.
+/// Creates a context without a worker.
 pub fn context(daemon: Option<Daemon>, choice: Option<&str>, watch: &Watch) -> WasiWebGpuCtx {
     let mut builder = WasiWebGpuCtx::builder();
     if let Some(daemon) = daemon {
@@ -45,7 +44,7 @@ pub fn context(daemon: Option<Daemon>, choice: Option<&str>, watch: &Watch) -> W
 }
 
 impl StartingGpu {
-    /// Starts a worker and asks for its adapters, in the background.
+    /// Starts a worker and requests its adapters, in the background.
     pub fn start(daemon: Daemon, choice: Option<String>, watch: Watch) -> Self {
         let text = choice.clone();
         let task = tokio::spawn(async move {
@@ -54,7 +53,7 @@ impl StartingGpu {
             let connection = tokio::task::spawn_blocking(move || daemon.connect()).await;
             ctx.adopt(connection.map_err(|error| ended(error.to_string()))??);
             let adapters = match text.as_deref().map(AdapterChoice::parse) {
-                // The noop adapter is always there, and a list would start the drivers for nothing.
+                // The noop adapter always exists, and a list would start the drivers needlessly.
                 Some(AdapterChoice::Noop) => Vec::new(),
                 _ => list_adapters(&mut ctx).await?,
             };
@@ -63,16 +62,16 @@ impl StartingGpu {
         Self { choice, task }
     }
 
-    /// The context, once there is an adapter that the guest may have.
+    /// Waits for the context, and checks that an adapter matches the choice.
     pub async fn ready(self) -> Result<WasiWebGpuCtx, CliError> {
-        // The task neither panics nor is it cancelled; if it were, there would be no worker.
+        // The task neither panics nor is cancelled; either would mean that there is no worker.
         let (ctx, adapters) = self.task.await.map_err(|error| ended(error.to_string()))??;
         check_choice(self.choice.as_deref(), &adapters)?;
         Ok(ctx)
     }
 }
 
-/// The adapters that the worker finds.
+/// Requests the worker's adapters.
 pub async fn list_adapters(ctx: &mut WasiWebGpuCtx) -> Result<Vec<Capabilities>, CliError> {
     let adapters = ctx.list_adapters().await;
     adapters.ok_or_else(|| ended(ctx.ended().unwrap_or_else(|| "it does not answer".to_owned())))
@@ -82,7 +81,7 @@ fn ended(how: String) -> CliError {
     CliError::WorkerEnded { how }
 }
 
-/// Finds out whether an adapter is there, as the daemon will when the guest asks.
+/// Checks that an adapter matches the choice, as the daemon does when the guest requests one.
 fn check_choice(choice: Option<&str>, adapters: &[Capabilities]) -> Result<(), CliError> {
     let chosen = choice.map_or(AdapterChoice::Any, AdapterChoice::parse);
     if chosen == AdapterChoice::Noop {

@@ -1,4 +1,4 @@
-//! A guest: what it can reach, how its entry point is found, and how it ends.
+//! A guest: store data, linking, entry point and exit code.
 
 use airlock::{
     WasiWebGpuCtx, WasiWebGpuCtxView, WasiWebGpuView,
@@ -19,22 +19,20 @@ use super::{
     limits::{self, Memory},
 };
 
-/// The exit code of a script that fails, as its runtime gives it.
+/// Exit code of a script that fails, the same as the runtime's.
 const SCRIPT_FAILED: u8 = 1;
-/// The exit code after a trap: that of a process that SIGABRT ended, as in wasmtime's own command.
+/// Exit code after a trap: that of a process ended by SIGABRT, as in wasmtime's own command.
 const TRAPPED: u8 = 134;
 
-/// A guest's store.
+/// Store data of a guest.
 pub struct State {
     /// Files, streams, arguments, clocks.
     pub wasi: WasiCtx,
-    /// The GPU.
     pub gpu: WasiWebGpuCtx,
-    /// Its surfaces.
     pub surfaces: SurfaceCtx,
-    /// Where its handles point to.
+    /// Table of the guest's handles.
     pub table: ResourceTable,
-    /// What it may still have.
+    /// Limiter of linear memory.
     pub memory: Memory,
 }
 
@@ -59,11 +57,11 @@ impl WasiSurfaceView for State {
 /// A component with its imports resolved.
 pub struct Guest {
     entry: Entry,
-    /// The script that it runs, if it is the runtime of one.
+    /// Name of the script, if the guest is the script runtime.
     script: Option<String>,
 }
 
-/// The component by the version of its `wasi:cli/run`.
+/// Entry point, by the version of `wasi:cli/run`.
 enum Entry {
     /// 0.2: a plain function.
     Wasi2(p2::bindings::CommandPre<State>),
@@ -75,7 +73,7 @@ impl Guest {
     /// Resolves the imports and finds the entry point.
     pub fn link(engine: &Engine, component: &Component, file: &ComponentFile) -> Result<Self, CliError> {
         let exports = |version: &str| file.exports().iter().any(|name| name.starts_with(version));
-        // First: a service's imports are not a command's, and what it is matters more.
+        // Checked first: a service's imports differ from a command's, and the kind of the component is the better error.
         if !exports("wasi:cli/run@0.3.") && !exports("wasi:cli/run@0.2.") {
             let is_service = exports("wasi:http/handler@") || exports("wasi:http/incoming-handler@");
             let hint = if is_service { "; `airlock serve` runs it" } else { "" };
@@ -94,7 +92,7 @@ impl Guest {
         Ok(Self { entry, script: file.script().map(str::to_owned) })
     }
 
-    /// Runs the guest to its end; gives the exit code.
+    /// Runs the guest to its end and returns the exit code.
     pub async fn run(&self, store: &mut Store<State>) -> u8 {
         match self.call(store).await {
             Ok(Ok(())) => 0,
@@ -131,17 +129,16 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     Ok(linker)
 }
 
-/// The exit code of a guest that wrote on after the reader of its standard output had left, and did not survive it: that of
-/// a process that SIGPIPE ended.
+/// Exit code of a guest that ended after the reader of its standard output had closed it: that of a process ended by SIGPIPE.
 const READER_LEFT: u8 = 141;
 
-/// The code of a guest that did not return: it called `exit`, or trapped, which is told with the guest's own backtrace.
+/// Exit code of a guest that did not return: it called `exit`, or trapped. A trap is printed with the guest's backtrace.
 fn exit_code(error: &wasmtime::Error, script: Option<&str>) -> u8 {
     if let Some(&I32Exit(code)) = error.downcast_ref::<I32Exit>() {
         return u8::try_from(code).unwrap_or(1);
     }
     if error.downcast_ref::<Ended>().is_some() {
-        // --frames: the guest drew on after the last one.
+        // `--frames`: the guest continued to draw after the last frame.
         return 0;
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
@@ -150,7 +147,7 @@ fn exit_code(error: &wasmtime::Error, script: Option<&str>) -> u8 {
     if printing::is_closed() {
         return READER_LEFT;
     }
-    // The runtime measures its own stack; what is parsed by recursion and not by it ends here.
+    // The runtime measures its own stack; recursion that it does not measure, such as a parser's, overflows here.
     if let (Some(script), Some(Trap::StackOverflow)) = (script, error.downcast_ref::<Trap>()) {
         eprintln!("{}: the script nests or calls too deeply: its stack is full", terminal::harmless(script));
         return SCRIPT_FAILED;
@@ -158,7 +155,7 @@ fn exit_code(error: &wasmtime::Error, script: Option<&str>) -> u8 {
     let cause = root_cause(error);
     terminal::error(&format!("the guest trapped: {}", cause.strip_prefix("wasm trap: ").unwrap_or(&cause)));
     if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
-        // Its own first line says what ours has said.
+        // The backtrace's own first line repeats the message.
         printing::note("wasm backtrace:");
         for line in backtrace.to_string().lines().skip(1) {
             printing::note(&terminal::harmless(line));

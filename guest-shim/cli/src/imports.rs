@@ -1,10 +1,10 @@
-//! Why a component's imports cannot be satisfied, in one line.
+//! Errors for imports that the linker cannot satisfy, in one line.
 
 use super::error::{CliError, root_cause};
 
-/// Turns the linker's error into ours. The names are taken from its messages, the only place that has them: what it
-/// could not find in `a:b/c` reads "component imports instance `a:b/c`, ...", "instance export `f` ...", and at the end
-/// "function implementation is missing".
+/// Converts the linker's error. The names are taken from its messages, the only source: for a missing function of
+/// `a:b/c` they read "component imports instance `a:b/c`, ...", "instance export `f` ...", and at the end "function
+/// implementation is missing".
 pub fn explain(file: &str, error: &wasmtime::Error) -> CliError {
     let names: Vec<_> = error.chain().filter_map(|cause| name_in(&cause.to_string())).collect();
     let (file, cause) = (file.to_owned(), root_cause(error));
@@ -20,13 +20,13 @@ pub fn explain(file: &str, error: &wasmtime::Error) -> CliError {
     }
 }
 
-/// The name that such a message is about.
+/// The name in such a message.
 fn name_in(message: &str) -> Option<String> {
     let is_ours = ["component imports ", "instance export "].iter().any(|start| message.starts_with(start));
     message.split('`').nth(1).filter(|_| is_ours).map(str::to_owned)
 }
 
-/// `[method]buffer.map` as a person says it.
+/// A readable name for an item such as `[method]buffer.map`.
 fn describe(item: &str) -> String {
     match item.trim_start_matches('[').split_once(']') {
         Some((kind, name)) => format!("the {kind} `{name}`"),

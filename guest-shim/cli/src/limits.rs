@@ -1,4 +1,4 @@
-//! What a guest may take of the process that runs it: memory, and time.
+//! Limits of a guest in the process that runs it: memory and time.
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -7,13 +7,13 @@ use clap::Args;
 use tokio::sync::Notify;
 use wasmtime::{Engine, ResourceLimiter};
 
-/// The exit code of a guest that ran for too long, as timeout(1) has it.
+/// Exit code of a guest that exceeded its time limit, as in timeout(1).
 pub const TIMED_OUT: u8 = 124;
 
-/// Elements of one table. A table holds references to functions, of which no program has as many.
+/// Maximum elements of a table. A table holds references to functions, of which no program has as many.
 const MAX_TABLE: usize = 10_000_000;
 
-/// Bytes that a memory of 32-bit addresses can have.
+/// Maximum bytes of a memory with 32-bit addresses.
 const ADDRESSABLE: u64 = 4 << 30;
 
 /// What a person sets.
@@ -28,13 +28,13 @@ pub struct LimitOptions {
 }
 
 impl LimitOptions {
-    /// The memory that a guest may still have.
+    /// Memory limiter for the guest.
     pub fn memory(&self) -> Memory {
         Memory::of(self.max_guest_memory.0)
     }
 }
 
-/// Bytes of linear memory that are left. A guest with one memory of 32-bit addresses cannot have more than the default.
+/// Remaining bytes of linear memory. A guest with one memory of 32-bit addresses cannot exceed the default.
 #[derive(Debug)]
 pub struct Memory {
     left: u64,
@@ -42,7 +42,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// So many bytes, all of them left.
+    /// A limiter with this many bytes.
     pub fn of(bytes: u64) -> Self {
         Self { left: bytes, told: false }
     }
@@ -50,7 +50,7 @@ impl Memory {
 
 impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        // A memory of 32-bit addresses has no room for it, whatever the limit.
+        // A memory of 32-bit addresses cannot be larger, whatever the limit.
         if desired as u64 > ADDRESSABLE {
             return Ok(false);
         }
@@ -60,7 +60,7 @@ impl ResourceLimiter for Memory {
                 Ok(true)
             }
             None => {
-                // What a guest makes of it is its own affair; a person may wonder.
+                // The failure is the guest's to handle; the warning gives the user its reason, once.
                 if !std::mem::replace(&mut self.told, true) {
                     tracing::warn!("the guest asks for more memory than --max-guest-memory allows");
                 }
@@ -74,7 +74,8 @@ impl ResourceLimiter for Memory {
     }
 }
 
-/// Starts the time: when it is over, code of the guest's that runs is interrupted, and who waits for the guest is told.
+/// Starts the time limit. At its end, running code of the guest is interrupted, and the task that waits for the guest
+/// is notified.
 pub fn expire(engine: &Engine, after: Duration) -> std::io::Result<Arc<Notify>> {
     let (over, engine) = (Arc::new(Notify::new()), engine.clone());
     let told = Arc::clone(&over);
@@ -87,13 +88,13 @@ pub fn expire(engine: &Engine, after: Duration) -> std::io::Result<Arc<Notify>> 
     Ok(over)
 }
 
-/// Says that the time is over; gives the exit code.
+/// Prints that the time limit was exceeded, and returns the exit code.
 pub fn timed_out() -> u8 {
     terminal::error("the guest ran for longer than --timeout allows");
     TIMED_OUT
 }
 
-/// Seconds, also in parts; at most a year, so that no sum of times overflows.
+/// Parses seconds, with fractions; at most a year, so that no sum of times overflows.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     const MOST: f64 = 366.0 * 86_400.0;
     match text.parse::<f64>() {

@@ -10,7 +10,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// Starts to write messages of the library and of the crates below it, as `RUST_LOG` wants; warnings by default.
+/// Starts logging for the library and the crates below it, filtered by `RUST_LOG`; warnings by default.
 pub fn start() {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
     let paint = Paint::of(&std::io::stderr());
@@ -18,11 +18,11 @@ pub fn start() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(paint.is_on() && std::io::stderr().is_terminal())
-        // What cannot be written there cannot be told there, and the attempt would panic.
+        // A failed write to standard error cannot be reported there, and the attempt would panic.
         .log_internal_errors(false)
         .event_format(Plain(paint))
         .try_init();
-    // There is no other subscriber; without one there are no messages, which is no reason to stop.
+    // There is no other subscriber; without one, messages are dropped, which is no reason to stop.
     drop(started);
 }
 

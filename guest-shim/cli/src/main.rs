@@ -1,24 +1,24 @@
-//! The `airlock` command: runs components that use a GPU, and says what this machine has for them.
+//! The `airlock` command: runs components that use a GPU, and reports on this machine's support for them.
 //!
-//! A line of code belongs here when it is about a person's command line: options, messages, exit codes, files of a run. The
-//! host functions that a guest calls are in `guest-shim/host`, WebGPU's objects in `guest-shim/client`.
+//! Code about the command line belongs here: options, messages, exit codes, files of a run. The host functions that a guest calls
+//! are in `guest-shim/host`, WebGPU's objects in `guest-shim/client`.
 //!
-//! One file per subcommand, and what they share:
+//! One file per subcommand, and shared modules:
 //!
-//! - `component` tells what a file is before anything is started for it,
-//! - `script` takes a JavaScript file for one,
+//! - `component` checks a file before anything is started for it,
+//! - `script` accepts a JavaScript file in place of a component,
 //! - `engine` compiles it, `guest` links and runs it,
-//! - `limits` bounds what it may take,
-//! - `confine` says how strictly the process confines itself,
+//! - `limits` bounds its memory and time,
+//! - `confine` confines the process, by the policy of `--jail`,
 //! - `gpu` starts the worker and checks the choice of an adapter,
 //! - `record` makes the recordings of a run,
 //! - `serve` answers HTTP requests with a guest, in a folder of its own,
 //! - `surface` has the options of surfaces, and writes frames,
 //! - `view` shows them in a browser, by a process of its own,
 //! - `new` writes a project of a guest,
-//! - `error` has every message for a person's mistake.
+//! - `error` has the messages of all errors.
 //!
-//! `replay`, `verify`, `verify-merge` and `trace` are in the `airlock-traces` crate, beside what they use.
+//! `replay`, `verify`, `verify-merge` and `trace` are in the `airlock-traces` crate, beside the code that they use.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod component;
@@ -127,7 +127,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Doctor(arguments) => engine::runtime().and_then(|runtime| {
             let outcome = runtime.block_on(doctor::doctor(arguments));
-            // A thread that waits for a daemon which says nothing must not delay the end.
+            // A thread that waits for a silent daemon must not delay the exit.
             runtime.shutdown_background();
             outcome
         }),

@@ -10,10 +10,10 @@ use clap::ValueEnum;
 
 use super::error::{CliError, plain};
 
-/// Where the crate `wgpu-wasi` lies in a checkout.
+/// Folder of the crate `wgpu-wasi` in a checkout.
 const WGPU_WASI: &str = "guest-shim/wgpu";
 
-/// The target for which the project builds.
+/// Build target of the project.
 const TARGET: &str = "wasm32-wasip2";
 
 /// Write a project whose program uses the GPU through wgpu, ready for `cargo build` and `airlock run`.
@@ -38,7 +38,7 @@ enum Template {
 }
 
 impl Template {
-    /// The program: an example of `wgpu-wasi`, which its own build compiles.
+    /// Source of the program: an example of `wgpu-wasi`, which that crate's own build compiles.
     fn program(self) -> &'static str {
         match self {
             Template::Compute => include_str!("../../wgpu/examples/compute.rs"),
@@ -61,7 +61,7 @@ impl Template {
     }
 }
 
-/// Writes the project and says what to do next.
+/// Writes the project and prints the next steps.
 pub fn new(arguments: Arguments) -> Result<u8, CliError> {
     let Arguments { name: folder, template, wgpu_wasi } = arguments;
     let name = package_name(&folder)?;
@@ -78,7 +78,7 @@ pub fn new(arguments: Arguments) -> Result<u8, CliError> {
         ("src/main.rs", template.program().to_owned()),
     ];
     let cannot = |path: &Path, cause: io::Error| CliError::NewProject { path: path.display().to_string(), cause };
-    // `create_dir` refuses a folder that is there: nothing is ever overwritten.
+    // `create_dir` fails for an existing folder: nothing is overwritten.
     fs::create_dir(&folder).map_err(|cause| cannot(&folder, cause))?;
     for (file, contents) in files {
         let path = folder.join(file);
@@ -96,7 +96,7 @@ pub fn new(arguments: Arguments) -> Result<u8, CliError> {
     Ok(0)
 }
 
-/// The name of the package: what Cargo allows of one.
+/// The package's name, if it is valid for Cargo.
 fn package_name(folder: &Path) -> Result<String, CliError> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -104,13 +104,13 @@ fn package_name(folder: &Path) -> Result<String, CliError> {
     if is_name { Ok(name.to_owned()) } else { Err(CliError::PackageName { name: folder.display().to_string() }) }
 }
 
-/// The crate's folder in this one, or in one of those around it.
+/// Path of the crate in this folder or in one of its ancestors.
 fn find_wgpu_wasi() -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     here.ancestors().find_map(|folder| absolute(&folder.join(WGPU_WASI)))
 }
 
-/// The absolute path of a folder that has a manifest.
+/// Absolute path of a folder that has a manifest.
 fn absolute(folder: &Path) -> Option<PathBuf> {
     folder.join("Cargo.toml").is_file().then(|| folder.canonicalize().ok()).flatten()
 }

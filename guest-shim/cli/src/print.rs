@@ -5,11 +5,11 @@ use std::io::Write as _;
 use airlock::Tap;
 use airlock_traces::CommandLines;
 
-/// Prints one session.
+/// Prints the commands of one session.
 #[derive(Debug, Default)]
 pub struct PrintCommands {
     lines: CommandLines,
-    /// Kept from batch to batch for its memory.
+    /// Buffer, reused from batch to batch.
     text: String,
 }
 

@@ -69,7 +69,7 @@ impl RecordOptions {
     /// Creates the files and folders that recordings write, so that they stay accessible to the confined process. A file that
     /// cannot be created is reported when the recording begins.
     pub fn reach(&self, mut reach: Reach) -> Reach {
-        // A trace names the processor, and a confined process cannot read of it any more.
+        // Read now: traces name the processor, which a confined process cannot read.
         Processor::here();
         if let Some(file) = &self.record {
             let _ = Output::touch(file);
@@ -82,7 +82,7 @@ impl RecordOptions {
         reach
     }
 
-    /// Begins the recordings that were asked for.
+    /// Starts the configured recordings.
     pub fn start(&self, file: &ComponentFile) -> Recordings {
         let (mut recorders, mut flight) = (Vec::new(), None);
         if self.record.is_none() && self.flight_recorder.is_none() {
@@ -112,7 +112,7 @@ impl RecordOptions {
         Recordings { recorders, flight }
     }
 
-    /// Whether there will be a flight recorder.
+    /// True when a flight recorder is configured.
     pub fn has_flight_recorder(&self) -> bool {
         self.flight_recorder.is_some()
     }
@@ -131,7 +131,7 @@ impl Recordings {
         })
     }
 
-    /// Returns a function that has the flight recorder write a trace of what it keeps. The function keeps no recording open.
+    /// Returns a function that makes the flight recorder write a trace of its contents. The function keeps no recording open.
     pub fn snapshot(&self) -> impl Fn() + Send + 'static {
         let flight = self.flight.as_ref().map(Arc::downgrade);
         move || {
@@ -141,6 +141,6 @@ impl Recordings {
         }
     }
 
-    /// Closes them.
+    /// Closes the recordings.
     pub fn finish(self) {}
 }

@@ -98,14 +98,14 @@ impl Arguments {
         Path::new(self.command.first().map_or_else(Default::default, OsString::as_os_str))
     }
 
-    /// Source of workers. A worker of this process's own starts now, and with it the drivers, where the guest needs a GPU.
+    /// Source of workers. A worker of this process's own starts now, with its drivers unless the adapter is `noop`.
     fn starting_daemon(&self) -> Result<Daemon, CliError> {
         let mut daemon = self.daemon.daemon()?;
         let noop = self.adapter.as_deref().map(AdapterChoice::parse) == Some(AdapterChoice::Noop);
         if let Daemon::Spawn { arguments, .. } = &mut daemon {
             arguments.extend((!noop).then(|| "--start-drivers".to_owned()));
             if cfg!(target_os = "linux") {
-                // Elsewhere there is no broker.
+                // Other systems have no broker.
                 arguments.extend(self.shader_cache.to_arguments(self.file()));
             }
         }
@@ -131,7 +131,7 @@ pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     let file = script.as_ref().map_or_else(|| ComponentFile::read(arguments.file()), Script::component)?;
     let wasi = wasi(&arguments, script.as_ref())?;
     let daemon = if file.imports_webgpu() { Some(arguments.starting_daemon()?) } else { None };
-    // A script's own runtime ends it, and says what it waits for.
+    // A script's own runtime enforces the timeout, and reports the pending operations.
     let timeout = arguments.limits.timeout.filter(|_| script.is_none());
     let interruptible = timeout.is_some();
     let engine = engine::engine(false, interruptible)?;
@@ -149,11 +149,11 @@ pub fn run(arguments: Arguments) -> Result<u8, CliError> {
         recordings: arguments.record.start(&file),
         script: script.is_some(),
     };
-    // Compiled code does not need it any more, and a guest may run for long.
+    // Compiled code does not need the file, and a guest may run for a long time.
     drop(file);
     let shown = shown.start(watch.recordings.snapshot())?;
     let code = runtime.block_on(run_guest(&arguments, &engine, &guest, wasi, daemon, (watch, timeout, shown)));
-    // A thread that waits for a daemon which says nothing, or for input, must not delay the end.
+    // A thread that waits for a silent daemon, or for input, must not delay the exit.
     runtime.shutdown_background();
     code
 }
@@ -179,7 +179,7 @@ async fn run_guest(
         Some(timeout) => {
             store.set_epoch_deadline(1);
             let over = limits::expire(engine, timeout).map_err(|cause| CliError::Runtime { cause })?;
-            // Where it waits, no code of its own runs that could be interrupted.
+            // While the guest waits, it runs no code that could be interrupted.
             let (mut run, mut over) = (pin!(guest.run(&mut store)), pin!(over.notified()));
             poll_fn(|context| match run.as_mut().poll(context) {
                 Poll::Ready(code) => Poll::Ready(code),
@@ -195,19 +195,19 @@ async fn run_guest(
         let stats = Stats { guest_ns: Some(guest_ns), ..stats(&mut store.data_mut().gpu).await };
         print(&stats, format)?;
     }
-    // The session ends first: its last events belong into the recordings.
+    // The session ends first: its last events belong in the recordings.
     drop(store);
     watch.recordings.finish();
     showing.finish();
     Ok(code)
 }
 
-/// The folders of `--dir` on this machine.
+/// Host folders of `--dir`.
 pub fn folders(dir: &[String]) -> Vec<PathBuf> {
     dir.iter().map(|folder| PathBuf::from(host_and_guest(folder).0)).collect()
 }
 
-/// The two names of a folder of `--dir`.
+/// Names of a `--dir` folder on the host and in the guest.
 fn host_and_guest(folder: &str) -> (&str, &str) {
     folder.split_once("::").unwrap_or((folder, folder))
 }
@@ -218,7 +218,7 @@ fn wasi(arguments: &Arguments, script: Option<&Script>) -> Result<WasiCtx, CliEr
     wasi.inherit_stdio();
     match script {
         Some(script) => script.arguments(&mut wasi, arguments.limits.timeout),
-        // The name only: where a file lies on this machine is not the guest's business.
+        // Only the name: the file's location is not disclosed to the guest.
         None => {
             wasi.arg(arguments.file().file_name().unwrap_or_default().to_string_lossy());
         }
@@ -231,7 +231,7 @@ fn wasi(arguments: &Arguments, script: Option<&Script>) -> Result<WasiCtx, CliEr
     Ok(wasi.build())
 }
 
-/// Gives a guest the variables of `--env` and the folders of `--dir`.
+/// Adds the variables of `--env` and the folders of `--dir`.
 pub fn give(wasi: &mut WasiCtxBuilder, variables: &[String], folders: &[String]) -> Result<(), CliError> {
     for variable in variables {
         match variable.split_once('=') {
@@ -251,7 +251,7 @@ pub fn give(wasi: &mut WasiCtxBuilder, variables: &[String], folders: &[String])
 }
 
 fn give_folder(wasi: &mut WasiCtxBuilder, host: &Path, guest: &str) -> Result<(), String> {
-    // Asked first, for an error in the system's words.
+    // Read first, for the system's error text.
     let metadata = host.metadata().map_err(|error| plain(&error))?;
     if !metadata.is_dir() {
         return Err("not a folder".to_owned());
@@ -261,7 +261,7 @@ fn give_folder(wasi: &mut WasiCtxBuilder, host: &Path, guest: &str) -> Result<()
 
 /// Statistics of the run, with the report of a live worker.
 async fn stats(gpu: &mut WasiWebGpuCtx) -> Stats {
-    // First, so that the request itself is counted like every other command.
+    // Requested first, so that the request itself is counted like every other command.
     let report = gpu.report().await;
     let stats = gpu.stats();
     match report {

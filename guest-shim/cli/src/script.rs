@@ -1,9 +1,9 @@
 //! `airlock run app.js` and `airlock run app.ts`: a script instead of a component.
 //!
-//! The guest is the JavaScript runtime, a component that this program carries; the script is an argument of it. A script
-//! therefore needs no folder for itself, and everything else about a run (worker, confinement, recordings) is the same as
-//! for any component. The runtime's own arguments come first: the script's name, its path as the script sees
-//! it, the milliseconds it may take, its source.
+//! The guest is the JavaScript runtime, a component that is embedded in this program; the script is an argument of it. A script
+//! therefore needs no folder for itself, and everything else about a run (worker, confinement, recordings) is the same as for any
+//! component. The runtime's own arguments come first: the script's name, its path in the guest, the timeout in milliseconds, its
+//! source.
 
 use std::{
     fs,
@@ -18,26 +18,26 @@ use super::{component::ComponentFile, error::CliError};
 /// The runtime, built from `guest-shim/js` by its `build.sh`.
 static RUNTIME: &[u8] = include_bytes!("../../js/prebuilt/javascript.wasm");
 
-/// The endings of a script's name.
+/// File extensions of scripts.
 const ENDINGS: [&str; 4] = ["js", "mjs", "ts", "mts"];
 
-/// The endings of scripts that would have to be translated.
+/// File extensions of scripts that need a translation first.
 const OTHER_ENDINGS: [&str; 4] = ["jsx", "tsx", "cjs", "cts"];
 
-/// The longest script that is read, in bytes. A program bundled to one file has a few megabytes.
+/// Maximum bytes of a script. A program bundled to one file has a few megabytes.
 const MAX_SCRIPT: u64 = 64 << 20;
 
-/// A script, read.
+/// A script's name, path and source.
 #[derive(Debug)]
 pub struct Script {
     name: String,
-    /// Where it lies among the folders that it is given, if one of them holds it.
+    /// Path in the guest's folders, if one of them contains the script.
     path: Option<String>,
     source: String,
 }
 
 impl Script {
-    /// Reads a file if its name is that of a script. `folders` are the names of `--dir` here and for the script.
+    /// Reads a file if its extension is that of a script. `folders` are the host and guest names of `--dir`.
     pub fn read<'a>(path: &Path, folders: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Option<Self>, CliError> {
         let name = path.display().to_string();
         let ends_in = |endings: &[&str]| {
@@ -61,12 +61,12 @@ impl Script {
         Ok(Some(Self { name, path, source }))
     }
 
-    /// The component that runs it; recordings name the script.
+    /// The runtime's component, for which recordings name the script.
     pub fn component(&self) -> Result<ComponentFile, CliError> {
         ComponentFile::of_script(&self.name, RUNTIME, self.source.as_bytes())
     }
 
-    /// Gives the runtime its own arguments. The script's follow.
+    /// Adds the runtime's own arguments. The script's follow.
     pub fn arguments(&self, wasi: &mut WasiCtxBuilder, timeout: Option<Duration>) {
         wasi.arg(&self.name);
         wasi.arg(self.path.as_deref().unwrap_or_default());
@@ -75,7 +75,7 @@ impl Script {
     }
 }
 
-/// A file's path for the guest: absolute, in the innermost folder that holds it.
+/// A file's path for the guest: absolute, in the innermost folder that contains it.
 fn guest_path<'a>(file: &Path, folders: impl Iterator<Item = (&'a str, &'a str)>) -> Option<String> {
     let file = file.canonicalize().ok()?;
     let inside = folders.filter_map(|(host, guest)| {

@@ -1,5 +1,5 @@
-//! What `airlock run` tells its broker of the guest's shader cache. The broker keeps it: this process cannot reach it, nor could a
-//! guest that has broken out into it.
+//! Arguments for the broker about the guest's shader cache. The broker keeps it: neither this process nor a guest that has
+//! escaped into it can reach the cache.
 
 use std::{ffi::OsStr, path::Path};
 
@@ -18,7 +18,7 @@ pub struct ShaderCacheOptions {
 }
 
 impl ShaderCacheOptions {
-    /// The broker's arguments for a guest's file. One whose path is no text has no cache.
+    /// The broker's arguments for a guest's file. A path that is not UTF-8 has no cache.
     pub fn to_arguments(&self, guest: &Path) -> Vec<String> {
         if self.no_shader_cache {
             return vec!["--no-shader-cache".to_owned()];

@@ -1,6 +1,6 @@
 //! Versions of the interfaces and the runtime, for messages.
 
-/// The version of `wasi:webgpu` that guests are offered.
+/// Supported version of `wasi:webgpu`.
 pub const WEBGPU_VERSION: &str = "0.3.0-rc.2";
 
 /// An earlier version with the same structure, which guests may import instead.

@@ -1,4 +1,4 @@
-//! An embedder whose store is of a type that knows nothing of a GPU: another crate's, for example.
+//! An embedder whose store type has no GPU support, such as another crate's.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
@@ -13,7 +13,7 @@ use wasmtime::{
 };
 use wasmtime_wasi::{p2, p3};
 
-/// As if it were another crate: [`airlock::WasiWebGpuView`] is not implemented for its type, and could not be.
+/// Stands for another crate: [`airlock::WasiWebGpuView`] is not implemented for its type, and could not be.
 mod foreign {
     use wasmtime::component::ResourceTable;
     use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -84,7 +84,7 @@ fn a_store_of_a_foreign_type_runs_a_guest() {
     assert!(stats.calls.len() > 200, "{stats}");
 }
 
-/// Linking changes nothing of a linker but what it adds: what the embedder has said of shadowing stays.
+/// Linking only adds to a linker: the embedder's setting for shadowing stays.
 #[test]
 fn linking_has_no_side_effects() {
     let engine = engine();

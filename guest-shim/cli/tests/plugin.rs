@@ -1,5 +1,5 @@
-//! A host of plugins: it looks at what a component imports, asks the plugins that it has for those interfaces, and keeps each
-//! one's context in a store of its own type. See `docs/hosts.md`.
+//! A host of plugins: it reads a component's imports, asks its plugins for those interfaces, and keeps each one's context in a
+//! store of its own type. See `docs/hosts.md`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::{
@@ -17,7 +17,7 @@ use wasmtime::{
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, p2, p3};
 
-/// The host's store. It knows no plugin's type.
+/// The host's store, independent of the plugins' types.
 struct Host {
     wasi: WasiCtx,
     table: ResourceTable,
@@ -30,19 +30,19 @@ impl WasiView for Host {
     }
 }
 
-/// What a host asks of a plugin.
+/// Interface between the host and a plugin.
 trait Plugin: Send + Sync {
-    /// Its name, under which its context is kept.
+    /// Key of the plugin's context.
     fn id(&self) -> &'static str;
-    /// Whether it has an interface, by its full name.
+    /// True for an interface that the plugin implements, by its full name.
     fn provides(&self, interface: &str) -> bool;
-    /// Adds it.
+    /// Adds the plugin's interfaces.
     fn add_to_linker(&self, linker: &mut Linker<Host>) -> wasmtime::Result<()>;
-    /// Makes what it needs of a store.
+    /// Creates the plugin's context for a store.
     fn context(&self) -> Box<dyn Any + Send>;
 }
 
-/// The plugin that `docs/hosts.md` describes. One for the whole host: what stores share is where workers come from.
+/// The plugin that `docs/hosts.md` describes. One for the whole host: stores share the source of workers.
 struct Gpu {
     daemon: Daemon,
 }

@@ -124,7 +124,7 @@ impl WasiWebGpuCtx {
         self.client.ended()
     }
 
-    /// Runs the request of a function, and counts it where one was made.
+    /// Runs the request of a function, and counts the requests that it made.
     pub(crate) fn ask<R>(&mut self, function: usize, ask: impl FnOnce(&mut Client) -> R) -> R {
         let before = self.client.requests();
         let asked = ask(&mut self.client);

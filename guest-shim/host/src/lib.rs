@@ -9,7 +9,7 @@
 //! - [`send_while_waiting`] wraps a call of the guest, so that each wait of the guest first sends the gathered commands.
 //! - [`WasiWebGpuCtx`] holds the GPU of one store: source of workers, choice of adapter, statistics.
 //! - [`passes`] records a whole list of a pass's commands in one call of the guest.
-//! - [`surface`] has surfaces without a screen, which go beside it.
+//! - [`surface`] adds surfaces without a screen.
 //! - `confine` (with the feature of that name) confines the process that runs the guest.
 //!
 //! # Where a line of code belongs

@@ -67,7 +67,7 @@ impl Counters {
         Stats {
             calls: named(&*self.calls),
             waits,
-            // A request that no function answers for counts too.
+            // Includes requests that no function accounts for.
             blocking_waits: requests.saturating_sub(allowed),
             commands: stream.commands,
             batches: stream.batches,

@@ -5,7 +5,7 @@ use crate::{
     field::{Field, IndexFormat, Offsets, Size, Token, Tokens},
 };
 
-/// Commands of a pass or bundle, as they cross to the host.
+/// Encoded commands of a pass or bundle.
 #[derive(Clone, Debug, Default)]
 pub struct List {
     bytes: Vec<u8>,
@@ -38,7 +38,7 @@ macro_rules! commands {
         }
 
         impl<'a> Command<'a> {
-            /// Reads the fields of the command of a number; `None` when there is no such command.
+            /// Reads the fields of the command with this number; `None` for an unknown number.
             #[inline]
             pub(crate) fn read(number: u8, cursor: &mut Cursor<'a>) -> Result<Option<Self>, Malformed> {
                 Ok(match number {
@@ -47,7 +47,7 @@ macro_rules! commands {
                 })
             }
 
-            /// Appends it to a list.
+            /// Appends the command to a list.
             pub fn write(&self, list: &mut List) {
                 match *self {
                     $(Self::$Name { $($field),* } => list.$method($($field),*),)*

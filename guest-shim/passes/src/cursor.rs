@@ -1,44 +1,44 @@
-//! A place in a list, and the reasons why what follows there is malformed.
+//! A position in a list, and the errors of malformed lists.
 
 use std::fmt;
 
-/// A place in a list.
+/// A position in a list.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
     list: &'a [u8],
     position: usize,
 }
 
-/// The reason why a list is malformed, with the byte.
+/// Error of a malformed list, with an offset in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
     /// The list ends within a command.
     Short {
-        /// Where the field starts that does not fit.
+        /// Offset of the field that does not fit.
         at: usize,
     },
-    /// There is no command of this number.
+    /// The number of a command is unknown.
     Command {
-        /// Its byte.
+        /// Offset of the number.
         at: usize,
-        /// The number.
+        /// The unknown number.
         found: u8,
     },
-    /// A token is 0 where an object is needed.
+    /// A token is 0 where an object is required.
     NoToken {
-        /// Where it starts.
+        /// Offset of the token.
         at: usize,
     },
     /// An index format is neither 0 nor 1.
     IndexFormat {
-        /// Its byte.
+        /// Offset of the format.
         at: usize,
-        /// The number.
+        /// The invalid value.
         found: u8,
     },
     /// A text is not UTF-8.
     Text {
-        /// Where its length starts.
+        /// Offset of the text's length.
         at: usize,
     },
 }
@@ -62,7 +62,7 @@ impl<'a> Cursor<'a> {
         Self { list, position: 0 }
     }
 
-    /// Bytes before it.
+    /// Number of bytes before the position.
     pub(crate) fn position(&self) -> usize {
         self.position
     }
@@ -77,7 +77,7 @@ impl<'a> Cursor<'a> {
         self.list.get(self.position..).unwrap_or_default()
     }
 
-    /// The next bytes of a fixed number.
+    /// Reads `N` bytes.
     #[inline]
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (bytes, _) = self.rest().split_first_chunk().ok_or(Malformed::Short { at: self.position })?;
@@ -85,7 +85,7 @@ impl<'a> Cursor<'a> {
         Ok(*bytes)
     }
 
-    /// A count, and so many elements of `width` bytes.
+    /// Reads a count, and as many elements of `width` bytes.
     #[inline]
     pub(crate) fn counted(&mut self, width: usize) -> Result<&'a [u8], Malformed> {
         let at = self.position;

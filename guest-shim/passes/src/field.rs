@@ -1,4 +1,4 @@
-//! Fields of commands and their encoding: little-endian numbers, and a count before what has a length.
+//! Fields of commands and their encoding: little-endian numbers, with a count before lists and texts.
 
 use std::num::NonZeroU64;
 
@@ -6,19 +6,19 @@ use crate::cursor::{Cursor, Malformed};
 
 /// A field of a command.
 pub(crate) trait Field<'a>: Sized {
-    /// Appends it.
+    /// Appends the field.
     fn write(&self, list: &mut Vec<u8>);
 
-    /// Reads the next one.
+    /// Reads the next field.
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, Malformed>;
 }
 
-/// Name of an object in lists, from the host; never 0.
+/// Token of an object in lists, assigned by the host; never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token(NonZeroU64);
 
 impl Token {
-    /// The token that a function of the interface returned; `None` for 0, which none returns.
+    /// The token of a number that the interface returned; `None` for 0, which it never returns.
     pub fn new(number: u64) -> Option<Self> {
         NonZeroU64::new(number).map(Self)
     }
@@ -44,7 +44,7 @@ impl Token {
 pub enum Size {
     /// The rest of the buffer.
     Rest,
-    /// So many bytes; the greatest `u64` is [`Size::Rest`].
+    /// Number of bytes; `u64::MAX` is [`Size::Rest`].
     Bytes(u64),
 }
 
@@ -133,7 +133,7 @@ impl Field<'_> for IndexFormat {
     }
 }
 
-/// Writes a count. A list with a greater one would be refused for its length.
+/// Writes a count, at most `u32::MAX`: a list with more elements is rejected for its length.
 #[inline]
 fn write_count(count: usize, list: &mut Vec<u8>) {
     u32::try_from(count).unwrap_or(u32::MAX).write(list);
@@ -171,12 +171,12 @@ macro_rules! lists {
             /// An empty list.
             pub const NONE: Self = Self(Source::Numbers(&[]));
 
-            /// A list of these.
+            /// A list of these numbers.
             pub fn new(numbers: &'a [$Number]) -> Self {
                 Self(Source::Numbers(numbers))
             }
 
-            /// How many there are.
+            /// Number of elements.
             pub fn len(&self) -> usize {
                 match self.0 {
                     Source::Numbers(numbers) => numbers.len(),
@@ -189,7 +189,7 @@ macro_rules! lists {
                 self.len() == 0
             }
 
-            /// All of them, in order.
+            /// All elements, in order.
             pub fn iter(&self) -> impl Iterator<Item = $Number> + 'a {
                 let (numbers, bytes) = match self.0 {
                     Source::Numbers(numbers) => (numbers, &[][..]),
@@ -229,7 +229,7 @@ lists! {
     Tokens of u64, 8 bytes;
 }
 
-/// Numbers of a writer, or their bytes in a list, which need not be aligned.
+/// Numbers to be written, or their bytes in a list, which may be unaligned.
 #[derive(Clone, Copy, Debug)]
 enum Source<'a, N> {
     Numbers(&'a [N]),

@@ -1,4 +1,4 @@
-//! Reads a list that a guest has sent, and refuses malformed ones.
+//! Reader of a guest's lists, which rejects malformed ones.
 
 use crate::{
     command::Command,
@@ -10,17 +10,17 @@ use crate::{
 pub struct Reader<'a>(Cursor<'a>);
 
 impl<'a> Reader<'a> {
-    /// A reader at the start of a list.
+    /// Creates a reader at the start of a list.
     pub fn new(list: &'a [u8]) -> Self {
         Self(Cursor::new(list))
     }
 
-    /// Bytes that were read.
+    /// Number of bytes read.
     pub fn position(&self) -> usize {
         self.0.position()
     }
 
-    /// The next command; `None` at the end. After an error, the rest has no meaning.
+    /// Reads the next command; `None` at the end. After an error, the rest has no meaning.
     #[inline]
     pub fn next_command(&mut self) -> Result<Option<Command<'a>>, Malformed> {
         if self.0.is_at_end() {

@@ -1,4 +1,4 @@
-//! Lists: what is written is read, and no bytes break the reader.
+//! Lists: written commands are read back, and no bytes break the reader.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use airlock_passes::{Command, IndexFormat, List, Malformed, Offsets, Reader, Size, Token, Tokens};
@@ -7,7 +7,7 @@ fn token(number: u64) -> Token {
     Token::new(number).unwrap()
 }
 
-/// One of each.
+/// One command of each kind.
 fn commands() -> Vec<Command<'static>> {
     vec![
         Command::SetPipeline { pipeline: token(1 << 40) },
@@ -77,7 +77,7 @@ fn what_is_written_is_read() {
     assert_eq!(reader.position(), list.bytes().len());
 }
 
-/// The encoding is part of the interface: components that exist send it.
+/// The encoding is part of the interface: existing components send it.
 #[test]
 fn the_encoding_stays() {
     let mut list = List::new();
@@ -109,7 +109,7 @@ fn what_is_malformed_is_told_with_its_byte() {
     }
 }
 
-/// Every prefix, every changed byte, and random bytes. The generator is xorshift64, so that a failure comes again.
+/// Every prefix, every changed byte, and random bytes. The generator is xorshift64, so that failures are reproducible.
 #[test]
 fn no_bytes_break_the_reader() {
     let list = list();

@@ -1,5 +1,5 @@
-//! Objects that `wasi:webgpu` has no counterpart of: surfaces, acceleration structures, external textures, pipeline
-//! caches. No device has the features that lead to them; who makes one all the same gets a validation error and one of
+//! Objects without a counterpart in `wasi:webgpu`: surfaces, acceleration structures, external textures, pipeline
+//! caches. No device has the features that lead to them; creating one raises a validation error and returns one of
 //! these.
 
 use wgpu::custom::{
@@ -27,7 +27,7 @@ impl SurfaceInterface for Surface {
     }
 }
 
-/// A frame of a surface that has none.
+/// Frame of a surface, which has none.
 #[derive(Debug)]
 pub struct SurfaceOutputDetail;
 
@@ -65,7 +65,7 @@ impl ExternalTextureInterface for ExternalTexture {
     fn destroy(&self) {}
 }
 
-/// A store of compiled pipelines. The worker keeps its own.
+/// A cache of compiled pipelines. The worker keeps its own.
 #[derive(Debug)]
 pub struct PipelineCache;
 

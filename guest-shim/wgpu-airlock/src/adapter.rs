@@ -1,4 +1,4 @@
-//! Adapters: what a GPU offers, and the way to a device.
+//! Adapters: features, limits, and requests for devices.
 
 use std::fmt;
 use std::pin::Pin;
@@ -22,11 +22,12 @@ pub struct Adapter {
     inner: Arc<Inner>,
 }
 
-/// Shared with the request for a device, which may outlive the adapter.
+/// State shared with a pending request for a device, which may outlive the adapter.
 struct Inner {
-    /// The stream's adapter, until it has given its device (WebGPU, "adapter consumed").
+    /// The stream's adapter, until it has created its device (WebGPU, "adapter consumed").
     unused: Mutex<Option<client::Adapter>>,
-    /// How it was asked for. wgpu's adapters give any number of devices: for each but the first, another is asked for.
+    /// Options of the request for the adapter. wgpu's adapters create any number of devices: for each but the first,
+    /// another adapter is requested.
     options: RequestAdapterOptions,
     context: Arc<Context>,
     devices: Devices,
@@ -58,7 +59,7 @@ impl Adapter {
         Adapter { capabilities, inner: Arc::new(Inner { unused, options, context, devices }) }
     }
 
-    /// Refuses what native wgpu refuses, by the same words.
+    /// Rejects the requests that native wgpu rejects, with the same messages.
     fn check(&self, desc: &wgpu::DeviceDescriptor<'_>) -> Result<(), String> {
         let missing = desc.required_features - self.features();
         if !missing.is_empty() {
@@ -97,7 +98,7 @@ impl Inner {
                 Ok(device)
             }
             Err(error) => {
-                // One that could not give its device may be asked again.
+                // An adapter whose request failed may be asked again.
                 let before = lock(&self.unused).replace(adapter);
                 if let Some(before) = before {
                     before.release(&mut state.client);
@@ -107,7 +108,7 @@ impl Inner {
         }
     }
 
-    /// Asks the adapter, unless its worker has died.
+    /// Requests a device, unless the adapter's worker has died.
     fn ask(
         &self,
         adapter: &mut client::Adapter,
@@ -117,7 +118,7 @@ impl Inner {
         if !state.client.is_live() {
             return None;
         }
-        // Fails where its worker is not the one of today.
+        // Fails if the adapter's worker is not the current one.
         adapter.request_device(&mut state.client, descriptor).ok()
     }
 }
@@ -158,7 +159,7 @@ impl AdapterInterface for Adapter {
         limits::limits(&self.capabilities.limits)
     }
 
-    /// All of them: the stream is that of core WebGPU.
+    /// All capabilities: the stream is that of core WebGPU.
     fn downlevel_capabilities(&self) -> wgpu::DownlevelCapabilities {
         wgpu::DownlevelCapabilities::default()
     }
@@ -180,7 +181,7 @@ impl AdapterInterface for Adapter {
     }
 }
 
-/// What is known about the GPU, in wgpu's fields. The backend is the one whose rules hold here: WebGPU's.
+/// The adapter's information in wgpu's fields. The backend is the one whose rules apply: WebGPU's.
 pub fn info(known: &AdapterInfo) -> wgpu::AdapterInfo {
     let kind = if known.is_fallback_adapter { wgpu::DeviceType::Cpu } else { wgpu::DeviceType::Other };
     let mut info = wgpu::AdapterInfo::new(kind, wgpu::Backend::BrowserWebGpu);
@@ -194,7 +195,7 @@ pub fn info(known: &AdapterInfo) -> wgpu::AdapterInfo {
     info
 }
 
-/// The number in `0x10de`; 0, which is wgpu's unknown, for a name.
+/// The number in `0x10de`; 0, wgpu's value for unknown, for a name.
 fn pci_number(text: &str) -> u32 {
     text.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0)
 }

@@ -161,7 +161,7 @@ pub fn create_group(device: &Arc<Shared>, desc: &wgpu::BindGroupDescriptor<'_>) 
     BindGroup(Object::new(group, &device.context))
 }
 
-/// A binding that is not [`absent`].
+/// Converts a binding that is not [`absent`].
 fn group_entry<'a>(
     entry: &wgpu::BindGroupEntry<'a>,
     buffers: &'a Slab<airlock_client::buffer::Buffer>,
@@ -179,7 +179,7 @@ fn group_entry<'a>(
     Some(client::BindGroupEntry { binding: entry.binding, resource })
 }
 
-/// What a binding needs that there is not.
+/// The unsupported feature of a binding, if any.
 fn absent(resource: &wgpu::BindingResource<'_>) -> Option<Absent> {
     let features = match resource {
         wgpu::BindingResource::Buffer(_)

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
-/// Unparks a thread, which may be parked for other reasons too.
+/// Waker that unparks a thread. The flag tells its wake-ups from other causes.
 struct Unpark {
     thread: Thread,
     woken: AtomicBool,
@@ -21,7 +21,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Blocks until the future is ready; `None` when the deadline comes first.
+/// Blocks until the future is ready; `None` when the deadline passes first.
 pub fn block_on<T>(mut future: Pin<&mut dyn Future<Output = T>>, deadline: Option<Instant>) -> Option<T> {
     let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(unpark.clone());
@@ -42,7 +42,7 @@ pub fn block_on<T>(mut future: Pin<&mut dyn Future<Output = T>>, deadline: Optio
                 }
             }
         }
-        // A future that looks for its reply itself wakes its task each time.
+        // A future that polls for its reply wakes its task each time.
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return None;
         }

@@ -34,10 +34,10 @@ impl fmt::Debug for Inner {
     }
 }
 
-/// What a mapped buffer's contents are known to be.
+/// Known contents of a mapped buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Mapping {
-    /// Mapped at creation: zero but for the ranges that were written.
+    /// Mapped at creation: zero except for the written ranges.
     Fresh(Vec<Range<u64>>),
     /// Mapped by a call.
     Mapped,
@@ -76,7 +76,7 @@ pub fn create(device: &Arc<Shared>, desc: &wgpu::BufferDescriptor<'_>) -> Buffer
     }))
 }
 
-/// The usages that both have; the others were refused.
+/// The usages that both APIs have; the others were rejected.
 fn usage(usage: wgpu::BufferUsages) -> BufferUsage {
     use BufferUsage as G;
     use wgpu::BufferUsages as W;
@@ -98,12 +98,12 @@ fn usage(usage: wgpu::BufferUsages) -> BufferUsage {
 }
 
 impl Buffer {
-    /// Its place among the context's buffers.
+    /// Key among the context's buffers.
     pub fn key(&self) -> Key {
         self.0.key
     }
 
-    /// The rules of a queue's write.
+    /// Validates a queue's write.
     pub fn check_write(&self, offset: u64, size: u64) -> Result<(), String> {
         if !self.0.usage.contains(wgpu::BufferUsages::COPY_DST) {
             return Err(format!("Usage flags {:?} of the buffer do not contain COPY_DST", self.0.usage));
@@ -134,13 +134,13 @@ impl Drop for Inner {
 }
 
 impl Inner {
-    /// A part of what is mapped, without a copy.
+    /// Shares a part of the mapping, without a copy.
     fn share(&self, range: &Range<u64>) -> Option<MappedBytes> {
         let state = self.device.context.lock();
         state.buffers[self.key].mapped_range(Some(range.start), Some(range.end - range.start)).ok()
     }
 
-    /// An error of wgpu's, which only wgpu can make: it makes one for a buffer that was never mapped.
+    /// wgpu's error for an unmapped range, which only wgpu can construct: it does so for a buffer that was never mapped.
     fn not_mapped(&self) -> wgpu::MapRangeError {
         let device = wgpu::Device::from_custom(Device(self.device.clone()));
         let buffer = device.create_buffer(&wgpu::BufferDescriptor {
@@ -150,7 +150,7 @@ impl Inner {
             mapped_at_creation: false,
         });
         if let Some(buffer) = buffer.as_custom::<Buffer>() {
-            // Or this function would be asked for the error that it makes.
+            // Otherwise wgpu would call this function again for the error.
             *lock(&buffer.0.mapping) = Some(Mapping::Fresh(Vec::new()));
         }
         match buffer.slice(..).get_mapped_range() {
@@ -175,7 +175,7 @@ impl BufferInterface for Buffer {
             Ok(asked) => asked,
             Err(_) => return callback(Err(wgpu::BufferAsyncError)),
         };
-        // What waits is the device's, and must not keep its buffer: that would keep the device.
+        // The pending map belongs to the device and must not own its buffer, which owns the device.
         let (buffer, context) = (Arc::downgrade(&self.0), self.0.device.context.clone());
         self.0.device.work.push(Box::pin(async move {
             let reply = wait.spinning().await;
@@ -201,7 +201,7 @@ impl BufferInterface for Buffer {
                 written.iter().all(|part| part.end <= range.start || range.end <= part.start)
             }
         };
-        // wgpu checks the range after this. Where there is none, the buffer was destroyed, or never was one.
+        // wgpu checks the range after this call. Without bytes, the buffer was destroyed or is invalid.
         let bytes = self.0.share(&range);
         Ok(DispatchBufferMappedRange::custom(MappedRange {
             buffer: self.0.clone(),
@@ -216,7 +216,7 @@ impl BufferInterface for Buffer {
 
     fn unmap(&self) {
         *lock(&self.0.mapping) = None;
-        // A map that waits fails, and its callback is told.
+        // A pending map fails, and its callback is called.
         let state = &mut *self.0.device.lock();
         state.buffers[self.0.key].unmap(&mut state.client);
     }
@@ -228,16 +228,16 @@ impl BufferInterface for Buffer {
     }
 }
 
-/// A view of a mapped range. To be read, it is the mapping itself; to be written, memory that becomes the mapping's when the
-/// view is dropped.
+/// A view of a mapped range. For reading, it is the mapping itself; for writing, memory that becomes the mapping's when the view
+/// is dropped.
 struct MappedRange {
     buffer: Arc<Inner>,
     range: Range<u64>,
     length: usize,
-    /// Nothing was written there since the buffer was made.
+    /// Nothing was written to the range since the buffer's creation.
     is_zero: bool,
     bytes: Option<MappedBytes>,
-    /// The memory of a view that is written, or of one of a buffer without any.
+    /// Memory for writes.
     own: Option<Vec<u8>>,
     written: bool,
 }
@@ -268,7 +268,7 @@ impl BufferMappedRangeInterface for MappedRange {
         let (length, is_zero, bytes) = (self.length, self.is_zero, self.bytes.take());
         let own = self.own.get_or_insert_with(|| match bytes {
             Some(bytes) if !is_zero => bytes.to_vec(),
-            // The kernel gives memory that is zero without anyone writing it.
+            // The kernel provides zeroed memory without writing it.
             _ => vec![0; length],
         });
         WriteOnly::from_mut(own)
@@ -277,12 +277,12 @@ impl BufferMappedRangeInterface for MappedRange {
 
 impl Drop for MappedRange {
     fn drop(&mut self) {
-        // Shared memory would be copied by the write.
+        // The write would copy memory that is still shared.
         self.bytes = None;
         let (true, Some(own)) = (self.written, self.own.take()) else { return };
         {
             let state = &mut *self.buffer.device.context.lock();
-            // Fails only where the buffer was unmapped or destroyed beneath the view; the data is of no use then.
+            // Fails only if the buffer was unmapped or destroyed beneath the view; the data has no use then.
             let _ = state.buffers[self.buffer.key].give_mapped_range(own, self.range.start);
         }
         if let Some(Mapping::Fresh(written)) = &mut *lock(&self.buffer.mapping) {

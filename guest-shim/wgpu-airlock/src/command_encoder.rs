@@ -1,4 +1,4 @@
-//! Command encoders, and what spoils a recording.
+//! Command encoders, and errors of their recordings.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -16,13 +16,13 @@ use crate::query_set::QuerySet;
 use crate::render_pass;
 use crate::texture::{copy_info, extent};
 
-/// The first command of a recording that WebGPU does not have. wgpu reports mistakes of recorded commands at
-/// `finish`, and so it is with this one.
+/// The first command of a recording that WebGPU lacks. wgpu reports errors of recorded commands at `finish`, and so
+/// does this backend.
 #[derive(Clone, Default)]
 pub struct Spoiled(Arc<Mutex<Option<String>>>);
 
 impl Spoiled {
-    /// Notes that `command` needs what is absent.
+    /// Records that `command` needs an absent feature.
     pub fn by(&self, command: &str, absent: &Absent) {
         let mut cause = lock(&self.0);
         cause.get_or_insert_with(|| format!("In {command}\n    {absent}"));
@@ -66,7 +66,7 @@ impl CommandEncoder {
     }
 }
 
-/// The side of a copy that is a buffer.
+/// Buffer side of a copy.
 fn buffer_info<'a>(
     info: &wgpu::TexelCopyBufferInfo<'_>,
     buffers: &'a Slab<airlock_client::buffer::Buffer>,
@@ -159,7 +159,7 @@ impl CommandEncoderInterface for CommandEncoder {
                 Some(cause) => {
                     self.device.report_in(state, "CommandEncoder::finish", self.label.as_deref(), &cause);
                     self.device.invalid(state, |_, state| {
-                        // A group that is not closed spoils the worker's recording too.
+                        // An unclosed debug group makes the worker's recording invalid, too.
                         self.gpu.push_debug_group(&mut state.client, "");
                         self.gpu.finish(&mut state.client, label)
                     })
@@ -228,7 +228,7 @@ impl CommandEncoderInterface for CommandEncoder {
         self.lacks("CommandEncoder::build_acceleration_structures", wgpu::Features::EXPERIMENTAL_RAY_QUERY);
     }
 
-    /// The worker keeps track of states by itself.
+    /// The worker tracks states itself.
     fn transition_resources<'a>(
         &mut self,
         _: &mut dyn Iterator<Item = wgpu::BufferTransition<&'a DispatchBuffer>>,

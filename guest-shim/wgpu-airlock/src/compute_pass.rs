@@ -44,7 +44,7 @@ pub fn descriptor<'a>(desc: &wgpu::ComputePassDescriptor<'a>, spoiled: &Spoiled)
     client::ComputePassDescriptor { timestamp_writes, label: label(desc.label) }
 }
 
-/// The offsets of a bind group, all of them.
+/// All offsets of a bind group.
 pub fn dynamic_offsets(offsets: &[u32]) -> DynamicOffsets {
     let data = (!offsets.is_empty()).then(|| offsets.to_vec());
     DynamicOffsets { data, start: None, length: None }
@@ -69,7 +69,7 @@ impl ComputePassInterface for ComputePass {
     fn set_bind_group(&mut self, index: u32, bind_group: Option<&DispatchBindGroup>, offsets: &[u32]) {
         let bind_group = bind_group.map(|bind_group| &*own!(bind_group, BindGroup).0);
         let offsets = dynamic_offsets(offsets);
-        // Fails for a start and a length beyond the offsets; there is neither.
+        // Fails only with a start and a length, which are absent here.
         let _ = self.gpu.set_bind_group(&mut self.device.context.lock().client, index, bind_group, offsets);
     }
 
@@ -110,7 +110,7 @@ impl ComputePassInterface for ComputePass {
         self.gpu.dispatch_workgroups_indirect(client, &buffers[own!(buffer, Buffer).key()], offset);
     }
 
-    /// The worker keeps track of states by itself.
+    /// The worker tracks states itself.
     fn transition_resources<'a>(
         &mut self,
         _: &mut dyn Iterator<Item = wgpu::BufferTransition<&'a DispatchBuffer>>,

@@ -1,7 +1,7 @@
-//! What everything of an instance shares: the client, behind the lock that every call takes for as long as it encodes.
+//! State shared by all objects of an instance: the client, behind a lock that every call holds while it encodes.
 //!
-//! An object that does not change is in the handle that wgpu holds. Buffers and textures change (they are mapped, they are
-//! destroyed), so they are beside the client, behind its lock, and their handles have their numbers.
+//! Objects that do not change are in the handles that wgpu holds. Buffers and textures change (they are mapped and destroyed), so
+//! they are beside the client, behind its lock, and their handles have keys.
 
 use std::fmt;
 use std::ops::{Deref, Index, IndexMut};
@@ -27,7 +27,7 @@ impl fmt::Debug for Context {
     }
 }
 
-/// What the lock guards.
+/// State behind the lock.
 pub struct State {
     pub client: Client,
     pub buffers: Slab<Buffer>,
@@ -40,12 +40,12 @@ impl Context {
         Arc::new(Context { state: Mutex::new(state), _recorders: recorders })
     }
 
-    /// The state, for a call that no error comes of.
+    /// Locks the state, for a call that raises no error.
     pub fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 
-    /// The state, for a call on a device: its errors reach the error scopes of the calling thread.
+    /// Locks the state for a call on a device, whose errors reach the error scopes of the calling thread.
     pub fn lock_for(&self, scopes: &Scopes, device: &airlock_client::device::Device) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         scopes.enter(device, &mut state.client);
@@ -53,12 +53,12 @@ impl Context {
     }
 }
 
-/// A lock whose holder panicked guards values that are whole at any time.
+/// Locks a mutex, poisoned or not: the guarded values are consistent at any time.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Values by small numbers, which serve again.
+/// Values by index. Indices are reused.
 pub struct Slab<T> {
     values: Vec<Option<T>>,
     free: Vec<usize>,
@@ -70,7 +70,7 @@ impl<T> Default for Slab<T> {
     }
 }
 
-/// The number of a value in a [`Slab`]. Whoever has it removes the value in the end, and does not use it afterwards.
+/// Key of a value in a [`Slab`]. Its owner removes the value in the end, and does not use the key afterwards.
 #[derive(Clone, Copy, Debug)]
 pub struct Key(usize);
 
@@ -115,10 +115,9 @@ impl<T> IndexMut<Key> for Slab<T> {
     }
 }
 
-/// An object of the client's that does not change, released when it is dropped. It must not be dropped under the context's
-/// lock.
+/// An object of the client that does not change, released on drop. It must not be dropped under the context's lock.
 pub struct Object<T: DeviceObject> {
-    /// `None` only while it is being dropped.
+    /// `None` only during the drop.
     object: Option<T>,
     context: Arc<Context>,
 }

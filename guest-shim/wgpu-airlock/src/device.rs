@@ -1,4 +1,4 @@
-//! Devices: they make every other object, and know what is under way.
+//! Devices: creation of all other objects, and pending work.
 
 use std::fmt;
 use std::pin::Pin;
@@ -32,7 +32,7 @@ pub struct Shared {
     loss: Mutex<Loss>,
 }
 
-/// The loss of a device, and who wants to hear of it.
+/// The loss of a device, and its callback.
 struct Loss {
     wait: Wait<Arc<Lost>>,
     lost: Option<Arc<Lost>>,
@@ -56,23 +56,23 @@ impl Shared {
         Arc::new(Shared { context, gpu, queue, work: Work::default(), uncaptured, scopes: Scopes::default(), loss })
     }
 
-    /// The client and the objects, for a call on the device: its errors reach the error scopes of this thread.
+    /// Locks the client and the objects for a call on the device, whose errors reach the error scopes of this thread.
     pub fn lock(&self) -> MutexGuard<'_, State> {
         self.context.lock_for(&self.scopes, &self.gpu)
     }
 
-    /// Reports a validation error that this crate has found.
+    /// Reports a validation error of this crate.
     pub fn report(&self, operation: &str, label: Option<&str>, cause: &dyn fmt::Display) {
         self.report_in(&mut self.lock(), operation, label, cause);
     }
 
-    /// As [`Shared::report`], for who has the lock.
+    /// As [`Shared::report`], with the lock held.
     pub fn report_in(&self, state: &mut State, operation: &str, label: Option<&str>, cause: &dyn fmt::Display) {
         let message = error::message(operation, label, cause);
         self.gpu.report_error(&mut state.client, ErrorFilter::Validation, &message);
     }
 
-    /// Runs `make`, which makes an invalid object, and keeps the worker's error from the program: it has been told why.
+    /// Runs `make`, which creates an invalid object, and discards the worker's error: the program already has one.
     pub fn invalid<T>(&self, state: &mut State, make: impl FnOnce(&Gpu, &mut State) -> T) -> T {
         self.gpu.push_error_scope(&mut state.client, ErrorFilter::Validation);
         let object = make(&self.gpu, state);
@@ -80,7 +80,7 @@ impl Shared {
         object
     }
 
-    /// The object that `descriptor` describes, or an error of `operation` and an invalid one.
+    /// Creates the object of `descriptor`, or reports an error of `operation` and creates an invalid object.
     pub fn made_or_invalid<D, T>(
         &self,
         operation: &str,
@@ -99,27 +99,27 @@ impl Shared {
         }
     }
 
-    /// Runs what is left to do for what has come: callbacks, errors that no scope caught, the loss of the device.
+    /// Runs due callbacks, the handler of uncaptured errors, and the callback of a lost device.
     pub fn turn(&self) {
         self.work.turn();
         self.deliver();
     }
 
-    /// Blocks until the submit with this number is done and callbacks have run. Returns whether that came before the timeout.
+    /// Blocks until the submit with this number is done and callbacks have run. Returns false on a timeout.
     pub fn wait(&self, submission: u64, timeout: Option<Duration>) -> bool {
         self.watch();
         let in_time = self.work.wait(submission, timeout);
-        // Where the GPU process has died, the reply that never comes and the loss may come in either order.
+        // After the death of the GPU process, the failed reply and the loss may arrive in either order.
         self.deliver();
         in_time
     }
 
-    /// Asks for the end of what has been submitted.
+    /// Requests the end of the submitted work.
     fn watch(&self) {
         self.work.watch(|| {
             let wait = self.queue.on_submitted_work_done(&mut self.context.lock().client);
             Box::pin(async {
-                // Where the session is over there is no more work.
+                // A session that is over has no more work.
                 let _ = wait.spinning().await;
                 Box::new(|| ()) as Finish
             })
@@ -149,8 +149,8 @@ impl Shared {
 }
 
 impl Drop for Shared {
-    /// Errors of the last calls still have to reach the program, which may end next: a question whose answer comes after
-    /// them all. Then whoever waits for a callback is told.
+    /// Waits for the errors of the last calls, since the program may end next: the reply to this request follows them all. Then
+    /// runs the due callbacks.
     fn drop(&mut self) {
         let last = {
             let client = &mut self.context.lock().client;
@@ -172,7 +172,7 @@ impl Drop for Shared {
 pub struct Device(pub Arc<Shared>);
 
 impl Device {
-    /// Reports that a feature is missing, where there is no object to make invalid.
+    /// Reports a missing feature, where there is no object to make invalid.
     fn lacks(&self, operation: &str, label: Option<&str>, features: wgpu::Features) {
         self.0.report(operation, label, &Absent::Features(features));
     }
@@ -318,7 +318,7 @@ impl DeviceInterface for Device {
         }
     }
 
-    /// A debugger of graphics would have to be in the worker.
+    /// A graphics debugger would have to be in the worker.
     #[expect(unsafe_code, reason = "the trait's signature")]
     unsafe fn start_graphics_debugger_capture(&self) {}
 
@@ -364,12 +364,12 @@ impl DeviceInterface for Device {
     }
 }
 
-/// The label of a descriptor, as the client takes it.
+/// The label of a descriptor, in the client's form.
 pub fn label(label: wgpu::Label<'_>) -> Option<String> {
     label.map(str::to_owned)
 }
 
-/// The object of this backend behind one of wgpu's. Panics as wgpu does where it is another backend's.
+/// The object of this backend behind one of wgpu's. Panics for another backend's object, as wgpu does.
 pub fn of_this_backend<'a, T>(found: Option<&'a T>, object: &'static str) -> &'a T {
     match found {
         Some(found) => found,

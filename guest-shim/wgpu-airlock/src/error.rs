@@ -1,4 +1,4 @@
-//! Errors: what this crate finds by itself, and the handler of those that no scope caught.
+//! Errors: those of this crate, and the handler of uncaptured ones.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -9,12 +9,12 @@ use airlock_protocol::commands::error::{ErrorFilter, GpuError};
 
 use crate::context::lock;
 
-/// What wgpu can ask for and WebGPU has no place for.
+/// A part of wgpu's API that WebGPU lacks.
 #[derive(Clone, Debug)]
 pub enum Absent {
     /// It needs features that no device of this backend has.
     Features(wgpu::Features),
-    /// There is no feature for it.
+    /// There is no feature flag for it.
     Other(&'static str),
 }
 
@@ -33,7 +33,7 @@ pub fn message(operation: &str, label: Option<&str>, cause: &dyn fmt::Display) -
     format!("In {operation}{label}\n  {cause}")
 }
 
-/// An error of the worker as one of wgpu.
+/// Converts an error of the worker to one of wgpu.
 pub fn from_worker(error: GpuError) -> wgpu::Error {
     let GpuError { kind, message } = error;
     match kind {
@@ -49,13 +49,13 @@ pub fn from_worker(error: GpuError) -> wgpu::Error {
     }
 }
 
-/// A description laid out as wgpu's are, which programs print and people search for.
+/// A description in wgpu's layout, which programs print and users search for.
 fn describe(kind: &str, message: &str) -> String {
     let causes: String = message.lines().map(|line| format!("  {line}\n")).collect();
     format!("{kind}\n\nCaused by:\n{causes}")
 }
 
-/// The errors of a device that no scope caught.
+/// The uncaptured errors of a device.
 pub struct Uncaptured {
     stream: ErrorStream,
     handler: Mutex<Option<Arc<dyn wgpu::UncapturedErrorHandler>>>,
@@ -70,7 +70,7 @@ impl Uncaptured {
         *lock(&self.handler) = Some(handler);
     }
 
-    /// Hands the errors that have arrived to the handler. Panics where the program has set none, as wgpu does.
+    /// Passes the errors that have arrived to the handler. Panics without a handler, as wgpu does.
     pub fn deliver(&self) {
         while let Poll::Ready(Some(error)) = self.stream.try_next() {
             let handler = lock(&self.handler).clone();

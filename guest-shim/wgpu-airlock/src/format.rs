@@ -1,4 +1,4 @@
-//! Texture and vertex formats, whose names differ in their capitals.
+//! Texture and vertex formats, whose names differ in capitalization.
 
 use airlock_protocol::commands::pipeline::VertexFormat;
 use airlock_protocol::commands::texture::TextureFormat;

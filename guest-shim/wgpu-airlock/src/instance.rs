@@ -1,4 +1,4 @@
-//! The instance: the way to adapters.
+//! The instance: requests for adapters.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, Weak};
@@ -15,7 +15,7 @@ use crate::context::{Context, lock};
 use crate::device::Shared;
 use crate::options::Options;
 
-/// The devices that an instance has led to, for `poll_all`.
+/// Devices of an instance, for `poll_all`.
 #[derive(Clone, Default)]
 pub struct Devices(Arc<Mutex<Vec<Weak<Shared>>>>);
 
@@ -50,7 +50,7 @@ impl Instance {
     }
 }
 
-/// A session: the one that there is, or a new one where its worker has died. Devices of the old one are lost.
+/// Ensures a session: connects to a new worker if the old one has died. Devices of the old session are lost.
 fn revive(client: &mut Client) {
     if !client.is_live()
         && let Err(error) = client.connect()
@@ -59,7 +59,7 @@ fn revive(client: &mut Client) {
     }
 }
 
-/// Asks for an adapter, of a new worker where the old one has died.
+/// Requests an adapter, from a new worker if the old one has died.
 pub async fn request(context: &Context, options: RequestAdapterOptions) -> Option<adapter::Adapter> {
     let (wait, requested) = {
         let mut state = context.lock();
@@ -71,8 +71,8 @@ pub async fn request(context: &Context, options: RequestAdapterOptions) -> Optio
 }
 
 impl InstanceInterface for Instance {
-    /// For wgpu's own sake, which makes instances with descriptors; programs call [`instance`](crate::instance). Panics
-    /// where there is no GPU process.
+    /// Required by wgpu, which creates instances from descriptors; programs call [`instance`](crate::instance). Panics
+    /// without a GPU process.
     fn new(_: wgpu::InstanceDescriptor) -> Self {
         match Instance::start(Options::default()) {
             Ok(instance) => instance,
@@ -82,7 +82,7 @@ impl InstanceInterface for Instance {
 
     #[expect(unsafe_code, reason = "the trait's signature; nothing is done with the handles")]
     unsafe fn create_surface(&self, _: wgpu::SurfaceTargetUnsafe) -> Result<DispatchSurface, wgpu::CreateSurfaceError> {
-        // wgpu's error cannot be made outside of it, so the surface is made, and no adapter supports it.
+        // wgpu's error cannot be constructed outside of wgpu, so a surface is returned, and no adapter supports it.
         Ok(DispatchSurface::custom(Surface))
     }
 

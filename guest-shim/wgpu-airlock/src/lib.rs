@@ -1,9 +1,9 @@
-//! Runs native programs written on [wgpu](wgpu) with the GPU's drivers in a process of their own, which is jailed.
+//! Runs native programs written on [wgpu](wgpu) with the GPU's drivers in a separate, jailed process.
 //!
-//! wgpu lets another crate implement its API ([`wgpu::custom`]). This one implements it on Airlock's client library: what
-//! the program asks of the GPU goes as a stream of commands to a worker of `gpu-daemon`, which validates and executes it
-//! in a jail and within quotas. A driver that crashes takes the worker with it and not the program, which sees its device
-//! lost and requests another. A program changes one line:
+//! wgpu lets another crate implement its API ([`wgpu::custom`]). This one implements it on Airlock's client library: the
+//! program's calls become a stream of commands to a worker of `gpu-daemon`, which validates and executes them in a jail and
+//! within quotas. A driver that crashes ends the worker and not the program, which sees its device lost and requests another. A
+//! program changes one line:
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -13,7 +13,7 @@
 //! ```
 //!
 //! With [`Options`] it sets quotas, chooses its adapter, uses a worker of `gpu-daemon serve`, records itself for
-//! `airlock replay`, or carries the flight recorder, whose traces `airlock trace minimize` cuts down to what fails:
+//! `airlock replay`, or runs the flight recorder, whose traces `airlock trace minimize` reduces to the failing commands:
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,21 +29,21 @@
 //!
 //! # Threads
 //!
-//! Everything is `Send` and `Sync`. The objects of an instance share one lock, held while a call is encoded and never while
-//! something is waited for.
+//! Everything is `Send` and `Sync`. The objects of an instance share one lock, which is held while a call is encoded and never
+//! during a wait.
 //!
 //! Callbacks run on the program's own threads, as with wgpu on a driver: those of `map_async` and
 //! `on_submitted_work_done`, the handler of uncaptured errors and that of a lost device inside `Device::poll`,
 //! `Queue::submit`, `Instance::poll_all`, and where the device is dropped. Futures that the API returns may be awaited on any
 //! executor, and do not depend on a poll.
 //!
-//! # What differs from wgpu on a driver
+//! # Differences from wgpu on a driver
 //!
 //! - An error that no scope catches reaches the handler, or panics, at the next call that polls or submits, not in the call
 //!   that made it: errors come from the worker.
 //! - Features of wgpu that WebGPU lacks (ray queries, mesh shaders, binding arrays, timestamps inside passes) are absent
 //!   from `Adapter::features`. Requesting one fails, and using one is a validation error.
-//! - A device's limits are at least WebGPU's defaults, where native wgpu keeps lower ones that were asked for.
+//! - A device's limits are at least WebGPU's defaults, where native wgpu keeps lower requested ones.
 //! - The adapter's backend is `BrowserWebGpu`, whose rules hold. There is one adapter: the one of [`Options::adapter`].
 //! - There are no surfaces: `Adapter::is_surface_supported` is false, and a surface is always `Lost`.
 //! - When the worker dies, so do all devices of the instance; the next request for an adapter or a device starts another.
@@ -76,12 +76,12 @@ pub use airlock_client::AdapterChoice;
 pub use airlock_protocol::connect::{ConnectError, Daemon};
 pub use options::Options;
 
-/// An instance whose GPU is behind the wall, in place of [`wgpu::Instance::new`]. Starts the first worker, so that a missing
-/// or unfit `gpu-daemon` is an error here.
+/// Creates an instance whose GPU driver is in another process, in place of [`wgpu::Instance::new`]. Starts the first worker, so
+/// that a missing or incompatible `gpu-daemon` is an error here.
 ///
 /// # Errors
 ///
-/// There is no program `gpu-daemon`, it does not start, or it is of another version.
+/// Fails if there is no program `gpu-daemon`, if it does not start, or if it is of another version.
 pub fn instance(options: Options) -> Result<wgpu::Instance, ConnectError> {
     Ok(wgpu::Instance::from_custom(instance::Instance::start(options)?))
 }

@@ -5,7 +5,7 @@ use airlock_protocol::commands::adapter::{Capabilities, FeatureName, Limits};
 /// A feature of WebGPU: wgpu's flag and the stream's name.
 type Feature = (wgpu::Features, FeatureName);
 
-/// The features that both have.
+/// The features that wgpu and WebGPU share.
 ///
 /// Without `subgroups`: WebGPU's shaders must enable it by a directive, which naga does not accept, so no shader would
 /// be right on every host. Without `core-features-and-limits`, `texture-formats-tier2` and `texture-component-swizzle`,
@@ -33,22 +33,22 @@ const FEATURES: &[Feature] = &[
 
 /// The features of an adapter or a device.
 pub fn features(capabilities: &Capabilities) -> wgpu::Features {
-    // WebGPU has no feature for immediate data: a limit above 0 says that there is some.
+    // WebGPU has no feature for immediate data: a limit above 0 means support.
     let has_immediates = capabilities.limits.max_immediate_size > 0;
     let immediates = if has_immediates { wgpu::Features::IMMEDIATES } else { wgpu::Features::empty() };
     let has = |name| capabilities.features.contains(name);
     FEATURES.iter().filter(|(_, name)| has(name)).fold(immediates, |all, (flag, _)| all | *flag)
 }
 
-/// The features to require of a device, all of which the adapter has.
+/// The features to require of a device. The adapter has all of them.
 pub fn required_features(features: wgpu::Features) -> Vec<FeatureName> {
     FEATURES.iter().filter(|(flag, _)| features.contains(*flag)).map(|(_, name)| *name).collect()
 }
 
-/// Defines both directions from one list: the field, which both call alike, and WebGPU's name.
+/// Defines both directions from one list: the field, which has the same name on both sides, and WebGPU's name.
 macro_rules! limits {
     ($($field:ident $name:literal,)*) => {
-        /// The limits of an adapter or a device. Those of wgpu alone have its defaults.
+        /// The limits of an adapter or a device. Limits that only wgpu has get its defaults.
         pub fn limits(limits: &Limits) -> wgpu::Limits {
             wgpu::Limits {
                 $($field: limits.$field,)*
@@ -56,7 +56,7 @@ macro_rules! limits {
             }
         }
 
-        /// The limits that a device has to have.
+        /// The limits to require of a device.
         pub fn required_limits(limits: &wgpu::Limits) -> Vec<(&'static str, Option<u64>)> {
             vec![$(($name, Some(u64::from(limits.$field))),)*]
         }

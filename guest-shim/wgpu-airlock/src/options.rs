@@ -1,4 +1,4 @@
-//! What a program says about its GPU process when it makes its instance.
+//! Options of an instance: its worker, adapter and recordings.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,24 +11,24 @@ use airlock_traces::header::Header;
 
 use crate::context::Context;
 
-/// The interface's version that traces name, which `airlock run` writes too.
+/// Version of the interface in traces, the same as in those of `airlock run`.
 const WEBGPU_VERSION: &str = "0.3.0-rc.2";
 
-/// How an instance comes to its GPU, and what is kept of what it does. By default: a worker of its own from the program
-/// `gpu-daemon`, wherever it is found, jailed as far as the kernel can, with the usual quotas, and no recording.
+/// Configuration of an instance's worker and recordings. By default: a worker of its own from the first program `gpu-daemon` that
+/// is found, jailed as far as the kernel supports it, with the usual quotas, and no recording.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Where workers come from: a program, or the socket of `gpu-daemon serve`. By default the program is looked for beside
-    /// the running executable, on `PATH`, and in the variable `AIRLOCK_GPU_DAEMON`.
+    /// Source of workers: a program, or the socket of `gpu-daemon serve`. By default the program is searched for beside the
+    /// running executable, on `PATH`, and in the variable `AIRLOCK_GPU_DAEMON`.
     pub daemon: Option<Daemon>,
     /// Quotas, deadlines and the jail of the worker, as `gpu-daemon worker --help` names them: `max-gpu-memory=1G`,
     /// `gpu-timeout=5`, `jail=strict`. Not for a worker from a socket, whose server has set its own.
     pub worker: Vec<String>,
-    /// Which adapter the program gets.
+    /// Choice of the adapter.
     pub adapter: AdapterChoice,
-    /// Records everything that happens between the program and the GPU, for `airlock replay` and `airlock trace`. The file
-    /// is whole once the instance and everything made from it is dropped; of what a program leaves behind that ends without
-    /// that, `airlock trace recover` makes a trace.
+    /// Records everything that happens between the program and the GPU, for `airlock replay` and `airlock trace`. The file is
+    /// complete once the instance and everything made from it is dropped; `airlock trace recover` makes a trace from the file of
+    /// a program that ended without that.
     pub record: Option<PathBuf>,
     /// Keeps the last submits in memory, and writes them to this folder as a trace when the worker dies, a device is lost,
     /// or an error is not caught.
@@ -42,7 +42,7 @@ impl Options {
         if let Daemon::Spawn { arguments, .. } = &mut daemon {
             arguments.extend(self.worker.iter().map(|option| format!("--{option}")));
             if self.adapter != AdapterChoice::Noop {
-                // They load while the program goes on.
+                // The drivers load while the program continues.
                 arguments.push("--start-drivers".to_owned());
             }
         }

@@ -78,7 +78,8 @@ fn stage<'a>(
     client::ProgrammableStage { module: own!(module, ShaderModule).gpu(), entry_point, constants }
 }
 
-/// The worker compiles pipelines in its own time; a mistake in one is a validation error of this call.
+/// Creates a compute pipeline. The worker compiles it asynchronously; an invalid one is a validation error of this
+/// call.
 pub fn create_compute(device: &Arc<Shared>, desc: &wgpu::ComputePipelineDescriptor<'_>) -> ComputePipeline {
     let descriptor = client::ComputePipelineDescriptor {
         label: label(desc.label),
@@ -100,7 +101,7 @@ pub fn create_render(device: &Arc<Shared>, desc: &wgpu::RenderPipelineDescriptor
     RenderPipeline { gpu: Object::new(pipeline, &device.context), device: device.clone() }
 }
 
-/// A pipeline that is invalid, after its error has been reported.
+/// Creates an invalid pipeline, whose error has been reported.
 pub fn invalid_render(device: &Arc<Shared>) -> RenderPipeline {
     let pipeline = device.invalid(&mut device.lock(), make_invalid);
     RenderPipeline { gpu: Object::new(pipeline, &device.context), device: device.clone() }

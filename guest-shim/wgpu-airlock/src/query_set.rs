@@ -10,7 +10,7 @@ use crate::context::Object;
 use crate::device::{Shared, label};
 use crate::error::Absent;
 
-/// `wgpu::QuerySet` of this backend; without a handle where the client refused to make one.
+/// `wgpu::QuerySet` of this backend; without a handle if the client rejected the descriptor.
 #[derive(Debug)]
 pub struct QuerySet {
     set: Option<Object<client::QuerySet>>,
@@ -18,7 +18,7 @@ pub struct QuerySet {
 }
 
 impl QuerySet {
-    /// The handle, or what to say of a set that has none.
+    /// The handle; an error for a set without one.
     pub fn gpu(&self) -> Result<&client::QuerySet, Absent> {
         self.set.as_deref().ok_or(Absent::Other("QuerySet is invalid"))
     }
@@ -37,7 +37,7 @@ pub fn create(device: &Arc<Shared>, desc: &wgpu::QuerySetDescriptor<'_>) -> Quer
     let state = &mut *device.lock();
     let set = match device.gpu.create_query_set(&mut state.client, label(desc.label), ty, desc.count) {
         Ok(set) => Some(Object::new(set, &device.context)),
-        // WebGPU throws where wgpu has a validation error.
+        // WebGPU throws an exception where wgpu has a validation error.
         Err(error) => {
             device.report_in(state, "Device::create_query_set", desc.label, &error);
             None

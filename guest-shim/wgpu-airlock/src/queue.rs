@@ -21,7 +21,7 @@ use crate::work::Finish;
 pub struct Queue(pub Arc<Shared>);
 
 impl Queue {
-    /// Under the lock for as long as the data is copied into the stream: what other threads send comes before or after it.
+    /// Holds the lock while the data is copied into the stream: commands of other threads come before or after it.
     fn write(&self, buffer: &DispatchBuffer, offset: u64, data: &[u8]) {
         let buffer = own!(buffer, Buffer).key();
         let mut state = self.0.lock();
@@ -42,7 +42,7 @@ impl QueueInterface for Queue {
         Some(DispatchQueueWriteBuffer::custom(QueueWriteBuffer(vec![0; size])))
     }
 
-    /// Checks a write before the program fills memory for it.
+    /// Validates a write before the program fills memory for it.
     fn validate_write_buffer(&self, buffer: &DispatchBuffer, offset: u64, size: wgpu::BufferSize) -> Option<()> {
         match own!(buffer, Buffer).check_write(offset, size.get()) {
             Ok(()) => Some(()),
@@ -100,7 +100,7 @@ impl QueueInterface for Queue {
     fn on_submitted_work_done(&self, callback: BoxSubmittedWorkDoneCallback) {
         let wait = self.0.queue.on_submitted_work_done(&mut self.0.context.lock().client);
         self.0.work.push(Box::pin(async {
-            // Where the session is over there is no more work.
+            // A session that is over has no more work.
             let _ = wait.spinning().await;
             callback as Finish
         }));
@@ -112,7 +112,7 @@ impl QueueInterface for Queue {
         (None, DispatchBlas::custom(Blas))
     }
 
-    /// No surface gives a frame, so there is none to present.
+    /// Surfaces have no frames, so there is none to present.
     fn present(&self, _: &DispatchSurfaceOutputDetail) {}
 }
 

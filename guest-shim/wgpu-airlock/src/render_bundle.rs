@@ -66,7 +66,7 @@ impl RenderBundleEncoderInterface for RenderBundleEncoder {
     fn set_bind_group(&mut self, index: u32, bind_group: Option<&DispatchBindGroup>, offsets: &[u32]) {
         let bind_group = bind_group.map(|bind_group| &*own!(bind_group, BindGroup).0);
         let offsets = dynamic_offsets(offsets);
-        // Fails for a start and a length beyond the offsets; there is neither.
+        // Fails only with a start and a length, which are absent here.
         let _ = self.gpu.set_bind_group(&mut self.device.context.lock().client, index, bind_group, offsets);
     }
 

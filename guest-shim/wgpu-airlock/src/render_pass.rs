@@ -20,7 +20,7 @@ use crate::query_set::QuerySet;
 use crate::render_bundle::RenderBundle;
 use crate::texture::TextureView;
 
-/// The bytes of the arguments of an indirect draw, which lie one behind the other.
+/// Bytes of the arguments of one indirect draw. Those of several are contiguous.
 const DRAW_ARGUMENTS: u64 = 16;
 const DRAW_INDEXED_ARGUMENTS: u64 = 20;
 
@@ -37,7 +37,7 @@ impl fmt::Debug for RenderPass {
     }
 }
 
-/// What is absent of the descriptor spoils the recording, and is left out.
+/// Converts a descriptor. Absent features spoil the recording and are left out.
 pub fn descriptor<'a>(desc: &wgpu::RenderPassDescriptor<'a>, spoiled: &Spoiled) -> client::RenderPassDescriptor<'a> {
     let note = |absent: &Absent| spoiled.by("CommandEncoder::begin_render_pass", absent);
     if desc.multiview_mask.is_some() {
@@ -55,7 +55,7 @@ pub fn descriptor<'a>(desc: &wgpu::RenderPassDescriptor<'a>, spoiled: &Spoiled) 
                 end_of_pass_write_index: writes.end_of_pass_write_index,
             })
         }),
-        // wgpu has no such bound.
+        // wgpu has no such limit.
         max_draw_count: None,
         label: label(desc.label),
     }
@@ -83,7 +83,7 @@ fn depth_stencil_attachment<'a>(
         depth_clear_value: depth.and_then(|((_, clear), _)| clear),
         depth_load_op: depth.map(|((load, _), _)| load),
         depth_store_op: depth.map(|(_, store)| store),
-        // To wgpu, an aspect without operations is read only.
+        // In wgpu, an aspect without operations is read-only.
         depth_read_only: Some(depth.is_none()),
         stencil_clear_value: stencil.and_then(|((_, clear), _)| clear),
         stencil_load_op: stencil.map(|((load, _), _)| load),
@@ -92,8 +92,8 @@ fn depth_stencil_attachment<'a>(
     }
 }
 
-/// The operation, and the value of a clear. Contents that the program does not care about are cleared to zero, which
-/// is what WebGPU has.
+/// The load operation, and its clear value. Contents that the program does not care about are cleared to zero: WebGPU
+/// has no other operation for them.
 fn load_op<V: Default>(load: wgpu::LoadOp<V>) -> (LoadOp, Option<V>) {
     match load {
         wgpu::LoadOp::Load => (LoadOp::Load, None),
@@ -123,8 +123,8 @@ impl RenderPass {
     }
 }
 
-/// The number of elements of a range. wgpu-core wraps where the end lies before the start; the worker then finds it
-/// out of range.
+/// Number of elements of a range. wgpu-core wraps if the end is before the start; the worker then finds it out of
+/// range.
 pub fn length(range: &Range<u32>) -> u32 {
     range.end.wrapping_sub(range.start)
 }
@@ -138,7 +138,7 @@ impl RenderPassInterface for RenderPass {
     fn set_bind_group(&mut self, index: u32, bind_group: Option<&DispatchBindGroup>, offsets: &[u32]) {
         let bind_group = bind_group.map(|bind_group| &*own!(bind_group, BindGroup).0);
         let offsets = dynamic_offsets(offsets);
-        // Fails for a start and a length beyond the offsets; there is neither.
+        // Fails only with a start and a length, which are absent here.
         let _ = self.gpu.set_bind_group(&mut self.device.context.lock().client, index, bind_group, offsets);
     }
 
@@ -225,7 +225,7 @@ impl RenderPassInterface for RenderPass {
         self.lacks("RenderPass::draw_mesh_tasks_indirect", wgpu::Features::EXPERIMENTAL_MESH_SHADER);
     }
 
-    /// One draw after the other, as wgpu does where the driver has no such call.
+    /// Encodes one draw after the other, as wgpu does where the driver has no such call.
     fn multi_draw_indirect(&mut self, buffer: &DispatchBuffer, offset: u64, count: u32) {
         let State { client, buffers, .. } = &mut *self.device.context.lock();
         let buffer = &buffers[own!(buffer, Buffer).key()];

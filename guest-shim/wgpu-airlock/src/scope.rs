@@ -1,8 +1,8 @@
-//! Error scopes. wgpu's are of one thread each; the stream has one stack for a device.
+//! Error scopes: one stack per thread in wgpu, one per device in the stream.
 //!
-//! So the stream's stack is that of the thread that calls: where another thread calls, the scopes of the one before are
-//! popped, which asks for what they have caught so far, and the other's are pushed. A device whose scopes are all of one
-//! thread pays nothing for it.
+//! The stream's stack is therefore that of the calling thread: when another thread calls, the scopes of the previous one are
+//! popped, which requests their errors so far, and those of the caller are pushed. A device with scopes of a single thread has no
+//! overhead.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -21,26 +21,26 @@ pub struct Scopes(Mutex<Stacks>);
 
 #[derive(Default)]
 struct Stacks {
-    /// Of every thread that has a scope.
+    /// Scopes of every thread that has any.
     threads: HashMap<ThreadId, Vec<Scope>>,
-    /// Whose scopes the stream's stack has; none where there are none on it.
+    /// The thread whose scopes are on the stream's stack; `None` if it is empty.
     current: Option<ThreadId>,
 }
 
 struct Scope {
     filter: ErrorFilter,
-    /// What it has caught before its thread's calls were interrupted by another's, in order.
+    /// Pending results from before each interruption by another thread's calls, in order.
     caught: Vec<ScopeWait>,
 }
 
-/// What a scope has caught, as it becomes known: the first error counts.
+/// Pending results of a scope: the first error counts.
 pub struct Caught(Vec<ScopeWait>);
 
 impl Caught {
     pub async fn first(self) -> Option<GpuError> {
         let mut first = None;
         for wait in self.0 {
-            // A scope that is not there on the stream's stack has caught nothing.
+            // A scope that is missing on the stream's stack has caught nothing.
             let error = popped(wait.spinning().await).ok().flatten();
             first = first.or(error);
         }
@@ -49,7 +49,7 @@ impl Caught {
 }
 
 impl Scopes {
-    /// Has the stream's stack be that of the calling thread.
+    /// Switches the stream's stack to the calling thread.
     pub fn enter(&self, device: &Device, client: &mut Client) {
         let mut stacks = lock(&self.0);
         if !stacks.threads.is_empty() {
@@ -57,7 +57,7 @@ impl Scopes {
         }
     }
 
-    /// Opens a scope, and returns its place on the thread's stack.
+    /// Opens a scope and returns its index on the thread's stack.
     pub fn push(&self, device: &Device, client: &mut Client, filter: ErrorFilter) -> u32 {
         let (mut stacks, thread) = (lock(&self.0), thread::current().id());
         stacks.enter(thread, device, client);
@@ -68,7 +68,7 @@ impl Scopes {
         u32::try_from(scopes.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// Closes the innermost scope of the calling thread. An error is a mistake of the program's, in wgpu's words.
+    /// Closes the innermost scope of the calling thread. Misuse is an error with wgpu's message.
     pub fn pop(&self, device: &Device, client: &mut Client, index: u32) -> Result<Caught, &'static str> {
         let (mut stacks, thread) = (lock(&self.0), thread::current().id());
         stacks.enter(thread, device, client);

@@ -13,16 +13,16 @@ use wgpu::{CompilationInfo, CompilationMessage, CompilationMessageType, SourceLo
 use crate::context::{Object, State};
 use crate::device::{Shared, label};
 
-/// Code that no WGSL compiler accepts, for modules that have to be invalid.
+/// Code that no WGSL compiler accepts, for invalid modules.
 const INVALID_CODE: &str = "invalid";
 
 /// `wgpu::ShaderModule` of this backend.
 pub struct ShaderModule {
     gpu: Object<client::ShaderModule>,
     device: Arc<Shared>,
-    /// What this crate has to say about the code, before the worker.
+    /// This crate's messages about the code, which precede the worker's.
     messages: Vec<CompilationMessage>,
-    /// The WGSL that the program gave, to which the worker's positions refer; none where it was translated.
+    /// The program's WGSL, to which the worker's positions refer; `None` for translated code.
     source: Option<Arc<str>>,
 }
 
@@ -77,7 +77,7 @@ pub fn create(device: &Arc<Shared>, desc: wgpu::ShaderModuleDescriptor<'_>) -> S
     ShaderModule { gpu: Object::new(gpu, &device.context), device: device.clone(), messages: Vec::new(), source }
 }
 
-/// Reports what is wrong with a shader that could not be translated.
+/// Reports the errors of a shader that could not be translated.
 fn refused(device: &Arc<Shared>, label: Option<&str>, info: CompilationInfo) -> ShaderModule {
     let messages: Vec<&str> = info.messages.iter().map(|message| message.message.as_str()).collect();
     let cause = format!("Shader '{}' parsing error: {}", label.unwrap_or_default(), messages.join("\n"));
@@ -85,13 +85,13 @@ fn refused(device: &Arc<Shared>, label: Option<&str>, info: CompilationInfo) -> 
     invalid(device, info.messages)
 }
 
-/// A module that is invalid, after its error has been reported.
+/// Creates an invalid module, whose error has been reported.
 pub fn invalid(device: &Arc<Shared>, messages: Vec<CompilationMessage>) -> ShaderModule {
     let gpu = device.invalid(&mut device.lock(), invalid_module);
     ShaderModule { gpu: Object::new(gpu, &device.context), device: device.clone(), messages, source: None }
 }
 
-/// An invalid module of the worker's. It raises a validation error.
+/// Creates an invalid module, which raises a validation error.
 pub fn invalid_module(device: &Gpu, state: &mut State) -> client::ShaderModule {
     device.create_shader_module(&mut state.client, None, INVALID_CODE)
 }
@@ -104,7 +104,7 @@ impl ShaderModuleInterface for ShaderModule {
         let wait = self.gpu.compilation_info(&mut self.device.context.lock().client);
         let source = self.source.clone();
         Box::pin(async move {
-            // A module of a session that is over has nothing to say.
+            // A module of a session that is over has no messages.
             let messages = wait.spinning().await.unwrap_or_default();
             CompilationInfo {
                 messages: messages.into_iter().map(|message| convert(message, source.as_deref())).collect(),
@@ -120,7 +120,7 @@ fn convert(message: Message, source: Option<&str>) -> CompilationMessage {
             MessageType::Warning => CompilationMessageType::Warning,
             MessageType::Info => CompilationMessageType::Info,
         },
-        // Line 0 says that there is no place.
+        // Line 0 means that there is no position.
         location: source
             .filter(|_| message.line_num > 0)
             .and_then(|source| location(source, message.line_num, message.offset, message.length)),
@@ -128,7 +128,7 @@ fn convert(message: Message, source: Option<&str>) -> CompilationMessage {
     }
 }
 
-/// A place in `source` in bytes, as wgpu counts, of one in UTF-16 code units, as WebGPU does.
+/// Converts a position in `source` from UTF-16 code units, as in WebGPU, to bytes, as in wgpu.
 fn location(source: &str, line: u64, offset: u64, length: u64) -> Option<SourceLocation> {
     let start = utf16_to_bytes(source, offset);
     let end = start + utf16_to_bytes(source.get(start..)?, length);

@@ -75,7 +75,7 @@ fn descriptor(desc: &wgpu::TextureDescriptor<'_>) -> Result<client::TextureDescr
     })
 }
 
-/// A texture of no texels, which every device refuses.
+/// A texture without texels, which every device rejects.
 fn invalid_descriptor() -> client::TextureDescriptor {
     client::TextureDescriptor {
         size: client::Extent3d { width: 0, height: None, depth_or_array_layers: None },
@@ -114,7 +114,7 @@ impl TextureInterface for Texture {
             view_descriptor(desc),
             |_, state, descriptor| state.textures[self.key].create_view(&mut state.client, descriptor),
             |_, state| {
-                // Beyond the levels of any texture.
+                // Greater than the levels of any texture.
                 let base_mip_level = Some(u32::MAX);
                 let descriptor = client::TextureViewDescriptor { base_mip_level, ..Default::default() };
                 state.textures[self.key].create_view(&mut state.client, descriptor)
@@ -183,7 +183,7 @@ pub fn extent(size: wgpu::Extent3d) -> client::Extent3d {
     }
 }
 
-/// The side of a copy that is a texture.
+/// Texture side of a copy.
 pub fn copy_info<'a>(
     info: &wgpu::TexelCopyTextureInfo<'_>,
     textures: &'a Slab<client::Texture>,

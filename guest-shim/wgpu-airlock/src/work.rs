@@ -1,7 +1,8 @@
-//! What a device waits for: maps, submits, and the callbacks of both.
+//! Pending work of a device: maps, submits, and the callbacks of both.
 //!
-//! Callbacks run on the program's own threads, inside `Device::poll`, `Queue::submit` and `Instance::poll_all`, as with
-//! wgpu on a driver. Of several threads that poll at a time, one drives: it asks and blocks, and the others wait for it.
+//! Callbacks run on the program's own threads, inside `Device::poll`, `Queue::submit` and `Instance::poll_all`, as with wgpu on a
+//! driver. Of several threads that poll at the same time, one is the driver, which polls futures and blocks; the others wait for
+//! it.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -13,13 +14,13 @@ use std::time::{Duration, Instant};
 use crate::block::block_on;
 use crate::context::lock;
 
-/// What is left to do when something has come: to call back.
+/// The callback of finished work.
 pub type Finish = Box<dyn FnOnce() + Send>;
 
 /// A future that ends with a callback.
 pub type Pending = Pin<Box<dyn Future<Output = Finish> + Send>>;
 
-/// What a queue has been given and what of it is done, by the numbers of submits.
+/// Pending and finished work of a queue, by the numbers of submits.
 #[derive(Default)]
 pub struct Work {
     state: Mutex<State>,
@@ -28,29 +29,29 @@ pub struct Work {
 
 #[derive(Default)]
 struct State {
-    /// The number of the last submit; the first is 1.
+    /// Number of the last submit; the first is 1.
     submitted: u64,
     /// The last submit that is known to be done.
     done: u64,
-    /// The last submit whose end is awaited.
+    /// The last submit whose end was requested.
     watched: u64,
-    /// In the order in which they were asked for. Entries are added at the end, so that a driver knows its own by its place.
+    /// In the order of their requests. Entries are added at the end, so that the driver's index of an entry stays valid.
     entries: VecDeque<Entry>,
-    /// A thread drives; it alone takes entries away.
+    /// A thread is the driver; only it removes entries.
     driven: bool,
 }
 
 struct Entry {
-    /// How many submits there were before it.
+    /// Number of submits before the entry.
     after: u64,
-    /// It ends when all of these are done.
+    /// Its end means that all of these are done.
     is_watch: bool,
-    /// `None` while the driver has it.
+    /// `None` while the driver polls it.
     pending: Option<Pending>,
 }
 
 impl Work {
-    /// Counts a submit, and returns its number.
+    /// Counts a submit and returns its number.
     pub fn submit(&self) -> u64 {
         let mut state = lock(&self.state);
         state.submitted += 1;
@@ -61,20 +62,20 @@ impl Work {
         lock(&self.state).submitted
     }
 
-    /// Whether nothing is under way and no callback waits.
+    /// True if no work is pending and no callback is due.
     pub fn is_idle(&self) -> bool {
         let state = lock(&self.state);
         state.done >= state.submitted && state.entries.is_empty()
     }
 
-    /// Adds what a callback waits for.
+    /// Adds a future that ends with a callback.
     pub fn push(&self, pending: Pending) {
         let mut state = lock(&self.state);
         let after = state.submitted;
         state.entries.push_back(Entry { after, is_watch: false, pending: Some(pending) });
     }
 
-    /// Asks, by `ask`, for the end of what has been submitted, unless that has been asked.
+    /// Requests the end of the submitted work with `ask`, unless that has been requested.
     pub fn watch(&self, ask: impl FnOnce() -> Pending) {
         let submitted = {
             let mut state = lock(&self.state);
@@ -88,7 +89,7 @@ impl Work {
         lock(&self.state).entries.push_back(Entry { after: submitted, is_watch: true, pending: Some(pending) });
     }
 
-    /// Calls back for all that has come, without blocking.
+    /// Runs the callbacks of all finished work, without blocking.
     pub fn turn(&self) {
         let mut finished = Vec::new();
         {
@@ -102,7 +103,7 @@ impl Work {
                 let Some(mut pending) = entry.pending.take() else { break };
                 drop(state);
                 let context = &mut Context::from_waker(Waker::noop());
-                // The first poll of a reply only begins to look for it.
+                // The first poll of a reply only starts the search for it.
                 let polled = match pending.as_mut().poll(context) {
                     Poll::Pending => pending.as_mut().poll(context),
                     ready => ready,
@@ -124,14 +125,14 @@ impl Work {
             state.driven = false;
         }
         self.changed.notify_all();
-        // Last: they may poll themselves.
+        // Last, because callbacks may poll.
         for finish in finished {
             finish();
         }
     }
 
-    /// Blocks until `submission` and all before it are done, and what was asked for before its end has been called back.
-    /// Returns false where the timeout came first.
+    /// Blocks until `submission` and all earlier ones are done, and callbacks that were requested before the next submit have
+    /// run. Returns false on a timeout.
     pub fn wait(&self, submission: u64, timeout: Option<Duration>) -> bool {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = lock(&self.state);
@@ -184,7 +185,7 @@ impl Work {
 }
 
 impl State {
-    /// Takes away an entry that has ended.
+    /// Removes a finished entry.
     fn take(&mut self, index: usize) {
         if let Some(Entry { after, is_watch: true, .. }) = self.entries.remove(index) {
             self.done = self.done.max(after);

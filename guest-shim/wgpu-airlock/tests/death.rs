@@ -1,4 +1,4 @@
-//! The driver's process is killed in the middle of its work: the program sees its device lost, and goes on with a new one.
+//! The driver's process is killed during its work: the program's device is lost, and the program continues with a new one.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -7,7 +7,7 @@ use std::fs;
 use std::process::Command;
 use std::sync::{Arc, Mutex, mpsc};
 
-/// The processes that this one has started and that run the worker's program.
+/// Child processes of this one that run the worker's program.
 fn workers() -> Vec<u32> {
     let me = std::process::id().to_string();
     let processes = fs::read_dir("/proc").unwrap().flatten();
@@ -71,7 +71,7 @@ fn a_program_outlives_its_driver() {
     let told = lost.lock().unwrap().clone();
     assert!(matches!(&*told, [(wgpu::DeviceLostReason::Unknown, message)] if !message.is_empty()), "{told:?}");
 
-    // What is left of the old device does nothing, and panics nowhere.
+    // Calls on the lost device have no effect, and do not panic.
     let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
     let after = common::buffer(&device, &[1, 2, 3, 4], wgpu::BufferUsages::COPY_SRC);
     queue.write_buffer(&numbers, 0, &[0; 4]);
@@ -79,14 +79,14 @@ fn a_program_outlives_its_driver() {
     assert!(pollster::block_on(scope.pop()).is_none());
     assert!(matches!(device.poll(wgpu::PollType::wait_indefinitely()), Ok(wgpu::PollStatus::QueueEmpty)));
 
-    // A new device, of the adapter that is there and of a new one, has a new process.
+    // A new device, from the existing adapter or from a new one, has a new process.
     let (second, second_queue) = common::device(&adapter);
     assert_eq!(common::multiples(&second, &second_queue, 5), [0, 5, 10, 15, 20, 25, 30, 35]);
     assert_eq!(workers().len(), 1);
     let (third, third_queue) = common::device(&common::adapter(&instance));
     assert_eq!(common::multiples(&third, &third_queue, 7), [0, 7, 14, 21, 28, 35, 42, 49]);
 
-    // An object of the lost device on a new one is an error, and no harm.
+    // Use of a lost device's object on a new device is an error, and no more.
     let scope = third.push_error_scope(wgpu::ErrorFilter::Validation);
     let mut encoder = third.create_command_encoder(&Default::default());
     encoder.clear_buffer(&after, 0, None);

@@ -1,5 +1,5 @@
-//! Programs that know nothing of this crate do what they do on wgpu's own drivers: the same lines and the same pictures.
-//! What those are is in `tests/guests/wgpu/expected`, which `compare.sh` there makes with plain wgpu.
+//! Programs that do not depend on this crate behave as on wgpu's own drivers: the same lines and the same pictures. The expected
+//! ones are in `tests/guests/wgpu/expected`, where `compare.sh` makes them with plain wgpu.
 
 mod common;
 
@@ -7,17 +7,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// How far a channel may lie from the kept picture: software adapters compile for the processor that they find, and
-/// round differently. `compare.sh` asks for equal bytes on one machine.
+/// Maximum difference of a channel from the stored picture: software adapters compile for the processor that they find, and round
+/// differently. `compare.sh` requires equal bytes on one machine.
 const TOLERANCE: u8 = 3;
-/// And how many of a thousand channels may lie further.
+/// Maximum number of channels in a thousand that differ by more.
 const OUTLIERS: usize = 2;
 
 fn expected(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests/wgpu/expected").join(file)
 }
 
-/// Runs a program that cargo has built beside this test, and gives what it printed.
+/// Runs a program that cargo has built beside this test, and returns its output.
 fn run(program: &str, arguments: &[&Path]) -> String {
     let output = Command::new(common::example(program)).args(arguments).output().unwrap();
     assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));

@@ -1,5 +1,5 @@
-//! A native program is recorded as a guest is: its trace replays, and the flight recorder writes one when something goes
-//! wrong. `AIRLOCK` names the program `airlock`.
+//! A native program is recorded like a guest: its trace replays, and the flight recorder writes one after an error. `AIRLOCK`
+//! names the program `airlock`.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use wgpu_airlock::Options;
 
-/// The program, or `None`, which is said, where the test cannot have it.
+/// The program; `None`, with a message, if `AIRLOCK` does not name it.
 fn airlock() -> Option<PathBuf> {
     let airlock = std::env::var_os("AIRLOCK").map(PathBuf::from);
     if airlock.is_none() {
@@ -32,7 +32,7 @@ fn a_recorded_program_replays() {
     let output = replay(&airlock, &trace);
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
-    // The readback among what is compared, and nothing that differs.
+    // The readback is compared, and nothing differs.
     assert!(text.contains("replays as recorded") && text.contains("1 readbacks compared"), "{text}");
 }
 
@@ -45,7 +45,7 @@ fn the_flight_recorder_keeps_what_led_to_an_error() {
             common::device_with(Options { flight_recorder: Some(folder.clone()), ..Default::default() });
         common::multiples(&device, &queue, 2);
         device.on_uncaptured_error(std::sync::Arc::new(|_: wgpu::Error| {}));
-        // No usage at all.
+        // Invalid: no usage.
         let _ = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("mistaken"),
             size: 4,

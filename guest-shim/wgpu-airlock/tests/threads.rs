@@ -1,5 +1,5 @@
-//! Several threads on one device, as wgpu's documentation promises: objects go anywhere, polls wait for what they ask for,
-//! and error scopes are of one thread each.
+//! Several threads on one device, as wgpu's documentation promises: objects are shared, polls wait for their own requests, and
+//! error scopes are of one thread each.
 
 mod common;
 
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
-/// A mistake of its own, by the label in its message.
+/// A validation error, identified by the label in its message.
 fn mistake(device: &wgpu::Device, label: &str) {
     let _ = device.create_buffer(&wgpu::BufferDescriptor {
         label: Some(label),
@@ -91,7 +91,7 @@ fn a_poll_waits_for_what_another_poll_waits_for() {
         for _ in 0..4 {
             scope.spawn(|| {
                 device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
-                // Whichever thread calls back, the buffer is mapped for all.
+                // The buffer is mapped for all threads, whichever of them runs the callback.
                 assert_eq!(readback.slice(..).get_mapped_range().unwrap().len(), 32);
             });
         }
@@ -127,7 +127,7 @@ fn a_map_whose_buffer_is_dropped_fails_and_keeps_nothing() {
     drop(buffer);
     drop(queue);
     drop(device);
-    // Nobody polls: the device's end calls back.
+    // No thread polls: the drop of the device runs the callback.
     assert!(mapped.try_recv().unwrap().is_err());
 }
 

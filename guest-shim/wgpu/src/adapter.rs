@@ -1,4 +1,4 @@
-//! Adapters: what a GPU offers, and the way to a device.
+//! Adapters: features, limits, and requests for devices.
 
 use std::fmt;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use crate::{executor, limits};
 
 /// `wgpu::Adapter` of this backend.
 pub struct Adapter {
-    // Shared with the request for a device, which may outlive the adapter.
+    // Shared with a pending request for a device, which may outlive the adapter.
     gpu: std::sync::Arc<gpu::GpuAdapter>,
     devices: Devices,
 }
@@ -29,7 +29,7 @@ impl Adapter {
         Adapter { gpu: adapter.into(), devices }
     }
 
-    /// Refuses what native wgpu refuses, by the same words.
+    /// Rejects the requests that native wgpu rejects, with the same messages.
     fn check(&self, desc: &wgpu::DeviceDescriptor<'_>) -> Result<(), String> {
         let missing = desc.required_features - self.features();
         if !missing.is_empty() {
@@ -77,7 +77,7 @@ impl AdapterInterface for Adapter {
         limits::limits(&self.gpu.limits())
     }
 
-    /// All of them: the interface is that of core WebGPU.
+    /// All capabilities: the interface is that of core WebGPU.
     fn downlevel_capabilities(&self) -> wgpu::DownlevelCapabilities {
         wgpu::DownlevelCapabilities::default()
     }
@@ -99,7 +99,7 @@ impl AdapterInterface for Adapter {
     }
 }
 
-/// What is known about the GPU, in wgpu's fields.
+/// The adapter's information in wgpu's fields.
 pub fn info(host: &gpu::GpuAdapterInfo) -> wgpu::AdapterInfo {
     let kind = if host.is_fallback_adapter() { wgpu::DeviceType::Cpu } else { wgpu::DeviceType::Other };
     let mut info = wgpu::AdapterInfo::new(kind, wgpu::Backend::BrowserWebGpu);
@@ -112,7 +112,7 @@ pub fn info(host: &gpu::GpuAdapterInfo) -> wgpu::AdapterInfo {
     info
 }
 
-/// The number in `0x10de`; 0, which is wgpu's unknown, for a name.
+/// The number in `0x10de`; 0, wgpu's value for unknown, for a name.
 fn pci_number(text: &str) -> u32 {
     text.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0)
 }

@@ -18,7 +18,7 @@ wit_bindgen::generate!({
 pub use wasi::clocks::monotonic_clock;
 pub use wasi::webgpu::webgpu;
 
-/// Of the feature `passes`, whose interface Airlock alone has.
+/// Imports of the feature `passes`, whose interface only Airlock has.
 #[cfg(feature = "passes")]
 mod lists {
     wit_bindgen::generate!({

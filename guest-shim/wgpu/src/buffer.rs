@@ -1,4 +1,4 @@
-//! Buffers, and the copies that stand for their mapped ranges.
+//! Buffers, and copies in place of their mapped ranges.
 
 use std::fmt;
 use std::ops::Range;
@@ -30,11 +30,11 @@ impl fmt::Debug for Inner {
     }
 }
 
-/// What a mapped buffer's contents are known to be.
+/// Known contents of a mapped buffer.
 enum Mapping {
-    /// Mapped at creation: zero but for the ranges that were written.
+    /// Mapped at creation: zero except for the written ranges.
     Fresh(Vec<Range<u64>>),
-    /// Mapped for writing: what it was before. It is fetched only where it is needed.
+    /// Mapped for writing: the previous contents, which are fetched on demand.
     Write,
     /// Mapped for reading.
     Read,
@@ -72,7 +72,7 @@ pub fn create(device: &Arc<Shared>, desc: &wgpu::BufferDescriptor<'_>) -> Buffer
     }))
 }
 
-/// The usages that both have; the others were refused.
+/// The usages that both APIs have; the others were rejected.
 fn usage(usage: wgpu::BufferUsages) -> gpu::GpuBufferUsage {
     use gpu::GpuBufferUsage as G;
     use wgpu::BufferUsages as W;
@@ -98,7 +98,7 @@ impl Buffer {
         &self.0.gpu
     }
 
-    /// The rules of a queue's write.
+    /// Validates a queue's write.
     pub fn check_write(&self, offset: u64, size: u64) -> Result<(), String> {
         if !self.0.usage.contains(wgpu::BufferUsages::COPY_DST) {
             return Err(format!("Usage flags {:?} of the buffer do not contain COPY_DST", self.0.usage));
@@ -130,7 +130,8 @@ impl Inner {
         self.gpu.get_mapped_range_get_with_copy(Some(range.start), Some(size)).map_err(|error| error.message)
     }
 
-    /// An error of wgpu's, which only wgpu can make: it makes one for a buffer that was never mapped.
+    /// wgpu's error for an unmapped range, which only wgpu can construct: it does so for a buffer that was never
+    /// mapped.
     fn not_mapped(&self) -> wgpu::MapRangeError {
         let device = wgpu::Device::from_custom(Device(self.device.clone()));
         let buffer = device.create_buffer(&wgpu::BufferDescriptor {
@@ -140,7 +141,7 @@ impl Inner {
             mapped_at_creation: false,
         });
         if let Some(buffer) = buffer.as_custom::<Buffer>() {
-            // Or this function would be asked for the error that it makes.
+            // Otherwise wgpu would call this function again for the error.
             *buffer.0.mapping() = Some(Mapping::Write);
         }
         match buffer.slice(..).get_mapped_range() {
@@ -194,7 +195,7 @@ impl BufferInterface for Buffer {
 
     fn unmap(&self) {
         *self.0.mapping() = None;
-        // A map that waits fails, and its callback is told.
+        // A pending map fails, and its callback is called.
         let _ = self.0.gpu.unmap();
     }
 
@@ -204,7 +205,7 @@ impl BufferInterface for Buffer {
     }
 }
 
-/// A copy of a mapped range, which goes back to the buffer when it is dropped, if it was written.
+/// A copy of a mapped range. A modified copy is written to the buffer when it is dropped.
 struct MappedRange {
     buffer: Arc<Inner>,
     range: Range<u64>,
@@ -221,7 +222,7 @@ impl fmt::Debug for MappedRange {
 
 impl MappedRange {
     fn data(&self) -> &Vec<u8> {
-        // The range was checked by wgpu, and the buffer is mapped unless it was unmapped beneath the view.
+        // wgpu has checked the range, and the buffer is mapped unless it was unmapped beneath the view.
         self.data.get_or_init(|| self.buffer.fetch(&self.range).unwrap_or_else(|_| vec![0; self.length]))
     }
 }
@@ -246,8 +247,8 @@ impl BufferMappedRangeInterface for MappedRange {
         }
     }
 
-    /// There is no JavaScript around a component: making the array panics in js-sys. wgpu calls this for its own
-    /// WebGPU backend only.
+    /// A component has no JavaScript: making the array panics in js-sys. wgpu calls this for its own WebGPU backend
+    /// only.
     #[cfg(feature = "webgpu")]
     fn as_uint8array(&self) -> &js_sys::Uint8Array {
         Box::leak(Box::new(js_sys::Uint8Array::from(self.data().as_slice())))
@@ -258,7 +259,7 @@ impl Drop for MappedRange {
     fn drop(&mut self) {
         let (true, Some(data)) = (self.written, self.data.get()) else { return };
         let size = self.range.end - self.range.start;
-        // Fails only where the buffer was unmapped or destroyed beneath the view, and then nobody can see the data.
+        // Fails only if the buffer was unmapped or destroyed beneath the view; the data cannot be read then.
         let _ = self.buffer.gpu.get_mapped_range_set_with_copy(data, Some(self.range.start), Some(size));
         if let Some(Mapping::Fresh(written)) = &mut *self.buffer.mapping() {
             written.push(self.range.clone());

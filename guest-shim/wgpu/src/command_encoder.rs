@@ -1,4 +1,4 @@
-//! Command encoders, and what spoils a recording.
+//! Command encoders, and errors of their recordings.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,13 +14,13 @@ use crate::query_set::QuerySet;
 use crate::render_pass;
 use crate::texture::{copy_info, extent};
 
-/// The first command of a recording that the interface cannot carry. wgpu reports mistakes of recorded commands at
-/// `finish`, and so it is with this one.
+/// The first command of a recording that the interface lacks. wgpu reports errors of recorded commands at `finish`, and
+/// so does this backend.
 #[derive(Clone, Default)]
 pub struct Spoiled(Arc<Mutex<Option<String>>>);
 
 impl Spoiled {
-    /// Notes that `command` needs what is absent.
+    /// Records that `command` needs an absent feature.
     pub fn by(&self, command: &str, absent: &Absent) {
         let mut cause = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         cause.get_or_insert_with(|| format!("In {command}\n    {absent}"));
@@ -58,7 +58,7 @@ pub fn create(device: &Arc<Shared>, desc: &wgpu::CommandEncoderDescriptor<'_>) -
 }
 
 impl CommandEncoder {
-    /// Runs a command with what it needs, or spoils the recording.
+    /// Runs a command with its operand, or spoils the recording.
     fn record<T>(&self, command: &str, needed: Result<T, Absent>, run: impl FnOnce(T)) {
         match needed {
             Ok(needed) => run(needed),
@@ -71,7 +71,7 @@ impl CommandEncoder {
     }
 }
 
-/// The side of a copy that is a buffer.
+/// Buffer side of a copy.
 fn buffer_info<'a>(info: &wgpu::TexelCopyBufferInfo<'a>) -> gpu::GpuTexelCopyBufferInfo<'a> {
     gpu::GpuTexelCopyBufferInfo {
         buffer: own!(info.buffer, Buffer).gpu(),
@@ -147,7 +147,7 @@ impl CommandEncoderInterface for CommandEncoder {
             Some(cause) => {
                 self.device.report("CommandEncoder::finish", self.label.as_deref(), &cause);
                 self.device.invalid(|_| {
-                    // A group that is not closed spoils the host's recording too.
+                    // An unclosed debug group makes the host's recording invalid, too.
                     self.gpu.push_debug_group("");
                     self.gpu.finish(Some(&descriptor))
                 })
@@ -210,7 +210,7 @@ impl CommandEncoderInterface for CommandEncoder {
         self.lacks("CommandEncoder::build_acceleration_structures", wgpu::Features::EXPERIMENTAL_RAY_QUERY);
     }
 
-    /// The host keeps track of states by itself.
+    /// The host tracks states itself.
     fn transition_resources<'a>(
         &mut self,
         _: &mut dyn Iterator<Item = wgpu::BufferTransition<&'a DispatchBuffer>>,

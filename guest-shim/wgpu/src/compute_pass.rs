@@ -92,7 +92,7 @@ impl ComputePassInterface for ComputePass {
         self.encoder.dispatch_workgroups_indirect(buffer, offset);
     }
 
-    /// The host keeps track of states by itself.
+    /// The host tracks states itself.
     fn transition_resources<'a>(
         &mut self,
         _: &mut dyn Iterator<Item = wgpu::BufferTransition<&'a DispatchBuffer>>,

@@ -1,4 +1,4 @@
-//! Devices: they make every other object, and know what is under way.
+//! Devices: creation of all other objects, and pending work.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use crate::{
     shader, texture,
 };
 
-/// A device and its queue, shared by everything that reports errors or waits.
+/// A device and its queue, shared by all objects that report errors or wait.
 pub struct Shared {
     pub gpu: Arc<gpu::GpuDevice>,
     pub queue: Arc<gpu::GpuQueue>,
@@ -43,7 +43,7 @@ impl Shared {
             lost: Arc::default(),
             lost_is_watched: false.into(),
         });
-        // Not the device itself: what it has reported last may come after it was dropped, and still has its handler.
+        // Holds the errors and not the device: the last errors may arrive after its drop, and still reach its handler.
         let errors = shared.errors.clone();
         executor::spawn(async move {
             while let Some(error) = uncaptured.next().await {
@@ -53,12 +53,12 @@ impl Shared {
         shared
     }
 
-    /// Reports a validation error that this crate has found.
+    /// Reports a validation error of this crate.
     pub fn report(&self, operation: &str, label: Option<&str>, cause: &dyn fmt::Display) {
         self.errors.report(error::validation(operation, label, cause));
     }
 
-    /// Runs `make`, which makes an invalid object, and keeps the host's error from the program: it has been told why.
+    /// Runs `make`, which creates an invalid object, and discards the host's error: the program already has one.
     pub fn invalid<T>(&self, make: impl FnOnce(&gpu::GpuDevice) -> T) -> T {
         self.gpu.push_error_scope(gpu::GpuErrorFilter::Validation);
         let object = make(&self.gpu);
@@ -69,7 +69,7 @@ impl Shared {
         object
     }
 
-    /// The object that `made` describes, or an error of `operation` and an invalid one.
+    /// Creates the object of `descriptor`, or reports an error of `operation` and creates an invalid object.
     pub fn made_or_invalid<D, T>(
         &self,
         operation: &str,
@@ -87,17 +87,17 @@ impl Shared {
         }
     }
 
-    /// Blocks until the submit with this number, or the last one, is done and callbacks have run. Returns whether that
-    /// came before the timeout.
+    /// Blocks until the submit with this number, by default the last one, is done and callbacks have run. Returns false
+    /// on a timeout.
     pub fn wait(&self, submission: Option<u64>, timeout: Option<Duration>) -> bool {
         executor::turn();
         let in_time = self.work.wait(&self.queue, submission, timeout);
-        // Errors of the work that is done may come behind the news that it is.
+        // Errors of finished work may arrive after the notice of its end.
         executor::turn();
         in_time
     }
 
-    /// Whether nothing is under way and no callback waits.
+    /// True if no work is pending and no callback is due.
     pub fn is_idle(&self) -> bool {
         self.work.is_idle()
     }
@@ -122,11 +122,11 @@ impl Shared {
 }
 
 impl Drop for Shared {
-    /// Errors of the last calls still have to reach the program, which may end next.
+    /// Waits at the program's end for the errors of the last calls.
     fn drop(&mut self) {
         let device = self.gpu.clone();
         executor::spawn_to_the_end(async move {
-            // A question whose answer comes after every error of earlier calls.
+            // A request whose reply follows every error of earlier calls.
             device.push_error_scope(gpu::GpuErrorFilter::Internal);
             let _ = device.pop_error_scope().await;
         });
@@ -138,7 +138,7 @@ impl Drop for Shared {
 pub struct Device(pub Arc<Shared>);
 
 impl Device {
-    /// Reports that a feature is missing, where there is no object of the host to make invalid.
+    /// Reports a missing feature, where there is no object of the host to make invalid.
     fn lacks(&self, operation: &str, label: Option<&str>, features: wgpu::Features) {
         self.0.report(operation, label, &Absent::Features(features));
     }
@@ -330,12 +330,12 @@ impl DeviceInterface for Device {
     }
 }
 
-/// The label of a descriptor, as the interface takes it.
+/// The label of a descriptor, in the interface's form.
 pub fn label(label: wgpu::Label<'_>) -> Option<String> {
     label.map(str::to_owned)
 }
 
-/// The object of this backend behind one of wgpu's. Panics as wgpu does where it is another backend's.
+/// The object of this backend behind one of wgpu's. Panics for another backend's object, as wgpu does.
 pub fn of_this_backend<'a, T>(found: Option<&'a T>, object: &'static str) -> &'a T {
     match found {
         Some(found) => found,

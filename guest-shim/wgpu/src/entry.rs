@@ -1,7 +1,7 @@
 //! The export `wasi:cli/run@0.3.0`, which calls the program's `main`.
 //!
 //! The Rust target `wasm32-wasip2` exports `run` of WASI 0.2, whose type is not `async`; the Component Model traps a
-//! wait inside it. This export is the same program with leave to block.
+//! wait inside it. This export runs the same program and may block.
 #![expect(unsafe_code, reason = "calls the symbol of the program's main, and exports one")]
 
 use crate::executor;
@@ -55,7 +55,7 @@ unsafe fn call_main() -> i32 {
 
 bindings::export!(Program with_types_in bindings);
 
-/// Refers to this module, without which the linker leaves out the object file that has the export.
+/// Refers to this module: otherwise the linker omits the object file that has the export.
 pub fn link() {
     static LINKED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
     LINKED.store(true, std::sync::atomic::Ordering::Relaxed);

@@ -1,19 +1,19 @@
-//! Errors: from the host, from this crate, and the scopes and handlers that they reach.
+//! Errors of the host and of this crate, and the scopes and handlers that they reach.
 //!
-//! The host has a stack of error scopes of its own. An error that this crate finds by itself cannot be put there, so a
-//! second stack stands beside it, and popping a scope asks both.
+//! The host has its own stack of error scopes, to which this crate cannot add its own errors. A second stack stands
+//! beside it, and popping a scope queries both.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::bindings::webgpu as gpu;
 
-/// What wgpu can ask for and `wasi:webgpu` has no place for.
+/// A part of wgpu's API that `wasi:webgpu` lacks.
 #[derive(Clone, Debug)]
 pub enum Absent {
     /// It needs features that no device of this backend has.
     Features(wgpu::Features),
-    /// There is no feature for it.
+    /// There is no feature flag for it.
     Other(&'static str),
 }
 
@@ -26,14 +26,14 @@ impl fmt::Display for Absent {
     }
 }
 
-/// A validation error that this crate reports.
+/// Creates a validation error of this crate.
 pub fn validation(operation: &str, label: Option<&str>, cause: &dyn fmt::Display) -> wgpu::Error {
     let label = label.filter(|label| !label.is_empty()).map_or(String::new(), |label| format!(", label = '{label}'"));
     let message = format!("In {operation}{label}\n  {cause}");
     wgpu::Error::Validation { source: source(cause.to_string()), description: describe("Validation Error", &message) }
 }
 
-/// An error of the host as one of wgpu.
+/// Converts an error of the host to one of wgpu.
 pub fn from_host(error: &gpu::GpuError) -> wgpu::Error {
     let message = error.message();
     match error.kind() {
@@ -49,7 +49,7 @@ pub fn from_host(error: &gpu::GpuError) -> wgpu::Error {
     }
 }
 
-/// A description laid out as wgpu's are, which programs print and people search for.
+/// A description in wgpu's layout, which programs print and users search for.
 fn describe(kind: &str, message: &str) -> String {
     let causes: String = message.lines().map(|line| format!("  {line}\n")).collect();
     format!("{kind}\n\nCaused by:\n{causes}")
@@ -68,7 +68,7 @@ pub struct Errors {
 
 struct Scope {
     filter: wgpu::ErrorFilter,
-    /// The first error that this crate reported into the scope.
+    /// The first error of this crate in the scope.
     error: Option<wgpu::Error>,
 }
 
@@ -84,9 +84,9 @@ impl Errors {
         u32::try_from(scopes.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// Closes the innermost scope and returns what this crate reported into it.
+    /// Closes the innermost scope and returns this crate's error in it.
     ///
-    /// Panics as wgpu does where the scope at `index` is not the innermost one.
+    /// Panics if the scope at `index` is not the innermost one, as wgpu does.
     pub fn pop(&self, index: u32) -> Option<wgpu::Error> {
         let mut scopes = lock(&self.scopes);
         let innermost = u32::try_from(scopes.len()).ok().and_then(|depth| depth.checked_sub(1));
@@ -97,7 +97,7 @@ impl Errors {
         scopes.pop().and_then(|scope| scope.error)
     }
 
-    /// Reports an error that this crate has found: to the innermost scope that catches it, or to the handler.
+    /// Reports an error of this crate to the innermost scope that catches it, or to the handler.
     pub fn report(&self, error: wgpu::Error) {
         let filter = match error {
             wgpu::Error::Validation { .. } => wgpu::ErrorFilter::Validation,
@@ -111,7 +111,7 @@ impl Errors {
         self.uncaptured(error);
     }
 
-    /// Hands an error that no scope caught to the handler. Panics where the program has set none, as wgpu does.
+    /// Passes an uncaptured error to the handler. Panics without a handler, as wgpu does.
     pub fn uncaptured(&self, error: wgpu::Error) {
         let handler = lock(&self.handler).clone();
         match handler {
@@ -121,7 +121,7 @@ impl Errors {
     }
 }
 
-/// What was being done when a lock's holder panicked is of no concern: the values are whole at any time.
+/// Locks a mutex, poisoned or not: the guarded values are consistent at any time.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

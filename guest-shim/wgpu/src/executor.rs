@@ -1,8 +1,8 @@
 //! A single-threaded executor over wit-bindgen's C ABI for waitables.
 //!
-//! wgpu's API has calls that block (`Device::poll(Wait)`), that look without blocking (`Poll`), and callbacks that run
-//! inside both. `wit_bindgen::block_on` offers only the first, and returns only when nothing waits any more, which never
-//! happens beside a stream of errors. Here futures are started once and advance in every `turn` and `block_on`.
+//! wgpu's API has calls that block (`Device::poll(Wait)`), calls that do not (`Poll`), and callbacks that run inside both.
+//! `wit_bindgen::block_on` supports only the first, and returns only when no future is pending, which never happens with an open
+//! stream of errors. Here, futures are started once and advance in every `turn` and `block_on`.
 #![expect(unsafe_code, reason = "implements wit-bindgen's C ABI, and calls the intrinsics of waitable sets")]
 
 use std::cell::{Cell, RefCell};
@@ -60,7 +60,7 @@ mod intrinsics {
     }
 }
 
-/// There is no host to call on other targets; the crate compiles there, so that tools can look at it.
+/// Stubs for other targets, which have no host; the crate compiles there for the sake of tools.
 #[cfg(not(target_family = "wasm"))]
 mod intrinsics {
     use super::CabiTask;
@@ -79,12 +79,12 @@ mod intrinsics {
     }
 }
 
-/// The event of a waitable set that has none.
+/// The event of an empty waitable set.
 const EVENT_NONE: u32 = 0;
 /// The set that a waitable joins to leave every set.
 const NO_SET: u32 = 0;
 
-/// A future that was spawned, and whether it has to be polled.
+/// A spawned future, and its wake flag.
 struct Task {
     future: Pin<Box<dyn Future<Output = ()>>>,
     woken: Arc<Woken>,
@@ -100,12 +100,12 @@ impl Wake for Woken {
 
 #[derive(Default)]
 struct Reactor {
-    /// The waitable set of everything that is registered; 0 before the first registration.
+    /// The set of all registered waitables; 0 before the first registration.
     set: Cell<u32>,
     /// A map without a hasher, whose seed would cost an import of random numbers.
     waitables: RefCell<BTreeMap<u32, (Callback, *mut c_void)>>,
-    /// By the order in which they were spawned, which is the order in which callbacks run. A task that is being polled
-    /// is not among them, all others are: what it calls may wait for them.
+    /// In the order of spawning, in which callbacks run. A task is absent while it is polled; all others are present, because it
+    /// may wait for them.
     tasks: RefCell<BTreeMap<u64, Task>>,
     /// The key of the next task.
     next: Cell<u64>,
@@ -135,14 +135,14 @@ unsafe extern "C" fn unregister(_: *mut c_void, waitable: u32) -> *mut c_void {
     before.map_or(ptr::null_mut(), |(_, data)| data)
 }
 
-/// There is one executor and it lives as long as the program, so references to it need no count.
+/// The executor is unique and lives as long as the program, so references to it are not counted.
 unsafe extern "C" fn clone_task(task: *mut c_void) -> *mut c_void {
     task
 }
 
 unsafe extern "C" fn drop_task(_: *mut c_void) {}
 
-/// Makes this executor the one where wit-bindgen registers waitables while `f` runs.
+/// Sets this executor as the one where wit-bindgen registers waitables, while `f` runs.
 fn within<R>(f: impl FnOnce() -> R) -> R {
     struct Reset(*mut CabiTask);
     impl Drop for Reset {
@@ -159,7 +159,7 @@ fn within<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Hands every event that is there to its waitable; with `wait`, blocks for the first one.
+/// Delivers all pending events to their waitables; with `wait`, blocks for the first one.
 fn deliver(mut wait: bool) {
     loop {
         let (set, idle) = REACTOR.with(|reactor| (reactor.set.get(), reactor.waitables.borrow().is_empty()));
@@ -219,7 +219,7 @@ fn poll_tasks() {
     }
 }
 
-/// Starts a future. It is polled once now, and goes on in every `turn` and `block_on`.
+/// Starts a future. It is polled once now, and advances in every `turn` and `block_on`.
 pub fn spawn(future: impl Future<Output = ()> + 'static) {
     let woken = Arc::new(Woken(AtomicBool::new(false)));
     let waker = Waker::from(woken.clone());
@@ -232,9 +232,9 @@ pub fn spawn(future: impl Future<Output = ()> + 'static) {
     }
 }
 
-/// Delivers what has happened, without waiting for more.
+/// Delivers pending events, without waiting for more.
 pub fn turn() {
-    // The host makes progress only while the guest does not run: without a yield, a loop of turns would see nothing.
+    // The host makes progress only while the guest does not run: without a yield, a loop of turns would find nothing.
     wit_bindgen::yield_blocking();
     within(|| {
         deliver(false);
@@ -242,7 +242,7 @@ pub fn turn() {
     });
 }
 
-/// Blocks until `future` is done. Everything spawned advances meanwhile.
+/// Blocks until `future` is done. All spawned futures advance meanwhile.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     within(|| {
@@ -251,14 +251,14 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
             if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
                 return value;
             }
-            // An event may have come in a nested turn, for a task that had been looked at before.
+            // A nested turn may have delivered an event for a task that was already visited.
             deliver(!any_is_woken());
             poll_tasks();
         }
     })
 }
 
-/// Starts a future now; the one that is returned blocks when it is polled, so that any executor can await it.
+/// Starts a future now; the returned one blocks when it is polled, so that any executor can await it.
 pub fn started<T: 'static>(future: impl Future<Output = T> + 'static) -> impl Future<Output = T> + 'static {
     let slot = Arc::new(Mutex::new(None));
     let filled = slot.clone();
@@ -273,7 +273,7 @@ pub fn started<T: 'static>(future: impl Future<Output = T> + 'static) -> impl Fu
 }
 
 thread_local! {
-    /// How many futures have to be over before the program is.
+    /// Number of futures that must end before the program does.
     static LAST: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -286,7 +286,7 @@ pub fn spawn_to_the_end(future: impl Future<Output = ()> + 'static) {
     });
 }
 
-/// Waits for what the end of the program has to wait for, so that errors of the last submits are reported.
+/// Waits for the futures of [`spawn_to_the_end`], so that errors of the last submits are reported.
 pub fn finish() {
     block_on(std::future::poll_fn(|_| if LAST.get() == 0 { Poll::Ready(()) } else { Poll::Pending }));
     turn();

@@ -1,4 +1,4 @@
-//! Texture and vertex formats, whose names differ in their capitals.
+//! Texture and vertex formats, whose names differ in capitalization.
 
 use wgpu::{AstcBlock, AstcChannel};
 

@@ -1,4 +1,4 @@
-//! The instance: the way to adapters.
+//! The instance: requests for adapters.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -11,7 +11,7 @@ use crate::bindings::webgpu as gpu;
 use crate::device::Shared;
 use crate::executor;
 
-/// The devices that an instance has led to, for `poll_all`.
+/// Devices of an instance, for `poll_all`.
 #[derive(Clone, Default)]
 pub struct Devices(Arc<Mutex<Vec<Weak<Shared>>>>);
 
@@ -55,7 +55,7 @@ impl InstanceInterface for Instance {
             return Ok(surface);
         }
         drop(target);
-        // wgpu's error cannot be made outside of it, so the surface is made, and no adapter supports it.
+        // wgpu's error cannot be constructed outside of wgpu, so a surface is returned, and no adapter supports it.
         Ok(DispatchSurface::custom(Surface))
     }
 
@@ -106,7 +106,7 @@ impl InstanceInterface for Instance {
         .fold(Features::empty(), |all, (_, feature)| all | feature)
     }
 
-    /// At most one adapter: the interface picks, and does not list.
+    /// At most one adapter: the interface selects one, and does not list them.
     fn enumerate_adapters(&self, backends: wgpu::Backends) -> Pin<Box<dyn EnumerateAdapterFuture>> {
         if !backends.contains(wgpu::Backends::BROWSER_WEBGPU) {
             return Box::pin(std::future::ready(Vec::new()));

@@ -7,21 +7,21 @@
 //! let instance = wgpu_wasi::instance(); // in place of wgpu::Instance::new(..)
 //! ```
 //!
-//! Any host of the interface will do. It has to run the export `wasi:cli/run@0.3.0`: only a task whose type is `async`
-//! may block, and wgpu's API waits for the GPU in `Device::poll`.
+//! Any host of the interface works if it runs the export `wasi:cli/run@0.3.0`: only a task whose type is `async` may block, and
+//! wgpu's API waits for the GPU in `Device::poll`.
 //!
 //! With the feature `passes`, the commands of passes and bundles cross to the host as lists (`airlock:passes`), which takes less
 //! time for each. Such a component runs on Airlock only.
 //!
-//! # What differs from wgpu on native drivers
+//! # Differences from wgpu on native drivers
 //!
 //! - An error that no scope catches reaches the handler, or panics, at the next call that waits or submits, not in the
 //!   call that made it: the host reports errors as events.
-//! - Callbacks run inside `Device::poll`, `Queue::submit` and calls that wait, on the one thread there is.
+//! - Callbacks run inside `Device::poll`, `Queue::submit` and calls that wait, on the only thread.
 //! - Futures that the API returns never yield to an executor: the first poll blocks until they are ready.
 //! - Features of wgpu that WebGPU lacks (ray queries, mesh shaders, binding arrays, timestamps inside passes) are absent
 //!   from `Adapter::features`. Requesting one fails, and using one is a validation error.
-//! - A device's limits are at least WebGPU's defaults, where native wgpu keeps lower ones that were asked for.
+//! - A device's limits are at least WebGPU's defaults, where native wgpu keeps lower requested ones.
 //! - Surfaces need the feature `surface`, and a window of this crate (the module `window`) in place of winit's. Without it
 //!   `Adapter::is_surface_supported` is false, and a surface is always `Lost`.
 //! - A mapped range is a copy of the buffer's contents. Writing ends when the view is dropped.
@@ -58,7 +58,7 @@ mod texture;
 #[cfg(feature = "surface")]
 pub mod window;
 
-/// The instance of this host, in place of [`wgpu::Instance::new`].
+/// Creates the instance of this host, in place of [`wgpu::Instance::new`].
 pub fn instance() -> wgpu::Instance {
     #[cfg(feature = "main")]
     entry::link();

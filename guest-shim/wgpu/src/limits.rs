@@ -5,7 +5,7 @@ use crate::bindings::webgpu as gpu;
 /// A feature of WebGPU: wgpu's flag, the interface's case, and the name by which a set is asked for it.
 type Feature = (wgpu::Features, gpu::GpuFeatureName, &'static str);
 
-/// The features that both have.
+/// The features that wgpu and the interface share.
 ///
 /// Without `subgroups`: WebGPU's shaders must enable it by a directive, which naga does not accept, so no shader would
 /// be right on every host. Without `core-features-and-limits`, `texture-formats-tier2` and `texture-component-swizzle`,
@@ -45,12 +45,12 @@ const FEATURES: &[Feature] = &[
 
 /// The features of an adapter or a device.
 pub fn features(has: impl Fn(&str) -> bool, limits: &wgpu::Limits) -> wgpu::Features {
-    // WebGPU has no feature for immediate data: a limit above 0 says that there is some.
+    // WebGPU has no feature for immediate data: a limit above 0 means support.
     let immediates = if limits.max_immediate_size > 0 { wgpu::Features::IMMEDIATES } else { wgpu::Features::empty() };
     FEATURES.iter().filter(|(_, _, name)| has(name)).fold(immediates, |all, (flag, ..)| all | *flag)
 }
 
-/// The cases to require of a device for `features`, all of which the adapter has.
+/// The cases to require of a device for `features`. The adapter has all of them.
 pub fn required_features(features: wgpu::Features) -> Vec<gpu::GpuFeatureName> {
     FEATURES.iter().filter(|(flag, ..)| features.contains(*flag)).map(|(_, case, _)| *case).collect()
 }
@@ -58,7 +58,7 @@ pub fn required_features(features: wgpu::Features) -> Vec<gpu::GpuFeatureName> {
 /// Defines both directions from one list: wgpu's field, the interface's getter, WebGPU's name.
 macro_rules! limits {
     ($($field:ident $getter:ident $name:literal,)*) => {
-        /// The limits of an adapter or a device. Those of wgpu alone have its defaults.
+        /// The limits of an adapter or a device. Limits that only wgpu has get its defaults.
         pub fn limits(limits: &gpu::GpuSupportedLimits) -> wgpu::Limits {
             wgpu::Limits {
                 $($field: limits.$getter(),)*
@@ -67,11 +67,11 @@ macro_rules! limits {
             }
         }
 
-        /// The record of the limits that a device has to have.
+        /// The record of the limits to require of a device.
         pub fn required_limits(limits: &wgpu::Limits) -> gpu::RecordOptionGpuSize64 {
             let record = gpu::RecordOptionGpuSize64::new();
             $(record.add($name, Some(u64::from(limits.$field)));)*
-            // Hosts of an earlier draft of WebGPU do not know this name; a program without immediates can do without.
+            // Hosts of an earlier draft of WebGPU do not know this name; a program without immediates does not need it.
             if limits.max_immediate_size > 0 {
                 record.add("maxImmediateSize", Some(u64::from(limits.max_immediate_size)));
             }

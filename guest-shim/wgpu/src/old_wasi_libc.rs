@@ -1,5 +1,5 @@
-//! Functions that std refers to and a wasi-libc of 2022, Debian 12's, does not have. A component has one thread: making
-//! another fails with the error that there are no resources for it, and the rest is never called.
+//! Functions that std refers to and that the wasi-libc of 2022, Debian 12's, lacks. A component has one thread:
+//! creating another fails with `EAGAIN`, and the rest is never called.
 #![expect(unsafe_code, reason = "defines symbols of the C library")]
 
 /// `EAGAIN` of wasi-libc.

@@ -67,7 +67,7 @@ fn constants(options: &wgpu::PipelineCompilationOptions<'_>) -> Option<gpu::Reco
     Some(record)
 }
 
-/// The host compiles pipelines in its own time; a mistake in one is a validation error of this call.
+/// Creates a compute pipeline. The host compiles it asynchronously; an invalid one is a validation error of this call.
 pub fn create_compute(device: &Arc<Shared>, desc: &wgpu::ComputePipelineDescriptor<'_>) -> ComputePipeline {
     ComputePipeline(Object::new(device.gpu.create_compute_pipeline(gpu::GpuComputePipelineDescriptor {
         compute: gpu::GpuProgrammableStage {
@@ -90,7 +90,7 @@ pub fn create_render(device: &Arc<Shared>, desc: &wgpu::RenderPipelineDescriptor
     )))
 }
 
-/// A pipeline that is invalid, after its error has been reported.
+/// Creates an invalid pipeline, whose error has been reported.
 pub fn invalid_render(device: &Arc<Shared>) -> RenderPipeline {
     RenderPipeline(Object::new(device.invalid(make_invalid)))
 }

@@ -8,12 +8,12 @@ use crate::bindings::webgpu as gpu;
 use crate::device::{Shared, label};
 use crate::error::Absent;
 
-/// `wgpu::QuerySet` of this backend; without a handle where the interface refused to make one.
+/// `wgpu::QuerySet` of this backend; without a handle if the interface rejected the descriptor.
 #[derive(Debug)]
 pub struct QuerySet(Option<gpu::GpuQuerySet>);
 
 impl QuerySet {
-    /// The handle, or what to say of a set that has none.
+    /// The handle; an error for a set without one.
     pub fn gpu(&self) -> Result<&gpu::GpuQuerySet, Absent> {
         self.0.as_ref().ok_or(Absent::Other("QuerySet is invalid"))
     }
@@ -32,7 +32,7 @@ pub fn create(device: &Arc<Shared>, desc: &wgpu::QuerySetDescriptor<'_>) -> Quer
     let descriptor = gpu::GpuQuerySetDescriptor { type_: kind, count: desc.count, label: label(desc.label) };
     match device.gpu.create_query_set(&descriptor) {
         Ok(set) => QuerySet(Some(set)),
-        // WebGPU throws where wgpu has a validation error.
+        // WebGPU throws an exception where wgpu has a validation error.
         Err(error) => {
             device.report("Device::create_query_set", desc.label, &error.message);
             QuerySet(None)

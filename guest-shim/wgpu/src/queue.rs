@@ -1,4 +1,4 @@
-//! Queues: writes, submits, and the account of what is under way.
+//! Queues: writes, submits, and pending work.
 
 use std::fmt;
 use std::future::Future;
@@ -18,14 +18,14 @@ use crate::device::{Shared, own};
 use crate::error::Absent;
 use crate::{executor, texture};
 
-/// What a queue has been given and what of it is done, by the numbers of submits.
+/// Pending and finished work of a queue, by the numbers of submits.
 #[derive(Default)]
 pub struct Work {
-    /// The number of the last submit; the first is 1.
+    /// Number of the last submit; the first is 1.
     submitted: AtomicU64,
     /// The last submit that is known to be done.
     done: AtomicU64,
-    /// The last submit whose end is awaited.
+    /// The last submit whose end was requested.
     watched: AtomicU64,
     /// Callbacks of maps and of `on_submitted_work_done` that have not run.
     callbacks: AtomicUsize,
@@ -40,7 +40,7 @@ impl Work {
         self.done.load(Relaxed) >= self.submitted() && self.callbacks.load(Relaxed) == 0
     }
 
-    /// Starts `future` and hands its result to `callback`, for which `wait` waits.
+    /// Passes the result of `future` to `callback`, for which `wait` waits.
     pub fn call_back<T: 'static>(
         self: &Arc<Self>,
         future: impl Future<Output = T> + 'static,
@@ -56,7 +56,7 @@ impl Work {
         });
     }
 
-    /// Asks the host for the end of what has been submitted, unless that has been asked.
+    /// Requests the end of the submitted work from the host, unless that has been requested.
     pub fn watch(self: &Arc<Self>, queue: &Arc<gpu::GpuQueue>) {
         let submitted = self.submitted();
         if self.watched.swap(submitted, Relaxed) >= submitted {
@@ -69,8 +69,8 @@ impl Work {
         });
     }
 
-    /// Blocks until `submission`, by default the last one, is done and every callback has run. Returns false where the
-    /// timeout came first.
+    /// Blocks until `submission`, by default the last one, is done and every callback has run. Returns false on a
+    /// timeout.
     pub fn wait(
         self: &Arc<Self>,
         queue: &Arc<gpu::GpuQueue>,
@@ -121,7 +121,7 @@ impl QueueInterface for Queue {
         Some(DispatchQueueWriteBuffer::custom(QueueWriteBuffer(vec![0; size])))
     }
 
-    /// Checks a write before the program fills memory for it.
+    /// Validates a write before the program fills memory for it.
     fn validate_write_buffer(&self, buffer: &DispatchBuffer, offset: u64, size: wgpu::BufferSize) -> Option<()> {
         match own!(buffer, Buffer).check_write(offset, size.get()) {
             Ok(()) => Some(()),

@@ -13,7 +13,7 @@ use crate::error::Absent;
 use crate::query_set::QuerySet;
 use crate::texture::TextureView;
 
-/// The bytes of the arguments of an indirect draw, which lie one behind the other.
+/// Bytes of the arguments of one indirect draw. Those of several are contiguous.
 const DRAW_ARGUMENTS: u64 = 16;
 const DRAW_INDEXED_ARGUMENTS: u64 = 20;
 
@@ -29,7 +29,7 @@ impl fmt::Debug for RenderPass {
     }
 }
 
-/// What is absent of the descriptor spoils the recording, and is left out.
+/// Converts a descriptor. Absent features spoil the recording and are left out.
 pub fn descriptor<'a>(desc: &wgpu::RenderPassDescriptor<'a>, spoiled: &Spoiled) -> gpu::GpuRenderPassDescriptor<'a> {
     let note = |absent: &Absent| spoiled.by("CommandEncoder::begin_render_pass", absent);
     if desc.multiview_mask.is_some() {
@@ -74,7 +74,7 @@ fn depth_stencil_attachment<'a>(
         depth_clear_value: depth.and_then(|((_, clear), _)| clear),
         depth_load_op: depth.map(|((load, _), _)| load),
         depth_store_op: depth.map(|(_, store)| store),
-        // To wgpu, an aspect without operations is read only.
+        // In wgpu, an aspect without operations is read-only.
         depth_read_only: Some(depth.is_none()),
         stencil_clear_value: stencil.and_then(|((_, clear), _)| clear),
         stencil_load_op: stencil.map(|((load, _), _)| load),
@@ -83,8 +83,8 @@ fn depth_stencil_attachment<'a>(
     }
 }
 
-/// The operation, and the value of a clear. Contents that the program does not care about are cleared to zero, which
-/// is what the interface has.
+/// The load operation, and its clear value. Contents that the program does not care about are cleared to zero: the
+/// interface has no other operation for them.
 fn load_op<V: Default>(load: wgpu::LoadOp<V>) -> (gpu::GpuLoadOp, Option<V>) {
     match load {
         wgpu::LoadOp::Load => (gpu::GpuLoadOp::Load, None),
@@ -187,7 +187,7 @@ impl RenderPassInterface for RenderPass {
         self.lacks("RenderPass::draw_mesh_tasks_indirect", wgpu::Features::EXPERIMENTAL_MESH_SHADER);
     }
 
-    /// One draw after the other, as wgpu does where the driver has no such call.
+    /// Encodes one draw after the other, as wgpu does where the driver has no such call.
     fn multi_draw_indirect(&mut self, buffer: &DispatchBuffer, offset: u64, count: u32) {
         for index in 0..u64::from(count) {
             self.encoder.draw_indirect(buffer, offset.saturating_add(index * DRAW_ARGUMENTS));

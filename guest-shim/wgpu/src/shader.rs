@@ -11,15 +11,15 @@ use crate::bindings::webgpu as gpu;
 use crate::device::{Shared, label};
 use crate::executor;
 
-/// Code that no WGSL compiler accepts, for modules that have to be invalid.
+/// Code that no WGSL compiler accepts, for invalid modules.
 const INVALID_CODE: &str = "invalid";
 
 /// `wgpu::ShaderModule` of this backend.
 pub struct ShaderModule {
     gpu: Arc<gpu::GpuShaderModule>,
-    /// What this crate has to say about the code, before the host.
+    /// This crate's messages about the code, which precede the host's.
     messages: Vec<CompilationMessage>,
-    /// The WGSL that the program gave, to which the host's positions refer; none where it was translated.
+    /// The program's WGSL, to which the host's positions refer; `None` for translated code.
     source: Option<Arc<str>>,
 }
 
@@ -72,7 +72,7 @@ pub fn create(device: &Arc<Shared>, desc: wgpu::ShaderModuleDescriptor<'_>) -> S
     ShaderModule { gpu, messages: Vec::new(), source }
 }
 
-/// Reports what is wrong with a shader that could not be translated.
+/// Reports the errors of a shader that could not be translated.
 fn refused(device: &Arc<Shared>, label: Option<&str>, info: CompilationInfo) -> ShaderModule {
     let messages: Vec<&str> = info.messages.iter().map(|message| message.message.as_str()).collect();
     let cause = format!("Shader '{}' parsing error: {}", label.unwrap_or_default(), messages.join("\n"));
@@ -80,13 +80,13 @@ fn refused(device: &Arc<Shared>, label: Option<&str>, info: CompilationInfo) -> 
     invalid(device, info.messages)
 }
 
-/// A module that is invalid, after its error has been reported.
+/// Creates an invalid module, whose error has been reported.
 pub fn invalid(device: &Arc<Shared>, messages: Vec<CompilationMessage>) -> ShaderModule {
     let gpu = device.invalid(invalid_module).into();
     ShaderModule { gpu, messages, source: None }
 }
 
-/// An invalid module of the host. It raises a validation error.
+/// Creates an invalid module of the host, which raises a validation error.
 pub fn invalid_module(device: &gpu::GpuDevice) -> gpu::GpuShaderModule {
     let code = INVALID_CODE.to_owned();
     device.create_shader_module(&gpu::GpuShaderModuleDescriptor { code, compilation_hints: None, label: None })
@@ -113,14 +113,14 @@ fn convert(message: &gpu::GpuCompilationMessage, source: Option<&str>) -> Compil
             gpu::GpuCompilationMessageType::Warning => CompilationMessageType::Warning,
             gpu::GpuCompilationMessageType::Info => CompilationMessageType::Info,
         },
-        // Line 0 is the interface's way to say that there is no place.
+        // Line 0 means that there is no position.
         location: source
             .filter(|_| message.line_num() > 0)
             .and_then(|source| location(source, message.line_num(), message.offset(), message.length())),
     }
 }
 
-/// A place in `source` in bytes, as wgpu counts, of one in UTF-16 code units, as WebGPU does.
+/// Converts a position in `source` from UTF-16 code units, as in WebGPU, to bytes, as in wgpu.
 fn location(source: &str, line: u64, offset: u64, length: u64) -> Option<SourceLocation> {
     let start = utf16_to_bytes(source, offset);
     let end = start + utf16_to_bytes(source.get(start..)?, length);

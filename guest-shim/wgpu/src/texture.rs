@@ -64,7 +64,7 @@ fn descriptor(desc: &wgpu::TextureDescriptor<'_>) -> Result<gpu::GpuTextureDescr
     })
 }
 
-/// A texture of no texels, which every device refuses.
+/// A texture without texels, which every device rejects.
 fn invalid_descriptor() -> gpu::GpuTextureDescriptor {
     gpu::GpuTextureDescriptor {
         size: gpu::GpuExtent3D { width: 0, height: None, depth_or_array_layers: None },
@@ -113,7 +113,7 @@ impl TextureInterface for Texture {
             |_, descriptor| self.gpu.create_view(Some(&descriptor)),
             |_| {
                 let mut descriptor = no_view_descriptor();
-                // Beyond the levels of any texture.
+                // Greater than the levels of any texture.
                 descriptor.base_mip_level = Some(u32::MAX);
                 self.gpu.create_view(Some(&descriptor))
             },
@@ -186,7 +186,7 @@ pub fn extent(size: wgpu::Extent3d) -> gpu::GpuExtent3D {
     }
 }
 
-/// The side of a copy that is a texture.
+/// Texture side of a copy.
 pub fn copy_info<'a>(info: &wgpu::TexelCopyTextureInfo<'a>) -> Result<gpu::GpuTexelCopyTextureInfo<'a>, Absent> {
     Ok(gpu::GpuTexelCopyTextureInfo {
         texture: &own!(info.texture, Texture).gpu,

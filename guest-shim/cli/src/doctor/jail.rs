@@ -10,25 +10,24 @@ use serde::{Deserialize, Serialize};
 /// Report of the daemon's program.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct JailReport {
-    /// Its layers, in the order in which they go up.
+    /// Layers, in the order in which they are applied.
     pub layers: Vec<LayerReport>,
-    /// The kinds of drivers that the jail was narrowed to.
+    /// Kinds of drivers that the jail is restricted to.
     pub drivers: Vec<String>,
 }
 
 /// One layer.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct LayerReport {
-    /// Its name.
     pub layer: String,
-    /// It holds.
+    /// True when the layer holds.
     pub holds: bool,
-    /// Why it does not.
+    /// Reason for a layer that does not hold.
     pub why: Option<String>,
 }
 
-/// Asks the program that workers are started from. A daemon behind a socket has a jail of its operator's, of which nothing is
-/// said to clients.
+/// Runs the daemon's program to test its jail. `None` for a daemon behind a socket: its jail is its operator's, and is not
+/// reported to clients.
 pub fn examine(daemon: &Daemon) -> Option<JailReport> {
     let Daemon::Spawn { program, .. } = daemon else { return None };
     let mut command = Command::new(program);

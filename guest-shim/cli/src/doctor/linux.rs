@@ -1,5 +1,5 @@
-//! Linux: the kernel's facilities for a jail, and the files of graphics drivers. The checks need no privileges and leave
-//! nothing behind.
+//! Linux: the kernel's facilities for a jail, and the files of graphics drivers. The checks need no privileges and have no
+//! lasting effects.
 
 use std::{
     env, fs,
@@ -15,7 +15,7 @@ use super::report::{Facility, Finding, System};
 
 const INSTALL_DRIVERS: &str = "apt-get install libvulkan1 mesa-vulkan-drivers   (Debian, Ubuntu)";
 
-/// Where these are set, the Vulkan loader looks nowhere else for drivers. The first wins.
+/// Variables that replace the Vulkan loader's search path for drivers. The first that is set takes precedence.
 const DRIVER_VARIABLES: [&str; 2] = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
 
 /// The kernel and its facilities.
@@ -27,7 +27,7 @@ pub fn examine() -> System {
     }
 }
 
-/// Why there is no adapter, or no better one. Without adapters' list, what would keep a worker from finding any.
+/// Findings on missing adapters, and on hardware that no adapter uses. `None` for an unknown list of adapters.
 pub fn graphics(adapters: Option<&[Capabilities]>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let found = adapters.unwrap_or_default();
@@ -45,7 +45,7 @@ pub fn graphics(adapters: Option<&[Capabilities]>) -> Vec<Finding> {
     findings
 }
 
-/// What must be installed before there can be an adapter.
+/// The problem and the remedy, if the Vulkan loader or its drivers are missing.
 fn missing_files() -> Option<(&'static str, &'static str)> {
     if !has_vulkan_loader() {
         return Some(("there is no Vulkan loader (libvulkan.so.1)", INSTALL_DRIVERS));
@@ -67,7 +67,7 @@ fn no_device() -> (&'static str, &'static str) {
     )
 }
 
-/// Hardware that is there and not offered by any adapter.
+/// A finding for hardware that no adapter offers.
 fn unused_hardware() -> Option<Finding> {
     let nodes: Vec<_> = entries("/dev/dri").into_iter().filter(|node| is_named(node, "renderD")).collect();
     let note = |problem: String, remedy: Option<&str>| Finding {
@@ -101,7 +101,7 @@ fn architecture() -> String {
     format!("{}-linux-gnu", env::consts::ARCH)
 }
 
-/// The files that name Vulkan drivers, where the loader looks for them.
+/// Manifests of Vulkan drivers in the loader's search path.
 fn driver_manifests() -> Vec<PathBuf> {
     for variable in DRIVER_VARIABLES {
         if let Some(files) = env::var_os(variable) {
@@ -115,7 +115,7 @@ fn driver_manifests() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The kernel tells its version of Landlock to who restricts itself: a thread that ends at once.
+/// The kernel's version of Landlock. It is reported only to a thread that restricts itself, so a short-lived thread does.
 fn landlock() -> Facility {
     let restrict = || -> Result<LandlockStatus, RulesetError> {
         Ok(Ruleset::default().handle_access(AccessFs::Execute)?.create()?.restrict_self()?.landlock)
@@ -195,7 +195,7 @@ fn entries(folder: &str) -> Vec<PathBuf> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
-/// The file's name starts so.
+/// True when the file's name starts with `start`.
 fn is_named(file: &Path, start: &str) -> bool {
     file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))
 }

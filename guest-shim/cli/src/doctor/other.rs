@@ -1,15 +1,15 @@
-//! A system of which nothing more is known than its name.
+//! Other systems: only the name is reported.
 
 use airlock_protocol::commands::adapter::Capabilities;
 
 use super::report::{Finding, System};
 
-/// Its name.
+/// The system's name, without facilities.
 pub fn examine() -> System {
     System { name: std::env::consts::OS.to_owned(), jail: Vec::new() }
 }
 
-/// There is an adapter, or there is none, or that is not known.
+/// A finding for an empty list of adapters; none for an unknown one.
 pub fn graphics(adapters: Option<&[Capabilities]>) -> Vec<Finding> {
     match adapters {
         Some([]) => vec![Finding { problem: "no adapter".to_owned(), remedy: None, necessary: true }],

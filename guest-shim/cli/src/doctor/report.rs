@@ -1,4 +1,4 @@
-//! Findings of `airlock doctor`, in the form of `--json`. Fields are only ever added.
+//! Report of `airlock doctor`, in the form of `--json`. Fields are added and never removed.
 
 use std::collections::BTreeMap;
 
@@ -15,39 +15,35 @@ use crate::{
     versions::{WASMTIME_VERSION, WEBGPU_VERSION},
 };
 
-/// Everything.
+/// The whole report.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// A guest could run.
+    /// True when a guest can run.
     pub ready: bool,
-    /// What this program is.
     pub versions: Versions,
-    /// Where workers come from.
     pub daemon: DaemonReport,
-    /// What the worker found; absent when there is no worker to ask.
+    /// Adapters of the worker; absent without a worker.
     pub adapters: Option<Vec<AdapterReport>>,
-    /// Which layers of a worker's jail hold; absent when there is no program to ask.
+    /// Layers of a worker's jail; absent without a daemon program.
     pub jail: Option<JailReport>,
-    /// What the operating system offers.
     pub system: System,
-    /// What is missing or could be better.
     pub findings: Vec<Finding>,
 }
 
-/// What this program is.
+/// Versions of this program and its interfaces.
 #[derive(Debug, Serialize)]
 pub struct Versions {
-    /// This program.
+    /// Version of this program.
     pub airlock: &'static str,
-    /// The protocol to the daemon.
+    /// Version of the protocol to the daemon.
     pub protocol: u32,
-    /// A hash over its commands.
+    /// Hash of the protocol's commands.
     pub schema: &'static str,
-    /// The version of `wasi:webgpu` for guests.
+    /// Version of `wasi:webgpu` for guests.
     pub wasi_webgpu: &'static str,
-    /// The versions of WASI for guests.
+    /// Versions of WASI for guests.
     pub wasi: [&'static str; 2],
-    /// The major version of wasmtime.
+    /// Major version of wasmtime.
     pub wasmtime: &'static str,
 }
 
@@ -64,28 +60,28 @@ impl Default for Versions {
     }
 }
 
-/// Where workers come from.
+/// Source of workers.
 #[derive(Debug, Serialize)]
 pub struct DaemonReport {
-    /// The program or the socket.
+    /// Program or socket.
     pub path: Option<String>,
-    /// The path is that of a running `gpu-daemon serve`.
+    /// True for the socket of a running `gpu-daemon serve`.
     pub is_socket: bool,
-    /// Why there is no session with it.
+    /// Reason for the lack of a session.
     pub error: Option<String>,
-    /// What helps then; it is among the findings.
+    /// Remedy, which is among the findings.
     #[serde(skip)]
     pub remedy: Option<String>,
 }
 
 impl DaemonReport {
-    /// There is no program.
+    /// Report without a daemon program.
     pub fn missing(error: &CliError) -> Self {
         let remedy = Some("cargo build --release -p gpu-daemon".to_owned());
         Self { path: None, is_socket: false, error: Some(error.to_string()), remedy }
     }
 
-    /// There is one, which works or does not.
+    /// Report on a daemon, with the error of its session.
     pub fn found(daemon: &Daemon, error: Option<&CliError>) -> Self {
         let path = daemon.to_string();
         let is_socket = matches!(daemon, Daemon::Socket(_));
@@ -107,26 +103,24 @@ impl DaemonReport {
 /// One adapter.
 #[derive(Debug, Serialize)]
 pub struct AdapterReport {
-    /// Its number for `--adapter`.
+    /// Index for `--adapter`.
     pub index: usize,
-    /// Its name.
     pub name: String,
-    /// The API that drives it.
+    /// Graphics API.
     pub backend: String,
-    /// Its driver.
     pub driver: String,
-    /// The driver's version.
+    /// Version of the driver.
     pub driver_info: String,
-    /// It computes on the CPU.
+    /// True for an adapter that computes on the CPU.
     pub software: bool,
-    /// WebGPU's features, as WebGPU spells them.
+    /// Features, as WebGPU spells them.
     pub features: Vec<&'static str>,
-    /// WebGPU's limits, as WebGPU spells them; sizes in bytes.
+    /// Limits, as WebGPU spells them; sizes in bytes.
     pub limits: BTreeMap<&'static str, u64>,
 }
 
 impl AdapterReport {
-    /// From what the worker says.
+    /// Converts the worker's description.
     pub fn new((index, adapter): (usize, &Capabilities)) -> Self {
         let info = &adapter.info;
         Self {
@@ -142,35 +136,33 @@ impl AdapterReport {
     }
 }
 
-/// What the operating system offers.
+/// The operating system.
 #[derive(Debug, Serialize)]
 pub struct System {
-    /// Its name and version.
+    /// Name and version.
     pub name: String,
-    /// What a jail for the worker can be made from.
+    /// Facilities for the jail of a worker.
     pub jail: Vec<Facility>,
 }
 
 /// One facility of the kernel.
 #[derive(Debug, Serialize)]
 pub struct Facility {
-    /// Its name.
     pub name: &'static str,
-    /// It is there; absent when that cannot be found out.
+    /// Availability; absent if unknown.
     pub available: Option<bool>,
-    /// Its version, or why it is not there.
+    /// Version, or reason for its absence.
     pub detail: String,
-    /// What enables it.
+    /// Remedy that enables it.
     pub remedy: Option<String>,
 }
 
-/// Something that is missing or could be better.
+/// A missing or improvable part of the machine's set-up.
 #[derive(Debug, Serialize)]
 pub struct Finding {
-    /// What.
     pub problem: String,
-    /// What helps: a command, or what to do.
+    /// Command or instruction that helps.
     pub remedy: Option<String>,
-    /// No guest with a GPU can run without it.
+    /// True when no guest with a GPU can run without the remedy.
     pub necessary: bool,
 }

@@ -1,4 +1,4 @@
-//! The report for a person.
+//! The report as text for a terminal.
 
 use std::fmt::Write as _;
 
@@ -6,10 +6,10 @@ use airlock_traces::cli::terminal::{Paint, harmless};
 
 use super::report::{AdapterReport, Facility, Finding, Report};
 
-/// Columns that lines are wrapped at.
+/// Column at which lines are wrapped.
 const WIDTH: usize = 100;
 
-/// The limits that guests meet first: WebGPU's name, ours, and whether it is a size in bytes.
+/// Limits that guests reach first: WebGPU's name, the displayed name, and true for a size in bytes.
 const MAIN_LIMITS: [(&str, &str, bool); 6] = [
     ("maxTextureDimension2D", "2D texture", false),
     ("maxBufferSize", "buffer", true),
@@ -28,7 +28,7 @@ pub fn render(report: &Report, paint: Paint, verbose: bool) -> String {
     text.jail(report);
     text.system(report);
     text.verdict(report);
-    // Names of adapters and messages of the daemon are not ours; colours are.
+    // Adapter names and daemon messages are foreign; the colours are this program's.
     if paint.is_on() { text.text } else { harmless(&text.text).into_owned() }
 }
 
@@ -37,7 +37,7 @@ struct Text {
     paint: Paint,
 }
 
-/// How a line is marked.
+/// Mark of a line.
 #[derive(Clone, Copy)]
 enum Mark {
     Good,

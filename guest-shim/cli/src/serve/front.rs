@@ -184,7 +184,7 @@ fn announce(what: &str, listener: &TcpListener) {
 /// Accepts the next connection, once a permit is free.
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
     loop {
-        // It is never closed.
+        // The semaphore is never closed.
         let Ok(place) = Arc::clone(places).acquire_owned().await else { return std::future::pending().await };
         match listener.accept().await {
             Ok((stream, address)) => return (stream, address, place),

@@ -69,8 +69,8 @@ fn load(engine: &Engine, code: &OwnedFd) -> Result<wasmtime::component::Componen
         _ => return Err(CliError::Channel { cause: "the component came in a file that can be changed".to_owned() }),
     }
     let path = format!("/proc/self/fd/{}", code.as_raw_fd());
-    // SAFETY: the file came over the stream that this process was started with, whose other end was the supervisor's, which
-    // is this same program (/proc/self/exe) and sends what it compiled; the seals keep everyone from changing it.
+    // SAFETY: the file was received over the stream that this process was started with. Its other end is the supervisor's, the
+    // same program (/proc/self/exe), which sends its own compiled code; the seals prevent any change.
     #[allow(unsafe_code)]
     unsafe {
         Compiled::load_file(engine, &path)

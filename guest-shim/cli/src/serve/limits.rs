@@ -24,7 +24,7 @@ pub const ADMIN_PATIENCE: Duration = Duration::from_secs(5);
 /// instead of a reset ...
 pub const LINGER: Duration = Duration::from_secs(2);
 
-/// ... and at most how many bytes.
+/// ... and the maximum bytes that are discarded.
 pub const LINGER_BYTES: u64 = 64 << 20;
 
 /// Deadline from the start of a guest process to its first instance, which includes the start of GPU drivers.

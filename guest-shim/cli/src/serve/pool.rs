@@ -106,7 +106,7 @@ impl Pool {
             loop {
                 match self.available.acquire().await {
                     Ok(permit) => permit.forget(),
-                    // It is never closed.
+                    // The semaphore is never closed.
                     Err(_) => std::future::pending().await,
                 }
                 if let Some(lease) = self.pop() {
@@ -161,7 +161,7 @@ impl Pool {
         self.lock().retain(|idle| idle.number != number);
         reading.abort();
         self.metrics.guest_ended();
-        // It has ended, or must.
+        // The process has ended, or must be killed.
         self.notify(Notice::Kill(number));
     }
 

@@ -41,7 +41,7 @@ use crate::{
     error::{CliError, WRONG_USE, plain},
 };
 
-/// Exit code of a process that has printed why it cannot run; a successor would fail the same way.
+/// Exit code of a process that has printed its error; a successor would fail the same way.
 const CANNOT_RUN: i32 = 2;
 
 /// Limit of open descriptors that the server's processes raise theirs to.
@@ -54,7 +54,7 @@ const MAX_EVENTS: usize = 64;
 pub fn run(arguments: &Arguments) -> Result<u8, CliError> {
     let file = ComponentFile::read(&arguments.file)?;
     Handler::check_exports(&file)?;
-    // What a person got wrong is said here, once, and not by each process.
+    // Options are checked here, so that an error is printed once and not by each process.
     arguments.wasi()?;
     if file.imports_webgpu() {
         arguments.daemon.daemon()?;
@@ -92,7 +92,7 @@ fn raise_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     let raised = limit.maximum.map_or(MAX_DESCRIPTORS, |most| most.min(MAX_DESCRIPTORS));
     if limit.current.is_some_and(|current| current < raised) {
-        // Without it, clients wait longer.
+        // A failure is tolerable: clients wait longer.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..limit });
     }
 }
@@ -220,7 +220,7 @@ impl Supervisor {
                         }
                         let status = status.map_err(failed)?;
                         if !self.any_ready && status.code() == Some(CANNOT_RUN) {
-                            // The process has printed why.
+                            // The process has printed its error.
                             return Ok(WRONG_USE);
                         }
                         tracing::info!("guest process {number} ended: {}", how(status));
@@ -286,7 +286,7 @@ fn ended(status: std::io::Result<ExitStatus>, stopping: bool) -> Result<u8, CliE
     let status = status.map_err(|cause| CliError::Runtime { cause })?;
     match status.code() {
         Some(0) if stopping => Ok(0),
-        // The process has printed why.
+        // The process has printed its error.
         Some(CANNOT_RUN) => Ok(WRONG_USE),
         _ => Err(CliError::FrontEnded { how: how(status) }),
     }

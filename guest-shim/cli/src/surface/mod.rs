@@ -48,7 +48,7 @@ pub struct Showing {
 }
 
 impl SurfaceOptions {
-    /// Makes files, folders and the live view ready; `records` says whether there will be a flight recorder.
+    /// Creates files, folders and the live view; `records` is true with a flight recorder.
     #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "they are for the live view"))]
     pub fn prepare(&self, file: &ComponentFile, jail: JailMode, records: bool) -> Result<Prepared, CliError> {
         if let Some(option) = self.first()

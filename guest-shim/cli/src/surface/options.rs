@@ -37,12 +37,12 @@ pub struct SurfaceOptions {
     pub(super) view: ViewOptions,
 }
 
-/// A rate as it is written on the command line.
+/// A rate in the form of the command line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Pace(Rate);
 
 impl SurfaceOptions {
-    /// The name of the first option that was given.
+    /// Name of the first given option.
     pub(super) fn first(&self) -> Option<&'static str> {
         [
             ("--surface", self.surface.is_some()),
@@ -57,7 +57,7 @@ impl SurfaceOptions {
         .find_map(|(name, given)| given.then_some(name))
     }
 
-    /// The display that they describe.
+    /// The configured display.
     pub(super) fn display(&self) -> DisplayOptions {
         let default = DisplayOptions::default();
         let pace = self.surface_rate.or(self.surface.and_then(|(_, _, pace)| pace));

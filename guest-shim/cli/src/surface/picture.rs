@@ -1,10 +1,9 @@
-//! A frame on its way to a file.
+//! A frame in transit to a file.
 
-/// A frame as it is written.
+/// A frame in the form of files.
 pub struct Picture {
-    /// Its number.
     pub number: u64,
-    /// Width and height.
+    /// Width and height in texels.
     pub size: (u32, u32),
     /// Rows of red, green, blue and alpha.
     pub rgba: Vec<u8>,

@@ -26,11 +26,11 @@ pub struct Saver {
     thread: JoinHandle<(u64, Option<String>)>,
 }
 
-/// The result of a thread.
+/// Result of a thread.
 pub struct Saved {
     /// The folder or file.
     pub path: PathBuf,
-    /// Frames that were written.
+    /// Number of written frames.
     pub frames: u64,
     /// The error that ended it.
     pub error: Option<String>,
@@ -68,7 +68,7 @@ impl Saver {
     }
 }
 
-/// Writes frames until there are no more; after an error none.
+/// Writes frames until the queue ends or a write fails, and returns their number and the error.
 fn work(queue: &Receiver<Picture>, mut write: impl FnMut(&Picture) -> Result<(), String>) -> (u64, Option<String>) {
     let mut frames = 0;
     for picture in queue {

@@ -6,7 +6,7 @@ use airlock::surface::{Frame, FrameSink, Interest};
 pub struct Sinks(Vec<Box<dyn FrameSink>>);
 
 impl Sinks {
-    /// A sink of these sinks.
+    /// Combines sinks.
     pub fn new(sinks: Vec<Box<dyn FrameSink>>) -> Self {
         Self(sinks)
     }

@@ -24,7 +24,7 @@ use crate::error::{CliError, WRONG_USE, plain};
 /// Bytes of the token in the address.
 const TOKEN: usize = 16;
 
-/// JPEG quality, from 1 to 100. Higher values cost more bytes than a viewer sees a difference.
+/// JPEG quality, from 1 to 100. Higher values cost bytes without a visible difference.
 const QUALITY: u8 = 85;
 
 /// The front process of `airlock run --view`, which starts it.
@@ -40,7 +40,7 @@ pub struct Arguments {
     records: bool,
 }
 
-/// Runs until the guest's process is gone.
+/// Runs until the guest's process has ended.
 pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     let failed = |cause| CliError::Runtime { cause };
     let (link, memory) = take_over().map_err(failed)?;
@@ -64,7 +64,7 @@ pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     Ok(0)
 }
 
-/// Takes the socket and the memory over from the standard streams, and replaces those with /dev/null.
+/// Takes over the socket and the memory from the standard streams, and replaces those with /dev/null.
 fn take_over() -> io::Result<(Link, File)> {
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
     let memory = io::stdout().as_fd().try_clone_to_owned()?;
@@ -75,7 +75,7 @@ fn take_over() -> io::Result<(Link, File)> {
     Ok((Link::new(socket), File::from(memory)))
 }
 
-/// Binds the socket, makes the token, and confines the process.
+/// Binds the socket, creates the token, and confines the process.
 fn listen(arguments: &Arguments) -> Result<(TcpListener, String), String> {
     let listener = TcpListener::bind(arguments.address).map_err(|error| plain(&error))?;
     let mut secret = [0; TOKEN];
@@ -96,7 +96,7 @@ fn listen(arguments: &Arguments) -> Result<(TcpListener, String), String> {
     Ok((listener, token))
 }
 
-/// Compresses the latest frame in a loop, until the guest's process is gone. The end of the pictures tells viewers.
+/// Compresses the latest frame in a loop, until the guest's process has ended.
 fn compress(link: &Link, memory: &File, latest: &Latest) {
     let free = |slot| link.send(&FromFront::Free { slot });
     while let Ok(Some(ToFront::Frame(mut shown))) = link.receive() {

@@ -17,7 +17,7 @@ const MAX_HEADERS: usize = 64;
 /// Maximum bytes of a request's body; a burst of input has a few hundred.
 pub const MAX_BODY: usize = 16 << 10;
 
-/// Time limit of a request's arrival and of a write: an idle client must not occupy a connection for ever.
+/// Time limit of a request's arrival and of a write: an idle client must not occupy a connection indefinitely.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Headers of every response: the address has the token in it, and must not be passed on or stored.

@@ -58,12 +58,12 @@ pub struct View {
 }
 
 impl ViewOptions {
-    /// Whether there is to be a view.
+    /// True when a view is configured.
     pub fn is_given(&self) -> bool {
         self.view.is_some()
     }
 
-    /// Starts the front process, and says where the view is. It must come before this process confines itself.
+    /// Starts the front process, and prints the address of the view. Must be called before this process confines itself.
     pub fn start(&self, jail: JailMode, records: bool) -> Result<Option<View>, CliError> {
         let Some(address) = self.view else { return Ok(None) };
         let failed = |why: String| CliError::View { address, why };
@@ -95,18 +95,18 @@ impl View {
         if records {
             command.arg("--records");
         }
-        // Its standard streams are the two ends: no other descriptor has to survive.
+        // The standard streams carry both ends: no other descriptor has to be inherited.
         command.stdin(Stdio::from(theirs)).stdout(Stdio::from(memory.try_clone()?)).spawn()?;
         Ok(Self { link: Link::new(ours), memory: File::from(memory) })
     }
 
-    /// Begins to pass on frames and input. `snapshot` has the flight recorder write its trace.
+    /// Starts to pass on frames and input. `snapshot` has the flight recorder write its trace.
     pub fn show(self, display: Display, snapshot: impl Fn() + Send + 'static) -> std::io::Result<Box<dyn FrameSink>> {
         sink::start(self.link, self.memory, display, snapshot)
     }
 }
 
-/// An address with a port, or a port of this machine.
+/// Parses an address with a port, or a port of this machine.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let port = |text: &str| text.parse().ok().map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port)));
     let wrong = || "an address such as 127.0.0.1:8080, or a port".to_owned();

@@ -112,7 +112,7 @@ impl Server {
         }
     }
 
-    /// The part of an address after the token.
+    /// The part of a request's path after the token.
     fn page_of<'r>(&self, request: &'r Request) -> Result<&'r str, Answer<'static>> {
         let refused = |text| Answer::text("403 Forbidden", text);
         let path = request.path.strip_prefix('/').and_then(|path| path.split_once('/'));
@@ -172,7 +172,8 @@ impl Server {
         Answer::text("200 OK", &last.to_string())
     }
 
-    /// Pictures one after the other (multipart/x-mixed-replace), each of them the latest when the last has gone out.
+    /// Streams pictures (multipart/x-mixed-replace): each is the latest at the time when the previous one has been
+    /// sent.
     fn stream(&self, connection: &mut Connection) -> std::io::Result<()> {
         connection.begin(&format!("multipart/x-mixed-replace; boundary={BOUNDARY}"))?;
         let _watcher = Watcher::new(self);
@@ -190,7 +191,7 @@ impl Server {
     }
 }
 
-/// A viewer of the stream, counted while it lives.
+/// Guard that counts a viewer of the stream.
 struct Watcher<'a>(&'a Server);
 
 impl<'a> Watcher<'a> {

@@ -49,7 +49,7 @@ pub fn start(
             }
         };
         heard.gone.store(true, Ordering::Relaxed);
-        // A paused guest must not wait for ever.
+        // A paused guest would wait indefinitely.
         display.pause(false);
         tracing::warn!("the live view is over: {why}; the run goes on");
     };

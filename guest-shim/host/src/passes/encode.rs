@@ -26,7 +26,7 @@ pub(super) struct Objects<'a> {
 }
 
 impl<'a> Objects<'a> {
-    /// The object of a token; a fault when there is none, or one of another kind.
+    /// Looks up the object of a token. A missing object, or one of another kind, is a fault.
     #[inline]
     fn get<O: Send + 'static>(&self, token: Token) -> Result<&'a O, Fault> {
         let object = self.tokens.find(token).ok_or(Fault::Token(token))?;
@@ -42,13 +42,13 @@ impl<'a> Objects<'a> {
 /// The reason why a list is not recorded to its end.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// Its bytes are no list.
+    /// The bytes are not a valid list.
     Malformed(Malformed),
     /// A token names no live object of the kind that the command takes.
     Token(Token),
-    /// A bundle's token is 0.
+    /// The token of a bundle is 0.
     NoBundle,
-    /// The encoder has no such command.
+    /// The encoder does not have the command.
     Elsewhere(&'static str),
 }
 
@@ -78,7 +78,8 @@ pub(super) trait Encoder: Send + 'static {
     fn invalid(&self, client: &mut Client, message: &str);
 }
 
-/// Records all commands of a list, or those before the first fault; returns the fault and the byte behind its command.
+/// Records all commands of a list, or those before the first fault; returns the fault and the offset of the byte after
+/// its command.
 pub(super) fn encode<E: Encoder>(
     encoder: &E,
     client: &mut Client,
@@ -140,7 +141,7 @@ macro_rules! common {
         match $command {
             Command::SetBindGroup { index, bind_group, dynamic_offsets } => {
                 let group: Option<&BindGroup> = $objects.optional(bind_group)?;
-                // Without a part of the list, there is no error.
+                // Fails only with a start and a length, which are absent here.
                 let _ = $encoder.set_bind_group($client, index, group, offsets(dynamic_offsets));
             }
             Command::SetImmediates { range_offset, data } => {

@@ -30,7 +30,7 @@ pub(crate) use tokens::Tokens;
 /// The name of the interface, as components import it.
 const INTERFACE: &str = "airlock:passes/passes@0.1.0";
 
-/// Bytes of a list's copy that are kept for the next list.
+/// Maximum bytes of memory that are kept for the copy of the next list.
 const KEPT: usize = 1 << 20;
 
 /// Borrows the context and the table in a store.

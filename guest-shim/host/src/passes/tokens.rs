@@ -14,14 +14,14 @@ pub(crate) struct Tokens {
 
 #[derive(Debug)]
 struct Entry {
-    /// Objects that had this entry before. It is part of the token.
+    /// Number of objects that had this entry before; a part of the token.
     generation: u32,
     /// Index of the object in the resource table.
     object: Option<u32>,
 }
 
 impl Tokens {
-    /// The token of an object, by its index in the resource table; `None` above the number of entries that tokens can name.
+    /// The token of an object, by its index in the resource table; `None` when all entries that tokens can name are in use.
     pub(crate) fn of(&mut self, object: u32) -> Option<Token> {
         if let Some(token) = self.by_object.get(&object) {
             return Some(*token);
@@ -50,7 +50,7 @@ impl Tokens {
         entry.object.filter(|_| entry.generation == generation)
     }
 
-    /// Ends the token of an object whose handle was dropped.
+    /// Invalidates the token of an object whose handle was dropped.
     #[inline]
     pub(crate) fn forget(&mut self, object: u32) {
         if !self.by_object.is_empty() {
@@ -63,7 +63,7 @@ impl Tokens {
         let (_, Some(index)) = halves(token) else { return };
         let Some(entry) = usize::try_from(index).ok().and_then(|index| self.entries.get_mut(index)) else { return };
         entry.object = None;
-        // An entry without a next generation is not used again: no other object gets its tokens.
+        // An entry without a next generation is not reused: its tokens never name another object.
         if let Some(generation) = entry.generation.checked_add(1) {
             entry.generation = generation;
             self.free.push(index);

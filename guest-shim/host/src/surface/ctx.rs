@@ -1,4 +1,4 @@
-//! What a store keeps for its guest's surfaces: the display, the sink, and the frames that are on their way to the sink.
+//! State of a guest's surfaces in a store: the display, the sink, and the frames in flight.
 
 use std::{
     collections::VecDeque,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::WasiWebGpuCtx;
 
-/// Frames in flight at a time: the GPU draws one while the guest makes the next.
+/// Maximum number of frames in flight: the GPU draws one while the guest makes the next.
 const MAX_FLIGHT: usize = 2;
 
 /// A frame that the GPU may not have finished.
@@ -32,7 +32,7 @@ enum InFlight {
     Done(Wait<()>),
 }
 
-/// What a store keeps for its guest's surfaces.
+/// State of a guest's surfaces.
 pub struct SurfaceCtx {
     pub(super) display: Display,
     pub(super) sink: Box<dyn FrameSink>,
@@ -47,7 +47,7 @@ impl fmt::Debug for SurfaceCtx {
 }
 
 impl SurfaceCtx {
-    /// Surfaces of a display, whose frames go to a sink.
+    /// Creates the state for a display, whose frames go to a sink.
     pub fn new(display: Display, sink: Box<dyn FrameSink>) -> Self {
         Self { display, sink, flight: VecDeque::new(), spare: SpareBuffers::default() }
     }
@@ -96,7 +96,7 @@ impl SurfaceCtx {
         read.end(client, &mut self.spare);
     }
 
-    /// Presents a canvas: its texels are on their way afterwards, if the sink wants them.
+    /// Presents a canvas. If the sink wants the frame, its texels are in flight afterwards.
     pub(super) fn present(&mut self, gpu: &mut WasiWebGpuCtx, canvas: &mut Canvas) {
         let client = &mut gpu.client;
         let interest = self.sink.interest();
@@ -110,14 +110,14 @@ impl SurfaceCtx {
         let presented = frame::Presented { input: self.display.taken() };
         match shown {
             Presented::Read(read) => self.flight.push_back(InFlight::Read(read, presented)),
-            // A guest that does not listen for beats runs as far ahead as it likes.
+            // Without room, the frame is not tracked: a guest that ignores beats is not limited.
             Presented::Done(done) if room => self.flight.push_back(InFlight::Done(done)),
             Presented::Done(_) => {}
         }
         self.display.count();
     }
 
-    /// Waits for the frames that are in flight, and passes them to the sink: at the end of a run.
+    /// Waits for the frames in flight, and passes them to the sink, at the end of a run.
     pub async fn finish(&mut self, gpu: &mut WasiWebGpuCtx) {
         gpu.client.send_gathered();
         poll_fn(|context| {
@@ -140,7 +140,7 @@ pub struct WasiSurfaceCtxView<'a> {
     pub table: &'a mut ResourceTable,
 }
 
-/// Implemented by a store's data so that its guest has surfaces.
+/// Access to the surface state in a store's data. Implement it for the store's type.
 pub trait WasiSurfaceView: Send {
     /// Returns the parts that the host functions use.
     fn surfaces(&mut self) -> WasiSurfaceCtxView<'_>;

@@ -12,32 +12,32 @@ use std::{
 
 use super::{events::Input, state::State};
 
-/// Texels of a surface in each direction. A guest may ask for any size, and a frame of it takes memory here.
+/// Maximum width and height of a surface in texels: a guest may request any size, and a frame of it takes memory here.
 pub const MAX_SIZE: u32 = 4096;
 
-/// Surfaces that a guest has at a time. Each of them may have texels of its own here, 64 MiB of the largest size.
+/// Maximum number of surfaces of a guest. Each may have texels of its own here, 64 MiB at the maximum size.
 pub const MAX_SURFACES: usize = 8;
 
-/// A surface's size where neither the embedder nor the guest says one.
+/// Default size of a surface, where neither the embedder nor the guest specifies one.
 const SIZE: (u32, u32) = (1280, 720);
 
-/// How fast beats come.
+/// Rate of beats.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rate {
-    /// So many in a second.
+    /// Number of beats per second.
     PerSecond(f64),
-    /// As fast as the guest takes them.
+    /// No limit: as fast as the guest takes them.
     Max,
 }
 
 /// Size, rate and length of a display.
 #[derive(Clone, Copy, Debug)]
 pub struct DisplayOptions {
-    /// The size of every surface, whatever the guest asks for; without it, the guest decides.
+    /// Size of every surface, instead of the guest's; `None` leaves it to the guest.
     pub size: Option<(u32, u32)>,
-    /// The pace of `on-frame`.
+    /// Rate of `on-frame`.
     pub rate: Rate,
-    /// Frames after which it shows no more.
+    /// Number of frames after which the display ends.
     pub frames: Option<u64>,
 }
 
@@ -47,7 +47,7 @@ impl Default for DisplayOptions {
     }
 }
 
-/// The error that ends a guest which goes on to draw after the display's last frame.
+/// The error that ends a guest which continues to draw after the display's last frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the display shows no more frames")]
 pub struct Ended;
@@ -87,17 +87,17 @@ impl fmt::Debug for Shared {
 }
 
 impl Display {
-    /// A display.
+    /// Creates a display.
     pub fn new(options: DisplayOptions) -> Self {
         Self(Arc::new(Shared { options, ..Shared::default() }))
     }
 
-    /// Its options.
+    /// The options of the display.
     pub fn options(&self) -> DisplayOptions {
         self.0.options
     }
 
-    /// Frames that were presented.
+    /// Number of presented frames.
     pub fn presented(&self) -> u64 {
         self.0.presented.load(Ordering::Relaxed)
     }
@@ -148,12 +148,12 @@ impl Display {
         self.inner().surfaces.clone()
     }
 
-    /// An error after the end of the display.
+    /// Fails after the end of the display.
     pub(super) fn live(&self) -> wasmtime::Result<()> {
         if self.inner().ended { Err(wasmtime::Error::new(Ended)) } else { Ok(()) }
     }
 
-    /// The size that a surface gets.
+    /// Size of a new surface, from the options of the display or the guest's request.
     pub(super) fn size(&self, wanted: (Option<u32>, Option<u32>)) -> (u32, u32) {
         let bounded = |size: u32| size.clamp(1, MAX_SIZE);
         let wanted = (wanted.0.unwrap_or(SIZE.0), wanted.1.unwrap_or(SIZE.1));
@@ -161,7 +161,7 @@ impl Display {
         (bounded(width), bounded(height))
     }
 
-    /// Makes a surface; `None` when there are too many.
+    /// Opens a surface; `None` at the limit of [`MAX_SURFACES`].
     pub(super) fn open(&self, wanted: (Option<u32>, Option<u32>)) -> Option<Arc<State>> {
         let mut inner = self.inner();
         if inner.surfaces.len() >= MAX_SURFACES {
@@ -172,7 +172,7 @@ impl Display {
         Some(state)
     }
 
-    /// The guest has dropped a surface.
+    /// Closes a surface that the guest has dropped.
     pub(super) fn close(&self, surface: &Arc<State>) {
         self.inner().surfaces.retain(|other| !Arc::ptr_eq(other, surface));
         surface.close();
@@ -183,7 +183,7 @@ impl Display {
         self.0.numbers.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
-    /// A frame was presented. After the last one, the display ends.
+    /// Counts a presented frame. After the last one, the display ends.
     pub(super) fn count(&self) {
         let presented = self.0.presented.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if self.0.options.frames.is_some_and(|frames| presented >= frames) {
@@ -201,7 +201,7 @@ impl Display {
         self.0.taken.load(Ordering::Relaxed)
     }
 
-    /// The time between two beats.
+    /// Time between two beats; `None` at the maximum rate.
     pub(super) fn period(&self) -> Option<Duration> {
         match self.0.options.rate {
             Rate::Max => None,
@@ -209,7 +209,7 @@ impl Display {
         }
     }
 
-    /// True if a beat may come; otherwise the waker is woken when that may have changed.
+    /// True if a beat may be sent; otherwise the waker is woken when that may have changed.
     pub(super) fn beats(&self, waker: &Waker) -> bool {
         let mut inner = self.inner();
         if inner.paused && inner.steps == 0 && !inner.ended {
@@ -221,7 +221,7 @@ impl Display {
         true
     }
 
-    /// A beat has come.
+    /// Uses up a step for a beat.
     pub(super) fn beat(&self) {
         let mut inner = self.inner();
         inner.steps = inner.steps.saturating_sub(1);

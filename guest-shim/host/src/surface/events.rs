@@ -8,24 +8,24 @@ pub(super) const MAX_QUEUED: usize = 256;
 /// Input of a viewer. Coordinates are in texels of a surface.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// A button goes down at a place, from the left and from the top.
+    /// Button pressed at a position, from the left and from the top.
     PointerDown(f64, f64),
-    /// It goes up.
+    /// Button released.
     PointerUp(f64, f64),
-    /// The pointer moves.
+    /// Pointer moved.
     PointerMove(f64, f64),
-    /// A key goes down.
+    /// Key pressed.
     KeyDown(KeyInput),
-    /// It goes up.
+    /// Key released.
     KeyUp(KeyInput),
 }
 
 /// A key with its text and modifiers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeyInput {
-    /// `KeyboardEvent.code` of the key; one that the interface does not know is a key without a name.
+    /// `KeyboardEvent.code` of the key; one that the interface lacks becomes a key without a name.
     pub code: String,
-    /// The character that it types.
+    /// Character that the key types.
     pub text: Option<String>,
     /// Alt is down.
     pub alt: bool,
@@ -57,7 +57,7 @@ pub(super) enum Event {
 }
 
 impl Input {
-    /// The stream that carries it, and the event.
+    /// The kind of stream that carries the input, and its event.
     pub(super) fn event(&self) -> (Kind, Event) {
         let pointer = |&x: &f64, &y: &f64| Event::Pointer { x, y };
         match self {

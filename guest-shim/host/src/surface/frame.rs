@@ -14,9 +14,9 @@ pub enum Interest {
     Every,
 }
 
-/// Where frames go.
+/// Receiver of frames.
 pub trait FrameSink: Send {
-    /// Whether the next frame is wanted.
+    /// Returns the interest in the next frame.
     fn interest(&mut self) -> Interest;
 
     /// Takes a frame. Called on the guest's thread: long work belongs on another.
@@ -32,13 +32,13 @@ pub(super) struct Presented {
 /// A frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
-    /// Its number, from 1.
+    /// Number of the frame, from 1.
     pub number: u64,
-    /// Texels from left to right.
+    /// Width in texels.
     pub width: u32,
-    /// Texels from top to bottom.
+    /// Height in texels.
     pub height: u32,
-    /// The last input that the guest had taken when it presented this; 0 for none.
+    /// Number of the last input that the guest had read when it presented the frame; 0 for none.
     pub input: u64,
     format: TextureFormat,
     bytes_per_row: u32,
@@ -52,14 +52,14 @@ impl<'a> Frame<'a> {
         Self { number, width, height, input: presented.input, format, bytes_per_row, opaque, texels }
     }
 
-    /// Rows of a frame buffer: blue, green, red, and a byte that means nothing.
+    /// Rows of a frame buffer: blue, green, red, and an unused byte.
     pub(super) fn of_bytes(number: u64, (width, height): (u32, u32), texels: &'a [u8], presented: Presented) -> Self {
         let (format, bytes_per_row) = (TextureFormat::Bgra8unorm, width.saturating_mul(4));
         Self { number, width, height, input: presented.input, format, bytes_per_row, opaque: true, texels }
     }
 
-    /// Its texels as rows without gaps from the top: red, green, blue, alpha that multiplies nothing, 8 bits each. The encoding
-    /// is the frame's own: what a texture holds, in sRGB.
+    /// Texels as rows without padding, from the top: red, green, blue and straight alpha, 8 bits each. The encoding is the
+    /// frame's own: the texture's values, in sRGB.
     pub fn rgba(&self) -> Vec<u8> {
         let mut rgba = Vec::with_capacity((self.width as usize).saturating_mul(self.height as usize).saturating_mul(4));
         let texel_bytes = self.format.texel_bytes().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(4);
@@ -89,7 +89,7 @@ impl<'a> Frame<'a> {
         rgba
     }
 
-    /// A texel whose colour is not multiplied with its alpha.
+    /// A texel with straight alpha.
     fn straight(&self, [r, g, b, a]: [u8; 4]) -> [u8; 4] {
         match a {
             _ if self.opaque => [r, g, b, 255],

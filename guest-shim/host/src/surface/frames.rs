@@ -59,7 +59,8 @@ impl<T: 'static> StreamProducer<T> for FrameProducer<T> {
             return pending;
         }
         if let Some(period) = surfaces.display().period() {
-            // From beat to beat, so that a late one does not shift all that follow; those that were missed do not come.
+            // The period counts from beat to beat, so that a late one does not delay all later ones; missed beats are
+            // dropped.
             let now = Instant::now();
             let next = due.as_ref().map_or(now, |&(last, _)| last).checked_add(period).unwrap_or(now).max(now);
             match due {

@@ -1,8 +1,8 @@
-//! Keys by the names that browsers have for their places.
+//! Keys by their positions, as browsers name them.
 
 use super::bindings::wasi_gfx::surface::surface::Key;
 
-/// The key of a `KeyboardEvent.code` (W3C, UI Events KeyboardEvent code Values); `None` for one that the interface has not.
+/// The key of a `KeyboardEvent.code` (W3C, UI Events KeyboardEvent code Values); `None` for a key that the interface lacks.
 pub(super) fn key_from_code(code: &str) -> Option<Key> {
     Some(match code {
         "Backquote" => Key::Backquote,
@@ -176,7 +176,7 @@ pub(super) fn key_from_code(code: &str) -> Option<Key> {
         "Undo" => Key::Undo,
         "Hiragana" => Key::Hiragana,
         "Katakana" => Key::Katakana,
-        // What browsers have called it before.
+        // Earlier names in browsers.
         "OSLeft" => Key::MetaLeft,
         "OSRight" => Key::MetaRight,
         _ => return None,

@@ -1,8 +1,8 @@
 //! `wasi-gfx:surface@0.2.0` and `wasi-gfx:frame-buffer@0.2.0` without a screen: a guest draws to surfaces whose size and pace
 //! the host decides, and frames go to a [`FrameSink`].
 //!
-//! A line of code belongs here when it is about these interfaces. The behaviour of a canvas is in `airlock-client`'s `canvas`;
-//! pictures, videos and browsers are the embedder's.
+//! Code about these interfaces belongs here. The behaviour of a canvas is in `airlock-client`'s `canvas`; pictures, videos and
+//! browsers are the embedder's.
 //!
 //! - [`Display`] is the embedder's handle: size and pace, input, pause, the last frame.
 //! - [`SurfaceCtx`] is the store's part: the display, the sink, and the frames that are on their way to it.

@@ -1,4 +1,4 @@
-//! The resources, as the table holds them.
+//! Resource types of the table.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A surface as the guest and the embedder share it.
+//! State of a surface, shared by the guest and the embedder.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 
 use super::events::{Event, Input, Kind, Queue};
 
-/// Streams of one surface at a time; a guest has one of each kind.
+/// Maximum number of streams of a surface; a guest has one of each kind.
 const MAX_STREAMS: usize = 64;
 
 /// A surface's size, streams and frame buffer.
@@ -21,7 +21,7 @@ struct Inner {
     closed: bool,
     streams: BTreeMap<u64, Stream>,
     next: u64,
-    /// The texels of a frame buffer, if there is one; empty until they are set.
+    /// Texels of the frame buffer, if there is one; empty until they are set.
     texels: Vec<u8>,
     /// Tasks that wait for a beat.
     wakers: Vec<Waker>,
@@ -55,7 +55,7 @@ impl State {
         self.inner().size
     }
 
-    /// Changes its size, with an event for the guest.
+    /// Changes the size, with an event for the guest.
     pub(super) fn resize(&self, size: (u32, u32)) {
         let mut inner = self.inner();
         if inner.size == size {
@@ -67,13 +67,13 @@ impl State {
         inner.tell(Kind::Resize, 0, &Event::Resize { width, height });
     }
 
-    /// Queues an event for its streams.
+    /// Queues an event for the surface's streams.
     pub(super) fn input(&self, number: u64, input: &Input) {
         let (kind, event) = input.event();
         self.inner().tell(kind, number, &event);
     }
 
-    /// Ends its streams.
+    /// Ends the surface's streams.
     pub(super) fn close(&self) {
         let mut inner = self.inner();
         inner.closed = true;
@@ -84,7 +84,7 @@ impl State {
             .for_each(Waker::wake);
     }
 
-    /// True when it has ended; otherwise the waker is told when it does.
+    /// True once the surface is closed; otherwise the waker is woken when it closes.
     pub(super) fn is_closed(&self, waker: &Waker) -> bool {
         let mut inner = self.inner();
         if !inner.closed && !inner.wakers.iter().any(|other| other.will_wake(waker)) {
@@ -97,7 +97,7 @@ impl State {
         inner.closed
     }
 
-    /// Opens a stream; `None` when there are too many.
+    /// Opens a stream; `None` at the limit of [`MAX_STREAMS`].
     pub(super) fn open_stream(&self, kind: Kind) -> Option<u64> {
         let mut inner = self.inner();
         if inner.streams.len() >= MAX_STREAMS {
@@ -109,12 +109,12 @@ impl State {
         Some(number)
     }
 
-    /// The guest has dropped a stream.
+    /// Removes a stream that the guest has dropped.
     pub(super) fn close_stream(&self, number: u64) {
         self.inner().streams.remove(&number);
     }
 
-    /// The events of a stream that were not read; `None` at its end.
+    /// Unread events of a stream; `None` at its end.
     pub(super) fn poll_stream(&self, number: u64, waker: &Waker) -> Poll<Option<Vec<(u64, Event)>>> {
         let mut inner = self.inner();
         let closed = inner.closed;
@@ -130,7 +130,7 @@ impl State {
         }
     }
 
-    /// The texels of its frame buffer.
+    /// Texels of the frame buffer.
     pub(super) fn texels(&self) -> Vec<u8> {
         let inner = self.inner();
         let mut texels = inner.texels.clone();
@@ -138,7 +138,7 @@ impl State {
         texels
     }
 
-    /// Sets the first of them.
+    /// Sets the first texels of the frame buffer.
     pub(super) fn set_texels(&self, data: &[u8]) {
         let mut inner = self.inner();
         let len = bytes(inner.size);

@@ -19,7 +19,7 @@ use super::{
     state::State,
 };
 
-/// A record of the interface that one kind of event becomes.
+/// A record of the interface for one kind of event.
 pub(super) trait FromEvent: Lift + Lower + Send + Sync + Sized + 'static {
     /// The record; `None` for an event of another kind.
     fn from_event(event: Event) -> Option<Self>;

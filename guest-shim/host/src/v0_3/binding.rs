@@ -114,7 +114,7 @@ fn layout_entry(entry: GpuBindGroupLayoutEntry) -> BindGroupLayoutEntry {
     }
 }
 
-/// `set-bind-group` of one of the three encoders, with the parameters of the interface.
+/// Records `set-bind-group` of one of the three encoders, with the parameters of the interface.
 macro_rules! set_bind_group {
     ($view:expr, $encoder:expr, $index:expr, $bind_group:expr, $data:expr, $start:expr, $length:expr) => {{
         let offsets = airlock_client::binding::DynamicOffsets { data: $data, start: $start, length: $length };

@@ -68,7 +68,7 @@ impl WasiWebGpuCtxView<'_> {
     }
 }
 
-/// The map mode of a mask; `None` where the mask names none, or both.
+/// The map mode of a mask; `None` for a mask with neither mode or both.
 fn map_mode(mode: GpuMapMode) -> Option<MapMode> {
     if mode == GpuMapMode::READ {
         Some(MapMode::Read)

@@ -1,5 +1,5 @@
-//! `gpu-canvas-context`: an off-screen canvas. The interface gives a guest no way to make one; an embedder pushes a
-//! [`CanvasContext`](crate::CanvasContext) into the table and hands it over through an interface of its own.
+//! `gpu-canvas-context`: an off-screen canvas. The interface has no constructor for it: an embedder pushes a
+//! [`CanvasContext`](crate::CanvasContext) into the table and passes it to the guest through an interface of its own.
 
 use airlock_client::device::Device;
 use wasmtime::component::Resource;
@@ -66,7 +66,7 @@ impl webgpu::HostGpuCanvasContext for WasiWebGpuCtxView<'_> {
         let canvas = self.table.get(&canvas)?;
         let (width, height) = (canvas.width, canvas.height);
         let texture = match &canvas.configuration {
-            // WebGPU throws an InvalidStateError here; the interface gives the function no result, so the texture
+            // WebGPU throws an InvalidStateError here; the interface's function cannot fail, so the texture
             // belongs to a device that was never granted.
             None => {
                 let texture = canvas_texture(width, height, GpuTextureFormat::Bgra8unorm, None, None);

@@ -1,5 +1,5 @@
-//! The interface's enums and flags to the stream's, name by name, and back where a getter needs it. A case that one side
-//! lacks does not compile.
+//! Conversion of the interface's enums and flags to the stream's, name by name, and back where a getter needs it. A case that one
+//! side lacks does not compile.
 
 use airlock_protocol::commands::{
     adapter, binding, buffer, error, instance, pipeline, query_set, render_pass, shader, texture,

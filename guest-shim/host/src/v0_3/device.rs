@@ -309,7 +309,7 @@ impl<T: Send + 'static> wasmtime::component::FutureProducer<T> for LostProducer<
                 let info = view(store.data_mut()).table.push(resources::DeviceLostInfo(lost));
                 Poll::Ready(info.map(Some).map_err(Into::into))
             }
-            // Its one reason was taken.
+            // The only value was taken.
             Poll::Ready(Err(_)) => Poll::Ready(Ok(None)),
             Poll::Pending if finish => Poll::Ready(Ok(None)),
             Poll::Pending => Poll::Pending,

@@ -17,7 +17,7 @@ use crate::WasiWebGpuCtxView;
 impl webgpu::HostGpu for WasiWebGpuCtxView<'_> {
     fn get_preferred_canvas_format(&mut self, _: Resource<webgpu::Gpu>) -> wasmtime::Result<webgpu::GpuTextureFormat> {
         called!(self, "gpu.get-preferred-canvas-format");
-        // Both formats that WebGPU allows work everywhere; this one is what desktop systems scan out.
+        // Both formats that WebGPU allows work everywhere; desktop systems scan out this one.
         Ok(webgpu::GpuTextureFormat::Bgra8unorm)
     }
 
@@ -77,18 +77,18 @@ impl<T: Send> webgpu::HostGpuWithStore<T> for WasiWebGpu {
     }
 }
 
-/// Workers that one request for an adapter is sent to, one after the other. The first may be dying of the call before this
-/// one; the next is new, and dies only of what other tasks of the guest do meanwhile.
+/// Maximum number of workers that one request for an adapter is sent to, one after the other. The first may be dying of an
+/// earlier call; the next is new, and dies only of calls that other tasks of the guest make meanwhile.
 const WORKERS: usize = 3;
 
-/// Starts a worker where there is none; false when there can be none.
+/// Starts a worker if none is live; returns false on failure.
 async fn has_worker<T: Send>(accessor: &Accessor<T, WasiWebGpu>) -> bool {
     let connecting = accessor.with(|mut access| {
         let view = access.get();
         (!view.ctx.client.is_live()).then(|| view.ctx.connecting())
     });
     let Some(connecting) = connecting else { return true };
-    // One at a time: of a thousand requests after a loss, the first starts a worker and the others use it.
+    // One task at a time: of a thousand requests after a loss, the first starts a worker and the others use it.
     let _turn = connecting.lock().await;
     let daemon = accessor.with(|mut access| {
         let view = access.get();
@@ -112,7 +112,7 @@ async fn connect(daemon: Result<Daemon, ConnectError>) -> Result<Connection, Con
     let daemon = daemon?;
     let (send, receive) = oneshot::channel();
     std::thread::spawn(move || {
-        // The receiver is gone when the guest has ended meanwhile; the worker then ends with the connection.
+        // The receiver is dropped when the guest has ended meanwhile; the worker then ends with the connection.
         let _ = send.send(daemon.connect());
     });
     receive.await.unwrap_or(Err(ConnectError::NoDaemon))

@@ -116,7 +116,7 @@ pub fn add_to_linker_with<T: Send + 'static>(
     Ok(())
 }
 
-/// The guest's own WebGPU functions that belong to no object.
+/// Functions of the interface that belong to no object.
 impl webgpu::Host for WasiWebGpuCtxView<'_> {
     fn get_gpu(&mut self) -> wasmtime::Result<Resource<webgpu::Gpu>> {
         called!(self, "get-gpu");

@@ -56,8 +56,8 @@ pub struct Constants(pub(crate) IndexMap<String, f64>);
 #[derive(Debug, Default)]
 pub struct OptionalSizes(pub(crate) IndexMap<String, Option<u64>>);
 
-/// `gpu-canvas-context`. The interface has no function that makes one: an embedder with something to show pushes one into
-/// the table and hands it to its guest through an interface of its own.
+/// `gpu-canvas-context`. The interface has no constructor for it: an embedder pushes one into the table and passes it to its
+/// guest through an interface of its own.
 #[derive(Debug)]
 pub struct CanvasContext {
     pub(crate) width: u32,

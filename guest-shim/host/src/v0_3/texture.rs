@@ -94,7 +94,7 @@ impl webgpu::HostGpuTexture for WasiWebGpuCtxView<'_> {
         texture: Resource<GpuTexture>,
     ) -> wasmtime::Result<Option<GpuTextureViewDimension>> {
         called!(self, "gpu-texture.texture-binding-view-dimension");
-        // Undefined on every device with core features and limits, and ours all have them (WebGPU, GPUTexture).
+        // Undefined on every device with core features and limits, which all devices here have (WebGPU, GPUTexture).
         self.table.get(&texture)?;
         Ok(None)
     }

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Helpers of the tests.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ pub fn example(name: &str) -> PathBuf {
     target.join("examples").join(name)
 }
 
-/// A folder of this run's own, empty.
+/// An empty folder for this run.
 pub fn folder(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&folder);
@@ -26,7 +26,7 @@ pub fn adapter(instance: &wgpu::Instance) -> wgpu::Adapter {
     pollster::block_on(instance.request_adapter(&Default::default())).unwrap()
 }
 
-/// A device of it.
+/// A device of the adapter.
 pub fn device(adapter: &wgpu::Adapter) -> (wgpu::Device, wgpu::Queue) {
     pollster::block_on(adapter.request_device(&Default::default())).unwrap()
 }
@@ -105,7 +105,7 @@ pub fn multiples(device: &wgpu::Device, queue: &wgpu::Queue, factor: u32) -> Vec
     let readback = dispatch(device, queue, &pipeline, &numbers);
     let mapped = map(&readback);
     device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
-    // Another thread that polls may be the one that calls back.
+    // The callback may run on another thread that polls.
     mapped.recv().unwrap().unwrap();
     let view = readback.slice(..).get_mapped_range().unwrap();
     view.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect()

@@ -52,7 +52,7 @@ macro_rules! commands {
             pub fn set_bind_group(&mut self, index: u32, bind_group: Option<&DispatchBindGroup>, offsets: &[u32]) {
                 let bind_group = bind_group.map(|bind_group| &*own!(bind_group, BindGroup).0);
                 let offsets = (!offsets.is_empty()).then_some(offsets);
-                // Fails for a start and a length beyond the offsets; there is neither.
+                // Fails only with a start and a length, which are absent here.
                 let _ = self.0.set_bind_group(index, bind_group, offsets, None, None);
             }
 

@@ -18,7 +18,7 @@ use crate::device::own;
 use crate::pipeline::{ComputePipeline, RenderPipeline};
 use crate::render_bundle::RenderBundle;
 
-/// Bytes of a list after which it is sent, so that the host works on a long pass before its end.
+/// Bytes at which a list is sent before its end, so that the host works on a long pass meanwhile.
 const SEND_BYTES: usize = 64 << 10;
 
 /// Handle of an object that commands name, with its token.
@@ -32,7 +32,7 @@ impl<T> Object<T> {
         Self { handle, token: OnceLock::new() }
     }
 
-    /// The token, which the host returns at the first use.
+    /// The token, requested from the host on the first use.
     fn token(&self) -> Token
     where
         T: Named,
@@ -89,7 +89,7 @@ implement! {
     gpu::GpuRenderBundleEncoder: fn send(&self, list: &[u8]) = passes::encode_render_bundle;
 }
 
-/// An object of the list. It is not read: it keeps the object's handle.
+/// An object of the list. It is never read, and only keeps the object's handle.
 #[expect(dead_code, reason = "kept for its drop")]
 enum Kept {
     BindGroup(DispatchBindGroup),

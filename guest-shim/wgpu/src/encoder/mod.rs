@@ -15,8 +15,7 @@ pub use calls::{Encoder, Object};
 #[cfg(feature = "passes")]
 pub use lists::{Encoder, Object};
 
-/// The number of elements of a range. wgpu-core wraps where the end lies before the start; the host then finds it
-/// out of range.
+/// Number of elements of a range. wgpu-core wraps if the end is before the start; the host then finds it out of range.
 fn length(range: &Range<u32>) -> u32 {
     range.end.wrapping_sub(range.start)
 }
