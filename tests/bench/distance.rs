@@ -1,7 +1,7 @@
-//! How far apart two processors are: the time that one cache line, and that 1 MiB, takes from one to the other.
+//! The distance between two processors: the latency of one cache line and the time of 1 MiB between two threads.
 //!
-//! All that two processes tell each other goes that way, so it is the scale for what Airlock takes beyond a runner with one
-//! process. In a virtual machine it changes from minute to minute, because the host moves the processors: a line takes
+//! All communication between two processes crosses it, so it is the scale for Airlock's overhead over a runner with one
+//! process. In a virtual machine it changes from minute to minute, because the host moves the processors: a cache line takes
 //! some 30 ns between two threads of a core, 65 within a chip's cache, 300 beyond it.
 
 use std::{
@@ -14,23 +14,23 @@ use std::{
     time::Instant,
 };
 
-/// A line goes there and back so many times: a millisecond or a few.
+/// Round trips of a cache line: a few milliseconds.
 const ROUNDS: u32 = 10_000;
-/// And the mebibyte crosses so often.
+/// Transfers of the mebibyte.
 const COPIES: u32 = 50;
-/// In so many pieces, of which one side copies one while the other copies the next.
+/// Pieces of a transfer: one side copies a piece while the other copies the next.
 const PIECES: usize = 8;
 const PIECE: usize = (1 << 20) / PIECES;
 
-/// What was measured, in nanoseconds.
+/// The measured times, in nanoseconds.
 pub struct Distance {
-    /// One way of a cache line.
+    /// A cache line, one way.
     pub line: f64,
     /// 1 MiB, copied in by one thread and out by another.
     pub mebibyte: f64,
 }
 
-/// A counter with a cache line of its own, whatever the processor fetches beside it.
+/// A counter that shares no cache line, even with the prefetch of adjacent lines.
 #[repr(align(128))]
 #[derive(Default)]
 struct Line(AtomicU32);
@@ -47,13 +47,13 @@ impl Line {
     }
 }
 
-/// Measures both; `None` where there is one processor only.
+/// Measures both times; `None` on a machine with one processor.
 pub fn measure() -> Option<Distance> {
     (thread::available_parallelism().map_or(1, usize::from) > 1)
         .then(|| Distance { line: line() / 2.0, mebibyte: mebibyte() })
 }
 
-/// The time of a line there and back.
+/// The round-trip time of a cache line.
 fn line() -> f64 {
     let (there, back) = (&Line::default(), &Line::default());
     thread::scope(|scope| {
@@ -63,7 +63,7 @@ fn line() -> f64 {
                 back.put(round);
             }
         });
-        // Without the other thread's start.
+        // The first round trip is not timed: it waits for the other thread's start.
         there.put(1);
         back.wait_for(1);
         let start = Instant::now();
@@ -75,7 +75,7 @@ fn line() -> f64 {
     })
 }
 
-/// The time of a mebibyte to another thread.
+/// The time of a mebibyte from one thread to another.
 fn mebibyte() -> f64 {
     let (wanted, there) = (&Line::default(), &Line::default());
     let pieces: &[_] = &[const { Mutex::new(Vec::new()) }; PIECES];
@@ -103,7 +103,7 @@ fn mebibyte() -> f64 {
                 copy(to, &piece(number));
             }
             if round == 1 {
-                // Without the other thread's start, and the memory's.
+                // The first transfer is not timed: it waits for the other thread's start and for the pages.
                 start = Instant::now();
             }
         }
@@ -111,8 +111,8 @@ fn mebibyte() -> f64 {
     })
 }
 
-/// Copies in parts so short that the C library does not take `rep movsb`, which is slow on some processors where two pieces
-/// lie unluckily (`LOG.md`): it is the distance that is to be seen.
+/// Copies in parts too short for the C library's `rep movsb`, which is slow on some processors for unlucky alignments
+/// (`LOG.md`) and would hide the distance.
 fn copy(to: &mut [u8], from: &[u8]) {
     const PART: usize = 2 << 10;
     for (to, from) in to.chunks_mut(PART).zip(from.chunks(PART)) {

@@ -1,8 +1,8 @@
-//! Airlock beside a runner that keeps the GPU in its own process: the same guest, in turns, and what it takes.
+//! Compares Airlock with a runner that keeps the GPU in its own process: both run the same guest in turns.
 //!
 //!     cargo bench -p airlock-tests --bench peer -- --peer PROGRAM
 //!
-//! `README.md` beside this file says what is measured and how to read it.
+//! `README.md` beside this file describes the measurements and how to read them.
 
 mod distance;
 mod memory;
@@ -53,12 +53,12 @@ fn main() -> ExitCode {
     session.conclude()
 }
 
-/// One call of the benchmark.
+/// One run of the benchmark.
 struct Session {
     options: Options,
     airlock: Runner,
     peer: Option<Runner>,
-    /// How far the processors were from each other before each of Airlock's runs.
+    /// The distance between processors before each of Airlock's runs.
     distances: RefCell<Vec<Distance>>,
     failed: bool,
     met: u32,
@@ -66,7 +66,7 @@ struct Session {
 }
 
 impl Session {
-    /// The machine and the command, without which a table says nothing.
+    /// Prints the machine and the options, without which a table cannot be compared.
     fn say_what(&self) {
         if self.options.json {
             return;
@@ -79,7 +79,7 @@ impl Session {
         }
     }
 
-    /// Who finds its shaders compiled.
+    /// The state of both shader caches.
     fn shader_caches(&self) -> String {
         let says = |kept| if kept { "warm after a workload's first run" } else { "off" };
         let ours = !self.options.airlock_option.iter().any(|option| option == "--no-shader-cache");
@@ -91,7 +91,7 @@ impl Session {
     fn on(&mut self, adapter: Adapter) {
         let wanted = |workload: &&Workload| self.options.wants(workload.name) && workload.runs_on(adapter);
         let workloads: Vec<_> = WORKLOADS.iter().filter(wanted).copied().collect();
-        // Whoever has not said what executes is taken for what the option says.
+        // Until a guest reports its adapter, the option decides.
         let mut device = if adapter == Adapter::Noop { Device::Noop } else { Device::Llvmpipe };
         let mut title_is_due = true;
         for (index, workload) in workloads.iter().enumerate() {
@@ -116,7 +116,7 @@ impl Session {
         }
     }
 
-    /// All rounds of a workload: Airlock, peer, Airlock, peer. What the machine does besides meets both.
+    /// All rounds of a workload: Airlock, peer, Airlock, peer, so that other load on the machine affects both.
     fn rounds(
         &self,
         workload: Workload,
@@ -178,7 +178,7 @@ impl Session {
     }
 }
 
-/// Adds the figures of a run to their rows, and makes the rows that are not there yet.
+/// Adds a run's figures to their rows, and makes missing rows.
 fn add(
     rows: &mut Vec<Row>,
     (workload, adapter, device): (Workload, Adapter, Device),
@@ -204,7 +204,7 @@ fn add(
     }
 }
 
-/// The processor, how many there are of it, the kernel, and how busy it was at the start.
+/// The machine: the processor's model, the number of cores, the kernel, and the load at the start.
 fn machine() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let info = read("/proc/cpuinfo");
@@ -217,11 +217,11 @@ fn machine() -> String {
     format!("{model}, {cores} cores, Linux {}, load {load} before", kernel.trim())
 }
 
-/// A line that is written over, where somebody looks.
+/// A progress line, overwritten by the next one; printed to a terminal only.
 fn progress(text: &str) {
     if io::stderr().is_terminal() {
         eprint!("\r\x1b[K{text}");
-        // A progress line that does not arrive hurts nobody.
+        // A failure to print progress is ignored.
         let _ = io::stderr().flush();
     }
 }

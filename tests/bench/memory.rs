@@ -1,10 +1,10 @@
-//! How much memory a runner and all that it starts have used at most.
+//! Peak memory of a runner and its descendants.
 
 use std::collections::BTreeMap;
 
 use airlock_tests::processes::{arguments, descendants, name, peak_memory};
 
-/// The most that each process has used, in bytes of resident memory. Pages that two processes share count in both.
+/// The peak resident memory of each process, in bytes. Pages that two processes share count in both.
 #[derive(Debug, Default)]
 pub struct Peaks {
     processes: BTreeMap<u32, Peak>,
@@ -18,19 +18,19 @@ struct Peak {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
-    /// The program itself, where the guest runs.
+    /// The runner itself, which runs the guest.
     Host,
-    /// A process that has a GPU.
+    /// A GPU worker of Airlock.
     Worker,
-    /// What else it takes.
+    /// Any other process.
     Other,
 }
 
-/// Takes the peaks of a process and its descendants.
+/// Records the peaks of a process and its descendants.
 pub fn look(id: u32, peaks: &mut Peaks) {
     for each in std::iter::once(id).chain(descendants(id)) {
         let Some(bytes) = peak_memory(each) else { continue };
-        // A process starts as a copy of its parent, so what it is may change until it runs its own program.
+        // A new process is a copy of its parent until `exec`, so its role may change.
         let role = match each {
             _ if each == id => Role::Host,
             _ if name(each) == "gpu-daemon" && arguments(each).get(1).is_some_and(|word| word == "worker") => {
@@ -43,17 +43,17 @@ pub fn look(id: u32, peaks: &mut Peaks) {
 }
 
 impl Peaks {
-    /// Of the process that runs the guest.
+    /// The peak of the process that runs the guest.
     pub fn host(&self) -> Option<u64> {
         self.largest(Role::Host)
     }
 
-    /// Of the process that has the GPU, where that is another one.
+    /// The peak of the process that has the GPU, if it is another one.
     pub fn worker(&self) -> Option<u64> {
         self.largest(Role::Worker)
     }
 
-    /// Of all of them together, each at its own peak.
+    /// The sum over all processes, each at its own peak.
     pub fn total(&self) -> u64 {
         self.processes.values().map(|peak| peak.bytes).sum()
     }

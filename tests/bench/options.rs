@@ -1,4 +1,4 @@
-//! What can be asked for on the command line.
+//! The command line's options.
 
 use std::{fmt, path::PathBuf};
 
@@ -56,7 +56,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// True where the workload was asked for. Some names begin others: the whole name means only itself.
+    /// Whether the options select a workload. A full name selects only itself, even if other names contain it.
     pub fn wants(&self, workload: &str) -> bool {
         let is_name = |part: &str| WORKLOADS.iter().any(|workload| workload.name == part);
         let is_meant = |part: &String| workload == part || (!is_name(part) && workload.contains(part.as_str()));

@@ -1,4 +1,4 @@
-//! The two programs that run a guest, and what one run of them gives.
+//! The two programs that run a guest, and the results of a run.
 
 use std::{
     env,
@@ -18,12 +18,12 @@ use crate::{
     options::{Adapter, Options},
 };
 
-/// How often memory is looked at. Peaks are kept by the kernel, so that only the end of a process can be missed.
+/// The interval between samples of memory. The kernel keeps peaks, so only the end of a process can be missed.
 const LOOK: Duration = Duration::from_millis(10);
-/// How long a pipe may stay open after its program has ended.
+/// The time limit for a pipe to close after its program has ended.
 const PIPES: Duration = Duration::from_secs(10);
 
-/// Why there is no measurement.
+/// A failed measurement.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("there is no {what} at {path}: {hint}")]
@@ -46,38 +46,38 @@ pub enum Error {
     Silent { command: String },
 }
 
-/// A program that runs guests.
+/// A program that runs guests: Airlock or the peer.
 pub struct Runner {
-    /// What it is called in tables.
+    /// The name in tables.
     pub name: &'static str,
     program: PathBuf,
     options: Vec<OsString>,
     is_airlock: bool,
 }
 
-/// What is run, and how it is watched.
+/// A run to make, and how to watch it.
 pub struct Job<'a> {
     pub adapter: Adapter,
     pub guest: &'a Path,
     pub arguments: &'a [String],
     pub limit: Duration,
-    /// Look at the memory of the program and all that it starts. That takes time from the run.
+    /// Sample the memory of the program and its descendants, which takes time from the run.
     pub watch_memory: bool,
 }
 
-/// What a run that ended well has left.
+/// The results of a successful run.
 pub struct Run {
     /// The command, for messages.
     pub command: String,
-    /// The lines of its output, and when each came, from the start on.
+    /// The lines of standard output, each with the time since the start.
     pub lines: Vec<(Duration, String)>,
-    /// From the start to the end.
+    /// The time from the start to the exit.
     pub time: Duration,
     pub peaks: Peaks,
 }
 
 impl Runner {
-    /// The `airlock` of the options.
+    /// The `airlock` that the options select.
     pub fn airlock(options: &Options) -> Result<Self, Error> {
         let program = options.airlock.clone().unwrap_or_else(beside);
         let runner = Self {
@@ -89,7 +89,7 @@ impl Runner {
         runner.found("build it with `cargo build --release`, or name another with --airlock")
     }
 
-    /// The program to compare with, where there is one.
+    /// The program to compare with, if the options name one.
     pub fn peer(options: &Options) -> Result<Option<Self>, Error> {
         let Some(program) = options.peer.clone() else { return Ok(None) };
         let runner = Self { name: "peer", program, options: Vec::new(), is_airlock: false };
@@ -105,7 +105,7 @@ impl Runner {
 
     fn command(&self, job: &Job<'_>) -> Command {
         let mut command = Command::new(&self.program);
-        // Nothing of the tester's, or two tables would not be of the same thing.
+        // Variables of the tester's environment are removed, so that tables remain comparable.
         for name in ["RUST_LOG", "RUST_BACKTRACE", "AIRLOCK_DAEMON", "AIRLOCK_GPU_DAEMON"] {
             command.env_remove(name);
         }
@@ -123,7 +123,7 @@ impl Runner {
         command
     }
 
-    /// Runs a job to its end.
+    /// Runs a job to its end, or kills it at its limit.
     pub fn run(&self, job: &Job<'_>) -> Result<Run, Error> {
         let mut command = self.command(job);
         let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
@@ -157,13 +157,13 @@ impl Runner {
     }
 }
 
-/// The `airlock` that lies beside this program: `target/release/deps/<this>`.
+/// The `airlock` of this build: this program is `target/release/deps/<name>`.
 fn beside() -> PathBuf {
     let own = env::current_exe().unwrap_or_default();
     own.ancestors().nth(2).unwrap_or(Path::new("")).join("airlock")
 }
 
-/// Reads a pipe on a thread of its own.
+/// Reads a pipe on its own thread.
 fn read<R: Read + Send + 'static, T: Send + 'static>(
     pipe: Option<R>,
     reader: impl FnOnce(R) -> T + Send + 'static,
@@ -181,12 +181,12 @@ fn stamp(pipe: impl Read, since: Instant) -> Vec<(Duration, String)> {
 
 fn all(mut pipe: impl Read) -> String {
     let mut bytes = Vec::new();
-    // What came before a failure is still worth showing.
+    // Output before a failed read is kept.
     let _ = pipe.read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A thread that ends a run which takes too long, and looks at its memory where that is wanted.
+/// A thread that kills a run at its limit, and samples its memory if wanted.
 struct Watch {
     stop: mpsc::Sender<()>,
     thread: thread::JoinHandle<(Peaks, bool)>,
@@ -196,7 +196,7 @@ impl Watch {
     fn start(child: &Child, since: Instant, job: &Job<'_>) -> io::Result<Self> {
         let id = child.id();
         let pid = i32::try_from(id).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
-        // A descriptor, because the number may be another process's by the time that the limit is reached.
+        // A pidfd, because the process id may be reused before the limit.
         let process = pidfd_open(pid, PidfdFlags::empty())?;
         let (limit, watch_memory) = (job.limit, job.watch_memory);
         let (stop, stopped) = mpsc::channel();
@@ -223,7 +223,7 @@ impl Watch {
 
     /// The peaks, and whether the run was killed.
     fn end(self) -> (Peaks, bool) {
-        // It may have ended by itself, at the limit.
+        // The thread may have ended by itself, at the limit.
         let _ = self.stop.send(());
         self.thread.join().unwrap_or_default()
     }

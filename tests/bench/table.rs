@@ -1,4 +1,4 @@
-//! The figures of all rounds, as a table for people, as Markdown and as JSON.
+//! The figures of all rounds as a text table, as Markdown and as JSON.
 
 use airlock_tests::statistics::Spread;
 use serde_json::json;
@@ -9,41 +9,41 @@ use crate::{
     workloads::Unit,
 };
 
-/// One figure of a workload on one adapter, with its value in each round.
+/// A row: one figure of a workload on one adapter, with its value in each round.
 pub struct Row {
     pub workload: &'static str,
     pub figure: String,
     pub unit: Unit,
     pub adapter: Adapter,
     pub device: Device,
-    /// Airlock's values.
+    /// Airlock's values, by round.
     pub ours: Vec<f64>,
-    /// The peer's, round by round beside them; empty without a peer.
+    /// The peer's values of the same rounds; empty without a peer.
     pub theirs: Vec<f64>,
 }
 
 impl Row {
-    /// Airlock's values.
+    /// The spread of Airlock's values.
     pub fn airlock(&self) -> Option<Spread> {
         Spread::of(self.ours.iter().copied())
     }
 
-    /// The peer's values.
+    /// The spread of the peer's values.
     pub fn peer(&self) -> Option<Spread> {
         Spread::of(self.theirs.iter().copied())
     }
 
-    /// Airlock's value divided by the peer's of the same round.
+    /// The spread of Airlock's value divided by the peer's of the same round.
     pub fn ratio(&self) -> Option<Spread> {
         Spread::of(self.ours.iter().zip(&self.theirs).map(|(ours, theirs)| ours / theirs))
     }
 
-    /// Airlock's value less the peer's of the same round.
+    /// The spread of Airlock's value minus the peer's of the same round.
     pub fn difference(&self) -> Option<Spread> {
         Spread::of(self.ours.iter().zip(&self.theirs).map(|(ours, theirs)| ours - theirs))
     }
 
-    /// What it is meant to reach, and whether it does.
+    /// The figure's targets, and whether each is met.
     pub fn targets(&self) -> impl Iterator<Item = (Bound, Option<bool>)> {
         targets::of(self.workload, &self.figure, self.device).map(|bound| (bound, bound.is_met(self)))
     }
@@ -52,7 +52,7 @@ impl Row {
         format!("{} {}", self.workload, self.figure)
     }
 
-    /// The columns of a table; one that has nothing to say is `-`.
+    /// The columns of a table; an empty one is `-`.
     fn cells(&self) -> [String; 5] {
         let values = |spread: Option<Spread>| or_dash(spread.map(|spread| with_unit(spread, self.unit)));
         let targets: Vec<_> = self.targets().map(|(bound, met)| verdict(bound, met, self)).collect();
@@ -65,18 +65,18 @@ impl Row {
         ]
     }
 
-    /// A line for people.
+    /// The row of the text table.
     pub fn text(&self) -> String {
         let [name, ours, theirs, ratio, target] = self.cells();
         format!("  {name:<33}{ours:<31}{theirs:<31}{ratio:<23}{target}")
     }
 
-    /// A line of a Markdown table.
+    /// The row of the Markdown table.
     pub fn markdown(&self) -> String {
         format!("| {} |", self.cells().join(" | "))
     }
 
-    /// A line for a program.
+    /// The row as a JSON object.
     pub fn json(&self) -> String {
         let targets: Vec<_> = self
             .targets()
@@ -102,7 +102,7 @@ impl Row {
     }
 }
 
-/// The head of the table for people.
+/// The head of the text table.
 pub fn text_head(title: &str) -> String {
     let (name, ours, theirs, ratio) = ("", "Airlock", "peer", "ratio");
     format!("{title}\n  {name:<33}{ours:<31}{theirs:<31}{ratio:<23}target")
@@ -144,7 +144,7 @@ fn one(value: f64, unit: Unit) -> String {
     format!("{} {name}", digits(value / scale))
 }
 
-/// All three in the unit of the median, which is named once.
+/// A spread in the unit of its median, which is named once.
 pub fn with_unit(spread: Spread, unit: Unit) -> String {
     let (name, scale) = scale(spread.median, unit);
     let [low, median, high] = [spread.low, spread.median, spread.high].map(|value| digits(value / scale));
@@ -161,7 +161,7 @@ fn scale(value: f64, unit: Unit) -> (&'static str, f64) {
     }
 }
 
-/// Three digits are all that a measurement has.
+/// A value with three significant digits, which is a measurement's precision.
 fn digits(value: f64) -> String {
     let places = match value.abs() {
         v if v < 10.0 => 2,

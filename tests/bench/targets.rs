@@ -1,20 +1,20 @@
-//! What each figure is meant to reach, in one table.
+//! The target of each figure, in one table.
 
 use crate::table::Row;
 
-/// The kinds of adapters that have targets of their own.
+/// Kinds of adapters with their own targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
     /// Mesa's software adapter.
     Llvmpipe,
     /// wgpu's backend that executes nothing.
     Noop,
-    /// Anything else is a GPU.
+    /// Any other adapter.
     Gpu,
 }
 
 impl Device {
-    /// By the name that Airlock gives an adapter.
+    /// The kind of an adapter, by the name that Airlock reports.
     pub fn of(adapter: &str) -> Self {
         match adapter {
             name if name.contains("llvmpipe") => Self::Llvmpipe,
@@ -24,12 +24,12 @@ impl Device {
     }
 }
 
-/// How a figure is judged.
+/// A target's bound, and the value that it applies to.
 #[derive(Clone, Copy, Debug)]
 pub enum Bound {
     /// The median of Airlock's value divided by the peer's.
     Ratio(f64),
-    /// The median of Airlock's value less the peer's.
+    /// The median of Airlock's value minus the peer's.
     Beyond(f64),
     /// The median of Airlock's value.
     AtMost(f64),
@@ -77,14 +77,14 @@ const TARGETS: [Target; 29] = [
     ("memory", "host-above-guest", Noop, AtMost(64.0 * MIB)),
 ];
 
-/// The targets of a figure; there may be none, or two.
+/// The targets of a figure: none, one or two.
 pub fn of(workload: &str, figure: &str, device: Device) -> impl Iterator<Item = Bound> {
     let is = move |target: &&Target| target.0 == workload && target.1 == figure && target.2 == device;
     TARGETS.iter().filter(is).map(|target| target.3)
 }
 
 impl Bound {
-    /// Whether the row is within it; `None` where nothing was measured that it could be held against.
+    /// Whether the row is within the bound; `None` if its value was not measured.
     pub fn is_met(self, row: &Row) -> Option<bool> {
         let (found, bound) = match self {
             Ratio(bound) => (row.ratio()?, bound),

@@ -1,4 +1,4 @@
-//! What is run, and which figures come out of a run.
+//! The workloads, and the figures of their runs.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -9,20 +9,20 @@ use crate::{
     runners::{Error, Job, Run, Runner},
 };
 
-/// What a workload is for.
+/// The kind of a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// A case of the guest `bench`, which measures itself.
     Case,
-    /// The case `first-result`, measured from outside as well.
+    /// The case `first-result`, timed from outside as well.
     FirstResult,
     /// The guest `triangle`, from start to exit.
     StartUp,
-    /// Uploads of 16 MiB, with an eye on memory and none on time.
+    /// Uploads of 16 MiB, measured for memory, not time.
     Memory,
 }
 
-/// A row or a few of the table.
+/// A workload, which fills one or more rows of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload {
     pub name: &'static str,
@@ -33,7 +33,7 @@ const fn case(name: &'static str) -> Workload {
     Workload { name, kind: Kind::Case }
 }
 
-/// All of them, in the order of the table.
+/// All workloads, in the order of the table.
 pub const WORKLOADS: [Workload; 19] = [
     case("draws"),
     case("dispatches"),
@@ -56,10 +56,10 @@ pub const WORKLOADS: [Workload; 19] = [
     Workload { name: "memory", kind: Kind::Memory },
 ];
 
-/// How often the guest repeats its 4 uploads while its memory is looked at.
+/// The guest's repetitions of its 4 uploads in the workload for memory.
 const MEMORY_COUNT: &str = "5";
 
-/// What a value counts.
+/// A value's unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     Nanoseconds,
@@ -74,24 +74,24 @@ pub struct Figure {
     pub value: f64,
 }
 
-/// The figures of a run, and what executed it, where the guest has said so.
+/// A run's figures, and its adapter if the guest reported it.
 pub struct Figures {
     pub adapter: Option<String>,
     pub figures: Vec<Figure>,
 }
 
 impl Workload {
-    /// False where the adapter cannot run it: `triangle` checks its picture, and nothing draws one on `noop`.
+    /// False if the adapter cannot run the workload: `triangle` checks its picture, and `noop` draws nothing.
     pub fn runs_on(self, adapter: Adapter) -> bool {
         self.kind != Kind::StartUp || adapter == Adapter::Default
     }
 
-    /// True where a first run, which fills caches, must not count.
+    /// Whether a run before the first round must fill the caches.
     pub fn wants_warm_caches(self) -> bool {
         matches!(self.kind, Kind::StartUp | Kind::FirstResult)
     }
 
-    /// Runs it once.
+    /// Runs the workload once.
     pub fn run(self, runner: &Runner, adapter: Adapter, options: &Options) -> Result<Figures, Error> {
         let (guest_name, arguments) = self.guest(options);
         let guest = guest(guest_name)?;
@@ -128,7 +128,7 @@ impl Workload {
     }
 }
 
-/// A guest: from the folder that `AIRLOCK_GUESTS` names, else the one that the repository carries.
+/// The path of a guest: in the folder that `AIRLOCK_GUESTS` names, else in the repository.
 fn guest(name: &str) -> Result<PathBuf, Error> {
     let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("guests/prebuilt");
     let path = std::env::var_os("AIRLOCK_GUESTS").map_or_else(own, PathBuf::from).join(format!("{name}.wasm"));
@@ -138,7 +138,7 @@ fn guest(name: &str) -> Result<PathBuf, Error> {
     Err(Error::Missing { what: "guest", path, hint: "tests/guests/build.sh builds them" })
 }
 
-/// What the guest has measured.
+/// The figures that the guest printed.
 fn said(run: &Run, adapter: Adapter) -> Result<Figures, Error> {
     let mut figures = Vec::new();
     let mut name = None;

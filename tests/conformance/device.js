@@ -53,7 +53,7 @@ test('GPUDevice.onuncapturederror: errors without a scope', async (device) => {
   const event = await new Promise((resolve) => {
     device.onuncapturederror = resolve;
     device.createBuffer({ size: 4, usage: 0 });
-    // Some hosts hold calls back until there is work.
+    // Some hosts hold calls back until the next submit.
     device.queue.submit([]);
   });
   check(event instanceof GPUUncapturedErrorEvent, 'another event');

@@ -1,5 +1,5 @@
-// The few functions that the tests need. A test is a name, `object.function: what`, and a function that gets a fresh
-// device and throws when something is not as the specification has it.
+// The harness. A test is a name, `object.function: what`, and a function that gets a new device, and throws when the
+// implementation differs from the specification.
 
 export const tests = [];
 

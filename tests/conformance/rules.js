@@ -1,4 +1,4 @@
-// Rules that an implementation is likely to miss: bits of masks, constants, what lies between stages, what is not evaluated.
+// Rules that are easily missed: bits of masks, constants, interfaces between stages, code that is not evaluated.
 
 import { check, contents, equal, test, validates } from './harness.js';
 

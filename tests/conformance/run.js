@@ -1,5 +1,5 @@
-// Runs the tests and prints a table, or JSON with `--json`; an argument without dashes is a part of the names to run.
-// Exit code 1 when a test fails. In a page, import this file: the results are in `globalThis.conformance`.
+// Runs the tests and prints a table, or JSON with `--json`; an argument without dashes selects tests by a part of their
+// names. Exit code 1 if a test fails. In a page, import this file: the results are in `globalThis.conformance`.
 
 import './webidl.js';
 import './device.js';

@@ -1,4 +1,4 @@
-// The results by function: a row for each, and what came of its tests of what is valid, invalid, and at a bound.
+// The results by function: a row for each, with the outcomes of its tests of valid, invalid and boundary values.
 
 const KINDS = ['valid', 'invalid', 'boundary'];
 

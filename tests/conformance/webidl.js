@@ -1,4 +1,4 @@
-// What WebIDL prescribes for every interface: constructors, names, conversions of arguments.
+// WebIDL's rules for every interface: constructors, names, conversions of arguments.
 
 import { check, equal, rejects, test, throws } from './harness.js';
 

@@ -1,4 +1,4 @@
-// Textures, shaders, pipelines, bindings, passes: what may be made of what, and what comes out.
+// Textures, shaders, pipelines, bindings, passes: their validation, and the results of work.
 
 import { check, contents, equal, rejects, test, throws, validates } from './harness.js';
 

@@ -1,5 +1,5 @@
-//! Prints the structure of a WIT package, for `wit/structure.txt`: `cargo run --example structure PATH...`. The
-//! last path is the package; those before it are the packages that it uses, which are printed, too.
+//! Prints the structure of a WIT package, for `wit/structure.txt`: `cargo run --example structure PATH...`. The last path is
+//! the package; the paths before it are its dependencies, which are printed as well.
 #![allow(clippy::expect_used)]
 
 fn main() {

@@ -1,4 +1,4 @@
-// How WebIDL puts things on objects.
+// WebIDL's property attributes for globals and interfaces.
 
 /** A global that is not enumerable, like every interface of the web. */
 export function global(values) {

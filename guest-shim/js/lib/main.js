@@ -1,4 +1,4 @@
-// Sets up the global object of a script: first what the web has around WebGPU, then WebGPU.
+// Sets up a script's global object: the web's interfaces around WebGPU, then WebGPU.
 
 import './web/exceptions.js';
 import './web/event.js';

@@ -1,5 +1,5 @@
-//! Turns `wit/webgpu.wit` into tables: each function with its parameters' layout in memory and its core import, each type
-//! with what WebIDL calls its members and values. `src/abi` interprets them, so that no call has code of its own.
+//! Generates tables from `wit/webgpu.wit`: each function with its parameters' memory layout and its core import, each type
+//! with WebIDL's names of its members and values. `src/abi` interprets them, so that no call has code of its own.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ fn main() {
     library();
 }
 
-/// Lists the modules of `lib/`, to be compiled into the component.
+/// Lists the modules of `lib/` for `src/library.rs`, which compiles them into the component.
 fn library() {
     let lib = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lib");
     println!("cargo:rerun-if-changed={}", lib.display());
@@ -47,14 +47,14 @@ fn library() {
 struct Generator<'a> {
     resolve: &'a Resolve,
     sizes: SizeAlign,
-    /// Resources in order of declaration; an index is a resource's number at run time.
+    /// In order of declaration; the index is the resource's number at run time.
     resources: Vec<TypeId>,
-    /// Types that have a static of their own.
+    /// Types with a static of their own.
     named: HashMap<TypeId, String>,
     statics: String,
     externs: String,
     functions: Vec<String>,
-    /// Fields so far: each has a number, by which its property name is kept at run time.
+    /// The number of fields so far. A field's number is the index of its property name at run time.
     fields: usize,
 }
 
@@ -130,7 +130,7 @@ impl<'a> Generator<'a> {
     }
 
     fn function(&mut self, function: &Function) {
-        // Values of these types are read by wit-bindgen's typed bindings, which know futures and streams.
+        // wit-bindgen's typed bindings serve functions that return a future or a stream.
         if let Some(Type::Id(id)) = function.result
             && matches!(self.resolve.types[id].kind, TypeDefKind::Future(_) | TypeDefKind::Stream(_))
         {
@@ -240,7 +240,7 @@ impl<'a> Generator<'a> {
         ));
     }
 
-    /// Where each core value of a type lies when the type lies in memory at `offset`.
+    /// The loads of a type's core values, for a value in memory at `offset`.
     fn flatten(&self, ty: &Type, offset: usize, out: &mut Vec<String>) {
         let load = |kind: &str| format!("Load::{kind}({offset})");
         match ty {
@@ -279,7 +279,7 @@ impl<'a> Generator<'a> {
                         .payload_offset(Int::U8, variant.cases.iter().map(|case| case.ty.as_ref()))
                         .size_wasm32();
                     let payloads: Vec<&Type> = variant.cases.iter().filter_map(|case| case.ty.as_ref()).collect();
-                    // Several payloads share their core values; a table of loads holds for one.
+                    // Several payloads share core values; a table of loads describes one.
                     assert!(payloads.len() <= 1, "a flat variant has at most one payload");
                     for payload in payloads {
                         self.flatten(payload, offset + at, out);
@@ -440,8 +440,8 @@ impl<'a> Generator<'a> {
     }
 }
 
-/// What the specification says of a dictionary beyond its members: that it may be written as a sequence of so many
-/// numbers, and which member makes it invalid when it has flags with bits that do not exist.
+/// The specification's rules for a dictionary beyond its members: the lengths of the sequence of numbers that it also
+/// accepts, and the member that makes it invalid when its flags have unknown bits.
 fn record_rules(name: &str) -> (&'static str, &'static str) {
     match name {
         "gpu-extent3-d" => ("Some((1, 3))", "Poison::Nothing"),
@@ -453,7 +453,7 @@ fn record_rules(name: &str) -> (&'static str, &'static str) {
     }
 }
 
-/// `map-async` is `mapAsync`, `max-texture-dimension1-d` is `maxTextureDimension1D`.
+/// Camel case: `map-async` is `mapAsync`, `max-texture-dimension1-d` is `maxTextureDimension1D`.
 fn camel(name: &str) -> String {
     let mut out = String::new();
     let mut upper = false;
@@ -470,7 +470,7 @@ fn camel(name: &str) -> String {
     out
 }
 
-/// `gpu-buffer` is `GPUBuffer`; a resource that stands for a plain object of the web has no name.
+/// An interface's name: `gpu-buffer` is `GPUBuffer`. Empty for a resource that represents a plain object of the web.
 fn interface_name(name: &str) -> String {
     match name {
         "gpu" => "GPU".to_owned(),
@@ -489,7 +489,7 @@ fn dictionary_name(name: &str) -> String {
     }
 }
 
-/// An enumeration's value as the web spells it. WIT has no word that starts with a digit.
+/// An enumeration value in the web's spelling. No word in WIT starts with a digit.
 fn value(name: &str) -> String {
     if let Some(rest) = name.strip_prefix("astc")
         && rest.starts_with(|c: char| c.is_ascii_digit())

@@ -1,4 +1,4 @@
-// Attributes: what was asked for when the object was made, and nothing of another object.
+// Attributes: the values of an object's descriptor, and a receiver of another class.
 
 import { check, equal, fn, none, wrongReceiver } from './support.js';
 import { throws } from '../harness.js';

@@ -1,4 +1,4 @@
-// Mapping, and writes by the queue.
+// Mapping, and writes of the queue.
 
 import { all, bytesOf, equal, fn, redsOf, target, wordsOf } from './support.js';
 import { rejects, throws } from '../harness.js';

@@ -1,5 +1,5 @@
-// GPUCanvasContext, of a canvas without a window. The interface has its class, and no function that returns one: a JavaScript
-// runtime over it makes the frames itself.
+// GPUCanvasContext, of a canvas without a window. The interface has its class, and no function that returns one: a
+// JavaScript runtime over it makes the frames itself.
 
 import { all, attachment, check, equal, fn } from './support.js';
 import { throws } from '../harness.js';

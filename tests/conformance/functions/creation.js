@@ -1,4 +1,4 @@
-// The functions of a device that make objects, but for pipelines and encoders.
+// The functions of a device that create objects, except pipelines and encoders.
 
 import { all, check, equal, fn, shader, target } from './support.js';
 import { throws } from '../harness.js';

@@ -1,4 +1,4 @@
-// What render passes and render bundles share: pipelines, vertex and index buffers, and draws.
+// Commands that render passes and render bundles share: pipelines, vertex and index buffers, and draws.
 
 import { all, bufferOf, encoders, equal, fn, redsOf, renderPipeline, target } from './support.js';
 import { throws } from '../harness.js';

@@ -1,4 +1,4 @@
-// What all encoders have: debug groups and markers, bind groups, immediate data, and the begin and end of passes.
+// Commands that all encoders share: debug groups and markers, bind groups, immediate data, and the begin and end of passes.
 
 import { all, attachment, bufferOf, bundleEncoder, check, DOUBLE, encoders, equal, fn, record, renderPipeline, shader, target, wordsOf } from './support.js';
 import { throws } from '../harness.js';

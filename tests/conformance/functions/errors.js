@@ -54,7 +54,7 @@ fn('gpu-device.pop-error-scope', {
 const uncaptured = (device, cause) => new Promise((resolve) => {
   device.addEventListener('uncapturederror', (event) => { event.preventDefault(); resolve(event); }, { once: true });
   cause();
-  // Some hosts hold calls back until there is work.
+  // Some hosts hold calls back until the next submit.
   device.queue.submit([]);
 });
 fn('gpu-device.on-uncaptured-error', {
@@ -142,7 +142,7 @@ for (const [wit, name, check1] of [
     valid: async (device) => check1((await error(device))[name]),
     invalid: wrongReceiver('GPUCompilationMessage', name),
     boundary: async (device) => {
-      // Positions count UTF-16 code units, and are 0 for a message that is for the whole code.
+      // Positions count UTF-16 code units, and are 0 for a message about the whole code.
       const { lineNum, linePos, offset, length } = await error(device);
       const start = WRONG.split('\n').slice(0, lineNum - 1).join('\n').length + 1;
       equal(offset, start + linePos - 1, `the offset of ${lineNum}:${linePos}`);

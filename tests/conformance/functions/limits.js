@@ -1,4 +1,4 @@
-// Each limit: its default, what an adapter grants, and what it refuses.
+// Each limit: its default, the values that an adapter grants, and those that it rejects.
 
 import { check, equal, fn } from './support.js';
 import { rejects } from '../harness.js';

@@ -1,4 +1,4 @@
-// What only a render pass has, and what only a compute pass has.
+// Commands of render passes only, and of compute passes only.
 
 import { all, bufferOf, bundleEncoder, bytesOf, DOUBLE, DRAW, encoders, equal, fn, FORMAT, record, redsOf, renderPipeline, shader, target, wordsOf } from './support.js';
 import { throws } from '../harness.js';

@@ -1,4 +1,4 @@
-// Pipelines, made at once or later, their constants and their layouts.
+// Pipelines, created synchronously and asynchronously, with constants and layouts.
 
 import { all, check, DOUBLE, DRAW, equal, fn, FORMAT, renderPipeline, shader, wordsOf } from './support.js';
 import { rejects, throws } from '../harness.js';
@@ -137,7 +137,7 @@ for (const [wit, make] of [['gpu-compute-pipeline', (device) => device.createCom
   });
 }
 
-// The dictionary of a pipeline's constants, which is a resource of the interface.
+// The dictionary of a pipeline's constants, a resource of the interface.
 const OVERRIDE = '@id(7) override a: u32 = 1u; override b: f32 = 2.0; @group(0) @binding(0) var<storage, read_write> v: array<u32>; @compute @workgroup_size(1) fn main() { v[0] = a + u32(b); }';
 const constants = (device, values) => device.createComputePipeline(compute(device, OVERRIDE, { constants: values }));
 async function result(device, values) {

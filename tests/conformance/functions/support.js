@@ -1,4 +1,4 @@
-// What the tests of single functions share.
+// Helpers of the tests of single functions.
 
 import { check, equal, test, throws, validates } from '../harness.js';
 

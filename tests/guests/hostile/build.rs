@@ -1,5 +1,5 @@
 //! Generates the calls from the interface: a pool per resource, a maker of values per type, and one arm per function that
-//! makes its arguments, calls it, and keeps the objects that it returns. `src/world.rs` has the parts they are made of.
+//! makes its arguments, calls it, and keeps the returned objects. `src/world.rs` has their building blocks.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,9 +8,9 @@ use heck::{ToSnakeCase, ToUpperCamelCase};
 use wit_parser::{Function, FunctionKind, Handle, Resolve, Type, TypeDefKind, TypeId};
 
 const WIT: &str = "../../../wit";
-/// Resources of which the interface gives a guest none: nothing returns one.
+/// Resources that no function of the interface returns.
 const OUT_OF_REACH: [&str; 2] = ["gpu-canvas-context", "gpu-uncaptured-error-event"];
-/// Methods after which their object is of no more use, and what it is then.
+/// Methods that end their object, and the object's state afterwards.
 const ENDINGS: [(&str, &str); 3] = [("destroy", "DESTROYED"), ("end", "ENDED"), ("finish", "ENDED")];
 
 fn main() {
@@ -27,7 +27,7 @@ struct Generator<'r> {
     out: String,
 }
 
-/// What decides how wit-bindgen passes an argument.
+/// The properties of a type that decide how wit-bindgen passes an argument.
 #[derive(Default)]
 struct Holds {
     memory: bool,
@@ -93,7 +93,7 @@ impl Generator<'_> {
         self.line("        }\n    }\n}\n");
     }
 
-    /// The function that makes a random value of a named type, if it is one that needs it.
+    /// Generates the function that makes a random value of a named type, if the type needs one.
     fn maker(&mut self, id: TypeId) {
         let resolve = self.resolve;
         let definition = &resolve.types[id];
@@ -141,7 +141,7 @@ impl Generator<'_> {
         self.line(&format!("    {body}\n}}\n"));
     }
 
-    /// An expression for a random value; `name` is that of the field or parameter.
+    /// An expression for a random value; `name` is the field's or the parameter's.
     fn value(&self, ty: &Type, name: &str) -> String {
         match ty {
             Type::Bool => "g.flip()".into(),
@@ -203,7 +203,7 @@ impl Generator<'_> {
         self.line(&format!("            {keep}\n        }}"));
     }
 
-    /// How wit-bindgen wants an argument: by value where it is plain or owned, as a reference where it points somewhere.
+    /// An argument as wit-bindgen passes it: plain and owned values by value, others by reference.
     fn passed(&self, ty: &Type, name: &str, is_async: bool) -> String {
         if is_async {
             return name.to_owned();
@@ -232,7 +232,7 @@ impl Generator<'_> {
         }
     }
 
-    /// What becomes of a result: objects go into `made`.
+    /// A statement that keeps a result: its objects go into `made`.
     fn kept(&self, ty: &Type, name: &str, device: &str) -> String {
         let Type::Id(id) = ty else { return format!("let _ = {name};") };
         let definition = &self.resolve.types[*id];
@@ -291,7 +291,7 @@ impl Generator<'_> {
         }
     }
 
-    /// Parameters after the object.
+    /// The parameters after the receiver.
     fn parameters(&self, function: &Function) -> Vec<(String, Type)> {
         let implied = usize::from(matches!(function.kind, FunctionKind::Method(_) | FunctionKind::AsyncMethod(_)));
         function.params.iter().skip(implied).map(|p| (p.name.clone(), p.ty)).collect()
@@ -308,7 +308,7 @@ impl Generator<'_> {
         }
     }
 
-    /// `resource.function`, as the host and the tests write it.
+    /// `resource.function`, as in the host and the tests.
     fn name(&self, function: &Function) -> String {
         match (self.resource(function), &function.kind) {
             (None, _) => function.name.clone(),
@@ -326,7 +326,7 @@ impl Generator<'_> {
     }
 }
 
-/// A name as wit-bindgen writes it.
+/// A name in wit-bindgen's spelling.
 fn ident(name: &str) -> String {
     match name {
         "type" => "type_".into(),

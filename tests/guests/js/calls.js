@@ -1,5 +1,5 @@
-// What a call costs from JavaScript: each of a few, many times, in microseconds. `draws` of the guest `bench` is the same
-// from Rust.
+// The cost of calls from JavaScript: each of several functions, called many times, in microseconds. `draws` of the guest
+// `bench` measures the same from Rust.
 //
 //   airlock run --adapter noop tests/guests/js/calls.js
 

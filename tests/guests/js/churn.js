@@ -1,5 +1,5 @@
-// Objects that are made and forgotten: 100 000 buffers with bind groups and views, and 100 000 buffers in cycles. The host
-// gives a guest less handles than that, so that each object has to be dropped when nothing refers to it any more.
+// Objects created and forgotten: 100 000 buffers with bind groups and views, and 100 000 buffers in cycles. A guest's
+// maximum number of handles is lower, so that unreachable objects must be dropped.
 //
 //   airlock run --adapter noop tests/guests/js/churn.js
 

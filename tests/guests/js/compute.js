@@ -1,4 +1,4 @@
-// The smallest compute program: how many steps each number takes in the Collatz sequence.
+// The smallest compute program: the number of steps of each number's Collatz sequence.
 //
 //   airlock run tests/guests/js/compute.js [NUMBER...]
 

@@ -1,5 +1,5 @@
-// Image processing: a picture is blurred by a compute shader, and compared with the same on the CPU. Without an argument
-// the picture is one of its own making; the result is filtered.png in the folder that the script is given.
+// Image processing: blurs a picture with a compute shader, and compares it with the same on the CPU. Without an argument the
+// script makes the picture; the result is filtered.png in the folder that the script is given.
 //
 //   airlock run --dir .::/out tests/guests/js/image.js [PICTURE.PNG]
 

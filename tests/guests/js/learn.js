@@ -1,4 +1,4 @@
-// Machine learning with jax-js as it is published: a network of two layers learns XOR on the GPU, with gradients from
+// Machine learning with the published jax-js: a network of two layers learns XOR on the GPU, with gradients from
 // `valueAndGrad`. npm.sh puts the package into node_modules.
 //
 //   guest-shim/js/npm.sh tests/guests/js
@@ -11,10 +11,10 @@ defaultDevice('webgpu');
 
 const inputs = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]);
 const wanted = np.array([[0], [1], [1], [0]]);
-// Numbers that look random, and are the same in every run.
+// Pseudorandom numbers, the same in every run.
 const weights = (rows, columns) => np.array(Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (_, column) => Math.sin(12.9898 * (row + 1) + 78.233 * (column + 1)))));
 
-// An array is used up where it is used: `ref` keeps it for another time.
+// A use consumes an array; `ref` keeps it for another one.
 function predict({ first, bias, second }, x) {
   return np.matmul(np.tanh(np.matmul(x, first).add(bias)), second);
 }

@@ -1,5 +1,5 @@
 // A textured, lit scene with depth: cubes over a plain, written as packages.png to the folder that the script is given. The
-// matrices and the shapes come from packages as they are published, which npm.sh puts into node_modules.
+// matrices and the shapes come from published packages, which npm.sh puts into node_modules.
 //
 //   guest-shim/js/npm.sh tests/guests/js
 //   airlock run --dir tests/guests/js::/out tests/guests/js/packages.js

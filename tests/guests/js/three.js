@@ -1,5 +1,5 @@
-// three.js as it is published, with its WebGPU renderer: a lit scene, written as three.png to the folder that the script is
-// given. npm.sh puts the package into node_modules.
+// The published three.js with its WebGPU renderer: a lit scene, written as three.png to the folder that the script is given.
+// npm.sh puts the package into node_modules.
 //
 //   guest-shim/js/npm.sh tests/guests/js
 //   airlock run --dir tests/guests/js::/out tests/guests/js/three.js
@@ -8,7 +8,7 @@ import * as THREE from 'three/webgpu';
 
 const [width, height] = [480, 320];
 const canvas = new OffscreenCanvas(width, height);
-// three.js asks its canvas for the size that a page would give it.
+// three.js reads the canvas's style, which a page would have.
 canvas.style = {};
 const renderer = new THREE.WebGPURenderer({ canvas, antialias: true });
 await renderer.init();
@@ -35,5 +35,5 @@ const file = await (await folder.getFileHandle('three.png', { create: true })).c
 await file.write(picture);
 await file.close();
 console.log(`three.js ${THREE.REVISION}: three.png, ${width} x ${height}`);
-// It asks for a frame after the other until it is told that there is no more to come; the script would not end.
+// The renderer requests frames until it is disposed of; without this, the script would not end.
 renderer.dispose();

@@ -47,7 +47,7 @@ const file = await (await folder.getFileHandle('triangle.png', { create: true })
 await file.write(picture);
 await file.close();
 
-// A picture of one colour, or none, would be a fault.
+// Checks that the picture can be read back.
 const bitmap = await createImageBitmap(picture);
 if (bitmap.width !== 256 || bitmap.height !== 256) throw new Error('the picture has another size');
 console.log(`triangle.png: ${bitmap.width} x ${bitmap.height}`);

@@ -1,4 +1,4 @@
-// Blob and File: bytes that do not change, with a type.
+// Blob and File: immutable bytes with a type.
 
 import native from 'airlock:native';
 import { global, webInterface } from '../define.js';

@@ -1,4 +1,4 @@
-// OffscreenCanvas with a `webgpu` context. A frame is a texture; it is shown to whoever asks for the canvas's picture.
+// OffscreenCanvas with a `webgpu` context. A frame is a texture, read back when the canvas's picture is requested.
 
 import native from 'airlock:native';
 import { global, required, webInterface } from '../define.js';
@@ -48,7 +48,7 @@ class GPUCanvasContext {
     const { device, format, usage, viewFormats } = this.#configuration;
     return device.createTexture({
       label: 'canvas', size: [this.#canvas.width, this.#canvas.height], format, viewFormats,
-      // The picture is read back from it.
+      // COPY_SRC: the canvas's picture is read back from the texture.
       usage: usage | GPUTextureUsage.COPY_SRC,
     });
   }
@@ -102,7 +102,7 @@ class OffscreenCanvas extends EventTarget {
     const type = String(options?.type ?? 'image/png');
     const data = this.#context ? await read(this.#context) : new Uint8ClampedArray(this.#width * this.#height * 4);
     if (this.#context) show(this.#context);
-    // As a browser does with a type that it does not write: the picture is a PNG.
+    // Every type falls back to PNG, as an unsupported one does in a browser.
     void type;
     return new Blob([native.encodePng(this.#width, this.#height, data)], { type: 'image/png' });
   }

@@ -1,4 +1,4 @@
-// The console: what informs goes to standard output, what warns to standard error.
+// The console: warnings, errors, traces and failed assertions go to standard error, the rest to standard output.
 
 import native from 'airlock:native';
 import { global } from '../define.js';

@@ -1,4 +1,4 @@
-// Random values, from the host.
+// Random values from the host.
 
 import native from 'airlock:native';
 import { global, webInterface } from '../define.js';

@@ -1,4 +1,4 @@
-// Events, as far as they go without a tree of nodes: one target, no capturing and bubbling.
+// Events without a tree of nodes: one target, no capturing, no bubbling.
 
 import { global, webInterface } from '../define.js';
 import native from 'airlock:native';
@@ -92,7 +92,7 @@ class PromiseRejectionEvent extends Event {
   get reason() { return this.#reason; }
 }
 
-// Listeners lie beside their targets: WebGPU's devices are event targets that no constructor of this file has made.
+// Listeners are kept beside their targets: WebGPU's devices are event targets that no constructor of this file made.
 const registry = new WeakMap();
 const listenersOf = (target) => {
   let listeners = registry.get(target);

@@ -1,2 +1,2 @@
-// The legacy error codes of DOMException are the engine's; nothing is added but the tag that a browser shows.
+// DOMException is the engine's, legacy error codes included.
 if (typeof DOMException !== 'function') throw new Error('the engine has no DOMException');

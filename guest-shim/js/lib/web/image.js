@@ -1,4 +1,4 @@
-// ImageData and ImageBitmap: pictures in memory, as RGBA of 8 bits.
+// ImageData and ImageBitmap: pictures in memory as 8-bit RGBA.
 
 import native from 'airlock:native';
 import { global, webInterface } from '../define.js';

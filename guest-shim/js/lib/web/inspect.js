@@ -58,7 +58,7 @@ function wrap(open, parts, close, depth) {
   const line = parts.join(', ');
   if (line.length + open.length <= WIDTH && !line.includes('\n')) return `${open}${line}${close}`;
   const indent = '  '.repeat(depth + 1);
-  // Numbers fill their lines, everything else has one of its own.
+  // Numbers share lines; every other value has its own.
   const rows = [];
   const numeric = parts.every((part) => /^-?[\d.]+(e[+-]?\d+)?n?$/.test(part));
   for (const part of parts) {

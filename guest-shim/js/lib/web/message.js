@@ -1,4 +1,4 @@
-// MessageChannel: two ends within one script. Messages come in tasks of their own.
+// MessageChannel within one script. Each message is delivered in a task of its own.
 
 import { global, webInterface } from '../define.js';
 import { handler } from './event.js';

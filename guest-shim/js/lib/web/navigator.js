@@ -1,4 +1,4 @@
-// navigator: the GPU, and the folders that the script was given as the web's file system.
+// navigator: the GPU, and the opened folders as the web's file system.
 
 import native from 'airlock:native';
 import { global, webInterface } from '../define.js';

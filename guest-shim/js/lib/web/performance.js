@@ -1,4 +1,4 @@
-// The clock of the script, which starts with it.
+// The script's clock, which starts with the script.
 
 import native from 'airlock:native';
 import { global, webInterface } from '../define.js';

@@ -1,4 +1,4 @@
-// The script as a program: its arguments, variables and exit code, under the names that Node.js gave them.
+// The process: arguments, environment variables and exit code, under Node.js's names.
 
 import native from 'airlock:native';
 import { global } from '../define.js';

@@ -18,7 +18,7 @@ function start(callback, delay, values, repeat) {
   if (typeof callback !== 'function') throw new TypeError('a timer needs a function');
   let milliseconds = Number(delay);
   milliseconds = milliseconds > 0 ? milliseconds : 0;
-  // As the web prescribes: a delay beyond the range is none.
+  // A delay beyond the range counts as 0, as the web prescribes.
   if (milliseconds > MAX_DELAY) milliseconds = 0;
   if (repeat) milliseconds = Math.max(milliseconds, MIN_INTERVAL);
   last += 1;

@@ -1,9 +1,9 @@
-// URL and URLSearchParams. Parsing is the runtime's; the classes are the URL Standard's.
+// URL and URLSearchParams. The runtime parses; the classes follow the URL Standard.
 
 import native from 'airlock:native';
 import { global, webInterface } from '../define.js';
 
-// Methods that only this file may call.
+// Methods private to this file.
 const change = Symbol('change');
 const read = Symbol('read');
 const refresh = Symbol('refresh');

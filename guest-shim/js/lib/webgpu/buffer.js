@@ -1,4 +1,4 @@
-// GPUBuffer: mapped ranges are ArrayBuffers, which are copies of the host's and go back to it when the buffer is unmapped.
+// GPUBuffer: mapped ranges are ArrayBuffers, copies of the host's ranges that unmap writes back.
 
 import native from 'airlock:native';
 import { calls, methods, without } from './interfaces.js';

@@ -1,4 +1,4 @@
-// The namespaces of flags. The bits are the order of the flags in wit/webgpu.wit.
+// The namespaces of flags. Bits follow the order of the flags in wit/webgpu.wit.
 
 import { global } from '../define.js';
 

@@ -1,4 +1,4 @@
-// GPUDevice: an event target that can be lost.
+// GPUDevice: an event target, and the device's loss.
 
 import native from 'airlock:native';
 import { attributes, calls, classes, methods } from './interfaces.js';
@@ -35,7 +35,7 @@ export function setUp(object) {
 
 function tell(object, error) {
   const event = new GPUUncapturedErrorEvent('uncapturederror', { error, cancelable: true });
-  // The host has it in its log already.
+  // The host has logged the error already.
   object?.dispatchEvent(event);
 }
 

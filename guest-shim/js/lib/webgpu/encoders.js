@@ -1,4 +1,4 @@
-// Encoders: functions whose parameters come in two forms on the web, and in one in WIT.
+// Encoders: functions with two overloads on the web and one signature in WIT.
 
 import native from 'airlock:native';
 import { calls, methods } from './interfaces.js';
@@ -19,7 +19,7 @@ Object.defineProperty(GPUCommandEncoder.prototype.copyBufferToBuffer, 'length', 
 const rangeError = (message) => new RangeError(message);
 
 for (const wit of ['gpu-compute-pass-encoder', 'gpu-render-pass-encoder', 'gpu-render-bundle-encoder']) {
-  // setBindGroup is the interface's own: its parameters serve both forms, and a frame has thousands of calls of it.
+  // setBindGroup is not overridden: its parameters serve both overloads, and a frame has thousands of calls of it.
   const { setImmediates } = calls[wit];
   methods(wit, {
     setImmediates(rangeOffset, data, dataOffset, dataSize) {

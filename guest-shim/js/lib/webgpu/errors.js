@@ -1,4 +1,4 @@
-// Errors of WebGPU: those that a call throws, and those that a device tells.
+// WebGPU's errors: those that calls throw, and those that devices report.
 
 import native from 'airlock:native';
 import { global, webInterface } from '../define.js';

@@ -1,6 +1,6 @@
-// The interfaces of WebGPU, made from the runtime's description of wasi:webgpu: each resource is a class, each function
-// without parameters that reads something is an attribute, each other one a method. The functions themselves are the
-// runtime's, and convert their arguments as WebIDL prescribes. What the web has otherwise is in the files beside this one.
+// WebGPU's interfaces, made from the runtime's description of wasi:webgpu: each resource is a class, each getter (a function
+// without parameters) an attribute, each other function a method. The functions are the runtime's, and convert their
+// arguments as WebIDL prescribes. The files beside this one hold the differences between the web and WIT.
 
 import native from 'airlock:native';
 import { global } from '../define.js';

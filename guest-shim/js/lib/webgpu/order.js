@@ -1,5 +1,5 @@
-// "Promise Ordering" of the WebGPU specification: a promise of onSubmittedWorkDone settles after those of the same queue, and
-// those of mapAsync of its device's buffers, that were there before it. The host may tell their ends in another order.
+// "Promise Ordering" of the WebGPU specification: a promise of onSubmittedWorkDone settles after earlier ones of its queue,
+// and of mapAsync of its device's buffers. The host may report completions in another order.
 
 /** By device, buffer and queue: the promises of the device that later ones settle after. */
 const pending = new WeakMap();

@@ -1,4 +1,4 @@
-// Pixels of a picture (RGBA, 8 bits, not premultiplied) in the format of a texture, and back.
+// Pixels of a picture (8-bit RGBA, not premultiplied) in a texture's format, and back.
 
 /** How many components a format has, and how one is stored. */
 const FORMATS = {
@@ -22,7 +22,7 @@ export function convert(picture, { x, y, width, height, flipY, format, premultip
     let from = ((y + (flipY ? height - 1 - row : row)) * picture.width + x) * 4;
     for (let column = 0; column < width; column += 1, from += 4) {
       const alpha = picture.data[from + 3];
-      // Whether components are multiplied with alpha already differs between the picture and the texture.
+      // Components change only where the picture and the texture differ in premultiplication.
       const factor = !alphaToo || alpha === 255 ? 1 : premultiply ? alpha / 255 : alpha ? 255 / alpha : 0;
       for (let component = 0; component < count; component += 1) {
         const index = swap && component < 3 ? 2 - component : component;

@@ -1,4 +1,4 @@
-// GPUQueue: data from any kind of buffer, counted in its elements, and pictures.
+// GPUQueue: writes from any buffer source, counted in its elements, and copies of pictures.
 
 import { brand, calls, methods, without } from './interfaces.js';
 import { required, size64 } from '../define.js';
@@ -36,7 +36,7 @@ methods('gpu-queue', {
   },
   writeBuffer(buffer, bufferOffset, data, dataOffset, size) {
     required(arguments.length, 3, 'GPUQueue.writeBuffer');
-    // The usual case, all of a view, goes as it is.
+    // The usual case, a whole view, is passed unchanged.
     const whole = dataOffset === undefined && size === undefined && ArrayBuffer.isView(data) && data.BYTES_PER_ELEMENT && data.byteLength % 4 === 0;
     writeBuffer.call(this, buffer, bufferOffset, whole ? data : part(data, dataOffset, size, 'GPUQueue.writeBuffer', operationError));
   },

@@ -1,4 +1,4 @@
-// Features are sets on the web; the interface only answers whether one is there.
+// Features as sets, which the web has; the interface only tests for one feature.
 
 import native from 'airlock:native';
 import { attributes, calls, classes, methods } from './interfaces.js';

@@ -1,4 +1,4 @@
-// GPUShaderModule: the messages of its compilation are one frozen array.
+// GPUShaderModule: the compilation messages as one frozen array.
 
 import { attributes, getters } from './interfaces.js';
 

@@ -1,4 +1,4 @@
-// GPUTexture, and which formats need a feature.
+// GPUTexture, and the features that formats need.
 
 import { attributes, getters } from './interfaces.js';
 
@@ -17,6 +17,6 @@ export function formats(device, values) {
   }
 }
 
-// WIT has one value for what is absent; an attribute that is null or a value would be another type on the web.
+// An absent value is undefined on the web; the binding's getter may return null.
 const { textureBindingViewDimension } = getters['gpu-texture'];
 attributes('gpu-texture', { textureBindingViewDimension() { return textureBindingViewDimension.call(this) ?? undefined; } });

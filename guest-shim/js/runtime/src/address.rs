@@ -1,9 +1,9 @@
-//! URLs: the crate `url` does what the URL Standard says, the library makes the classes.
+//! URLs: the crate `url` implements the URL Standard, the library makes the classes.
 
 use rquickjs::{Ctx, Object, Result};
 use url::{Position, Url, quirks};
 
-/// The parts of a URL by the names of the class's attributes; none for a text that is no URL.
+/// The components of a URL, named as the class's attributes; `None` for an invalid URL.
 pub fn parse<'js>(ctx: &Ctx<'js>, text: &str, base: Option<&str>) -> Result<Option<Object<'js>>> {
     let parsed = match base {
         Some(base) => Url::parse(base).and_then(|base| base.join(text)),
@@ -12,10 +12,10 @@ pub fn parse<'js>(ctx: &Ctx<'js>, text: &str, base: Option<&str>) -> Result<Opti
     parsed.ok().map(|url| parts(ctx, &url)).transpose()
 }
 
-/// The parts after one was set; what cannot be set leaves them as they are.
+/// The components after one of them was set; an invalid value leaves them unchanged.
 pub fn change<'js>(ctx: &Ctx<'js>, href: &str, part: &str, value: &str) -> Result<Option<Object<'js>>> {
     let Ok(mut url) = Url::parse(href) else { return Ok(None) };
-    // A part that the standard does not let be set is left alone.
+    // A component that the standard forbids to set is left unchanged.
     let _ = match part {
         "protocol" => quirks::set_protocol(&mut url, value),
         "username" => quirks::set_username(&mut url, value),

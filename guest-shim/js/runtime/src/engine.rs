@@ -1,4 +1,4 @@
-//! A script from its text to its end: the context, the loop of jobs and events, and how errors are told.
+//! The life of a script: its context, the loop of jobs and events, and the reports of errors.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -13,25 +13,25 @@ use crate::pending::{self, Pending};
 use crate::print::{self, Target};
 use crate::{library, objects, source};
 
-/// What a script's objects may take: a script that allocates without end gets an exception, and its host goes on.
+/// The memory limit of a script's objects, in bytes. A script beyond it gets an exception, and its host goes on.
 const MEMORY_LIMIT: usize = 1 << 30;
-/// The stack of the engine, in this component's memory; recursion beyond is a RangeError. wasmtime's own stack must hold
-/// what belongs to it.
+/// The engine's stack limit in bytes, in this component's memory; deeper recursion is a RangeError. wasmtime's own stack
+/// must hold the corresponding frames.
 const STACK_LIMIT: usize = 1 << 20;
-/// The exit code of a script that did not end in time, as of timeout(1).
+/// The exit code after the time limit, as of timeout(1).
 const TIMED_OUT: u8 = 124;
-/// The exit code of a script whose own promise cannot be settled any more, as of Node.js.
+/// The exit code of a script whose module's promise cannot settle, as of Node.js.
 const DEADLOCKED: u8 = 13;
-/// More jobs than any script queues between two turns; only then is the clock looked at.
+/// The number of jobs between two checks of the deadline, above the number that scripts usually queue.
 const JOBS_PER_LOOK: usize = 1000;
 
-/// What the host hands over.
+/// The host's arguments.
 #[derive(Default)]
 pub struct Options {
     pub main: Main,
     pub source: String,
     pub arguments: Vec<String>,
-    /// Milliseconds until the script must have ended.
+    /// The time limit in milliseconds.
     pub timeout: Option<u64>,
 }
 
@@ -58,7 +58,7 @@ pub fn on_timer(function: &Function<'_>) {
     TIMER.set(Some(Owned(ctx, js::dup(ctx, function.as_raw()))));
 }
 
-/// A function that is called when nothing is left to wait for, and may begin something.
+/// Sets the function that is called when nothing is pending. It may start new work.
 pub fn when_idle(function: &Function<'_>) {
     let ctx = function.ctx().as_raw().as_ptr();
     WHEN_IDLE.set(Some(Owned(ctx, js::dup(ctx, function.as_raw()))));
@@ -68,7 +68,7 @@ fn late() -> bool {
     DEADLINE.get().is_some_and(|(deadline, _)| monotonic_clock::now() >= deadline)
 }
 
-/// Runs a script to its end; gives its exit code.
+/// Runs a script to its end, and returns its exit code.
 pub async fn run(options: Options) -> u8 {
     let Options { main, source, arguments, timeout } = options;
     ARGUMENTS.set(arguments);
@@ -101,7 +101,7 @@ pub async fn run(options: Options) -> u8 {
             if late() {
                 fatal_timeout(None);
             }
-            // Devices are asked for what they have not told yet, which may be what the script waits for.
+            // Devices report their pending events, which the script may be waiting for.
             if !std::mem::replace(&mut idle, true) {
                 call_when_idle();
                 continue;
@@ -127,7 +127,7 @@ pub async fn run(options: Options) -> u8 {
         }
     }
     drop(outcome);
-    // What is left is the host's to free: the component's memory goes with it.
+    // The component's memory is freed with its instance.
     std::mem::forget((context, runtime, pending));
     EXIT_CODE.get()
 }
@@ -145,7 +145,7 @@ fn call_when_idle() {
     }
 }
 
-/// Evaluates the library and the script; gives the promise of the script's module.
+/// Evaluates the library and the script; returns the promise of the script's module.
 fn start(ctx: &Ctx<'_>, main: &Main, source: String) -> Owned {
     let raw = ctx.as_raw().as_ptr();
     objects::register(raw);
@@ -158,13 +158,13 @@ fn start(ctx: &Ctx<'_>, main: &Main, source: String) -> Owned {
     while ctx.execute_pending_job() {}
     let module = source::prepare(ctx, &main.name, source).and_then(|text| modules::declare(ctx, &main.name, text));
     match module.and_then(Module::eval) {
-        // Its rejection is told like that of any promise without a handler.
+        // Its rejection is reported like that of any promise without a handler.
         Ok((_, promise)) => Owned(raw, js::dup(raw, promise.as_value().as_raw())),
         Err(error) => caught(ctx, error),
     }
 }
 
-/// Runs jobs until there are none, then tells of rejected promises.
+/// Runs jobs until the queue is empty, then reports the first rejected promise without a handler.
 fn drain(runtime: &Runtime, context: &Context) {
     let mut jobs = 0;
     loop {
@@ -215,22 +215,22 @@ fn caught(ctx: &Ctx<'_>, error: rquickjs::Error) -> ! {
     fatal(&error.to_string())
 }
 
-/// The same for an exception that is pending in a raw context.
+/// Like [`fail`], for the pending exception of a raw context.
 pub fn fail_pending(raw: js::Context) {
     let Some(context) = std::ptr::NonNull::new(raw) else { return };
     let ctx = unsafe { Ctx::from_raw(context) };
     fail(&ctx, ctx.catch());
 }
 
-/// Tells of an error that nothing handled, and ends with exit code 1.
+/// Reports an unhandled error, and exits with code 1.
 pub fn fail(ctx: &Ctx<'_>, error: Value<'_>) -> ! {
     if late() {
         fatal_timeout(error.as_object().and_then(|object| place(&object.get::<_, String>("stack").ok()?)));
     }
-    // Telling takes a little memory, too.
+    // The report needs memory beyond the limit.
     let raw = ctx.as_raw().as_ptr();
     unsafe { qjs::JS_SetMemoryLimit(qjs::JS_GetRuntime(raw), usize::MAX as _) };
-    // Where not even an exception could be made, null is thrown.
+    // The engine throws null when it cannot allocate an exception.
     let exhausted = error.is_null()
         || error
             .as_object()
@@ -257,7 +257,7 @@ fn fatal(message: &str) -> ! {
     std::process::abort()
 }
 
-/// `FILE:LINE:COLUMN: NAME: MESSAGE`, then the stack without the library's own frames.
+/// An error's text: `FILE:LINE:COLUMN: NAME: MESSAGE`, then the stack without the library's frames.
 fn describe(ctx: &Ctx<'_>, error: &Value<'_>) -> String {
     let Some(object) = error.as_object().filter(|object| object.contains_key("stack").unwrap_or(false)) else {
         let text = js::to_string(ctx.as_raw().as_ptr(), error.as_raw()).unwrap_or_default();
@@ -271,7 +271,7 @@ fn describe(ctx: &Ctx<'_>, error: &Value<'_>) -> String {
     let name = text("name");
     let head = if message.is_empty() { name } else { format!("{name}: {message}") };
     let mut out = format!("{place}: {head}");
-    // One frame is the place itself.
+    // A single frame repeats the place.
     if frames.len() > 1 {
         for frame in frames {
             out.push('\n');
@@ -281,12 +281,12 @@ fn describe(ctx: &Ctx<'_>, error: &Value<'_>) -> String {
     out
 }
 
-/// A frame of the script's, not of the library's or the engine's.
+/// Whether a frame is the script's, not the library's or the engine's.
 fn own(frame: &str) -> bool {
     !frame.contains(library::PREFIX) && !frame.contains("(native)") && !frame.trim().is_empty()
 }
 
-/// `FILE:LINE:COLUMN` of the innermost frame of the script's.
+/// `FILE:LINE:COLUMN` of the script's innermost frame.
 fn place(stack: &str) -> Option<String> {
     let frame = stack.lines().find(|line| own(line))?.trim().strip_prefix("at ")?;
     let inside = frame.rsplit_once('(').map_or(frame, |(_, inside)| inside.trim_end_matches(')'));

@@ -1,4 +1,4 @@
-//! What a device tells by itself: that it is lost, and errors that no scope caught.
+//! Events of devices: their loss, and errors that no scope caught.
 #![allow(unsafe_code)]
 
 use std::mem::ManuallyDrop;
@@ -9,14 +9,14 @@ use crate::bindings::wasi::webgpu::webgpu::GpuDevice;
 use crate::js::{self, Context, JSValue, Owned};
 use crate::{objects, pending};
 
-/// The typed binding of a device whose handle is the script's object's.
+/// The typed binding of a device, over the handle of the script's object.
 fn device(value: &Value<'_>) -> Option<ManuallyDrop<GpuDevice>> {
     let handle = objects::handle(value.as_raw(), objects::number("gpu-device"))?;
-    // SAFETY: the handle is a device's, and stays the object's: this binding never drops it.
+    // SAFETY: the handle is a device's, and remains the object's: this binding is never dropped.
     Some(ManuallyDrop::new(unsafe { GpuDevice::from_handle(handle) }))
 }
 
-/// A function of the library's that is called from outside of it.
+/// A function of the library that host events call.
 struct Callback {
     ctx: Context,
     function: Owned,
@@ -28,7 +28,7 @@ impl Callback {
         Callback { ctx, function: Owned(ctx, js::dup(ctx, function.as_raw())) }
     }
 
-    /// Calls with one object, which it takes.
+    /// Calls the function with one object, whose reference it takes.
     fn call(&self, object: JSValue) {
         let object = Owned(self.ctx, object);
         pending::called();

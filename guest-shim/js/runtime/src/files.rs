@@ -1,5 +1,5 @@
-//! Whole files in the folders that the host opened (`--dir HOST::GUEST`). A script's paths are absolute: a folder that was
-//! opened as `.` is `/`, one that was opened as `data` is `/data`.
+//! Whole files in preopened folders (`--dir HOST::GUEST`). A script's paths are absolute: the folder opened as `.` is `/`,
+//! the one opened as `data` is `/data`.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -10,14 +10,14 @@ use crate::bindings::wasi::filesystem::types::{
 };
 use crate::bindings::wit_stream;
 
-/// The largest file that is read: what fits into a script's memory with room to work on it.
+/// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 30;
 
 thread_local! {
     static FOLDERS: OnceCell<Vec<(String, Rc<Descriptor>)>> = const { OnceCell::new() };
 }
 
-/// The opened folders' names, absolute.
+/// The absolute names of the opened folders.
 pub fn folders() -> Vec<String> {
     with_folders(|folders| folders.iter().map(|(name, _)| name.clone()).collect())
 }
@@ -51,7 +51,7 @@ pub fn read(path: &str) -> Result<Vec<u8>, String> {
     outcome.map_err(|code| failed("read", path, &code))
 }
 
-/// A regular file lies there.
+/// Whether the path names a regular file.
 pub fn exists(path: &str) -> bool {
     let Ok((folder, rest)) = resolve(path, "read") else { return false };
     wit_bindgen::block_on(async move {
@@ -60,7 +60,7 @@ pub fn exists(path: &str) -> bool {
     })
 }
 
-/// Writes a file whole, replacing what was there.
+/// Writes a whole file, replacing its contents.
 pub fn write(path: &str, bytes: Vec<u8>) -> Result<(), String> {
     let (folder, rest) = resolve(path, "write")?;
     let outcome = wit_bindgen::block_on(async move {
@@ -70,7 +70,7 @@ pub fn write(path: &str, bytes: Vec<u8>) -> Result<(), String> {
         let end = file.write_via_stream(reader, 0);
         let send = async move {
             let left = writer.write_all(bytes).await;
-            // The host sees the end of the file when the writer goes.
+            // Dropping the writer ends the host's stream.
             drop(writer);
             left.len()
         };
@@ -87,7 +87,7 @@ pub fn remove(path: &str) -> Result<(), String> {
     outcome.map_err(|code| failed("remove", path, &code))
 }
 
-/// The opened folder with the longest name that holds `path`, and the path inside it.
+/// The opened folder with the longest name that contains `path`, and the path inside it.
 fn resolve(path: &str, verb: &str) -> Result<(Rc<Descriptor>, String), String> {
     let wanted = clean(path);
     with_folders(|folders| {
@@ -113,7 +113,7 @@ fn resolve(path: &str, verb: &str) -> Result<(Rc<Descriptor>, String), String> {
     })
 }
 
-/// An absolute path without `.`, `..` and doubled slashes. `..` ends at the root.
+/// An absolute path without `.`, `..` and doubled slashes. `..` at the root is dropped.
 pub fn clean(path: &str) -> String {
     let mut steps: Vec<&str> = Vec::new();
     for step in path.split('/') {

@@ -1,11 +1,11 @@
-//! One heap for both languages: Rust allocates with the C library's `malloc`, which QuickJS uses too. Memory that the host
-//! filled through `cabi_realloc` can so become an ArrayBuffer as it is, and be freed by QuickJS.
+//! One heap for both languages: Rust allocates with the C library's `malloc`, as QuickJS does. Memory that the host filled
+//! through `cabi_realloc` becomes an ArrayBuffer without a copy, and QuickJS frees it.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::c_void;
 
-/// The alignment that `malloc` gives on wasm32.
+/// The alignment of `malloc` on wasm32.
 const MALLOC_ALIGN: usize = 16;
 
 unsafe extern "C" {
@@ -18,7 +18,7 @@ unsafe extern "C" {
 
 struct Malloc;
 
-// SAFETY: these are the C library's functions, with the contracts that GlobalAlloc asks for.
+// SAFETY: these are the C library's functions, whose contracts are those of GlobalAlloc.
 unsafe impl GlobalAlloc for Malloc {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.align() <= MALLOC_ALIGN {

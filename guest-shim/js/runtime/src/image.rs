@@ -1,8 +1,8 @@
-//! PNG files: what `convertToBlob` writes and `createImageBitmap` reads. Pixels are RGBA of 8 bits, not premultiplied.
+//! PNG files, which `convertToBlob` writes and `createImageBitmap` reads. Pixels are 8-bit RGBA, not premultiplied.
 
-/// The widest and highest picture that is read.
+/// The maximum width and height of a picture that is read.
 const MAX_SIDE: u32 = 16384;
-/// What a decoder may allocate beside the pixels.
+/// The maximum number of bytes that the decoder allocates beside the pixels.
 const MAX_DECODER_MEMORY: usize = 256 << 20;
 
 pub struct Picture {

@@ -1,5 +1,5 @@
-//! The little of QuickJS's C API that calls need, with names of its own. Values here are raw: whoever gets one from a
-//! function that says "new" frees it.
+//! The part of QuickJS's C API that calls need. Values here are raw: the caller of a function documented as "New" frees the
+//! value that it returns.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -10,7 +10,7 @@ pub use rquickjs::qjs::{JSContext, JSValue};
 
 use crate::tables::{FIELDS, Field};
 
-/// An exception is pending in the context.
+/// An error: an exception is pending in the context.
 #[derive(Debug)]
 pub struct Thrown;
 
@@ -19,7 +19,7 @@ pub type Js<T> = Result<T, Thrown>;
 pub type Context = *mut JSContext;
 
 thread_local! {
-    /// The property name of each field of the tables, made when it is first read.
+    /// Each table field's property name, interned at its first use.
     static ATOMS: RefCell<Vec<u32>> = RefCell::new(vec![0; FIELDS]);
 }
 
@@ -31,7 +31,7 @@ pub fn free(ctx: Context, value: JSValue) {
     unsafe { qjs::JS_FreeValue(ctx, value) }
 }
 
-/// A value that is freed at the end of its scope.
+/// A value freed at the end of its scope.
 pub struct Owned(pub Context, pub JSValue);
 
 impl Drop for Owned {
@@ -41,7 +41,7 @@ impl Drop for Owned {
 }
 
 impl Owned {
-    /// Takes what a function of QuickJS gave: an exception becomes an error.
+    /// Takes the value that a QuickJS function returned: an exception becomes an error.
     pub fn new(ctx: Context, value: JSValue) -> Js<Owned> {
         if is_exception(value) { Err(Thrown) } else { Ok(Owned(ctx, value)) }
     }
@@ -76,7 +76,7 @@ pub fn type_error<T>(ctx: Context, message: &str) -> Js<T> {
     Err(Thrown)
 }
 
-/// The property that a field of the tables names. New.
+/// The property named by a table field. New.
 pub fn member(ctx: Context, object: JSValue, field: &Field) -> Js<Owned> {
     let known = ATOMS.with_borrow(|atoms| atoms[field.id]);
     let atom = if known != 0 {
@@ -99,7 +99,7 @@ pub fn call(ctx: Context, function: JSValue, this: JSValue, arguments: &mut [JSV
     Owned::new(ctx, unsafe { qjs::JS_Call(ctx, function, this, count, arguments.as_mut_ptr()) })
 }
 
-/// ToNumber.
+/// ECMAScript's ToNumber.
 pub fn to_number(ctx: Context, value: JSValue) -> Js<f64> {
     let tag = unsafe { qjs::JS_VALUE_GET_TAG(value) };
     if tag == qjs::JS_TAG_INT {
@@ -116,7 +116,7 @@ pub fn to_bool(ctx: Context, value: JSValue) -> bool {
     unsafe { qjs::JS_ToBool(ctx, value) > 0 }
 }
 
-/// ToString, as valid UTF-8: a surrogate without its other half becomes U+FFFD, as in a USVString.
+/// ECMAScript's ToString, as valid UTF-8: an unpaired surrogate becomes U+FFFD, as in a USVString.
 pub fn to_text<T>(ctx: Context, value: JSValue, take: impl FnOnce(&mut [u8]) -> T) -> Js<T> {
     if unsafe { qjs::JS_VALUE_GET_TAG(value) } == qjs::JS_TAG_SYMBOL {
         return type_error(ctx, "a Symbol is not a string");
@@ -126,7 +126,7 @@ pub fn to_text<T>(ctx: Context, value: JSValue, take: impl FnOnce(&mut [u8]) -> 
     if text.is_null() {
         return Err(Thrown);
     }
-    // The text may be shared with the string itself, so that it is mended in a copy.
+    // The bytes may be shared with the string itself, so surrogates are replaced in a copy.
     let bytes = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length as usize) };
     let mut copy = bytes.to_vec();
     unsafe { qjs::JS_FreeCString(ctx, text) };
@@ -138,7 +138,7 @@ pub fn to_string(ctx: Context, value: JSValue) -> Js<String> {
     to_text(ctx, value, |bytes| String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// A surrogate is encoded as ED A0..BF xx, which is not UTF-8; U+FFFD has three bytes as well.
+/// Replaces surrogates: QuickJS encodes one as ED A0..BF xx, which is not UTF-8; U+FFFD has three bytes as well.
 fn mend_surrogates(bytes: &mut [u8]) {
     let mut at = 0;
     while let Some(found) = bytes[at..].iter().position(|&byte| byte == 0xed) {
@@ -150,7 +150,7 @@ fn mend_surrogates(bytes: &mut [u8]) {
     }
 }
 
-/// New.
+/// A string. New.
 pub fn string(ctx: Context, text: &str) -> JSValue {
     unsafe { qjs::JS_NewStringLen(ctx, text.as_ptr().cast(), text.len() as _) }
 }
@@ -167,7 +167,7 @@ pub const UNDEFINED: JSValue = qjs::JS_UNDEFINED;
 pub const NULL: JSValue = qjs::JS_NULL;
 pub const EXCEPTION: JSValue = qjs::JS_EXCEPTION;
 
-/// The bytes of an ArrayBuffer or of a view of one; `None` for anything else.
+/// The bytes of an ArrayBuffer or of a view; `None` for any other value.
 pub fn bytes(ctx: Context, value: JSValue) -> Js<Option<(*mut u8, usize)>> {
     if !is_object(value) {
         return Ok(None);
@@ -190,7 +190,7 @@ pub fn bytes(ctx: Context, value: JSValue) -> Js<Option<(*mut u8, usize)>> {
     Ok(Some((unsafe { start.add(offset as usize) }, length as usize)))
 }
 
-/// An ArrayBuffer over memory of the one heap, which it frees. New.
+/// An ArrayBuffer that owns memory of the shared heap. New.
 pub fn array_buffer(ctx: Context, start: *mut u8, length: usize) -> JSValue {
     unsafe extern "C" fn reallocate(
         _: *mut qjs::JSRuntime,
@@ -213,7 +213,7 @@ pub fn array_buffer(ctx: Context, start: *mut u8, length: usize) -> JSValue {
     unsafe { qjs::JS_NewArrayBuffer(ctx, start, length as _, 0, Some(reallocate), std::ptr::null_mut(), false) }
 }
 
-/// An ArrayBuffer with these bytes. New.
+/// An ArrayBuffer of `bytes`. New.
 pub fn array_buffer_of(ctx: Context, bytes: Vec<u8>) -> JSValue {
     let bytes = bytes.into_boxed_slice();
     let length = bytes.len();

@@ -1,8 +1,8 @@
 //! JavaScript for `airlock run app.js`: QuickJS-ng in a component that imports WASI 0.3 and `wasi:webgpu`, and exports
 //! `wasi:cli/run`. The web's classes around it are JavaScript, in `lib/`.
 //!
-//! The host starts it with these arguments: the script's name for messages, its path where it can see itself (or nothing),
-//! the milliseconds it may take (or nothing), its source, and then the script's own.
+//! The component's arguments: the script's name for messages, its path in the guest's file system (or empty), the time limit
+//! in milliseconds (or empty), its source, and then the script's own arguments.
 
 mod abi;
 mod address;
@@ -56,7 +56,7 @@ impl bindings::exports::wasi::cli::run::Guest for Runtime {
 
 bindings::export!(Runtime with_types_in bindings);
 
-/// The time for the engine's C code, in microseconds since 1970.
+/// The wall-clock time for the engine's C code, in microseconds since 1970.
 #[unsafe(no_mangle)]
 extern "C" fn __rquickjs_host_now_us() -> f64 {
     let now = bindings::wasi::clocks::system_clock::now();

@@ -1,20 +1,20 @@
-//! The library in `lib/`: modules in JavaScript that make the web's environment out of what the runtime offers. They are
-//! part of the component, so that no file is needed when a script runs.
+//! The library in `lib/`: JavaScript modules that implement the web's environment with the runtime's functions. They are
+//! compiled into the component, so that a script needs no files beside its own.
 
 macro_rules! modules {
     ($($name:literal),* $(,)?) => {
-        /// Names relative to `lib/`, and sources.
+        /// The modules: names relative to `lib/`, and sources.
         static MODULES: &[(&str, &str)] = &[$(($name, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../lib/", $name)))),*];
     };
 }
 
 include!(concat!(env!("OUT_DIR"), "/library.rs"));
 
-/// What the library's modules are called: nothing that a script can import has this prefix.
+/// The prefix of the library's module names, which no import of a script can have.
 pub const PREFIX: &str = "airlock:";
-/// The module that sets up everything.
+/// The module that sets up the environment.
 pub const MAIN: &str = "airlock:main.js";
-/// What the runtime offers to the library.
+/// The module of the runtime's functions.
 pub const NATIVE: &str = "airlock:native";
 
 pub fn source(name: &str) -> Option<&'static str> {

@@ -1,7 +1,7 @@
-//! ES modules: where a name leads to, and what is loaded from there.
+//! ES modules: resolution and loading.
 //!
-//! A script imports by relative path, by path from the root, by `file:` URL, or a package by its name from `node_modules`.
-//! All of it lies in folders that the host opened.
+//! A script imports by relative path, by absolute path, by `file:` URL, or a package by its name from `node_modules`, all
+//! within the folders that the host opened.
 
 use std::cell::RefCell;
 
@@ -11,12 +11,12 @@ use rquickjs::{Ctx, Error, Exception, Module, Object, Result, Value};
 
 use crate::{files, library, native, source};
 
-/// The script that was started.
+/// The main script.
 #[derive(Clone, Default)]
 pub struct Main {
-    /// As it was typed: its name in messages.
+    /// Its name in messages, as typed by the user.
     pub name: String,
-    /// Where the script sees it itself, if a folder that it was given holds it.
+    /// Its path in the guest's file system, if an opened folder contains it.
     pub path: Option<String>,
 }
 
@@ -32,7 +32,7 @@ pub fn main() -> Main {
     MAIN.with_borrow(Clone::clone)
 }
 
-/// The address of a module by its name: what `import.meta.url` says.
+/// A module's URL by its name, which is `import.meta.url`.
 pub fn url(name: &str) -> String {
     let main = main();
     let path =
@@ -40,7 +40,7 @@ pub fn url(name: &str) -> String {
     url::Url::from_file_path_like(&path)
 }
 
-/// A `file:` URL for an absolute path. The crate's own function is for systems with files.
+/// A `file:` URL for an absolute path. The crate's own function needs a target with a file system.
 trait FromFilePathLike {
     fn from_file_path_like(path: &str) -> String;
 }
@@ -110,10 +110,10 @@ fn locate(ctx: &Ctx<'_>, base: &str, name: &str, main: &Main) -> std::result::Re
     package(ctx, &folder, name).ok_or_else(|| format!("cannot find package {name:?}, imported from {base}"))
 }
 
-/// The endings that a module's name may leave out.
+/// File extensions that an import may omit.
 const MODULE_ENDINGS: [&str; 4] = ["js", "mjs", "ts", "mts"];
 
-/// TypeScript writes `./x.js` for `./x.ts`, and bundlers' users write `./x`.
+/// Tries other extensions: TypeScript imports `./x.ts` as `./x.js`, and bundlers accept `./x`.
 fn with_other_endings(path: &str) -> String {
     if files::exists(path) {
         return path.to_owned();
@@ -190,7 +190,7 @@ fn exported(exports: &Value<'_>, wanted: &str) -> Option<String> {
     None
 }
 
-/// The file that conditions lead to.
+/// The file selected by conditions.
 fn condition(target: &Value<'_>) -> Option<String> {
     if let Some(text) = target.as_string() {
         return text.to_string().ok();
@@ -199,7 +199,7 @@ fn condition(target: &Value<'_>) -> Option<String> {
         return array.iter::<Value>().filter_map(std::result::Result::ok).find_map(|target| condition(&target));
     }
     let object = target.as_object()?;
-    // In the package's own order, as Node.js takes them.
+    // In the package's order, as in Node.js.
     object.keys::<String>().filter_map(std::result::Result::ok).find_map(|key| {
         if !["import", "module", "browser", "default"].contains(&key.as_str()) {
             return None;
@@ -230,7 +230,7 @@ impl Loader for Modules {
     }
 }
 
-/// The parser's exception for a source that its stack does not hold is the one for calls.
+/// Replaces the exception for a source that exceeds the parser's stack, which reads like one for recursive calls.
 fn nests_too_deeply(ctx: &Ctx<'_>, name: &str, error: Error) -> Error {
     if !error.is_exception() {
         return error;
@@ -246,7 +246,7 @@ fn nests_too_deeply(ctx: &Ctx<'_>, name: &str, error: Error) -> Error {
     }
 }
 
-/// Compiles a module and gives it its address.
+/// Compiles a module and sets its `import.meta.url`.
 pub fn declare<'js>(ctx: &Ctx<'js>, name: &str, text: String) -> Result<Module<'js, Declared>> {
     let module = Module::declare(ctx.clone(), name, text).map_err(|error| nests_too_deeply(ctx, name, error))?;
     module.meta()?.set("url", url(name))?;

@@ -1,4 +1,4 @@
-//! What the runtime offers to the library: the default export of `airlock:native`.
+//! The runtime's functions for the library: the default export of `airlock:native`.
 #![allow(unsafe_code)]
 
 use rquickjs::function::Opt;
@@ -31,7 +31,7 @@ impl ModuleDef for Native {
     }
 }
 
-/// A function under a name.
+/// Sets a function as a property.
 macro_rules! offer {
     ($object:expr, $ctx:expr, $name:literal, $function:expr) => {
         $object.set($name, Function::new($ctx.clone(), $function)?)?
@@ -70,7 +70,7 @@ fn time<'js>(ctx: &Ctx<'js>, native: &Object<'js>) -> Result<()> {
     Ok(())
 }
 
-/// The bytes of a buffer or view.
+/// A copy of the bytes of a buffer or view.
 fn bytes_of(value: &Value<'_>) -> Option<Vec<u8>> {
     let (start, length) = js::bytes(value.ctx().as_raw().as_ptr(), value.as_raw()).ok()??;
     Some(unsafe { std::slice::from_raw_parts(start, length) }.to_vec())
@@ -80,7 +80,7 @@ fn buffer<'js>(ctx: &Ctx<'js>, bytes: Vec<u8>) -> Value<'js> {
     unsafe { Value::from_raw(ctx.clone(), js::array_buffer_of(ctx.as_raw().as_ptr(), bytes)) }
 }
 
-/// A problem of the host's as an Error.
+/// Throws a host error as an Error.
 fn failed<T>(ctx: &Ctx<'_>, outcome: std::result::Result<T, String>) -> Result<T> {
     outcome.map_err(|problem| Exception::throw_message(ctx, &problem))
 }

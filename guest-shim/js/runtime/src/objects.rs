@@ -1,5 +1,5 @@
-//! WebGPU's objects: each resource of the interface is a class of QuickJS whose objects hold a handle. When an object is
-//! no longer reachable, QuickJS frees it, and its handle is dropped.
+//! WebGPU's objects: each resource of the interface is a QuickJS class whose objects hold a handle. When an object is no
+//! longer reachable, QuickJS frees it, and its handle is dropped.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -11,20 +11,20 @@ use crate::abi::call;
 use crate::js::{self, Context, JSValue, Js, Owned};
 use crate::tables::{FUNCTIONS, RESOURCES};
 
-/// Functions of the library in `lib/` that conversions need.
+/// The library's functions that conversions call.
 #[derive(Clone, Copy)]
 pub enum Known {
-    /// The elements of an iterable as an array; undefined for what is not iterable.
+    /// The elements of an iterable as an array; undefined for a value that is not iterable.
     ToArray,
-    /// The own entries of an object whose values are not undefined.
+    /// An object's own entries whose values are not undefined.
     Entries,
-    /// An error of the web from a kind, a message and a reason.
+    /// The web's error for a kind, a message and a reason.
     MakeError,
 }
 
 #[derive(Default)]
 struct State {
-    /// QuickJS's number of each resource's class, in the order of `RESOURCES`.
+    /// QuickJS's class number of each resource, in the order of `RESOURCES`.
     classes: Vec<u32>,
     prototypes: Vec<JSValue>,
     known: [Option<JSValue>; 3],
@@ -46,7 +46,7 @@ pub fn number(name: &str) -> usize {
     RESOURCES.iter().position(|resource| resource.wit == name).unwrap_or(usize::MAX)
 }
 
-/// Makes the classes. Once for each runtime.
+/// Registers the classes, once for each runtime.
 pub fn register(ctx: Context) {
     let runtime = unsafe { qjs::JS_GetRuntime(ctx) };
     let classes = RESOURCES.iter().map(|resource| {
@@ -84,7 +84,7 @@ pub fn drop_handle(resource: usize, handle: u32) {
     (RESOURCES[resource].drop)(handle);
 }
 
-/// An object for a handle, which it owns. New.
+/// An object that owns `handle`. New.
 pub fn wrap(ctx: Context, resource: usize, handle: u32) -> JSValue {
     let (prototype, class) = STATE.with_borrow(|state| (state.prototypes[resource], state.classes[resource]));
     let object = unsafe { qjs::JS_NewObjectProtoClass(ctx, prototype, class) };
@@ -96,14 +96,14 @@ pub fn wrap(ctx: Context, resource: usize, handle: u32) -> JSValue {
     object
 }
 
-/// The handle of an object of this resource.
+/// The handle of an object, if it is of this resource.
 pub fn handle(value: JSValue, resource: usize) -> Option<u32> {
     let class = STATE.with_borrow(|state| state.classes.get(resource).copied())?;
     let handle = unsafe { qjs::JS_GetOpaque(value, class) } as u32;
     (handle != 0).then_some(handle)
 }
 
-/// The name in WIT of an object's resource.
+/// The WIT name of an object's resource.
 pub fn kind(value: JSValue) -> Option<&'static str> {
     if !js::is_object(value) {
         return None;
@@ -128,14 +128,14 @@ pub fn set_known(ctx: Context, functions: [JSValue; 3]) {
     STATE.with_borrow_mut(|state| state.known = functions.map(|function| Some(js::dup(ctx, function))));
 }
 
-/// Calls `use_it` with a function of the library.
+/// Calls `use_it` with one of the library's functions.
 pub fn known(which: Known, use_it: impl FnOnce(JSValue) -> Js<Owned>) -> Js<Owned> {
     let function = STATE.with_borrow(|state| state.known[which as usize]);
     use_it(function.unwrap_or(js::UNDEFINED))
 }
 
-/// Describes the interface to the library: an array of `{ wit, web, methods: [{ name, call, attribute }] }`, the functions
-/// without a resource under an empty name. New.
+/// The interface's description for the library: an array of `{ wit, web, methods: [{ name, call, attribute }] }`, with
+/// functions without a resource under an empty name. New.
 pub fn describe(ctx: Context) -> Js<Owned> {
     let list = Owned::new(ctx, unsafe { qjs::JS_NewArray(ctx) })?;
     let resources = RESOURCES.iter().map(|resource| (resource.wit, resource.web)).chain([("", "")]);
@@ -151,7 +151,7 @@ pub fn describe(ctx: Context) -> Js<Owned> {
             let behind: unsafe extern "C" fn(Context, JSValue, i32, *mut JSValue, i32) -> JSValue =
                 if function.is_async { call::later } else { call::now };
             let name = CString::new(function.web).unwrap_or_default();
-            // SAFETY: QuickJS calls a function of this kind with its magic number as a fifth argument.
+            // SAFETY: QuickJS calls a function of this kind with its magic number as the fifth argument.
             let made = unsafe {
                 qjs::JS_NewCFunction2(
                     ctx,

@@ -1,4 +1,4 @@
-//! What a script waits for: calls of the host that are under way, and timers.
+//! Pending work of a script: calls of the host, and timers.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -15,15 +15,15 @@ type Work = Pin<Box<dyn Future<Output = Kind>>>;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// The script goes on until this is done.
+    /// The script does not end before this work.
     Awaited,
-    /// Tells the script something if it happens: a lost device, an uncaptured error. Keeps nothing running.
+    /// Work that reports an event if it happens: a lost device, an uncaptured error. It does not keep the script running.
     Background,
 }
 
 #[derive(Default)]
 struct Timers {
-    /// By deadline, then by order of creation.
+    /// By deadline, then in order of creation.
     queue: BTreeMap<(u64, u32), u32>,
     keys: HashMap<u32, (u64, u32)>,
     made: u32,
@@ -32,11 +32,11 @@ struct Timers {
 thread_local! {
     static NEW: RefCell<Vec<(Kind, Work)>> = const { RefCell::new(Vec::new()) };
     static TIMERS: RefCell<Timers> = RefCell::default();
-    /// Work that goes on has called the script since the last turn.
+    /// Unfinished work has called the script since the last turn.
     static CALLED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The functions that settle a promise.
+/// A promise's resolving functions.
 pub struct Capability {
     pub ctx: js::Context,
     pub resolve: JSValue,
@@ -75,7 +75,7 @@ pub fn add_background(work: impl Future<Output = ()> + 'static) {
     push(Kind::Background, work);
 }
 
-/// Ends the turn: work that goes on has called the script, and what the script queued must run.
+/// Ends the turn: unfinished work has called the script, whose new jobs must run.
 pub fn called() {
     CALLED.set(true);
 }
@@ -85,7 +85,7 @@ fn push(kind: Kind, work: impl Future<Output = ()> + 'static) {
         work.await;
         kind
     });
-    // The call is made now, before anything that the script does next: error scopes and queues depend on the order.
+    // The call starts at once, before the script's next one: error scopes and queues depend on the order.
     if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
         NEW.with_borrow_mut(|new| new.push((kind, work)));
     }
@@ -110,7 +110,7 @@ pub fn stop_timer(id: u32) {
     });
 }
 
-/// The next timer whose deadline has passed.
+/// Removes and returns the next timer whose deadline has passed.
 pub fn due(before: u64) -> Option<u32> {
     TIMERS.with_borrow_mut(|timers| {
         let (&key, &id) = timers.queue.first_key_value().filter(|((deadline, _), _)| *deadline <= before)?;
@@ -124,17 +124,17 @@ fn next_deadline() -> Option<u64> {
     TIMERS.with_borrow(|timers| timers.queue.first_key_value().map(|((deadline, _), _)| *deadline))
 }
 
-/// All that is under way.
+/// All pending work.
 #[derive(Default)]
 pub struct Pending {
     work: FuturesUnordered<Work>,
     awaited: usize,
-    /// The wait for the earliest deadline, kept from one turn to the next.
+    /// The sleep until the earliest deadline, kept between turns.
     sleep: Option<(u64, Pin<Box<dyn Future<Output = ()>>>)>,
 }
 
 impl Pending {
-    /// Takes what was added since.
+    /// Takes the work that was added since the last turn.
     fn collect(&mut self) {
         for (kind, work) in NEW.with_borrow_mut(std::mem::take) {
             self.awaited += usize::from(kind == Kind::Awaited);
@@ -142,8 +142,8 @@ impl Pending {
         }
     }
 
-    /// Waits until something has happened; false when there is nothing left to wait for, or `limit` has passed. What
-    /// happens in the background is something to wait for with `background` only.
+    /// Waits until something has happened; returns false when nothing is pending, or `limit` has passed. Work in the
+    /// background counts as pending only if `background` is set.
     pub async fn turn(&mut self, limit: Option<u64>, background: bool) -> bool {
         self.collect();
         let timer = next_deadline();
@@ -164,7 +164,7 @@ impl Pending {
             _ => self.sleep = None,
         }
         if at_once {
-            // The host's answers have their turn even where timers are always due.
+            // Host completions get a turn even if timers are always due.
             wit_bindgen::yield_async().await;
         }
         poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! Standard output and error, written at once: a script that ends or traps right after has lost nothing.
+//! Unbuffered standard output and error: a script that ends or traps after a write loses nothing.
 
 use std::cell::RefCell;
 
@@ -31,7 +31,7 @@ thread_local! {
     static OPEN: RefCell<[Option<Open>; 2]> = const { RefCell::new([None, None]) };
 }
 
-/// Writes `text` and returns when the host has it. A closed stream swallows it.
+/// Writes `text`, and returns when the host has taken it. A closed stream drops it.
 pub fn write(target: Target, text: &str) {
     if text.is_empty() {
         return;

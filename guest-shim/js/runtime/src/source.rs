@@ -1,4 +1,4 @@
-//! Sources of scripts: from bytes to JavaScript.
+//! Sources of scripts: decoding, and conversion to JavaScript.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use rquickjs::{Ctx, Error, Exception, Object};
 
 use crate::typescript;
 
-/// The text of a file.
+/// The text of a file, which must be UTF-8.
 pub fn decode(name: &str, bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -14,7 +14,7 @@ pub fn decode(name: &str, bytes: Vec<u8>) -> Result<String, String> {
     })
 }
 
-/// The JavaScript that is compiled: TypeScript loses its types. An error is a SyntaxError with its place in the file, as the
+/// The JavaScript to compile: TypeScript loses its types. An error is a SyntaxError with its place in the file, like the
 /// engine's own.
 pub fn prepare(ctx: &Ctx<'_>, name: &str, text: String) -> rquickjs::Result<String> {
     if !typescript::is(name) {
@@ -28,7 +28,7 @@ pub fn prepare(ctx: &Ctx<'_>, name: &str, text: String) -> rquickjs::Result<Stri
     })
 }
 
-/// A SyntaxError at a line and column, or in the file as a whole.
+/// A SyntaxError at a line and column, or for the whole file.
 pub fn syntax_error<'js>(
     ctx: &Ctx<'js>,
     name: &str,

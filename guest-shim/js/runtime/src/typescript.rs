@@ -1,7 +1,7 @@
-//! TypeScript: its types are replaced by blanks, so that each line and column of an error stays that of the file.
+//! TypeScript: its types are replaced by blanks, so that each line and column of an error remains that of the file.
 //!
-//! Nothing is checked, and nothing is translated: what has a meaning when the program runs (enums, namespaces, parameter
-//! properties) is an error, as under the compiler's option `erasableSyntaxOnly`.
+//! Nothing is checked or translated: syntax with a runtime meaning (enums, namespaces, parameter properties) is an error, as
+//! under the compiler's option `erasableSyntaxOnly`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,23 +9,23 @@ use swc_common::errors::{DiagnosticBuilder, Emitter, Handler};
 use swc_common::{SourceMap, Span, sync::Lrc};
 use swc_ts_fast_strip::{Options, operate};
 
-/// The endings of TypeScript's modules.
+/// File extensions of TypeScript modules.
 const ENDINGS: [&str; 2] = [".ts", ".mts"];
 
-/// A file is TypeScript by its name.
+/// Whether a file name has an extension of TypeScript.
 pub fn is(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// Why a text is not TypeScript, or no TypeScript that can run.
+/// An error: the text is not TypeScript, or needs translation.
 pub struct Problem {
     pub message: String,
-    /// Its line and column, from 1.
+    /// The line and column, from 1.
     pub place: Option<(usize, usize)>,
 }
 
-/// JavaScript with the same places as the TypeScript `text`.
+/// JavaScript with every character at its place in the TypeScript `text`.
 pub fn strip(name: &str, text: String) -> Result<String, Problem> {
     let map = Lrc::new(SourceMap::default());
     let first = First::default();
@@ -40,7 +40,7 @@ pub fn strip(name: &str, text: String) -> Result<String, Problem> {
     })
 }
 
-/// The library's messages are for people who chose one of its modes.
+/// A message without the name of the mode of `swc_ts_fast_strip`, which users do not choose.
 fn plain(message: &str) -> String {
     match message.strip_suffix(" in strip-only mode") {
         Some(what) => format!("{what}: types are left out, and this would have to be translated"),
@@ -48,7 +48,7 @@ fn plain(message: &str) -> String {
     }
 }
 
-/// The first error, and where it is.
+/// The first error and its span.
 #[derive(Clone, Default)]
 struct First(Arc<Mutex<Option<(String, Span)>>>);
 

@@ -1,4 +1,4 @@
-//! `gpu-adapter`, `gpu-adapter-info`, `gpu-supported-features`, `gpu-supported-limits`, and how a device request fails.
+//! `gpu-adapter`, `gpu-adapter-info`, `gpu-supported-features`, `gpu-supported-limits`, and failing device requests.
 
 use guest_support::gpu::*;
 use guest_support::{Failure, Outcome};
@@ -31,7 +31,7 @@ pub async fn tour(check: &mut Check) -> Outcome {
 
     refused(check).await?;
 
-    // A good request still succeeds after bad ones, and uses the adapter up.
+    // A valid request succeeds after invalid ones, and consumes the adapter.
     let device = needed("a device without a descriptor", adapter.request_device(None).await)?;
     let found = device.adapter_info();
     let again = [found.vendor(), found.architecture(), found.device(), found.description()];
@@ -49,7 +49,7 @@ async fn new_adapter() -> Outcome<GpuAdapter> {
     get_gpu().request_adapter(None).await.ok_or_else(|| Failure::new("no GPU adapter is available"))
 }
 
-/// Requests that no adapter grants.
+/// Requests that every adapter rejects.
 async fn refused(check: &mut Check) -> Outcome {
     let adapter = new_adapter().await?;
     let with_limit = |name: &str, value: u64| {
@@ -72,7 +72,7 @@ async fn refused(check: &mut Check) -> Outcome {
         let result = adapter.request_device(Some(descriptor)).await;
         check_error!(check, &format!("{name}, which is not there"), result, RequestDeviceErrorKind::TypeError);
     }
-    // What was refused used nothing up, and what is undefined asks for nothing.
+    // A rejected request does not consume the adapter, and an undefined limit requests nothing.
     let limits = RecordOptionGpuSize64::new();
     limits.add("maxBindGroups", None);
     let descriptor = GpuDeviceDescriptor { required_limits: Some(limits), ..Default::default() };
@@ -84,7 +84,7 @@ async fn refused(check: &mut Check) -> Outcome {
 pub struct Limit {
     pub name: &'static str,
     pub value: u64,
-    /// What every core device has at least, from the specification's table.
+    /// The minimum of every core device, from the specification's table.
     pub default: u64,
     pub lower_is_better: bool,
 }
@@ -99,7 +99,7 @@ pub fn all_limits(limits: &GpuSupportedLimits) -> Vec<Limit> {
         ("maxTextureArrayLayers", l.max_texture_array_layers().into(), 256),
         ("maxBindGroups", l.max_bind_groups().into(), 4),
         ("maxBindGroupsPlusVertexBuffers", l.max_bind_groups_plus_vertex_buffers().into(), 24),
-        // The specification still moves this one; any device may have none.
+        // The specification still moves this limit; a device may have 0.
         ("maxImmediateSize", l.max_immediate_size().into(), 0),
         ("maxBindingsPerBindGroup", l.max_bindings_per_bind_group().into(), 1000),
         ("maxDynamicUniformBuffersPerPipelineLayout", l.max_dynamic_uniform_buffers_per_pipeline_layout().into(), 8),

@@ -1,5 +1,5 @@
-//! `gpu-bind-group-layout`, `gpu-bind-group`, `gpu-pipeline-layout`: layouts of every kind, groups of every resource,
-//! and one shader that reads through all of them.
+//! `gpu-bind-group-layout`, `gpu-bind-group`, `gpu-pipeline-layout`: layouts of every kind, groups of every resource, and
+//! one shader that reads all of them.
 
 use guest_support::gpu::*;
 use guest_support::passes::compute_pass;
@@ -249,7 +249,7 @@ async fn everything_at_once(check: &mut Check, gpu: &Gpu) -> Outcome {
                 gpu.bind_group(
                     &layouts[1],
                     vec![
-                        // A texture where a view is wanted stands for its default view.
+                        // A texture in place of a view is replaced by its default view.
                         GpuBindingResource::GpuTexture(&picture),
                         GpuBindingResource::GpuSampler(&linear),
                         GpuBindingResource::GpuTextureView(&depth_view),
@@ -273,7 +273,7 @@ async fn everything_at_once(check: &mut Check, gpu: &Gpu) -> Outcome {
     let found = gpu.download::<f32>(&result).await?;
     for (i, found) in found.iter().enumerate() {
         let expected = (i + 1) as f32 * 2.0 + 50.0 + 1000.0;
-        // Filters may be coarse.
+        // Filtering may be coarse.
         check.that(&format!("result {i} is {found}, about {expected}"), (found - expected).abs() < 0.5);
     }
     let texels = gpu.download_rows(&written, 4, 4, 0, 1).await?;
@@ -282,7 +282,7 @@ async fn everything_at_once(check: &mut Check, gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// Dynamic offsets, whole and out of a longer list, and the range errors that the host finds.
+/// Dynamic offsets, from a whole list and from a range of it, and range errors of the host.
 async fn dynamic_offsets(check: &mut Check, gpu: &Gpu) -> Outcome {
     const CODE: &str = "
         @group(0) @binding(0) var<uniform> a: vec4<u32>;

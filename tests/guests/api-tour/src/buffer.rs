@@ -1,4 +1,4 @@
-//! `gpu-buffer`: what it is, mapping in every way, and every way in which mapping fails.
+//! `gpu-buffer`: attributes, every way to map, and every way in which mapping fails.
 
 use std::future::ready;
 
@@ -83,7 +83,7 @@ async fn mapped_at_creation(check: &mut Check, gpu: &Gpu) -> Outcome {
 
 async fn mapping(check: &mut Check, gpu: &Gpu) -> Outcome {
     let source = gpu.buffer("source", 64, WRITE);
-    // The state is pending as soon as the request is made, and until it is granted.
+    // The state is pending from the request to its completion.
     let (mapped, pending) = join(source.map_async(GpuMapMode::WRITE, None, None), async { source.map_state() }).await;
     check_success!(check, "map to write", mapped);
     check.same("while mapping", pending, GpuBufferMapState::Pending);
@@ -114,7 +114,7 @@ async fn mapping(check: &mut Check, gpu: &Gpu) -> Outcome {
     check_success!(check, "unmap", target.unmap());
     check_success!(check, "unmap what is not mapped", target.unmap());
 
-    // What was written stays when the buffer is mapped to write once more.
+    // The contents remain when the buffer is mapped for writing again.
     check_success!(check, "map the source again", source.map_async(GpuMapMode::WRITE, Some(8), Some(8)).await);
     let kept = source.get_mapped_range_get_with_copy(Some(8), Some(8));
     check.same("the source's contents", kept.ok(), Some(numbers[8..16].to_vec()));
@@ -128,7 +128,7 @@ async fn mapping_fails(check: &mut Check, gpu: &Gpu) -> Outcome {
     let buffer = gpu.buffer("buffer", 64, READ);
     let neither = gpu.buffer("not mappable", 64, GpuBufferUsage::COPY_DST);
     let both = GpuMapMode::READ | GpuMapMode::WRITE;
-    // Each is also a validation error on the device.
+    // Each is also a validation error of the device.
     for (what, buffer, mode, offset, size) in [
         ("the wrong mode", &buffer, GpuMapMode::WRITE, None, None),
         ("no mode", &buffer, GpuMapMode::empty(), None, None),
@@ -155,7 +155,7 @@ async fn mapping_fails(check: &mut Check, gpu: &Gpu) -> Outcome {
     let third = buffer.map_async(GpuMapMode::READ, None, None).await;
     check_error!(check, "a request while mapped", third, OperationError);
     check_success!(check, "unmap", buffer.unmap());
-    // Whether the early refusals are validation errors too is between the device and its scope.
+    // Both outcomes are accepted: the early rejections may be validation errors as well.
     let _ = device.pop_error_scope().await;
 
     let (aborted, unmapped) = join(buffer.map_async(GpuMapMode::READ, None, None), async { buffer.unmap() }).await;
@@ -167,7 +167,7 @@ async fn mapping_fails(check: &mut Check, gpu: &Gpu) -> Outcome {
     let (aborted, ()) = join(doomed.map_async(GpuMapMode::READ, None, None), async { doomed.destroy() }).await;
     check_error!(check, "destroyed while pending", aborted, AbortError);
 
-    // A dropped future takes its request's answer along, but not the buffer.
+    // Dropping a future drops its request's result, not the buffer.
     {
         let request = std::pin::pin!(buffer.map_async(GpuMapMode::READ, None, None));
         guest_support::tasks::race(request, ready(())).await;

@@ -1,4 +1,4 @@
-//! Counting checks, and saying which failed with what was expected and what was found.
+//! Checks: counts of them, and lines for failed ones with the expected and the found value.
 
 use std::fmt::Debug;
 
@@ -31,7 +31,7 @@ impl Check {
         (self.checks, self.failed) = (0, 0);
     }
 
-    /// Checks of all sections, and how many of them failed.
+    /// The number of checks in all sections, and the number of failed ones.
     pub fn totals(&self) -> (u32, u32) {
         (self.earlier_checks, self.earlier_failed)
     }
@@ -42,7 +42,7 @@ impl Check {
         outln!("  {}: {what}", self.section);
     }
 
-    /// Something must hold.
+    /// Checks a condition.
     pub fn that(&mut self, what: &str, holds: bool) {
         if holds {
             self.checks += 1;
@@ -51,7 +51,7 @@ impl Check {
         }
     }
 
-    /// Two values must be the same.
+    /// Checks that two values are equal.
     pub fn same<T: PartialEq + Debug>(&mut self, what: &str, found: T, expected: T) {
         if found == expected {
             self.checks += 1;
@@ -60,7 +60,7 @@ impl Check {
         }
     }
 
-    /// Two lists must be the same; only the first difference is printed.
+    /// Checks that two lists are equal; only the first difference is printed.
     pub fn same_list<T: PartialEq + Debug>(&mut self, what: &str, found: &[T], expected: &[T]) {
         self.same(&format!("{what}, length"), found.len(), expected.len());
         match found.iter().zip(expected).position(|(f, e)| f != e) {
@@ -69,7 +69,7 @@ impl Check {
         }
     }
 
-    /// The call must cause no error; returns what the call returns.
+    /// Checks that the call causes no error; returns its value.
     pub async fn valid<T>(&mut self, device: &GpuDevice, what: &str, call: impl FnOnce() -> T) -> T {
         device.push_error_scope(GpuErrorFilter::Validation);
         let value = call();
@@ -77,7 +77,7 @@ impl Check {
         value
     }
 
-    /// The call must cause a validation error with a message.
+    /// Checks that the call causes a validation error with a message; returns its value.
     pub async fn invalid<T>(&mut self, device: &GpuDevice, what: &str, call: impl FnOnce() -> T) -> T {
         device.push_error_scope(GpuErrorFilter::Validation);
         let value = call();
@@ -111,7 +111,7 @@ impl Check {
     }
 }
 
-/// Checks an object's label: the one that it was made with, then another.
+/// Checks an object's label: its initial one, then another.
 macro_rules! check_label {
     ($check:expr, $object:expr, $label:expr) => {{
         $check.same(concat!("label of ", stringify!($object)), $object.label(), $label.to_string());
@@ -123,7 +123,7 @@ macro_rules! check_label {
 }
 pub(crate) use check_label;
 
-/// Checks that a call's result is an error of the kind that a pattern names.
+/// Checks that a call fails with an error of the kind that a pattern names.
 macro_rules! check_error {
     ($check:expr, $what:expr, $result:expr, $kind:pat) => {
         match $result {
@@ -135,7 +135,7 @@ macro_rules! check_error {
 }
 pub(crate) use check_error;
 
-/// Checks that a call's result is a success.
+/// Checks that a call succeeds.
 macro_rules! check_success {
     ($check:expr, $what:expr, $result:expr) => {
         if let Err(error) = $result {
@@ -152,7 +152,7 @@ pub async fn plain_device(label: &str) -> Outcome<Gpu> {
     Gpu::request(label).await
 }
 
-/// A device with everything that its adapter has.
+/// A device with all features and limits of its adapter.
 pub async fn rich_device(label: &str) -> Outcome<Gpu> {
     Gpu::request_with(GpuRequestAdapterOptions::default(), |adapter| {
         let (has, limits) = (adapter.features(), adapter.limits());
@@ -170,12 +170,12 @@ pub async fn rich_device(label: &str) -> Outcome<Gpu> {
     .await
 }
 
-/// Fails the section when a result that later checks stand on is missing.
+/// Fails the section if a result that later checks need is an error.
 pub fn needed<T, E: Debug>(what: &str, result: Result<T, E>) -> Outcome<T> {
     result.map_err(|error| Failure::new(format!("{what}: {error:?}")))
 }
 
-/// The features by the names that WebGPU gives them.
+/// The features by their WebGPU names.
 pub const FEATURES: [(&str, GpuFeatureName); 22] = [
     ("core-features-and-limits", GpuFeatureName::CoreFeaturesAndLimits),
     ("depth-clip-control", GpuFeatureName::DepthClipControl),

@@ -1,5 +1,4 @@
-//! `gpu-command-encoder` and `gpu-command-buffer`: copies of all four kinds, clearing, debug groups, and what an
-//! encoder refuses.
+//! `gpu-command-encoder` and `gpu-command-buffer`: copies of all four kinds, clearing, debug groups, and invalid commands.
 
 use guest_support::gpu::*;
 use guest_support::passes::compute_pass;
@@ -52,7 +51,7 @@ async fn life(check: &mut Check, gpu: &Gpu) {
     let pass = compute_pass(&encoder, "never ended");
     check.invalid(device, "finish while a pass is open", || encoder.finish(None)).await;
     drop(pass);
-    // An abandoned encoder is no error.
+    // Dropping an unfinished encoder is valid.
     check.valid(device, "an encoder that is dropped", || drop(gpu.encoder("abandoned"))).await;
 }
 
@@ -81,9 +80,9 @@ async fn buffers(check: &mut Check, gpu: &Gpu) -> Outcome {
 
 async fn textures(check: &mut Check, gpu: &Gpu) -> Outcome {
     let device = &gpu.device;
-    // Texels count up: texel i is [i, 0, 0, 255].
+    // Texel i is [i, 0, 0, 255].
     let texels: Vec<u8> = (0..64).flat_map(|i| [i, 0, 0, 255]).collect();
-    // Eight rows of eight texels, each row at the start of 256 bytes, behind 512 bytes of something else.
+    // Eight rows of eight texels, each row at a multiple of 256 bytes, after 512 unrelated bytes.
     let mut rows = vec![0xeeu8; 512 + 8 * 256];
     for (y, row) in texels.chunks_exact(32).enumerate() {
         rows[512 + y * 256..][..32].copy_from_slice(row);
@@ -131,7 +130,7 @@ async fn textures(check: &mut Check, gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// Three dimensions, and layers of an array.
+/// Copies of three-dimensional textures, and of array layers.
 async fn volumes(check: &mut Check, gpu: &Gpu) -> Outcome {
     let device = &gpu.device;
     let data: Vec<u8> = (0..4 * 4 * 6).map(|i| i as u8 + 1).collect();
@@ -151,7 +150,7 @@ async fn volumes(check: &mut Check, gpu: &Gpu) -> Outcome {
             .valid(device, what, || {
                 gpu.queue.write_texture_with_copy(&whole(&first), &data, layout, size());
                 let encoder = gpu.encoder("volume");
-                // Layers 1 to 3 become layers 3 to 5.
+                // Copies layers 1 to 3 to layers 3 to 5.
                 let layer = |texture, z| GpuTexelCopyTextureInfo {
                     origin: Some(GpuOrigin3D { x: None, y: None, z: Some(z) }),
                     ..whole(texture)

@@ -1,4 +1,4 @@
-//! `gpu-compute-pass-encoder`: dispatches, indirect ones, immediates, debug groups, and what a pass refuses.
+//! `gpu-compute-pass-encoder`: direct and indirect dispatches, immediates, debug groups, and invalid commands.
 
 use guest_support::gpu::*;
 use guest_support::passes::{bind, compute_pass};
@@ -92,7 +92,7 @@ async fn refusals(check: &mut Check, gpu: &Gpu) -> Outcome {
         }),
         ("an open debug group", &|pass| pass.push_debug_group("never closed")),
         ("a debug group that was never opened", &|pass| pass.pop_debug_group()),
-        // Four bytes past whatever this device has.
+        // Four bytes past the device's limit.
         ("immediates above the limit", &|pass| {
             pass.set_immediates(device.limits().max_immediate_size(), &[0; 4], None, None);
         }),
@@ -108,7 +108,7 @@ async fn refusals(check: &mut Check, gpu: &Gpu) -> Outcome {
     let encoder = gpu.encoder("two passes at once");
     let first = compute_pass(&encoder, "first");
     let second = compute_pass(&encoder, "second");
-    // Where this mistake is reported is left open: by the second pass's end, by finish, or by both.
+    // The report of this error is unspecified here: by the second pass's end, by finish, or by both.
     device.push_error_scope(GpuErrorFilter::Validation);
     second.end();
     first.end();
@@ -121,7 +121,7 @@ async fn refusals(check: &mut Check, gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// Immediates where the device has any: eight bytes that go straight into the commands.
+/// Immediates, if the device has any: eight bytes within the command stream.
 async fn immediates(check: &mut Check, gpu: &Gpu) -> Outcome {
     let device = &gpu.device;
     if device.limits().max_immediate_size() < 16 {
@@ -159,7 +159,7 @@ async fn immediates(check: &mut Check, gpu: &Gpu) -> Outcome {
     let bytes = |numbers: &[u32]| numbers.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>();
     pass.set_immediates(0, &bytes(&[10, 11, 12, 0]), None, None);
     pass.dispatch_workgroups(1, None, None);
-    // Only the second and the last number change; the data's offset and size are bytes, too.
+    // Only the second and the last number change; the data's offset and size count bytes as well.
     pass.set_immediates(4, &bytes(&[99, 21, 99]), Some(4), Some(4));
     pass.set_immediates(12, &bytes(&[1]), None, None);
     pass.dispatch_workgroups(1, None, None);

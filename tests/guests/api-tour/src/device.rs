@@ -1,4 +1,4 @@
-//! `gpu-device`: what it was made with. What it makes has sections of its own.
+//! `gpu-device`: its attributes. The objects that it creates have sections of their own.
 
 use guest_support::gpu::*;
 use guest_support::{Gpu, Outcome};
@@ -12,7 +12,7 @@ pub async fn tour(check: &mut Check) -> Outcome {
     check_label!(check, device, "plain");
     check.that("a plain device has the core", device.features().has("core-features-and-limits"));
     for (name, _) in &FEATURES[1..] {
-        // Tier 2 brings tier 1 along and so on, but without any request nothing is on.
+        // Tier 2 implies tier 1 and so on, but features that were not requested are off.
         check.that(&format!("a plain device has no {name}"), !device.features().has(name));
     }
     for limit in all_limits(&device.limits()).iter().filter(|limit| limit.name != "maxImmediateSize") {

@@ -12,7 +12,7 @@ pub async fn tour(check: &mut Check) -> Outcome {
     uncaptured(check, &gpu).await
 }
 
-/// A mistake with a label that shows up in good messages.
+/// Raises a validation error, on a labelled buffer.
 fn mistake(gpu: &Gpu) {
     gpu.buffer("mistake", 4, GpuBufferUsage::empty());
 }
@@ -21,7 +21,7 @@ async fn pop(gpu: &Gpu) -> Outcome<Option<GpuError>> {
     gpu.device.pop_error_scope().await.map_err(|error| Failure::new(error.message))
 }
 
-/// Pops a scope and checks whether it caught something.
+/// Pops a scope, and checks whether it caught an error.
 async fn popped(check: &mut Check, gpu: &Gpu, what: &str, caught: bool) -> Outcome {
     check.same(what, pop(gpu).await?.is_some(), caught);
     Ok(())
@@ -32,7 +32,7 @@ async fn scopes(check: &mut Check, gpu: &Gpu) -> Outcome {
     use PopErrorScopeErrorKind::OperationError;
     check_error!(check, "no scope to pop", device.pop_error_scope().await, OperationError);
 
-    // The innermost scope with the right filter catches.
+    // The innermost scope with a matching filter catches the error.
     device.push_error_scope(GpuErrorFilter::Validation);
     device.push_error_scope(GpuErrorFilter::OutOfMemory);
     device.push_error_scope(GpuErrorFilter::Internal);
@@ -63,7 +63,7 @@ async fn scopes(check: &mut Check, gpu: &Gpu) -> Outcome {
     popped(check, gpu, "the outer one did not", false).await?;
     check_error!(check, "the stack is empty again", device.pop_error_scope().await, OperationError);
 
-    // Scopes of one device are nothing to another.
+    // Scopes belong to one device.
     let other = plain_device("other").await?;
     device.push_error_scope(GpuErrorFilter::Validation);
     check_error!(check, "another device's stack", other.device.pop_error_scope().await, OperationError);
@@ -94,7 +94,7 @@ async fn uncaptured(check: &mut Check, gpu: &Gpu) -> Outcome {
             check.that("its message", !error.message().is_empty());
         }
     }
-    // The caught one never comes.
+    // The caught error never arrives on the stream.
     let second = {
         let mut next = std::pin::pin!(stream.next());
         match race(next.as_mut(), sleep_ms(50)).await {

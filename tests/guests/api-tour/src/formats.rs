@@ -1,4 +1,4 @@
-//! Every texture format: made, filled, copied and read back where the device has it, refused where it has not.
+//! Every texture format: created, filled, copied and read back if the device supports it, rejected if not.
 
 use GpuTextureFormat::*;
 use guest_support::buffers::read_mapped;
@@ -10,7 +10,7 @@ use crate::check::{Check, plain_device, rich_device};
 
 struct Format {
     format: GpuTextureFormat,
-    /// Texels and bytes of a block; a block of an uncompressed format is one texel.
+    /// A block's extent in texels and its size in bytes; a block of an uncompressed format is one texel.
     block: (u32, u32),
     bytes: u32,
     feature: Option<&'static str>,
@@ -25,7 +25,7 @@ const fn tier1(format: GpuTextureFormat, bytes: u32) -> Format {
     Format { feature: Some("texture-formats-tier1"), ..plain(format, bytes) }
 }
 
-/// Depth and stencil: not copied here, cleared in the section of render passes.
+/// A depth or stencil format: not copied here, cleared in the section of render passes.
 const fn depth(format: GpuTextureFormat, feature: Option<&'static str>) -> Format {
     Format { feature, is_depth: true, ..plain(format, 0) }
 }
@@ -139,7 +139,7 @@ const FORMATS: [Format; 101] = [
     blocks(Astc12x12UnormSrgb, 12, 12, 16, "texture-compression-astc"),
 ];
 
-/// Blocks along each edge of the textures.
+/// The edge of the textures in blocks.
 const EDGE: u32 = 3;
 const ROW: u32 = 256;
 
@@ -185,8 +185,8 @@ async fn supported(check: &mut Check, gpu: &Gpu, format: &Format) -> Outcome {
         return Ok(());
     }
 
-    // A copy moves bits, whatever they mean. Bytes from 4 to 63 are plain numbers in every format, never a NaN or one
-    // of snorm's two codes for -1, so even a copy that goes through a conversion must bring them back.
+    // A copy preserves bits of any format. Bytes from 4 to 63 are plain numbers in every format, never a NaN or one of
+    // snorm's two codes for -1, so that a copy through a conversion must preserve them as well.
     let tight = (EDGE * format.bytes) as usize;
     let mut source = vec![0u8; (ROW * EDGE) as usize];
     for (y, row) in source.chunks_exact_mut(ROW as usize).enumerate() {

@@ -1,4 +1,4 @@
-//! `gpu`: adapters, the canvas format, WGSL's language features.
+//! `gpu`: adapters, the preferred canvas format, WGSL's language features.
 
 use guest_support::Outcome;
 use guest_support::gpu::*;

@@ -1,9 +1,9 @@
-//! A tour of the whole interface: every function that a guest can reach is called at least once, and what it does is
-//! checked, errors included. One module per WebGPU object, each on a device of its own; one line per module.
+//! A tour of the interface: calls every reachable function at least once, and checks its effects and errors. One module and
+//! one line of output per WebGPU object, each on a device of its own.
 //!
-//! Two resources cannot be reached, because nothing hands one to a guest: `gpu-canvas-context` (there is no canvas;
-//! its functions are `configure`, `unconfigure`, `get-configuration` and `get-current-texture`) and
-//! `gpu-uncaptured-error-event` (its function `error` has no caller, since errors arrive on a stream).
+//! Two resources are unreachable, because no function returns them: `gpu-canvas-context` (there is no canvas; its functions
+//! are `configure`, `unconfigure`, `get-configuration` and `get-current-texture`) and `gpu-uncaptured-error-event` (its
+//! function is `error`; errors arrive on a stream instead).
 
 mod adapter;
 mod binding;
@@ -34,7 +34,7 @@ guest_support::main!(run);
 
 const USAGE: &str = "api-tour [SECTION]    (all sections by default; a word that is none lists them)";
 
-/// Runs the section `$name` when it is wanted.
+/// Runs the section `$name` if it is wanted.
 macro_rules! sections {
     ($check:ident, $wanted:ident, $names:ident: $($name:ident),+ $(,)?) => {
         const $names: &[&str] = &[$(stringify!($name)),+];

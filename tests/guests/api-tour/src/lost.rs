@@ -1,4 +1,4 @@
-//! `gpu-device.destroy`, `lost` and `gpu-device-lost-info`: the end of a device, and that nothing after it hurts.
+//! `gpu-device.destroy`, `lost` and `gpu-device-lost-info`: the loss of a device, and calls after it.
 
 use std::future::IntoFuture;
 use std::pin::pin;
@@ -10,7 +10,7 @@ use guest_support::{Failure, Gpu, Outcome};
 
 use crate::check::{Check, plain_device};
 
-/// How long a loss may take to be told.
+/// The time limit in milliseconds for a report of a loss.
 const PATIENCE_MS: u64 = 10_000;
 
 pub async fn tour(check: &mut Check) -> Outcome {
@@ -23,7 +23,7 @@ pub async fn tour(check: &mut Check) -> Outcome {
         let early = race(lost.as_mut(), sleep_ms(20)).await;
         check.that("a healthy device is not lost", matches!(early, First::Right(())));
 
-        // A map that waits when the device goes is answered, too.
+        // A pending map completes as well when the device is destroyed.
         let (aborted, ()) = join(buffer.map_async(GpuMapMode::READ, None, None), async { gpu.device.destroy() }).await;
         check.that("a map that waits fails", aborted.is_err());
         match race(lost.as_mut(), sleep_ms(PATIENCE_MS)).await {
@@ -47,7 +47,7 @@ pub async fn tour(check: &mut Check) -> Outcome {
     Ok(())
 }
 
-/// Calls on a lost device do nothing, and return.
+/// Calls on a lost device have no effect, and return.
 async fn after(
     check: &mut Check,
     gpu: &Gpu,
@@ -57,7 +57,7 @@ async fn after(
 ) -> Outcome {
     let device = &gpu.device;
     device.destroy();
-    // On a lost device errors are not reported any more.
+    // A lost device reports no errors.
     let made = check
         .valid(device, "making things", || {
             let buffer = gpu.buffer("late", 16, GpuBufferUsage::MAP_READ | GpuBufferUsage::COPY_DST);
@@ -94,7 +94,7 @@ async fn after(
             label: Some("late".to_string()),
         })
         .await;
-    // A lost device makes pipelines that do nothing rather than refusing them.
+    // A lost device may create pipelines without effect, or reject them.
     check.that("a late pipeline answers", late.is_ok() || late.is_err());
     gpu.queue.on_submitted_work_done().await;
     check.that("late work is done", true);

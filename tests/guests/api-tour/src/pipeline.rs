@@ -1,5 +1,5 @@
-//! `gpu-compute-pipeline` and `gpu-render-pipeline`: made at once and asynchronously, with constants, with every state
-//! that a pipeline can have, and refused.
+//! `gpu-compute-pipeline` and `gpu-render-pipeline`: created synchronously and asynchronously, with constants, with every
+//! state, and with invalid descriptors.
 
 use guest_support::gpu::*;
 use guest_support::passes::{color_target, compute_pass, render_descriptor};
@@ -29,7 +29,7 @@ fn compute_descriptor<'a>(compute: GpuProgrammableStage<'a>) -> GpuComputePipeli
     GpuComputePipelineDescriptor { compute, layout: GpuLayoutMode::Auto, label: Some("pipeline".to_string()) }
 }
 
-/// An asynchronous refusal: a pipeline error of the reason "validation", and nothing in the error scope.
+/// Whether an asynchronous creation was rejected: a pipeline error with the reason "validation".
 fn is_refused<T>(result: &Result<T, CreatePipelineError>) -> bool {
     matches!(
         result,
@@ -190,7 +190,7 @@ async fn render(check: &mut Check, gpu: &Gpu) -> Outcome {
     ] {
         check.invalid(device, what, || device.create_render_pipeline(wanted)).await;
     }
-    // A gap among the targets is no mistake.
+    // A gap among the targets is valid.
     let gap = GpuRenderPipelineDescriptor {
         fragment: fragment(vec![color_target(FORMAT), None], "fragment"),
         ..descriptor()
@@ -262,7 +262,7 @@ async fn states(check: &mut Check, gpu: &Gpu) -> Outcome {
         check.valid(device, &format!("blend {factor:?}"), || device.create_render_pipeline(wanted)).await;
     }
     for operation in [Add, Subtract, ReverseSubtract, Min, Max] {
-        // Min and max take no factors, which is written as one; the default of the second is zero.
+        // Min and max require the factor one; the default of the second factor is zero.
         let component = || GpuBlendComponent { operation: Some(operation), src_factor: None, dst_factor: Some(One) };
         let wanted = blend(component(), component());
         check.valid(device, &format!("blend {operation:?}"), || device.create_render_pipeline(wanted)).await;
@@ -316,7 +316,7 @@ async fn states(check: &mut Check, gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// Every vertex format, in a pipeline whose shader takes what the format gives.
+/// Every vertex format, in a pipeline whose shader reads the format's type.
 async fn vertex_formats(check: &mut Check, gpu: &Gpu) -> Outcome {
     use GpuVertexFormat::*;
     let groups: [(&str, &[GpuVertexFormat]); 3] = [
@@ -385,7 +385,7 @@ async fn vertex_formats(check: &mut Check, gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// The factors of a second source are there with a feature and refused without it.
+/// Blend factors of a second source are valid with a feature and invalid without it.
 async fn dual_source(check: &mut Check, gpu: &Gpu) -> Outcome {
     use GpuBlendFactor::{OneMinusSrc1, OneMinusSrc1Alpha, Src1, Src1Alpha};
     let device = &gpu.device;

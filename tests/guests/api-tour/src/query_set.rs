@@ -1,4 +1,4 @@
-//! `gpu-query-set`: occlusion and, where the adapter has them, timestamps.
+//! `gpu-query-set`: occlusion queries and, if the adapter supports them, timestamps.
 
 use guest_support::gpu::*;
 use guest_support::{Gpu, Outcome};
@@ -77,7 +77,7 @@ async fn occlusion(check: &mut Check, gpu: &Gpu, set: &GpuQuerySet) -> Outcome {
     encoder.resolve_query_set(set, 2, 2, &results, 256);
     check.valid(device, "occlusion queries", || gpu.submit(&encoder)).await;
     let found = gpu.download::<u64>(&results).await?;
-    // Zero or not is all that a result says.
+    // An occlusion result only distinguishes zero from nonzero.
     let seen: Vec<bool> = found.iter().map(|samples| *samples > 0).collect();
     check.same_list("drawn, never begun, cut away, one pixel", &seen[..4], &[true, false, false, true]);
     check.same_list("the last two again", &seen[32..34], &[false, true]);
@@ -150,7 +150,7 @@ async fn timestamps(check: &mut Check, gpu: &Gpu) -> Outcome {
     encoder.resolve_query_set(&set, 0, 4, &results, 0);
     check.valid(device, "timestamps", || gpu.submit(&encoder)).await;
     let found = gpu.download::<u64>(&results).await?;
-    // Passes without work may be timed coarsely, but never backwards.
+    // Timestamps of passes without work may be coarse, but never decrease.
     check
         .that(&format!("a pass ends after it begins: {:?}", &found[..4]), found[0] <= found[1] && found[2] <= found[3]);
     check.that("time is not zero", found[3] > 0);

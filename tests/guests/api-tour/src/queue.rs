@@ -1,4 +1,4 @@
-//! `gpu-queue`: submits, writes to buffers and textures, and waiting for all of it.
+//! `gpu-queue`: submits, writes to buffers and textures, and completion of submitted work.
 
 use guest_support::gpu::*;
 use guest_support::textures::{extent, whole};
@@ -65,7 +65,7 @@ async fn write_buffer(check: &mut Check, gpu: &Gpu) -> Outcome {
     gpu.upload(&target, 0, &big)?;
     check.same_list("4 MiB there and back", &gpu.download::<u32>(&target).await?, &big);
 
-    // As much in a mapping, off its ends.
+    // The same amount in a mapping, away from its ends.
     let mapped = device.create_buffer(&GpuBufferDescriptor {
         size: (4 << 20) + 16,
         usage: GpuBufferUsage::COPY_SRC,
@@ -122,14 +122,14 @@ async fn write_texture(check: &mut Check, gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// Far more data than a host need pass on in one piece.
+/// More data than a host has to send in one piece.
 async fn write_many_rows(check: &mut Check, gpu: &Gpu) -> Outcome {
     const WIDTH: u32 = 300;
     const HEIGHT: u32 = 500;
     const LEFT: u32 = 7;
     const TOP: u32 = 5;
     const OFFSET: usize = 20;
-    /// Neither the length of a row nor a multiple of the alignment of copies.
+    /// Neither a row's length nor a multiple of the copy alignment.
     const STRIDE: usize = 1300;
     let (device, queue) = (&gpu.device, &gpu.queue);
     let usage = GpuTextureUsage::COPY_DST | GpuTextureUsage::COPY_SRC;
@@ -158,14 +158,14 @@ async fn write_many_rows(check: &mut Check, gpu: &Gpu) -> Outcome {
     }
     check.same_list("many rows", &gpu.download_rgba(&texture, WIDTH, HEIGHT).await?, &expected);
 
-    // One error each, and nothing is written: not even the rows that would fit.
+    // One error each, and no partial write: rows that would fit are not written either.
     let other: Vec<u8> = data.iter().map(|byte| !byte).collect();
     check.invalid(device, "many rows over the lower edge", || write(at(LEFT, TOP + 5), &other)).await;
     check.invalid(device, "many rows over the right edge", || write(at(LEFT + 4, TOP), &other)).await;
     check.invalid(device, "many rows of too little data", || write(at(LEFT, TOP), &other[..other.len() - 1])).await;
     check.same_list("many rows, unharmed", &gpu.download_rgba(&texture, WIDTH, HEIGHT).await?, &expected);
     texture.destroy();
-    // Destroyed is found out when the write is submitted (WebGPU, writeTexture), or, by wgpu, in the call.
+    // A destroyed texture is detected at the submit of the write (WebGPU, writeTexture), or, by wgpu, in the call.
     device.push_error_scope(GpuErrorFilter::Validation);
     write(at(LEFT, TOP), &data);
     check_success!(check, "many rows of a destroyed texture", device.pop_error_scope().await);

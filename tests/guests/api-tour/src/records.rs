@@ -1,4 +1,4 @@
-//! The two record resources, which stand for WebIDL's `record` types: string keys, in the order of their insertion.
+//! The two record resources, which represent WebIDL's `record` types: string keys, in the order of insertion.
 
 use guest_support::Outcome;
 use guest_support::gpu::*;

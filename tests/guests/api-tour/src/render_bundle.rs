@@ -56,7 +56,7 @@ async fn draws(check: &mut Check, gpu: &Gpu) -> Outcome {
         let named = GpuRenderBundleDescriptor { label: Some("bundle".to_string()) };
         let bundle = check.valid(&gpu.device, what, || bundle.finish(Some(&named))).await;
         check_label!(check, bundle, "bundle");
-        // In two passes; in the second one twice.
+        // In two passes, twice in the second one.
         let encoder = gpu.encoder("bundles");
         for bundles in [vec![&bundle], vec![&bundle, &bundle], vec![]] {
             let pass = render_pass(&encoder, "bundles", vec![target.black()]);
@@ -127,7 +127,7 @@ async fn refusals(check: &mut Check, gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// Immediates set in a bundle and in a pass, where the device has any.
+/// Immediates in a bundle and in a pass, if the device has any.
 async fn immediates(check: &mut Check, gpu: &Gpu) -> Outcome {
     let device = &gpu.device;
     if device.limits().max_immediate_size() < 16 {

@@ -1,5 +1,5 @@
-//! `gpu-render-pass-encoder`: every draw, viewport, scissor, blend constant, stencil, several attachments, and what a
-//! pass refuses.
+//! `gpu-render-pass-encoder`: every draw, viewport, scissor, blend constant, stencil, several attachments, and invalid
+//! commands.
 
 use guest_support::gpu::*;
 use guest_support::passes::{color_attachment, color_target, render_descriptor, render_pass};
@@ -19,7 +19,7 @@ pub const QUADS: &str = "
     }
     @fragment fn fragment(corner: Corner) -> @location(0) vec4<f32> { return corner.color; }";
 
-/// What draws need: a pipeline for [`QUADS`], corners, colours, indices and arguments of indirect draws.
+/// A pipeline for [`QUADS`] with its resources: corners, colours, indices and arguments of indirect draws.
 pub struct Quads {
     pub pipeline: GpuRenderPipeline,
     /// Two triangles over the whole target, then two over its left half.
@@ -28,7 +28,7 @@ pub struct Quads {
     pub colors: GpuBuffer,
     /// The first two triangles, then the other two relative to vertex 6; 16 bits.
     pub indices: GpuBuffer,
-    /// At 0 an indexed draw, at 20 a draw.
+    /// An indexed draw at 0, a draw at 20.
     pub indirect: GpuBuffer,
 }
 
@@ -65,7 +65,8 @@ impl Quads {
             corners: gpu.buffer_with("corners", &corners, vertex)?,
             colors: gpu.buffer_with("colors", &colors, vertex)?,
             indices: gpu.buffer_with("indices", &indices, GpuBufferUsage::INDEX)?,
-            // Index count, instances, first index, base vertex, first instance; vertices, instances, first ones.
+            // Index count, instance count, first index, base vertex, first instance; vertex count, instance count, both
+            // firsts.
             indirect: gpu.buffer_with("indirect", &[6u32, 1, 0, 6, 0, 6, 1, 0, 0], GpuBufferUsage::INDIRECT)?,
         })
     }
@@ -78,7 +79,7 @@ impl Quads {
     }
 }
 
-/// A target to draw on and look at.
+/// A render target that can be read back.
 pub struct Target {
     texture: GpuTexture,
     pub view: GpuTextureView,
@@ -96,12 +97,12 @@ impl Target {
         color_attachment(&self.view, [0.0, 0.0, 0.0, 1.0])
     }
 
-    /// Checks the pixel in the middle of the left half, and that of the right half.
+    /// Checks the middle pixel of the left half, and that of the right half.
     pub async fn halves(&self, check: &mut Check, gpu: &Gpu, what: &str, left: [u8; 4], right: [u8; 4]) -> Outcome {
         let rgba = gpu.download_rgba(&self.texture, SIZE, SIZE).await?;
         let pixel = |x: usize| &rgba[(4 * SIZE as usize + x) * 4..][..4];
         for (side, found, expected) in [("left", pixel(2), left), ("right", pixel(6), right)] {
-            // Blending may round either way.
+            // Blending may round up or down.
             let near = found.iter().zip(expected).all(|(f, e)| f.abs_diff(e) <= 1);
             check.that(&format!("{what}, {side}: {found:?}, expected {expected:?}"), near);
         }
@@ -155,7 +156,7 @@ async fn draws(check: &mut Check, gpu: &Gpu) -> Outcome {
     pass.insert_debug_marker("marker");
     pass.pop_debug_group();
     quads.set(&pass);
-    // Another slot's buffer comes and goes; an offset skips red.
+    // A buffer in another slot is set and unset; an offset skips red.
     pass.set_vertex_buffer(2, Some(&quads.corners), None, None);
     pass.set_vertex_buffer(2, None, None, None);
     pass.set_vertex_buffer(1, Some(&quads.colors), Some(4), None);
@@ -210,12 +211,12 @@ async fn blending(check: &mut Check, gpu: &Gpu) -> Outcome {
     pass.draw(6, None, None, None);
     pass.end();
     check.valid(&gpu.device, "blending", || gpu.submit(&encoder)).await;
-    // Red over blue: 0.2 of the red, 0.4 of the blue, the old alpha.
+    // Red over blue: 0.2 of the red, 0.4 of the blue, the destination's alpha.
     let mixed = [51, 0, 102, 51];
     target.halves(check, gpu, "a blend constant", mixed, mixed).await
 }
 
-/// The left half writes 5 into the stencil buffer; then a quad is drawn where 5 stands, and the buffer is read.
+/// The left half writes 5 to the stencil buffer; then a quad is drawn where the stencil is 5, and the buffer is read.
 async fn stencil(check: &mut Check, gpu: &Gpu) -> Outcome {
     let state = |compare, pass_op| {
         let face =
@@ -289,7 +290,7 @@ async fn stencil(check: &mut Check, gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// Two targets with a gap between them, four samples resolved, a layer of a block, load and discard.
+/// Two targets with a gap between them, four samples resolved, a slice of a 3D texture, load and discard.
 async fn attachments(check: &mut Check, gpu: &Gpu) -> Outcome {
     let device = &gpu.device;
     let code = "
@@ -342,7 +343,7 @@ async fn attachments(check: &mut Check, gpu: &Gpu) -> Outcome {
     let edge = gpu.download_rgba(&target_a.texture, SIZE, SIZE).await?[(4 * SIZE as usize + 3) * 4];
     check.that(&format!("the edge is smooth: {edge} of 255"), (32..=224).contains(&edge));
 
-    // Layer 2 of a block is cleared to blue, then loaded and kept.
+    // Slice 2 of a 3D texture is cleared to blue, then loaded and stored.
     let block = device.create_texture(&GpuTextureDescriptor {
         size: GpuExtent3D { width: 4, height: Some(4), depth_or_array_layers: Some(3) },
         dimension: Some(GpuTextureDimension::D3),

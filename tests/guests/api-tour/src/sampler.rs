@@ -1,4 +1,4 @@
-//! `gpu-sampler`: every mode of every field, and refusals. What sampling does is seen in the section of bindings.
+//! `gpu-sampler`: every mode of every field, and invalid descriptors. The section of bindings checks the sampling.
 
 use guest_support::Outcome;
 use guest_support::gpu::*;
@@ -47,7 +47,7 @@ pub async fn tour(check: &mut Check) -> Outcome {
         mipmap_filter: Some(GpuMipmapFilterMode::Linear),
         ..Default::default()
     };
-    // More than any GPU has is clamped, not refused.
+    // Anisotropy above the GPU's maximum is clamped, not rejected.
     for anisotropy in [2, 16, 1000] {
         let wanted = GpuSamplerDescriptor { max_anisotropy: Some(anisotropy), ..smooth() };
         check.valid(device, &format!("anisotropy {anisotropy}"), || device.create_sampler(Some(&wanted))).await;

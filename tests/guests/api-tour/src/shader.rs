@@ -33,7 +33,7 @@ pub async fn tour(check: &mut Check) -> Outcome {
 
     check.valid(device, "an empty module", || device.create_shader_module(&descriptor(""))).await;
 
-    // The mistake is in line 3: an unknown name at column 13.
+    // The error is in line 3: an unknown name at column 13.
     let lines = ["@compute @workgroup_size(1)", "fn main() {", "    let x = unknown_name;", "}"];
     let bad = lines.join("\n");
     let start_of_line_3 = bad.find(lines[2]).unwrap_or(0) as u64;

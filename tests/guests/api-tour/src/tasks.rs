@@ -1,4 +1,4 @@
-//! Several things at once: waits that overlap, in whichever order they end.
+//! Concurrency: overlapping waits, completed in any order.
 
 use guest_support::buffers::read_mapped;
 use guest_support::gpu::*;
@@ -24,7 +24,7 @@ pub async fn tour(check: &mut Check) -> Outcome {
     two_devices(check, &gpu).await
 }
 
-/// Starts a slow compute and returns the buffer that will hold its results.
+/// Starts a slow computation and returns the buffer for its results.
 async fn start(gpu: &Gpu, seed: u32) -> Outcome<GpuBuffer> {
     let module = gpu.shader("slow", CODE).await?;
     let constants = RecordGpuPipelineConstantValue::new();
@@ -59,7 +59,7 @@ fn expected(seed: u32) -> Vec<u8> {
 async fn slow_work(check: &mut Check, gpu: &Gpu) -> Outcome {
     let staging = start(gpu, 1).await?;
     let other = gpu.buffer("other", 64, GpuBufferUsage::MAP_WRITE | GpuBufferUsage::COPY_SRC);
-    // Three waits and a scope at once; while they wait, ordinary calls go on.
+    // Three waits and a scope at once; ordinary calls continue meanwhile.
     gpu.device.push_error_scope(GpuErrorFilter::Validation);
     let ((read, written), (done, caught)) = join(
         join(read_mapped(&staging), async {
@@ -92,7 +92,7 @@ async fn two_devices(check: &mut Check, gpu: &Gpu) -> Outcome {
     let (a, b) = join(read_mapped(&a), read_mapped(&b)).await;
     check.same_list("the first device's results", &a?, &expected(7));
     check.same_list("the second device's results", &b?, &expected(8));
-    // An object of one device is a mistake on another.
+    // An object of another device is invalid.
     let foreign = gpu.encoder("foreign").finish(None);
     check.invalid(&second.device, "a submit to another device's queue", || second.queue.submit(&[&foreign])).await;
     Ok(())

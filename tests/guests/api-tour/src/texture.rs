@@ -1,4 +1,4 @@
-//! `gpu-texture` and `gpu-texture-view`: every dimension, mip levels, samples, views of all kinds, and refusals.
+//! `gpu-texture` and `gpu-texture-view`: every dimension, mip levels, samples, views of all kinds, and invalid descriptors.
 
 use guest_support::gpu::*;
 use guest_support::textures::{descriptor, whole};
@@ -23,7 +23,7 @@ pub async fn tour(check: &mut Check) -> Outcome {
 
 async fn getters(check: &mut Check, gpu: &Gpu) {
     let device = &gpu.device;
-    // Only what must be given; the rest has defaults.
+    // Only the required fields; the others have defaults.
     let plain = GpuTextureDescriptor {
         size: GpuExtent3D { width: 5, height: None, depth_or_array_layers: None },
         label: None,
@@ -63,7 +63,7 @@ async fn getters(check: &mut Check, gpu: &Gpu) {
         check.same(&format!("{what}: samples"), texture.sample_count(), samples);
         check.same(&format!("{what}: format"), texture.format(), FORMAT);
         check.same(&format!("{what}: usage"), texture.usage(), usage);
-        // Meant for compatibility mode; a core device answers nothing or what was said.
+        // For compatibility mode; a core device returns nothing or the descriptor's value.
         let binding = texture.texture_binding_view_dimension();
         check.that(&format!("{what}: no view dimension was named"), binding.is_none() || samples >= 1);
         check_label!(check, texture, "texture");
@@ -110,7 +110,7 @@ async fn views(check: &mut Check, gpu: &Gpu) {
             },
         ),
         ("cube", &stack, GpuTextureViewDescriptor { array_layer_count: Some(6), ..dimension(Cube) }),
-        // Six layers is what a cube has when nothing else is said.
+        // A cube has six layers by default.
         ("cube by default", &stack, dimension(Cube)),
         ("cube array", &stack, dimension(CubeArray)),
         ("3d", &block, dimension(D3)),
@@ -203,7 +203,7 @@ async fn refusals(check: &mut Check, gpu: &Gpu) {
     ] {
         let texture = check.invalid(device, what, || device.create_texture(&wanted)).await;
         check.same(&format!("{what}: the width stays"), texture.width(), wanted.size.width);
-        // An invalid object is an object: using it is an error, not an accident.
+        // An invalid object remains an object: its use is a validation error.
         check.invalid(device, &format!("{what}: a view of it"), || texture.create_view(None)).await;
     }
 }

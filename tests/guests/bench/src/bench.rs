@@ -1,4 +1,4 @@
-//! What all cases share: a device, a way to wait for it, repetition, and the line of a figure.
+//! Shared parts of all cases: a device, a wait for it, repetition, and the line of a figure.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use guest_support::{Failure, Gpu, Outcome, outln};
 
 use crate::compute::Counter;
 
-/// How long a case is repeated, where no count is given.
+/// The minimum duration of a case's repetitions, if no count is given.
 const LONG_ENOUGH: Duration = Duration::from_millis(600);
-/// A median of fewer would be any one of them.
+/// The minimum number of repetitions for a meaningful median.
 const FEWEST: usize = 5;
-/// Where one repetition takes no time, more of them say nothing more.
+/// The maximum number of repetitions: more add no precision.
 const MOST: usize = 1000;
 
-/// A case that runs.
+/// A running case.
 pub struct Bench {
     pub gpu: Gpu,
-    /// False on an adapter that executes nothing: its results are not looked at.
+    /// False on an adapter that executes nothing: its results are not checked.
     pub computes: bool,
     case: &'static str,
     count: Option<u32>,
@@ -25,7 +25,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A device, and the knowledge whether it computes.
+    /// Requests a device, and tests whether it computes.
     pub async fn new(case: &'static str, count: Option<u32>) -> Outcome<Bench> {
         let gpu = Gpu::request("bench").await?;
         let fence = Fence::new(&gpu);
@@ -39,12 +39,12 @@ impl Bench {
         Ok(Bench { gpu, computes, case, count, fence })
     }
 
-    /// Waits until the device has done all that it was given.
+    /// Waits until the device has completed all submitted work.
     pub async fn wait(&self) -> Outcome {
         self.fence.wait(&self.gpu).await
     }
 
-    /// Repeats a piece of work, after a first time that does not count, and gives the median of each of its times.
+    /// Repeats the work, after a warm-up that does not count, and returns the median of each of its times.
     pub async fn repeat<const N: usize>(&self, mut work: impl AsyncFnMut() -> Outcome<[f64; N]>) -> Outcome<[f64; N]> {
         work().await?;
         let watch = Watch::start();
@@ -69,7 +69,7 @@ impl Bench {
         report(&self.gpu, self.case, figure, ("ns", ns), self.computes);
     }
 
-    /// Prints how much memory the guest itself has, which a host has to keep for it.
+    /// Prints the size of the guest's own memory, which the host has to keep.
     pub fn report_memory(&self) {
         #[cfg(target_arch = "wasm32")]
         let pages = core::arch::wasm32::memory_size(0);
@@ -79,9 +79,9 @@ impl Bench {
     }
 }
 
-/// Prints a figure with its unit: a line of JSON.
+/// Prints a figure with its unit as a line of JSON.
 pub fn report(gpu: &Gpu, case: &str, figure: &str, (unit, value): (&str, f64), checked: bool) {
-    // Rust's quotes are JSON's for names without control characters.
+    // Rust's quoting is valid JSON for names without control characters.
     let adapter = gpu.adapter_name().replace(char::is_control, " ");
     outln!(
         r#"{{"case":"{case}","figure":"{figure}","unit":"{unit}","value":{value:.1},"checked":{checked},"adapter":{adapter:?}}}"#
@@ -95,7 +95,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     (lower + upper) / 2.0
 }
 
-/// A clock in nanoseconds.
+/// A stopwatch in nanoseconds.
 pub struct Watch(guest_support::env::Stopwatch);
 
 impl Watch {
@@ -109,7 +109,7 @@ impl Watch {
     }
 }
 
-/// A wait for the device that every host has: 4 bytes are copied into a buffer, which is mapped.
+/// A wait for the device that every host supports: copies 4 bytes to a buffer, and maps it.
 struct Fence {
     source: GpuBuffer,
     target: GpuBuffer,
@@ -137,7 +137,7 @@ pub async fn map(buffer: &GpuBuffer) -> Outcome {
     mapped.map_err(|error| Failure::new(format!("cannot map a buffer: {}", error.message)))
 }
 
-/// Ends the mapping.
+/// Unmaps a buffer.
 pub fn unmap(buffer: &GpuBuffer) -> Outcome {
     buffer.unmap().map_err(|error| Failure::new(format!("cannot unmap a buffer: {}", error.message)))
 }

@@ -1,4 +1,4 @@
-//! Dispatches that count themselves: the case `dispatches`, the first result, and the test of whether an adapter computes.
+//! Counting dispatches: the case `dispatches`, the first result, and the test whether an adapter computes.
 
 use std::cell::Cell;
 
@@ -9,12 +9,12 @@ use guest_support::{ErrorScopes, Gpu, Outcome, fail};
 use crate::bench::{Bench, Watch, report};
 
 const PASSES: u32 = 4;
-/// Dispatches of a pass.
+/// Dispatches per pass.
 const DISPATCHES: u32 = 2000;
-/// Bind groups that a pass takes in turn, so that none is set twice in a row.
+/// Bind groups that a pass cycles through, so that no group is set twice in a row.
 const GROUPS: usize = 4;
 
-/// A pipeline whose dispatches count into the buffer of the bind group that is set.
+/// A pipeline whose dispatches count into the buffer of the current bind group.
 pub struct Counter {
     pipeline: GpuComputePipeline,
     groups: Vec<(GpuBuffer, GpuBindGroup)>,
@@ -32,7 +32,7 @@ impl Counter {
         Ok(Counter { pipeline, groups: (0..groups).map(group).collect() })
     }
 
-    /// One pass of `dispatches`, each with the next bind group, submitted.
+    /// Submits one pass of `dispatches`, each with the next bind group.
     pub fn count_to(&self, gpu: &Gpu, dispatches: u32) -> Outcome {
         let encoder = gpu.encoder("dispatches");
         let pass = compute_pass(&encoder, "dispatches");
@@ -46,7 +46,7 @@ impl Counter {
         Ok(())
     }
 
-    /// How far each bind group has counted.
+    /// The count of each bind group.
     pub async fn read(&self, gpu: &Gpu) -> Outcome<Vec<u32>> {
         let mut counts = Vec::new();
         for (buffer, _) in &self.groups {
@@ -56,7 +56,7 @@ impl Counter {
     }
 }
 
-/// The time of set-bind-group and dispatch, per call.
+/// The time of set-bind-group and dispatch, per pair of calls.
 pub async fn dispatches(bench: &Bench) -> Outcome {
     let gpu = &bench.gpu;
     let counter = Counter::new(gpu, GROUPS).await?;
@@ -86,8 +86,8 @@ pub async fn dispatches(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-/// The time from the guest's start to the first 4 bytes that the GPU computed. Whoever started the guest looks at when
-/// the line arrives.
+/// The time from the guest's start to the first 4 bytes that the GPU computed. The parent process times the arrival of the
+/// line.
 pub async fn first_result(case: &str) -> Outcome {
     let watch = Watch::start();
     let gpu = Gpu::request("bench").await?;

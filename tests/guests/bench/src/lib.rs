@@ -1,13 +1,12 @@
-//! What calls, uploads and readbacks cost, measured from where it matters: inside the guest. `tests/bench` runs it under
-//! two hosts and compares.
+//! The cost of calls, uploads and readbacks, measured inside the guest. `tests/bench` runs it under two hosts and compares.
 //!
-//! Each figure is a line of JSON. Every case warms up, repeats a fixed piece of work until the figure is stable, and gives
-//! the median of the repetitions, because a machine that does other things as well only ever makes a few of them slower.
-//! Where the adapter computes, the results are compared with what must come out, and any difference ends the guest with
-//! exit code 1; an adapter that executes nothing is noticed at the start and said in each line (`"checked":false`).
+//! Each figure is a line of JSON. Every case warms up, repeats a fixed piece of work until the figure is stable, and reports
+//! the median of the repetitions, because other load on the machine slows down only a few of them. If the adapter computes,
+//! the results are checked, and a difference ends the guest with exit code 1; an adapter that executes nothing is detected
+//! at the start and reported in each line (`"checked":false`).
 //!
-//! It calls only what every host has. Above all, it waits with a readback of 4 bytes, because there are hosts where
-//! `on-submitted-work-done` never ends by itself.
+//! It calls only functions that every host has. Above all, it waits with a readback of 4 bytes, because on some hosts
+//! `on-submitted-work-done` never completes by itself.
 
 mod bench;
 mod compute;
@@ -26,7 +25,7 @@ const USAGE: &str = "bench CASE|GROUP|all [COUNT]    (COUNT repetitions; by defa
 const KIB: u32 = 1 << 10;
 const MIB: u32 = 1 << 20;
 
-/// All cases. A group is the beginning of their names: `write-buffer` stands for five.
+/// All cases. A group is a prefix of their names: `write-buffer` selects five.
 const CASES: [(&str, Case); 17] = [
     ("first-result", Case::FirstResult),
     ("draws", Case::Draws),
@@ -47,24 +46,24 @@ const CASES: [(&str, Case); 17] = [
     ("submit-to-done", Case::SubmitToDone),
 ];
 
-/// What a case does.
+/// A case's work.
 #[derive(Clone, Copy)]
 enum Case {
-    /// From nothing to 4 bytes that the GPU computed.
+    /// From the start to 4 bytes that the GPU computed.
     FirstResult,
     /// Pairs of set-bind-group and draw.
     Draws,
     /// Pairs of set-bind-group and dispatch.
     Dispatches,
-    /// Objects that are made and dropped.
+    /// Creates and drops objects.
     CreateDrop(objects::Kind),
     /// `writes` writes of `size` bytes, then one wait.
     WriteBuffer { size: u32, writes: u32 },
     /// `writes` writes of a whole square texture, then one wait.
     WriteTexture { side: u32, writes: u32 },
-    /// Round trips of `size` bytes, `trips` a repetition.
+    /// `trips` round trips of `size` bytes per repetition.
     Readback { size: u32, trips: u32 },
-    /// Empty submits and the wait for each.
+    /// Empty submits, and a wait for each.
     SubmitToDone,
 }
 
@@ -76,7 +75,7 @@ async fn run() -> Outcome {
         let rest = name.strip_prefix(wanted);
         wanted == "all" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
-    // `create-drop` is a case and begins the names of others; its own name means only itself.
+    // `create-drop` is a case and a prefix of others; the exact name selects only itself.
     let exact = CASES.iter().any(|(name, _)| *name == wanted);
     let chosen: Vec<_> =
         CASES.into_iter().filter(|(name, _)| if exact { *name == wanted } else { is_wanted(name) }).collect();

@@ -1,25 +1,25 @@
-//! Objects that are made and dropped at once.
+//! Objects created and dropped at once.
 
 use guest_support::gpu::{GpuBufferUsage, GpuTextureFormat, GpuTextureUsage};
 use guest_support::{ErrorScopes, Outcome};
 
 use crate::bench::{Bench, Watch};
 
-/// Objects of a repetition.
+/// Objects per repetition.
 const OBJECTS: u32 = 20_000;
 
-/// What is made and dropped.
+/// The kind of object.
 #[derive(Clone, Copy)]
 pub enum Kind {
-    /// A view of the same texture: next to no work for a driver.
+    /// A view of the same texture: little work for a driver.
     View,
-    /// A sampler with the defaults.
+    /// A sampler with defaults.
     Sampler,
-    /// A buffer of 256 bytes, with memory to find for it.
+    /// A buffer of 256 bytes, which needs an allocation.
     Buffer,
 }
 
-/// The time to make and drop an object.
+/// The time to create and drop an object.
 pub async fn create_drop(bench: &Bench, kind: Kind) -> Outcome {
     let gpu = &bench.gpu;
     let scopes = ErrorScopes::open(&gpu.device);

@@ -1,4 +1,4 @@
-//! Bytes on their way back, and the wait for the device alone.
+//! Readback of bytes, and the wait for the device alone.
 
 use std::pin::pin;
 
@@ -9,12 +9,12 @@ use guest_support::{ErrorScopes, Failure, Outcome, errln, fail};
 use crate::bench::{Bench, Watch, map, unmap};
 use crate::upload::pattern;
 
-/// Waits of a repetition.
+/// Waits per repetition.
 const WAITS: u32 = 50;
-/// After this long without an answer, the function is taken for one that does not end.
+/// The time limit in milliseconds after which the function counts as one that never completes.
 const PATIENCE_MS: u64 = 500;
 
-/// The time from the encoder of a copy to its bytes in the guest.
+/// The time from a copy's encoder to its bytes in the guest.
 pub async fn round_trips(bench: &Bench, size: u32, trips: u32) -> Outcome {
     let gpu = &bench.gpu;
     let data = pattern(size);
@@ -25,7 +25,7 @@ pub async fn round_trips(bench: &Bench, size: u32, trips: u32) -> Outcome {
     let work = async || {
         let watch = Watch::start();
         for _ in 0..trips {
-            // The memory of the last trip is used again.
+            // Frees the memory of the last trip for this one.
             last = Vec::new();
             let encoder = gpu.encoder("readback");
             encoder.copy_buffer_to_buffer(&source, Some(0), &target, Some(0), Some(u64::from(size)));
@@ -47,8 +47,8 @@ pub async fn round_trips(bench: &Bench, size: u32, trips: u32) -> Outcome {
     Ok(())
 }
 
-/// The time from an empty submit to the end of `on-submitted-work-done`, and that of a wait by the map of 4 bytes. A host
-/// on which the former never ends gives only the latter.
+/// The time from an empty submit to the completion of `on-submitted-work-done`, and that of a wait by mapping 4 bytes. On a
+/// host where the former never completes, only the latter is reported.
 pub async fn submit_to_done(bench: &Bench) -> Outcome {
     let queue = &bench.gpu.queue;
     queue.submit(&[]);

@@ -1,4 +1,4 @@
-//! Many small draws: a bind group and a draw each, of which one in a hundred colours a pixel.
+//! Many small draws: a bind group and a draw each, one in a hundred of which colours a pixel.
 
 use guest_support::gpu::{
     GpuBindGroup, GpuBindingResource, GpuBufferUsage, GpuRenderPipeline, GpuTextureFormat, GpuTextureUsage,
@@ -11,12 +11,13 @@ use crate::bench::{Bench, Watch};
 
 const PASSES: u32 = 50;
 const DRAWS: u32 = 2000;
-/// Width and height of the picture; `draws.wgsl` has it, too.
+/// The picture's width and height, the same as in `draws.wgsl`.
 const SIZE: u32 = 64;
-/// What the bind groups hold; a draw takes the next one in turn.
+/// The bind groups' values; draws cycle through them.
 const VALUES: [u32; 4] = [1, 20, 300, 4000];
 
-/// The time of set-bind-group and draw, per call: until the device has done them all, and until the last submit returns.
+/// The time of set-bind-group and draw, per pair of calls: until the device has completed all, and until the last submit
+/// returns.
 pub async fn draws(bench: &Bench) -> Outcome {
     let gpu = &bench.gpu;
     let module = gpu.shader("draws", include_str!("draws.wgsl")).await?;
@@ -52,7 +53,7 @@ pub async fn draws(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-/// One pass over the picture; the bind group `first` is that of the first pixel.
+/// Submits one pass over the picture; `first` is the first pixel's bind group.
 fn submit_pass(
     gpu: &Gpu,
     pipeline: &GpuRenderPipeline,
@@ -78,7 +79,7 @@ fn texel(value: u32) -> [u32; 4] {
     [value, value + 1, 0, 7]
 }
 
-/// The last pass must be in the picture.
+/// Checks that the picture is the last pass's.
 fn check(texels: &[u8]) -> Outcome {
     for (pixel, bytes) in (0..).zip(texels.chunks_exact(16)) {
         let drawn = texel(VALUES[(PASSES - 1 + pixel) as usize % VALUES.len()]);

@@ -1,4 +1,4 @@
-//! Bytes on their way to the GPU. The guest makes them once, so that what it measures is the way alone.
+//! Uploads of bytes, which the guest makes once, so that only the upload is measured.
 
 use guest_support::gpu::{GpuBufferUsage, GpuTexelCopyBufferLayout, GpuTextureFormat, GpuTextureUsage};
 use guest_support::textures::{extent, whole};
@@ -7,15 +7,15 @@ use guest_support::{ErrorScopes, Failure, Outcome, fail};
 use crate::MIB;
 use crate::bench::{Bench, Watch};
 
-/// Bytes that show a shift, a gap and a repeated page.
+/// Bytes that reveal a shift, a gap or a repeated page.
 pub fn pattern(size: u32) -> Vec<u8> {
-    // Reserved at once: a vector that grows would leave holes of several times its size in the guest's memory.
+    // Reserved at once: a growing vector would leave holes of several times its size in the guest's memory.
     let mut bytes = Vec::with_capacity(size as usize);
     bytes.extend((0..size / 4).flat_map(|word| word.wrapping_mul(0x9E37_79B1).to_le_bytes()));
     bytes
 }
 
-/// The time of a `write-buffer`, with the wait at the end of all shared among them.
+/// The time of a `write-buffer`; all of them share the wait at the end.
 pub async fn write_buffer(bench: &Bench, size: u32, writes: u32) -> Outcome {
     let gpu = &bench.gpu;
     let data = pattern(size);
@@ -35,7 +35,7 @@ pub async fn write_buffer(bench: &Bench, size: u32, writes: u32) -> Outcome {
     let [whole, held] = bench.repeat(work).await?;
     scopes.close("writing the buffer").await?;
     if bench.computes {
-        // In pieces: the guest's memory is part of what is measured.
+        // In pieces: the guest's memory is measured as well.
         for from in (0..size).step_by(MIB as usize) {
             let piece = &data[from as usize..(from.saturating_add(MIB).min(size)) as usize];
             if gpu.download_range::<u8>(&buffer, u64::from(from), piece.len() as u64).await? != piece {
@@ -70,7 +70,7 @@ pub async fn write_texture(bench: &Bench, side: u32, writes: u32) -> Outcome {
     let [all, held] = bench.repeat(work).await?;
     scopes.close("writing the texture").await?;
     if bench.computes {
-        // In bands: a whole big picture beside its pattern would double the guest's memory.
+        // In bands: a large picture beside its pattern would double the guest's memory.
         let rows = side.min(256);
         for top in (0..side).step_by(rows as usize) {
             let band = gpu.download_rows(&texture, side, 4, top, rows).await?;

@@ -1,8 +1,8 @@
-//! The digits network of `mlp` as a service: pictures of digits in, what they are out.
+//! The digits network of `mlp` as a service: classifies pictures of digits.
 //!
 //! `POST /` takes one or more pictures of 8 x 8 pixels, a byte from 0 to 16 (all ink) for each pixel, row after row, and
-//! answers with JSON: a digit and how sure the network is, for each. `GET /self-test` reads the digits that `mlp` carries
-//! and answers with how many are right; fewer than after training is a failure.
+//! answers with JSON: a digit and the network's certainty for each. `GET /self-test` classifies the digits of `mlp` and
+//! answers with the number of right ones; fewer than after training is a failure.
 
 #[path = "../../mlp/src/model.rs"]
 mod model;
@@ -18,7 +18,7 @@ use network::{Network, infer_on_cpu};
 guest_service::service!(answer);
 
 const CLASSES: usize = 10;
-/// Pictures of one request: the work of a moment.
+/// The maximum number of pictures per request.
 const MAX_PICTURES: usize = 4096;
 /// Logits are near 10; single precision keeps far more than this.
 const LOGIT_TOLERANCE: f64 = 1e-3;
@@ -47,7 +47,7 @@ async fn classify(pixels: &[u8]) -> Answer {
             let body = format!("{{\"digits\":[{}]}}\n", digits.join(",")).into_bytes();
             Answer { status: 200, content_type: "application/json", body }
         }
-        // Mostly a GPU that was lost; another request may have another one.
+        // Usually a lost GPU; another request may get another one.
         Err(failure) => Answer::text(502, failure.message),
     }
 }
@@ -57,7 +57,7 @@ async fn infer(inputs: &[f32]) -> Outcome<Vec<f32>> {
     Network::new(&gpu, &model::layers()?).await?.infer(inputs).await
 }
 
-/// Reads what `mlp` carries; compares some with the CPU and all with what they are.
+/// Classifies the images of `mlp`; compares some logits with the CPU's and all digits with the labels.
 async fn self_test() -> Outcome<Answer> {
     let (layers, images) = (model::layers()?, model::images()?);
     let inputs = images.inputs();
@@ -83,7 +83,7 @@ fn json(logits: &[f32]) -> String {
     format!("{{\"digit\":{digit},\"certainty\":{certainty:.3}}}")
 }
 
-/// The position of the largest number.
+/// The index of the maximum.
 fn best(logits: &[f32]) -> usize {
     (1..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best })
 }

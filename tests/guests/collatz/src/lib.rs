@@ -1,8 +1,8 @@
-//! Compute, hello world: how many steps do the numbers 1 to N take to reach 1 when even ones are halved and odd ones
-//! become 3n + 1?
+//! Compute, hello world: the number of steps that the numbers 1 to N take to reach 1, when even ones are halved and odd ones
+//! become 3n + 1.
 //!
-//! One storage buffer goes up, one dispatch runs, the buffer comes back. The CPU counts the same steps, and any
-//! difference ends the guest with exit code 1.
+//! Uploads one storage buffer, runs one dispatch, reads the buffer back. The CPU counts the same steps, and a difference
+//! ends the guest with exit code 1.
 
 use guest_support::gpu::{GpuBindingResource, GpuBufferUsage};
 use guest_support::passes::{bind, compute_pass};
@@ -12,11 +12,11 @@ guest_support::main!(run);
 
 const USAGE: &str = "collatz [N]    (the steps of 1 to N, 12 by default)";
 const WORKGROUP_SIZE: u32 = 64;
-/// 65535 workgroups, the most that a dispatch may have in one direction everywhere.
+/// 65535 workgroups, the maximum of a dispatch in one dimension on every device.
 const MAX_N: u32 = 65535 * WORKGROUP_SIZE;
-/// How many results are printed; the longest run is printed in any case.
+/// The maximum number of printed results; the longest run is always printed.
 const MAX_PRINTED: usize = 24;
-/// What the shader answers for a number whose run leaves 32 bits.
+/// The shader's result for a number whose run exceeds 32 bits.
 const OVERFLOW: u32 = u32::MAX;
 
 async fn run() -> Outcome {

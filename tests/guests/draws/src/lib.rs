@@ -1,10 +1,10 @@
-//! Many small draws: a bind group and a draw per pixel, 2000 pixels a pass, and one submit per pass. There is next to
-//! nothing for the GPU to do, so that the time is that of the calls.
+//! Many small draws: a bind group and a draw per pixel, 2000 pixels a pass, and one submit per pass. The GPU has little to
+//! do, so that the time is that of the calls.
 //!
-//! With a third argument, that draw of the middle pass uses a bind group that does not fit: one validation error among
-//! thousands of calls, for tools that look for one.
+//! With a third argument, that draw of the middle pass uses an incompatible bind group: one validation error among thousands
+//! of calls, for tools that search for one.
 //!
-//! The CPU knows which value each pixel gets from the last pass, and any difference ends the guest with exit code 1.
+//! The CPU computes each pixel's value from the last pass, and a difference ends the guest with exit code 1.
 
 use guest_support::gpu::{
     GpuBindGroup, GpuBindGroupDescriptor, GpuBindGroupEntry, GpuBindGroupLayoutDescriptor, GpuBindGroupLayoutEntry,
@@ -18,7 +18,7 @@ guest_support::main!(run);
 
 const USAGE: &str = "draws [PASSES [DRAWS [MISTAKE]]]    (50 passes of 2000 draws, no mistake by default)";
 const SIZE: u32 = 64;
-/// What the bind groups hold; a draw takes the next one in turn.
+/// The bind groups' values; draws cycle through them.
 const VALUES: [u32; 4] = [1, 20, 300, 4000];
 
 async fn run() -> Outcome {

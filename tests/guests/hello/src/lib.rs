@@ -1,16 +1,15 @@
-//! A service of `wasi:http` 0.2. It answers with a greeting, and misbehaves where the path asks for it, so that tests see
-//! what a server makes of that:
-//!
+//! A service of `wasi:http` 0.2. It answers with a greeting, or misbehaves for some paths, for tests of a server's reaction:
+//! | path | effect |
 //! | path | what it does |
 //! |---|---|
 //! | `/trap` | panics before it answers |
 //! | `/none` | returns without an answer |
-//! | `/loop` | computes for ever |
-//! | `/late` | begins an answer, and computes for ever |
+//! | `/loop` | computes without end |
+//! | `/late` | begins an answer, and computes without end |
 //! | `/broken` | begins an answer, and panics |
 //! | `/large` | answers with 32 MiB |
-//! | `/memory` | takes memory until there is no more, and says how much |
-//! | `/count` | says how many requests this instance has answered before |
+//! | `/memory` | allocates until it fails, and reports the size |
+//! | `/count` | reports the number of earlier requests to this instance |
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -34,14 +33,14 @@ mod bindings {
     });
 }
 
-/// Requests that this instance has had.
+/// The number of requests to this instance.
 static ANSWERED: AtomicU32 = AtomicU32::new(0);
 
-/// What `/large` answers with, in pieces that a stream takes at once.
+/// The body of `/large` in bytes, and the size of the pieces that are written.
 const LARGE: usize = 32 << 20;
 const PIECE: usize = 4096;
 
-/// What `/memory` takes at a time.
+/// The size of one allocation of `/memory`, in bytes.
 const MEMORY_STEP: usize = 16 << 20;
 
 struct Hello;
@@ -76,7 +75,7 @@ fn for_ever() -> ! {
     }
 }
 
-/// Takes memory until the host gives no more.
+/// Allocates until the host refuses more memory.
 fn memory() -> usize {
     let mut taken: Vec<Vec<u8>> = Vec::new();
     loop {
@@ -89,7 +88,7 @@ fn memory() -> usize {
     }
 }
 
-/// Sends an answer's head and a first piece.
+/// Sends a response's head and the first piece of its body.
 fn begin(out: ResponseOutparam, piece: &[u8]) -> OutgoingBody {
     let response = OutgoingResponse::new(Fields::new());
     let body = response.body().expect("its one body");
@@ -101,7 +100,7 @@ fn begin(out: ResponseOutparam, piece: &[u8]) -> OutgoingBody {
 fn write(body: &OutgoingBody, bytes: &[u8]) {
     let stream = body.write().expect("its one stream");
     for piece in bytes.chunks(PIECE) {
-        // A client that has gone takes no more of it.
+        // The client has closed the connection.
         if stream.blocking_write_and_flush(piece).is_err() {
             return;
         }

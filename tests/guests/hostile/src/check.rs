@@ -1,4 +1,4 @@
-//! Saying what a section expects, and what it found instead.
+//! Checks of a section: the expected and the found result.
 
 use std::fmt::Debug;
 
@@ -8,7 +8,7 @@ use guest_support::{Gpu, Outcome, fail, outln};
 
 const ALL: [GpuErrorFilter; 3] = [GpuErrorFilter::Validation, GpuErrorFilter::OutOfMemory, GpuErrorFilter::Internal];
 
-/// Counts what does not hold.
+/// Counts failed checks.
 #[derive(Default)]
 pub struct Check {
     checks: u32,
@@ -28,12 +28,12 @@ impl Check {
         self.that(&format!("{what}: expected {expected:?}, found {found:?}"), found == expected);
     }
 
-    /// The call causes an error of this kind in the device's innermost scope.
+    /// Checks that the call causes a validation error in the device's innermost scope.
     pub async fn refused<T>(&mut self, gpu: &Gpu, what: &str, call: impl FnOnce() -> T) -> T {
         self.caught(gpu, GpuErrorFilter::Validation, what, call).await
     }
 
-    /// The same for another kind of error.
+    /// Like [`Check::refused`], for an error of another kind.
     pub async fn caught<T>(&mut self, gpu: &Gpu, filter: GpuErrorFilter, what: &str, call: impl FnOnce() -> T) -> T {
         gpu.device.push_error_scope(filter);
         let value = call();
@@ -49,7 +49,7 @@ impl Check {
         }
     }
 
-    /// The call causes no error of any kind.
+    /// Checks that the call causes no error of any kind.
     pub async fn fine<T>(&mut self, gpu: &Gpu, what: &str, call: impl FnOnce() -> T) -> T {
         ALL.iter().for_each(|filter| gpu.device.push_error_scope(*filter));
         let value = call();

@@ -1,9 +1,9 @@
-//! A guest that means harm, as far as the interface lets it.
+//! A malicious guest, within the interface.
 //!
-//! `hostile random SEED CALLS [idle]` calls functions of the interface at random, with arguments in every wrong state
-//! and of every wrong value; the calls are generated from the interface (`build.rs`). `hostile SECTION` does one thing
-//! that is known to hurt hosts, and checks the answer that it gets. Both end with a computation that has to come out
-//! right. What the host and the GPU process are like afterwards is for the tests to see (`tests/tests/hostile_guests.rs`).
+//! `hostile random SEED CALLS [idle]` calls functions of the interface at random, with arguments in every invalid state and
+//! of every invalid value; the calls are generated from the interface (`build.rs`). `hostile SECTION` makes calls that are
+//! known to break hosts, and checks their results. Both end with a computation whose result must be right. The tests check
+//! the host and the GPU process afterwards (`tests/tests/hostile_guests.rs`).
 
 mod calls;
 mod check;
@@ -22,7 +22,7 @@ guest_support::main!(run);
 
 const USAGE: &str = "hostile random SEED CALLS [idle] | trap NAME | SECTION";
 
-/// Runs the section whose name is wanted; false when there is none.
+/// Runs the section with the wanted name; false if there is none.
 macro_rules! sections {
     ($wanted:ident: $($file:ident::$name:ident),+ $(,)?) => {
         match $wanted {

@@ -1,5 +1,5 @@
-//! Objects to begin with: valid ones of each resource on each device, broken ones, and a job that shows that a device
-//! still works.
+//! Initial objects: valid ones of each resource on each device, invalid ones, and a job that checks that a device still
+//! works.
 
 use guest_support::gpu::*;
 use guest_support::passes::{bind, color_attachment, color_target, compute_pass, render_descriptor, render_pass};
@@ -25,7 +25,7 @@ pub fn idle(gpu: &Gpu) -> bool {
     gpu.adapter_name().to_lowercase().contains("noop")
 }
 
-/// The good job: squares on the GPU, compared with the CPU.
+/// A valid job: squares on the GPU, compared with the CPU.
 pub async fn good_job(gpu: &Gpu) -> Outcome {
     let scopes = ErrorScopes::open(&gpu.device);
     let pipeline = gpu.compute_pipeline("good job", COMPUTE, "main").await?;
@@ -48,7 +48,7 @@ pub async fn good_job(gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// A good job on a device of its own.
+/// A valid job on a new device.
 pub async fn good_job_on_a_new_device() -> Outcome {
     good_job(&Gpu::request("good job").await?).await
 }
@@ -97,7 +97,7 @@ pub fn query_set(gpu: &Gpu) -> Option<GpuQuerySet> {
     gpu.device.create_query_set(&descriptor).ok()
 }
 
-/// Puts objects of a device, by its number, into all pools.
+/// Adds a device's objects to all pools; `device` is its number.
 pub async fn fill(p: &mut Pools, gpu: Gpu, device: u32, g: &Random) {
     let d = &gpu.device;
     let all = GpuBufferUsage::from_bits_retain(0b11_1111_1100);
@@ -175,7 +175,7 @@ pub async fn fill(p: &mut Pools, gpu: Gpu, device: u32, g: &Random) {
     p.gpu_device.keep(gpu.device, device, g);
 }
 
-/// Encoders and passes that still record, which calls soon use up.
+/// Adds open encoders and passes, which calls soon end.
 pub fn recorders(p: &mut Pools, gpu: &Gpu, view: &GpuTextureView, device: u32, g: &Random) {
     let bundles = bundle_encoder(gpu);
     p.gpu_render_bundle.keep(bundle_encoder(gpu).finish(None), device, g);

@@ -1,4 +1,4 @@
-//! Random calls: epochs with objects of two devices and of one that is gone, then calls of any function with any of them.
+//! Random calls: epochs with objects of two devices and of a lost one, then calls of any function on any of them.
 
 use std::cell::RefCell;
 
@@ -9,21 +9,21 @@ use crate::calls::{FUNCTIONS, Made, Pools, call};
 use crate::objects::{self, good_job_on_a_new_device};
 use crate::world::{KINDS, LOST_DEVICE, Random};
 
-/// Calls with the same set of devices.
+/// Calls per epoch, which has one set of devices.
 const EPOCH: u32 = 400;
-/// Calls after which encoders that still record are added.
+/// Calls between additions of open encoders.
 const REFILL: u32 = 25;
-/// Longer than an answer takes; a wait that is cut off here is cancelled.
+/// The time limit of a call in milliseconds, longer than an answer takes; a wait beyond it is cancelled.
 const PATIENCE_MS: u64 = 2_000;
 
-/// Makes so many calls, and prints which met what. `idle` says that the adapter executes nothing.
+/// Makes `calls` calls, and prints the kinds of arguments that each function met. `idle`: the adapter executes nothing.
 pub async fn run(seed: u64, calls: u32, idle: bool) -> Outcome {
     let g = Random::new(seed, idle, FUNCTIONS.len());
     let mut made = 0;
     while made < calls {
         let mut pools = Pools::default();
         pools.gpu.keep(gpu::get_gpu(), 0, &g);
-        // The one that is gone comes first: the pools' last objects are never those of a lost device only.
+        // The lost device comes first, so that the last objects of the pools are not all of it.
         for device in [LOST_DEVICE, 1, 0] {
             let gpu = Gpu::request("random").await?;
             if device == LOST_DEVICE {
@@ -51,7 +51,7 @@ pub async fn run(seed: u64, calls: u32, idle: bool) -> Outcome {
     Ok(())
 }
 
-/// One call, or two at a time, which end, or are cancelled.
+/// Makes one call, or two at a time, which complete or are cancelled.
 async fn step(pools: &mut Pools, g: &Random) {
     let made: RefCell<Vec<Made>> = RefCell::default();
     let (first, second) = (function(g), function(g));
@@ -70,7 +70,7 @@ async fn step(pools: &mut Pools, g: &Random) {
                 call(first, pools, g, &made).await;
             }
         });
-        // Whichever came first: what still waits is cancelled here.
+        // Calls that are still pending are cancelled here.
         race(calls.as_mut(), limit).await;
     }
     for object in made.into_inner() {
@@ -78,7 +78,7 @@ async fn step(pools: &mut Pools, g: &Random) {
     }
 }
 
-/// A function; those that take nothing but their object say little, and come less often.
+/// A random function; those without arguments beyond their object come less often.
 fn function(g: &Random) -> usize {
     let mut number = g.below(FUNCTIONS.len());
     for _ in 0..1 {

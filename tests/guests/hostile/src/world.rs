@@ -1,7 +1,7 @@
-//! What the generated calls are made of: pools of objects in every state, and values that lean to what is wrong.
+//! Building blocks of the generated calls: pools of objects in every state, and values biased to invalid ones.
 //!
-//! Everything that is wrong about an argument is noted by its kind, so that a test can tell whether each function has met
-//! each kind that its signature allows.
+//! Each invalid property of an argument is noted by its kind, so that a test can check that each function has met each kind
+//! that its signature allows.
 
 use std::cell::{Cell, RefCell};
 use std::future::IntoFuture;
@@ -11,7 +11,7 @@ use guest_support::gpu::*;
 use guest_support::tasks::{First, race, sleep_ms};
 use wit_bindgen::{FutureReader, StreamReader};
 
-/// What can be wrong with an argument, or at least rare, in the words of the report.
+/// The kinds of invalid or rare arguments, in the words of the report.
 pub const KINDS: [&str; 20] = [
     "invalid-object",
     "ended-object",
@@ -35,7 +35,7 @@ pub const KINDS: [&str; 20] = [
     "absent",
 ];
 
-/// States of objects; all but the first are numbers in [`KINDS`], plus one.
+/// States of objects; each but the first is an index in [`KINDS`], plus one.
 pub const LIVE: usize = 0;
 pub const INVALID: usize = 1;
 pub const ENDED: usize = 2;
@@ -43,15 +43,15 @@ pub const DESTROYED: usize = 3;
 const FOREIGN: usize = 4;
 const LOST: usize = 5;
 
-/// The device whose objects belong to nobody any more.
+/// The number of the lost device.
 pub const LOST_DEVICE: u32 = 2;
-/// Objects of one resource at a time.
+/// The maximum number of objects in a pool.
 const POOL: usize = 16;
-/// What a text or a list has when it is long.
+/// The length of a long text and of a long list.
 const LONG_TEXT: usize = 1 << 20;
 const LONG_LIST: usize = 40_000;
 
-/// An object, with the number of its device and what became of it.
+/// An object with its device's number and its state.
 pub struct Entry<T> {
     pub object: T,
     pub device: u32,
@@ -68,7 +68,7 @@ impl<T> Default for Pool<T> {
 }
 
 impl<T> Pool<T> {
-    /// Takes an object; in a full pool it takes the place of another, which is dropped.
+    /// Adds an object; in a full pool it replaces another, which is dropped.
     pub fn keep(&mut self, object: T, device: u32, g: &Random) {
         self.put(object, device, LIVE, g);
     }
@@ -81,7 +81,7 @@ impl<T> Pool<T> {
         }
     }
 
-    /// The object whose function is called; arguments of another device are foreign to it.
+    /// The receiver of a call; arguments of another device than its own are foreign.
     pub fn own(&self, g: &Random) -> Option<&Entry<T>> {
         let entry = self.pick(g)?;
         g.0.home.set(entry.device);
@@ -92,7 +92,7 @@ impl<T> Pool<T> {
         Some(entry)
     }
 
-    /// An argument.
+    /// An object as an argument.
     pub fn borrow(&self, g: &Random) -> &T {
         let entry = self.pick(g).expect("a pool of objects that are lent is never empty");
         g.note_state(entry.state.get());
@@ -105,7 +105,7 @@ impl<T> Pool<T> {
         &entry.object
     }
 
-    /// Mostly an object that is fit for use, or everything would fail for the same reason.
+    /// Usually a valid object of device 0, so that calls do not all fail for the same reason.
     fn pick(&self, g: &Random) -> Option<&Entry<T>> {
         let mut entry = self.0.get(g.below(self.0.len()))?;
         for _ in 0..g.below(6) {
@@ -118,15 +118,15 @@ impl<T> Pool<T> {
     }
 }
 
-/// Random numbers, and the notes on what they gave.
+/// A generator of random values, which notes their kinds.
 pub struct Random(State);
 
 struct State {
     seed: Cell<u64>,
     home: Cell<u32>,
-    /// Inside a list, where further ones stay short.
+    /// Inside a list, whose inner lists stay short.
     nested: Cell<bool>,
-    /// Nothing is executed, so that counts may be huge.
+    /// The adapter executes nothing, so that counts may be huge.
     idle: bool,
     function: Cell<usize>,
     noted: Cell<u32>,
@@ -146,7 +146,7 @@ impl Random {
         })
     }
 
-    /// xorshift64*: enough for this, and the same on every machine.
+    /// xorshift64*, with the same sequence on every machine.
     pub fn next(&self) -> u64 {
         let mut x = self.0.seed.get();
         x ^= x >> 12;
@@ -168,25 +168,25 @@ impl Random {
         self.below(n) == 0
     }
 
-    /// The device of the object whose function is called.
+    /// The receiver's device.
     pub fn home(&self) -> u32 {
         self.0.home.get()
     }
 
-    /// The arguments of this function follow.
+    /// Starts the notes of a call of this function.
     pub fn calls(&self, function: usize) {
         self.0.function.set(function);
         self.0.noted.set(0);
     }
 
-    /// The arguments are there, and the call is made.
+    /// Records a call with its notes.
     pub fn made_call(&self) {
         let entry = &mut self.0.report.borrow_mut()[self.0.function.get()];
         entry.0 += 1;
         entry.1 |= self.0.noted.get();
     }
 
-    /// Calls of each function, and the kinds that they met, one bit each.
+    /// The number of calls of each function, and the kinds that they met, one bit each.
     pub fn report(&self) -> Vec<(u32, u32)> {
         self.0.report.borrow().clone()
     }
@@ -210,7 +210,7 @@ impl Random {
         self.pick(cases)
     }
 
-    /// Any bits, those without a meaning among them.
+    /// Random flags, unknown bits included.
     pub fn flags(&self, known: usize) -> u32 {
         let all = (1u32 << known) - 1;
         let bits = match self.below(8) {
@@ -257,7 +257,7 @@ impl Random {
         list
     }
 
-    /// Words of 1, which also do as the arguments of an indirect call.
+    /// Words of 1, which are also valid arguments of an indirect call.
     pub fn bytes(&self) -> Vec<u8> {
         let length = match self.below(16) {
             0 => 0,
@@ -292,7 +292,7 @@ impl Random {
         let edges: &[u32] = match name {
             "workgroup-count-x" => &[0, 1, 2, 65535, 65536, MAX],
             "workgroup-count-y" | "workgroup-count-z" => &[0, 1, 1, 2, 65536, MAX],
-            // A GPU that is busy for hours is another test's matter.
+            // No work of hours for a GPU, which another test covers.
             "vertex-count" | "instance-count" | "index-count" if self.0.idle => &[0, 1, 3, MAX],
             "vertex-count" | "instance-count" | "index-count" => &[0, 1, 3, 16],
             "width" | "height" | "depth-or-array-layers" => &[0, 1, 1, 2, 3, 4, 16, 64, 8193, MAX - 3, MAX],
@@ -399,7 +399,7 @@ impl Random {
     }
 }
 
-/// Sources that compile, so that pipelines can be made of them, and some that do not.
+/// Sources that compile, for pipelines, and some that do not.
 const CODE: &[&str] = &[
     crate::objects::COMPUTE,
     crate::objects::RENDER,
@@ -408,7 +408,7 @@ const CODE: &[&str] = &[
     "@compute",
 ];
 
-/// Owned records go with the call that takes them.
+/// Owned records are consumed by the call.
 pub fn record_option_gpu_size64(g: &Random) -> RecordOptionGpuSize64 {
     let record = RecordOptionGpuSize64::new();
     for _ in 0..g.below(3) {
@@ -425,7 +425,7 @@ pub fn record_gpu_pipeline_constant_value(g: &Random) -> RecordGpuPipelineConsta
     record
 }
 
-/// What a future brings within a moment; it is dropped, at times before anything can have come.
+/// A future's value, if it arrives within a moment; at times the future is dropped before it can.
 pub async fn soon<T>(future: FutureReader<T>, g: &Random) -> Option<T> {
     let patience = g.pick(&[0, 0, 1]);
     let mut future = pin!(future.into_future());
@@ -435,7 +435,7 @@ pub async fn soon<T>(future: FutureReader<T>, g: &Random) -> Option<T> {
     }
 }
 
-/// The same for a stream's next item.
+/// Like [`soon`], for a stream's next item.
 pub async fn next<T>(mut stream: StreamReader<T>, g: &Random) -> Option<T> {
     let patience = g.pick(&[0, 0, 1]);
     let mut next = pin!(stream.next());

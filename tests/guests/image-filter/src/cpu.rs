@@ -1,31 +1,31 @@
-//! The same filters on the CPU, row by row, to compare with.
+//! The same filters on the CPU, row by row, for comparison.
 
 use guest_support::pictures::Picture;
 use guest_support::{Outcome, fail};
 
-/// Texels to each side that a blurred one takes in.
+/// The blur's radius in texels.
 pub const RADIUS: usize = 6;
 /// The Gaussian's standard deviation, in texels.
 const SIGMA: f32 = 2.0;
-/// Both sides round twice while blurring (8 bits lie between the directions) and once for the edges; where they round
-/// a tie differently a level is lost each time.
+/// Both sides round twice while blurring (to 8 bits between the directions) and once for the edges; each tie that they round
+/// differently costs a level.
 const BLUR_TOLERANCE: u8 = 2;
 const EDGES_TOLERANCE: u8 = 1;
 
-/// The weight of the texels 0 to [`RADIUS`] steps away; both sides together weigh 1.
+/// The weights of the texels 0 to [`RADIUS`] away; both sides together weigh 1.
 pub fn weights() -> [f32; RADIUS + 1] {
     let bell: [f32; RADIUS + 1] = std::array::from_fn(|i| (-((i * i) as f32) / (2.0 * SIGMA * SIGMA)).exp());
     let total = bell[0] + 2.0 * bell[1..].iter().sum::<f32>();
     bell.map(|weight| weight / total)
 }
 
-/// Compares blurred rows from `top` on with the CPU's; returns the largest difference.
+/// Compares blurred rows from `top` on with the CPU's; returns the maximum difference.
 pub fn compare_blur(picture: &Picture, top: u32, found: &[u8]) -> Outcome<u8> {
     let width = picture.width as usize;
     let rows = found.len() / (width * 4);
     let weights = weights();
     let height = picture.height as i64;
-    // The rows that the columns' blur needs, blurred along themselves; rows past the edge repeat the outermost.
+    // The rows that the vertical blur reads, blurred horizontally; rows beyond the edge repeat the outermost.
     let first = i64::from(top) - RADIUS as i64;
     let along_rows: Vec<Vec<u8>> = (0..rows + 2 * RADIUS)
         .map(|i| {
@@ -71,8 +71,8 @@ fn blur_row(row: &[u8], weights: &[f32]) -> Vec<u8> {
     blurred
 }
 
-/// Compares rows of edges from `top` on with those of the blurred rows, which start at `blurred_top` and include a
-/// neighbour to each side where there is one; returns the largest difference.
+/// Compares rows of edges from `top` on with those computed from the blurred rows, which start at `blurred_top` and include
+/// a neighbour on each side if there is one; returns the maximum difference.
 pub fn compare_edges(width: u32, height: u32, blurred_top: u32, blurred: &[u8], top: u32, found: &[u8]) -> Outcome<u8> {
     let stride = width as usize * 4;
     let mut worst = 0;

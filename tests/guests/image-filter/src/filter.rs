@@ -1,4 +1,4 @@
-//! The filters on the GPU: two textures that take turns as source and result.
+//! The filters on the GPU: two textures that alternate as source and result.
 
 use guest_support::gpu::{
     GpuBindGroup, GpuBindingResource, GpuBufferUsage, GpuComputePipeline, GpuFilterMode, GpuSamplerDescriptor,
@@ -16,7 +16,7 @@ pub struct Filter {
     height: u32,
     /// The picture, then the blurred picture.
     first: GpuTexture,
-    /// The picture blurred along its rows, then the edges.
+    /// The horizontally blurred picture, then the edges.
     second: GpuTexture,
     blur: GpuComputePipeline,
     sobel: GpuComputePipeline,
@@ -63,7 +63,7 @@ impl Filter {
         Ok(Filter { width, height, first, second, blur, sobel, along_rows, along_columns, edges })
     }
 
-    /// Writes rows of the picture.
+    /// Uploads rows of the picture.
     pub fn upload(&self, gpu: &Gpu, top: u32, rgba: &[u8]) {
         gpu.upload_rows(&self.first, self.width, 4, top, rgba);
     }
@@ -88,18 +88,18 @@ impl Filter {
         Ok(())
     }
 
-    /// Rows of the blurred picture.
+    /// Downloads rows of the blurred picture.
     pub async fn download_blurred(&self, gpu: &Gpu, top: u32, rows: u32) -> Outcome<Vec<u8>> {
         gpu.download_rows(&self.first, self.width, 4, top, rows).await
     }
 
-    /// Rows of the edges.
+    /// Downloads rows of the edges.
     pub async fn download_edges(&self, gpu: &Gpu, top: u32, rows: u32) -> Outcome<Vec<u8>> {
         gpu.download_rows(&self.second, self.width, 4, top, rows).await
     }
 }
 
-/// The shader's `Blur`.
+/// The contents of the shader's `Blur`.
 fn blur_uniform(direction: [u32; 2]) -> Vec<u32> {
     let mut numbers = vec![direction[0], direction[1], 0, 0];
     numbers.extend(cpu::weights().map(f32::to_bits));

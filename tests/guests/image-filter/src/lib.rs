@@ -1,9 +1,8 @@
-//! A picture's edges: decodes a PNG, blurs it (a Gaussian, first along rows, then along columns), finds edges (Sobel)
-//! and writes a PNG.
+//! Edge detection: decodes a PNG, blurs it (a Gaussian, first along rows, then along columns), finds edges (Sobel) and
+//! writes a PNG.
 //!
-//! Works on any PNG up to the adapter's largest texture and holds little: the picture once, two textures, and bands of
-//! rows on their way. The CPU repeats both filters, on every pixel of a small picture and on bands spread over a
-//! large one.
+//! Takes any PNG up to the adapter's largest texture with little memory: the picture once, two textures, and bands of rows
+//! in transfer. The CPU repeats both filters, on every pixel of a small picture and on bands spread over a large one.
 
 mod cpu;
 mod filter;
@@ -15,11 +14,11 @@ use guest_support::{ErrorScopes, Failure, Gpu, Outcome, env, files, outln};
 guest_support::main!(run);
 
 const USAGE: &str = "image-filter IN.png OUT.png";
-/// Rows that travel at once in either direction.
+/// Rows per transfer in either direction.
 const BAND: u32 = 128;
-/// Pictures up to this many pixels are checked whole.
+/// The maximum number of pixels of a picture that is checked whole.
 const CHECKED_WHOLE: u64 = 1 << 20;
-/// Larger ones are checked in this many bands of this many rows.
+/// The number of checked bands of a larger picture, and the rows of each.
 const CHECKED_BANDS: u32 = 24;
 const CHECKED_BAND_ROWS: u32 = 8;
 
@@ -74,7 +73,7 @@ async fn run() -> Outcome {
     Ok(())
 }
 
-/// The rows of a picture in bands: (first row, number of rows).
+/// A picture's bands: (first row, number of rows).
 fn bands(height: u32, band: u32) -> impl Iterator<Item = (u32, u32)> {
     (0..height.div_ceil(band)).map(move |i| (i * band, band.min(height - i * band)))
 }

@@ -1,9 +1,8 @@
-//! A matrix product with a tiled kernel: the workhorse of numerical programs, and a fair test of a GPU's arithmetic
-//! and memory.
+//! A matrix product with a tiled kernel: a typical numerical program, and a test of a GPU's arithmetic and memory.
 //!
-//! Any sizes M, K and N; they need not divide the tiles. The judge is the relative error ||found - exact|| / ||exact||
-//! (Frobenius norm) against a double-precision product on the CPU, over all rows or, for big matrices, over rows
-//! spread evenly.
+//! M, K and N need not be multiples of the tiles. The criterion is the relative error ||found - exact|| / ||exact||
+//! (Frobenius norm) against a double-precision product on the CPU, over all rows or, for large matrices, over evenly spread
+//! rows.
 
 use guest_support::gpu::{GpuBindingResource, GpuBuffer, GpuBufferUsage};
 use guest_support::passes::{bind, compute_pass};
@@ -12,13 +11,13 @@ use guest_support::{ErrorScopes, Failure, Gpu, Outcome, env, fail, outln};
 guest_support::main!(run);
 
 const USAGE: &str = "matmul [M K N]    (M x K times K x N, 256 192 320 by default)";
-/// Edge of the tile of the product that a workgroup computes.
+/// The edge of the tile of the product that a workgroup computes.
 const TILE: u32 = 64;
-/// Rows and columns that a dispatch of tiles can reach everywhere.
+/// The maximum number of rows and columns, within the dispatch limits of every device.
 const MAX_SIZE: u32 = 16384;
-/// Multiplications that the CPU repeats before it turns to samples: about a second.
+/// The maximum number of multiplications on the CPU, about a second, before it samples rows.
 const CPU_BUDGET: u64 = 1 << 29;
-/// Largest relative error: single precision with room for long sums.
+/// The maximum relative error: single precision, with room for long sums.
 const ERROR_BOUND: f64 = 2e-6;
 
 struct Sizes {
@@ -105,7 +104,7 @@ async fn multiply(gpu: &Gpu, sizes: &Sizes, left: &[f32], right: &[f32]) -> Outc
     Ok(found)
 }
 
-/// Numbers from -1 to 1 that look random and are the same everywhere.
+/// Pseudorandom numbers from -1 to 1, the same on every machine.
 fn random_matrix(rows: u32, columns: u32, seed: u32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
     let mut next = || {
@@ -117,7 +116,7 @@ fn random_matrix(rows: u32, columns: u32, seed: u32) -> Vec<f32> {
     (0..rows as usize * columns as usize).map(|_| next()).collect()
 }
 
-/// The relative error over as many rows as the CPU has time for, and how many those are.
+/// The relative error over a number of rows within the CPU's budget, and that number.
 fn relative_error(sizes: &Sizes, left: &[f32], right: &[f32], product: &[f32]) -> (f64, u32) {
     let (k, n) = (sizes.k as usize, sizes.n as usize);
     let rows = (CPU_BUDGET / (k * n) as u64).clamp(1, u64::from(sizes.m)) as u32;

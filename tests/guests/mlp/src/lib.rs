@@ -1,8 +1,8 @@
-//! Inference: a small neural network (64-64-32-10, trained by `train.py`) reads handwritten digits that it has never
-//! seen, in batches, one dispatch per layer.
+//! Inference: a small neural network (64-64-32-10, trained by `train.py`) classifies handwritten digits outside its training
+//! set, in batches, one dispatch per layer.
 //!
-//! Three judges: every logit must agree with the CPU's in double precision, every prediction must be the same, and as
-//! many predictions must be right as when the network was trained.
+//! Three criteria: every logit must agree with the CPU's in double precision, every prediction must be the same, and the
+//! number of right predictions must be that after training.
 
 mod model;
 mod network;
@@ -15,7 +15,7 @@ guest_support::main!(run);
 
 const USAGE: &str = "mlp [SHOWN]    (prints SHOWN digits, 6 by default)";
 const CLASSES: usize = 10;
-/// Digits in a row of ASCII pictures.
+/// Digits per row of ASCII pictures.
 const SHOWN_PER_ROW: usize = 6;
 /// Logits are near 10; single precision keeps far more than this.
 const LOGIT_TOLERANCE: f64 = 1e-3;
@@ -71,12 +71,12 @@ async fn run() -> Outcome {
     Ok(())
 }
 
-/// The position of the largest number.
+/// The index of the maximum.
 fn best<T: PartialOrd>(logits: &[T]) -> usize {
     (1..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best })
 }
 
-/// How sure the network is: the share of the best class after softmax.
+/// The network's certainty: the share of the best class after softmax.
 fn certainty(logits: &[f32]) -> f32 {
     let top = logits[best(logits)];
     1.0 / logits.iter().map(|logit| (logit - top).exp()).sum::<f32>()
@@ -92,7 +92,7 @@ fn show(images: &Images, logits: &[f32], predictions: &[usize], count: usize) {
             for &image in row {
                 for &pixel in &images.pixels_of(image)[line * 8..(line + 1) * 8] {
                     let shade = SHADES[usize::from(pixel) * (SHADES.len() - 1) / usize::from(model::INK)] as char;
-                    // Twice: characters are taller than wide.
+                    // Twice, because characters are taller than wide.
                     text.extend([shade, shade]);
                 }
                 text += "   ";

@@ -1,9 +1,9 @@
-//! The trained network and the images it has never seen, as `train.py` writes them.
+//! The trained network and the test images, in the formats of `train.py`.
 //!
-//! `weights.bin`: "MLP1", the number of sizes as u32, the sizes as u32 (inputs, hidden layers, outputs), then for each
-//! layer its weights (inputs x outputs) and its bias as f32. `test.bin`: "DIG1", the number of images as u32, how many
-//! of them the trainer's double-precision inference reads right as u32, a label per image as u8, then 64 pixels per
-//! image as u8 from 0 to 16. All numbers are little-endian.
+//! `weights.bin`: "MLP1", the number of sizes as u32, the sizes as u32 (inputs, hidden layers, outputs), then for each layer
+//! its weights (inputs x outputs) and its bias as f32. `test.bin`: "DIG1", the number of images as u32, the number of them
+//! that the trainer's double-precision inference classifies right as u32, a label per image as u8, then 64 pixels per image
+//! as u8 from 0 to 16. All numbers are little-endian.
 
 use guest_support::{Failure, Outcome};
 
@@ -21,7 +21,7 @@ pub struct Layer {
 pub struct Images {
     pub labels: Vec<u8>,
     pub pixels: Vec<u8>,
-    /// How many of them the trainer reads right.
+    /// The number of images that the trainer classifies right.
     pub trained_right: usize,
 }
 

@@ -1,4 +1,4 @@
-//! The network on the GPU, a batch of images at a time, and on the CPU to compare with.
+//! The network on the GPU, one batch of images at a time, and on the CPU for comparison.
 
 use guest_support::gpu::{GpuBindGroup, GpuBindingResource, GpuBuffer, GpuBufferUsage, GpuComputePipeline};
 use guest_support::passes::{bind, compute_pass};
@@ -6,12 +6,12 @@ use guest_support::{ErrorScopes, Failure, Gpu, Outcome};
 
 use crate::model::Layer;
 
-/// Images that go through the layers together.
+/// Images per batch.
 pub const BATCH: usize = 128;
-/// The shader's workgroup: outputs, images.
+/// The shader's workgroup size: outputs, images.
 const WORKGROUP: (u32, u32) = (16, 8);
 
-/// The layers' parameters on the GPU, and a buffer of activations between each two.
+/// The layers' parameters on the GPU, with a buffer of activations between layers.
 pub struct Network<'a> {
     gpu: &'a Gpu,
     pipeline: GpuComputePipeline,
@@ -21,7 +21,7 @@ pub struct Network<'a> {
 }
 
 struct DenseLayer {
-    /// Written per batch: the last one may be smaller.
+    /// Written for each batch, because the last one may be smaller.
     uniform: GpuBuffer,
     group: GpuBindGroup,
     inputs: usize,

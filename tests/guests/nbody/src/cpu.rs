@@ -1,4 +1,4 @@
-//! The same physics in double precision, and the energy.
+//! The same simulation in double precision, and the energy.
 
 use crate::simulation::{Bodies, SOFTENING, TIME_STEP};
 
@@ -32,7 +32,7 @@ pub fn energy(bodies: &Bodies) -> f64 {
     total
 }
 
-/// The places after some leapfrog steps.
+/// The positions after `steps` leapfrog steps.
 pub fn leapfrog(bodies: &Bodies, steps: u32) -> Vec<Vector> {
     let masses: Vec<f64> = bodies.places.iter().map(|p| f64::from(p[3])).collect();
     let mut places: Vec<Vector> = bodies.places.iter().map(widen).collect();

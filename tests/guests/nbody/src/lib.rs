@@ -1,8 +1,8 @@
 //! Gravity: a ball of stars (a Plummer model in equilibrium) moves by leapfrog, one submit per step.
 //!
-//! Three judges: the first steps are repeated on the CPU in double precision, the energy of the whole ball must stay
-//! where it was, and nothing may be lost on the way. When the *device* is lost, the guest notices while it waits,
-//! says so on standard error and ends by its own decision with exit code 3.
+//! Three criteria: the CPU repeats the first steps in double precision, the total energy must be conserved, and the device
+//! must not be lost. When the *device* is lost, the guest detects it during a wait, reports it on standard error and ends
+//! with exit code 3.
 
 mod cpu;
 mod simulation;
@@ -15,21 +15,22 @@ use watch::LossWatch;
 guest_support::main!(run);
 
 const USAGE: &str = "nbody [--no-watch] [BODIES [STEPS]]    (512 bodies and 400 steps by default)";
-/// Fewer bodies make a few close encounters instead of a ball, more take the CPU's check of the energy too long.
+/// The number of bodies: fewer make a few close encounters instead of a ball, more take too long in the CPU's check of the
+/// energy.
 const BODIES: std::ops::RangeInclusive<u32> = 64..=16384;
-/// Steps between two looks at the device, which bound the work that waits in the queue.
+/// Steps between two readbacks, which bound the work in the queue.
 const STEPS_PER_LOOK: u32 = 20;
-/// Steps that the CPU repeats, and up to how many bodies it does.
+/// The number of steps that the CPU repeats, and the maximum number of bodies for that.
 const CHECKED_STEPS: u32 = 4;
 const CHECKED_BODIES: u32 = 2048;
-/// Largest distance between the GPU's and the CPU's bodies after the checked steps; the ball's radius is about 1.
+/// The maximum distance between the GPU's and the CPU's bodies after the checked steps; the ball's radius is about 1.
 const PLACE_TOLERANCE: f64 = 1e-5;
-/// Largest relative change of the energy.
+/// The maximum relative change of the energy.
 const DRIFT_BOUND: f64 = 5e-3;
 
 async fn run() -> Outcome {
     let mut args = env::args();
-    // For hosts that cannot tell of a loss.
+    // For hosts that do not report a loss.
     let watched = args.first().is_none_or(|first| first != "--no-watch");
     if !watched {
         args.remove(0);
@@ -80,7 +81,7 @@ async fn run() -> Outcome {
     Ok(())
 }
 
-/// Runs a few steps on both sides and compares the places.
+/// Runs a few steps on both sides and compares the positions.
 async fn check_first_steps(gpu: &Gpu, start: &Bodies) -> Outcome {
     let mut checked = start.clone();
     checked.truncate(CHECKED_BODIES as usize);

@@ -1,4 +1,4 @@
-//! The bodies, and their life on the GPU.
+//! The bodies, and their simulation on the GPU.
 
 use guest_support::gpu::{
     GpuBindGroup, GpuBindGroupLayoutDescriptor, GpuBindGroupLayoutEntry, GpuBindingResource, GpuBuffer,
@@ -10,12 +10,12 @@ use guest_support::{ErrorScopes, Failure, Gpu, Outcome};
 
 /// Time units per step; a star crosses the ball in about 2.
 pub const TIME_STEP: f32 = 0.005;
-/// The length below which gravity softens, so that a close encounter does not need a shorter step.
+/// The length below which gravity is softened, so that a close encounter does not need a shorter step.
 pub const SOFTENING: f32 = 0.05;
 /// The shader's `TILE`.
 const WORKGROUP_SIZE: u32 = 64;
 
-/// Places (with the mass as fourth number) and velocities.
+/// Positions (with the mass as the fourth number) and velocities.
 #[derive(Clone)]
 pub struct Bodies {
     pub places: Vec<[f32; 4]>,
@@ -30,11 +30,11 @@ impl Bodies {
         let mass = 1.0 / count as f32;
         while bodies.places.len() < count as usize {
             let r = (random.next().max(1e-6).powf(-2.0 / 3.0) - 1.0).max(0.0).sqrt();
-            // The far halo is cut: a few bodies out there only waste the picture.
+            // The far halo is cut off: the few bodies there would only enlarge the picture.
             if r > 8.0 {
                 continue;
             }
-            // The share q of the escape speed has the density q^2 (1 - q^2)^(7/2): take or throw away.
+            // The share q of the escape speed has the density q^2 (1 - q^2)^(7/2): rejection sampling.
             let q = loop {
                 let (q, height) = (random.next(), 0.1 * random.next());
                 if height < q * q * (1.0 - q * q).powf(3.5) {
@@ -56,7 +56,7 @@ impl Bodies {
     }
 }
 
-/// xorshift64*: the same ball on every machine.
+/// xorshift64*, with the same ball on every machine.
 struct Random(u64);
 
 impl Random {
@@ -88,7 +88,7 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// Uploads the bodies and computes their first accelerations.
+    /// Uploads the bodies, and computes their first accelerations.
     pub async fn new(gpu: &Gpu, bodies: &Bodies) -> Outcome<Simulation> {
         let count = bodies.places.len() as u32;
         let module = gpu.shader("nbody", include_str!("nbody.wgsl")).await?;
@@ -169,7 +169,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Where body 0 is once all submitted steps are done.
+    /// The position of body 0 after all submitted steps.
     pub async fn first_body(&self, gpu: &Gpu) -> Outcome<[f32; 4]> {
         let found: Vec<[f32; 4]> = gpu.download_range(&self.places, 0, 16).await?;
         found.first().copied().ok_or_else(|| Failure::new("the readback of body 0 is empty"))

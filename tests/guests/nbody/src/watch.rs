@@ -1,7 +1,7 @@
-//! Noticing that the device is gone.
+//! Detection of a lost device.
 //!
-//! A call on a lost device does nothing and says nothing; only the `lost` future and the failure of a wait tell. So
-//! every wait of this guest races with the future.
+//! A call on a lost device has no effect and reports nothing; only the `lost` future and the failure of a wait do. So every
+//! wait of this guest races with the future.
 
 use std::future::{Future, IntoFuture, pending};
 use std::pin::Pin;
@@ -10,9 +10,9 @@ use guest_support::gpu::{GpuDevice, GpuDeviceLostInfo};
 use guest_support::tasks::{First, race, sleep_ms};
 use guest_support::{Failure, Outcome, errln};
 
-/// The exit code that says "the device was lost".
+/// The exit code for a lost device.
 const LOST: u8 = 3;
-/// How long after a failed wait the news of the loss may still arrive.
+/// The time limit in milliseconds for the report of a loss after a failed wait.
 const GRACE_MS: u64 = 2000;
 
 pub struct LossWatch {
@@ -20,7 +20,7 @@ pub struct LossWatch {
 }
 
 impl LossWatch {
-    /// Watches a device, or nothing.
+    /// Watches a device, or nothing if it is `None`.
     pub fn new(device: Option<&GpuDevice>) -> LossWatch {
         match device {
             Some(device) => LossWatch { lost: Box::pin(device.lost().into_future()) },
@@ -28,14 +28,14 @@ impl LossWatch {
         }
     }
 
-    /// Does the work, unless the device is lost before it is done.
+    /// Runs the work, unless the device is lost before it completes.
     pub async fn over<T>(&mut self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         let failure = match race(self.lost.as_mut(), work).await {
             First::Left(info) => return Err(lost(&info)),
             First::Right(Ok(value)) => return Ok(value),
             First::Right(Err(failure)) => failure,
         };
-        // A map that fails is often the first sign of a loss: the reason follows, or it was another failure.
+        // A failed map often precedes the report of a loss; without one, the failure is returned.
         match race(self.lost.as_mut(), sleep_ms(GRACE_MS)).await {
             First::Left(info) => Err(lost(&info)),
             First::Right(()) => Err(failure),

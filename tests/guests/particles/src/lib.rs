@@ -1,7 +1,7 @@
-//! Particles around a centre, on a surface: each frame, a compute pass moves them and a render pass draws them, with nothing
-//! going back and forth. The first of them is white, and drawn last.
+//! Particles around a centre, on a surface: each frame, a compute pass moves them and a render pass draws them, without
+//! readbacks. The first particle is white, and drawn last.
 //!
-//! With `--state`, a line on standard output says for each frame in which texel it is, by the same steps on the CPU.
+//! With `--state`, each frame prints that particle's texel, computed by the same steps on the CPU, to standard output.
 
 use guest_support::gpu::*;
 use guest_support::passes::{bind, color_attachment, color_target, compute_pass, render_descriptor, render_pass};
@@ -13,11 +13,11 @@ guest_support::main!(run);
 const USAGE: &str = "particles [--state] [FRAMES [PARTICLES]]    (endless, 4096 by default)";
 const WORKGROUP: u32 = 64;
 const MOST: u32 = 1 << 20;
-/// Seconds of a frame, and how strongly the centre pulls. The shader has the same.
+/// The duration of a frame in seconds, and the strength of the centre's pull, the same as in the shader.
 const STEP: f32 = 1.0 / 64.0;
 const PULL: f32 = 1.5;
 
-/// Place and speed, in halves of the picture.
+/// Position and velocity, in halves of the picture.
 type Particle = [f32; 4];
 
 struct Particles {
@@ -64,7 +64,7 @@ async fn run() -> Outcome {
     gpu.queue.write_buffer_with_copy(&buffer, 0, bytes, None, None).map_err(|error| Failure::new(error.message))?;
     let all = || GpuBindingResource::GpuBufferBinding(GpuBufferBinding { buffer: &buffer, offset: None, size: None });
     let compute_group = gpu.bind_group(&compute.get_bind_group_layout(0), vec![all()]);
-    // The vertex stage reads the same buffer by another binding, read-only.
+    // The vertex stage reads the same buffer through another, read-only binding.
     let render_group = gpu.device.create_bind_group(&GpuBindGroupDescriptor {
         layout: &render.get_bind_group_layout(0),
         entries: vec![GpuBindGroupEntry { binding: 1, resource: all() }],
@@ -77,7 +77,7 @@ async fn run() -> Outcome {
     Ok(())
 }
 
-/// Where a particle is at first: on a spiral, moving around the centre.
+/// A particle's initial state: on a spiral, moving around the centre.
 fn start(number: u32, count: u32) -> Particle {
     let share = number as f32 / count as f32;
     let (radius, angle) = (0.35 + 0.5 * share, number as f32 * 2.399_963);

@@ -9,7 +9,7 @@ use crate::{Way, bindings::passes};
 
 const SIZE: u32 = 64;
 pub const PIXELS: u32 = SIZE * SIZE;
-/// Values of the bind groups, which draws take in turn.
+/// The bind groups' values; draws cycle through them.
 const VALUES: [u32; 4] = [1, 20, 300, 4000];
 
 pub async fn run(gpu: &Gpu, way: Way, passes_count: u32, draws: u32) -> Outcome {

@@ -1,4 +1,4 @@
-//! Malformed lists: each is one validation error, and what came before the malformed command is recorded.
+//! Malformed lists: each raises one validation error, and the commands before the malformed one are recorded.
 
 use airlock_passes::{List, Offsets, Token};
 use guest_support::gpu::{GpuBindingResource, GpuBufferUsage, GpuErrorFilter, GpuErrorKind};
@@ -16,7 +16,7 @@ pub async fn run(gpu: &Gpu) -> Outcome {
     if Token::of(passes::buffer_token(&numbers)) != buffer_token {
         fail!("the buffer has two tokens");
     }
-    // The token of a buffer whose handle is dropped, and whose place in the host's table another object then has.
+    // The token of a buffer whose handle is dropped, and whose slot in the host's table another object reuses.
     let dropped = {
         let buffer = gpu.buffer("dropped", 16, GpuBufferUsage::INDIRECT);
         Token::of(passes::buffer_token(&buffer))

@@ -1,4 +1,4 @@
-//! Passes whose commands cross to the host as one list, by the interface `airlock:passes`, and the same as calls.
+//! Passes whose commands cross to the host as one list, through the interface `airlock:passes`, or as calls.
 //!
 //! The commands and their order are the same both ways, so that recordings of the two can be compared. With `errors`,
 //! malformed lists are sent, and each must raise a validation error.

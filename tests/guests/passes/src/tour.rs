@@ -1,4 +1,4 @@
-//! Every command that a list can have, in a render pass, a render bundle and a compute pass.
+//! Every command of a list, in a render pass, a render bundle and a compute pass.
 
 use airlock_passes::{IndexFormat, List, Offsets, Size, Token, Tokens};
 use guest_support::gpu::{
@@ -12,7 +12,7 @@ use guest_support::{Failure, Gpu, Outcome, fail};
 use crate::{Way, bindings::passes};
 
 const SIZE: u32 = 16;
-/// Two triangles over everything: the corners and their indices.
+/// Two triangles over the whole target: the corners and their indices.
 const CORNERS: [f32; 8] = [-1.0, -1.0, 1.0, -1.0, -1.0, 1.0, 1.0, 1.0];
 const INDICES: [u16; 6] = [0, 1, 2, 2, 1, 3];
 
@@ -53,7 +53,7 @@ async fn compute(gpu: &Gpu, way: Way) -> Outcome {
     pass.end();
     gpu.submit(&encoder);
     let found: Vec<u32> = gpu.download(&numbers).await?;
-    // The workgroups of one dispatch add to the same number without an order, so that one of them may be lost.
+    // A dispatch's workgroups add to the same number without an order, so that one addition may be lost.
     if found[..4].iter().any(|&number| !(2..=4).contains(&number)) || found[4..].iter().any(|&number| number == 0) {
         fail!("the numbers are {found:?}");
     }
@@ -74,7 +74,7 @@ async fn draw(gpu: &Gpu, way: Way) -> Outcome {
     let pipeline = gpu.render_pipeline(descriptor).await?;
     let corners = gpu.buffer_with("corners", &CORNERS, GpuBufferUsage::VERTEX)?;
     let indices = gpu.buffer_with("indices", &INDICES, GpuBufferUsage::INDEX)?;
-    // Of a draw of nothing, then of an indexed one.
+    // Arguments of an empty draw, then of an indexed one.
     let indirect = gpu.buffer_with("indirect", &[3_u32, 0, 0, 0, 6, 1, 0, 0, 0], GpuBufferUsage::INDIRECT)?;
     let usage = GpuTextureUsage::RENDER_ATTACHMENT | GpuTextureUsage::COPY_SRC;
     let picture = gpu.texture("picture", SIZE, SIZE, GpuTextureFormat::Rgba8unorm, usage);
@@ -160,7 +160,7 @@ async fn draw(gpu: &Gpu, way: Way) -> Outcome {
     Ok(())
 }
 
-/// Draws everything.
+/// A bundle that draws over the whole target.
 fn bundle(gpu: &Gpu, way: Way, pipeline: &GpuRenderPipeline, corners: &GpuBuffer) -> GpuRenderBundle {
     let encoder = gpu.device.create_render_bundle_encoder(&GpuRenderBundleEncoderDescriptor {
         depth_read_only: None,

@@ -1,4 +1,4 @@
-//! The layout: from a table to shapes with colours.
+//! The layout: turns a table into coloured shapes.
 
 use crate::csv::{Kind, Table};
 use crate::font;
@@ -20,15 +20,15 @@ const SERIES: [Color; 8] = [
     [208, 92, 168, 255],
 ];
 
-/// Half the width of a line, radius of a point. Pixels whose centre is within the first of a data point are all line:
-/// half a pixel's diagonal to reach the point, another to cover the pixel.
+/// Half the width of a line, and the radius of a point. Pixels whose centre is within the first of a data point are covered
+/// by the line: half a pixel's diagonal to reach the point, another to cover the pixel.
 const LINE_RADIUS: f32 = 1.6;
 const POINT_RADIUS: f32 = 4.5;
 const TEXT: f32 = 13.0;
-/// About how far apart grid lines are.
+/// The approximate distance between grid lines.
 const TICK_DISTANCE: [f32; 2] = [110.0, 70.0];
 
-/// A layer is drawn in one colour, over the layers before it.
+/// A layer: shapes of one colour, drawn over the layers before it.
 pub struct Layer {
     pub color: Color,
     pub shapes: Vec<Shape>,
@@ -36,11 +36,11 @@ pub struct Layer {
 
 pub struct Chart {
     pub layers: Vec<Layer>,
-    /// The layers from here on are the series' data: which layer, and where its points are in the picture.
+    /// The series' data: the index of a layer, and the positions of its points in the picture.
     pub data: Vec<(usize, Vec<Point>)>,
 }
 
-/// One direction of the plot: numbers from `low` to `high` become pixels from `start` to `end`.
+/// An axis: maps numbers from `low` to `high` to pixels from `start` to `end`.
 struct Axis {
     low: f64,
     high: f64,
@@ -50,11 +50,11 @@ struct Axis {
 }
 
 impl Axis {
-    /// An axis that holds all values and ends on round numbers.
+    /// An axis that covers all values and ends on round numbers.
     fn new(values: impl Iterator<Item = f64>, start: f32, end: f32, distance: f32) -> Axis {
         let (mut low, mut high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
         if high - low <= low.abs().max(high.abs()) * 1e-12 {
-            // All the same: some room to both sides.
+            // All values are equal: adds room on both sides.
             let room = if low == 0.0 { 1.0 } else { low.abs() * 0.5 };
             (low, high) = (low - room, high + room);
         }
@@ -77,7 +77,7 @@ impl Axis {
         (0..=count).map(move |i| (first + i) as f64 * self.step)
     }
 
-    /// A tick's number, with as many decimals as the step needs.
+    /// A tick's label, with the decimals that the step needs.
     fn label(&self, value: f64) -> String {
         let largest = self.low.abs().max(self.high.abs());
         if largest >= 1e6 || self.step < 1e-5 {
@@ -98,7 +98,7 @@ pub fn layout(table: &Table, width: u32, height: u32) -> Chart {
     let mut layers = frame(table, &x, &y);
     layers.push(Layer { color: INK, shapes: legend_names(table, x.start) });
     let mut data = Vec::new();
-    // Lines first: points lie on them, not under.
+    // Lines first, so that points lie over them.
     for kind in [Kind::Line, Kind::Points] {
         for (i, series) in table.series.iter().enumerate().filter(|(_, series)| series.kind == kind) {
             let points: Vec<Point> = series.points.iter().map(|&[px, py]| [x.pixel(px), y.pixel(py)]).collect();
@@ -117,7 +117,7 @@ pub fn layout(table: &Table, width: u32, height: u32) -> Chart {
     Chart { layers, data }
 }
 
-/// The plot area with its grid, axes and numbers.
+/// The plot area with its grid, axes and labels.
 fn frame(table: &Table, x: &Axis, y: &Axis) -> Vec<Layer> {
     let size = [x.end - x.start, y.start - y.end];
     let mut grid = Vec::new();
@@ -158,7 +158,7 @@ fn frame(table: &Table, x: &Axis, y: &Axis) -> Vec<Layer> {
 const LEGEND_LINE: f32 = 32.0;
 const LEGEND_MARK: f32 = 26.0;
 
-/// Where a series' entry in the legend starts.
+/// The start of a series' entry in the legend.
 fn legend_start(table: &Table, index: usize, left: f32) -> f32 {
     let entry = |name: &str| LEGEND_MARK + 9.0 + font::width(name, TEXT) + 30.0;
     left + table.series[..index].iter().map(|series| entry(&series.name)).sum::<f32>()

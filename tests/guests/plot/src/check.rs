@@ -1,18 +1,18 @@
-//! Whether the picture shows the data: the pixel at a data point has the colour of the topmost series there.
+//! Checks that the picture shows the data: the pixel at a data point has the colour of the topmost series there.
 
 use guest_support::pictures::Picture;
 use guest_support::{Outcome, fail};
 
 use crate::chart::Chart;
 
-/// Points per series that are looked at.
+/// The maximum number of checked points per series.
 const MAX_POINTS: usize = 500;
-/// A pixel is all in or all out of a shape when its centre is this far from the edge: half its diagonal.
+/// The distance of a pixel's centre from a shape's edge at which the pixel is fully inside or outside: half its diagonal.
 const HALF_PIXEL: f32 = 0.75;
 /// Levels of 255; blending four equal samples may round.
 const TOLERANCE: u8 = 2;
 
-/// Returns how many data points were found in the picture, and how many lie under the edge of another series.
+/// Returns the number of data points found in the picture, and the number under the edge of another series.
 pub fn check(picture: &Picture, chart: &Chart) -> Outcome<(usize, usize)> {
     let (mut found, mut unclear) = (0, 0);
     for (layer, points) in &chart.data {
@@ -20,7 +20,7 @@ pub fn check(picture: &Picture, chart: &Chart) -> Outcome<(usize, usize)> {
         for &[x, y] in points.iter().step_by(every) {
             let pixel = (x as u32, y as u32);
             let center = [pixel.0 as f32 + 0.5, pixel.1 as f32 + 0.5];
-            // From the top: the first layer that covers the whole pixel is what shows.
+            // From the top: the first layer that covers the whole pixel is visible.
             let mut top = None;
             for (index, above) in chart.layers.iter().enumerate().skip(*layer).rev() {
                 let depth = above.shapes.iter().map(|shape| shape.depth(center)).fold(f32::NEG_INFINITY, f32::max);

@@ -1,8 +1,8 @@
-//! The table: a header row with a name per column, then numbers. The first column is x. A cell may be empty.
+//! The table: a header row with a name per column, then rows of numbers. The first column is x. A cell may be empty.
 
 use guest_support::{Failure, Outcome};
 
-/// What a column's name ends with when it is drawn as points.
+/// The suffix of a column's name that selects points.
 const POINTS: &str = ":points";
 
 pub struct Table {
@@ -13,7 +13,7 @@ pub struct Table {
 pub struct Series {
     pub name: String,
     pub kind: Kind,
-    /// x and y of each filled cell, in the rows' order.
+    /// x and y of each filled cell, in the order of the rows.
     pub points: Vec<[f64; 2]>,
 }
 

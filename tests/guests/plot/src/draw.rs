@@ -11,7 +11,7 @@ use crate::shapes::{VERTEX_BYTES, Vertex};
 const FORMAT: GpuTextureFormat = GpuTextureFormat::Rgba8unorm;
 const SAMPLES: u32 = 4;
 
-/// Draws the chart; also tells how many triangles it took.
+/// Draws the chart; returns the picture and the number of triangles.
 pub async fn draw(gpu: &Gpu, chart: &Chart, width: u32, height: u32) -> Outcome<(Picture, usize)> {
     let mut vertices: Vec<Vertex> = Vec::new();
     for layer in &chart.layers {

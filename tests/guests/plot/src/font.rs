@@ -1,14 +1,14 @@
-//! A font made of strokes, small enough to read in one sitting.
+//! A minimal font made of strokes.
 //!
-//! A glyph is a list of strokes, a stroke a list of points, a point two digits: x from 0 to 4, y from 0 (where a p
-//! ends) over 2 (the line) and 6 (the top of an x) to 8 (the top of an X).
+//! A glyph is a list of strokes, a stroke a list of points, a point two digits: x from 0 to 4, y from 0 (descenders) over 2
+//! (the baseline) and 6 (the x-height) to 8 (the cap height).
 
 use crate::shapes::{Point, Shape};
 
-/// Heights of the grid: from the line to the top of an X.
+/// Heights of the grid: from the baseline to the cap height, and of the baseline.
 const CAP_HEIGHT: f32 = 6.0;
 const LINE: f32 = 2.0;
-/// Space between two glyphs and instead of a glyph.
+/// The space between two glyphs, and the width of a space.
 const GAP: f32 = 1.7;
 const SPACE: f32 = 3.0;
 
@@ -106,7 +106,7 @@ fn point(text: &str) -> Point {
     [digit(0), digit(1)]
 }
 
-/// The leftmost and rightmost x of a glyph.
+/// The minimum and maximum x of a glyph.
 fn extent(character: char) -> (f32, f32) {
     let xs = strokes(character).split([',', ' ']).map(|text| point(text)[0]);
     xs.fold((4.0, 0.0), |(low, high), x| (x.min(low), x.max(high)))
@@ -120,13 +120,13 @@ fn advance(character: char) -> f32 {
     high - low + GAP
 }
 
-/// The width of a text whose capitals are `height` pixels high.
+/// The width of a text with capitals of `height` pixels.
 pub fn width(text: &str, height: f32) -> f32 {
     let units: f32 = text.chars().map(advance).sum();
     (units - GAP).max(0.0) * height / CAP_HEIGHT
 }
 
-/// Appends the strokes of a text that starts at `at`, the left end of its line.
+/// Appends the strokes of a text that starts at `at`, the left end of its baseline.
 pub fn write(text: &str, at: Point, height: f32, shapes: &mut Vec<Shape>) {
     let scale = height / CAP_HEIGHT;
     let mut left = at[0];

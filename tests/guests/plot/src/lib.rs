@@ -1,7 +1,7 @@
 //! A chart of a CSV file: lines and points, axes with round numbers, a grid, a legend from the header row.
 //!
-//! The CPU lays the chart out as simple shapes, letters included; the GPU draws their triangles with four samples per
-//! pixel, which makes the edges smooth. Then the data points are looked up in the picture.
+//! The CPU lays the chart out as simple shapes, letters included; the GPU draws their triangles with four samples per pixel
+//! for smooth edges. Then the data points are checked in the picture.
 
 mod chart;
 mod check;

@@ -1,11 +1,11 @@
-//! Shapes in pixels, and the triangles they are made of.
+//! Shapes in pixels, and their triangulation.
 
 pub type Point = [f32; 2];
 pub type Color = [u8; 4];
 
-/// What the chart is made of, in drawing order.
+/// A shape of the chart, in drawing order.
 pub enum Shape {
-    /// A line with round ends: half as wide as `radius` to each side.
+    /// A line with round ends, which extends `radius` to each side.
     Capsule {
         from: Point,
         to: Point,
@@ -21,15 +21,15 @@ pub enum Shape {
     },
 }
 
-/// A vertex as the GPU reads it: x, y, and the colour's four bytes.
+/// A vertex in the GPU's layout: x, y, and the colour's four bytes.
 pub type Vertex = [u32; 3];
 pub const VERTEX_BYTES: u64 = size_of::<Vertex>() as u64;
 
-/// Corners of the circles; even the largest disc has edges below two pixels.
+/// The number of corners of a circle; even the largest disc has edges below two pixels.
 const CIRCLE: usize = 20;
 
 impl Shape {
-    /// How far inside the shape a point lies, in pixels; negative outside.
+    /// The depth of a point inside the shape, in pixels; negative outside.
     pub fn depth(&self, [x, y]: Point) -> f32 {
         match *self {
             Shape::Disc { center, radius } => radius - (x - center[0]).hypot(y - center[1]),

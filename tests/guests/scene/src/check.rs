@@ -1,5 +1,5 @@
-//! The CPU's opinion: a ray caster says which object each of some pixels shows and how far it is, and a formula says
-//! what the sky looks like.
+//! The check on the CPU: a ray caster computes the object and the distance for some of the pixels, and a formula the colour
+//! of the sky.
 
 use guest_support::{Outcome, fail};
 
@@ -8,17 +8,17 @@ use crate::mesh::{TORUS_RING, TORUS_TUBE};
 use crate::render::Rendered;
 use crate::world::{Camera, GROUND_HALF, NEAR, Object, Shape, sun};
 
-/// Pixels of a grid over the picture that are checked, beside the one at each object's centre.
+/// The grid of checked pixels, beside the one at each object's centre.
 const GRID: (u32, u32) = (40, 24);
-/// A pixel is checked where the ray caster sees one object around it, this many pixels to each side: the GPU's shapes
-/// are made of triangles and a little smaller than the exact ones.
+/// A pixel is checked if the ray caster finds one object within this many pixels on each side: the GPU's shapes are made of
+/// triangles, and a little smaller than the exact ones.
 const MARGIN: f32 = 2.5;
-/// How much nearer or farther than the ray caster's a surface may be, beyond its slope across the margin.
+/// The maximum difference from the ray caster's distance, beyond the surface's slope across the margin.
 const DISTANCE_TOLERANCE: f32 = 0.03;
-/// Levels (of 255) that the sky may be off: its colours go through a power function on both sides.
+/// The maximum difference of the sky's colours in levels of 255: they go through a power function on both sides.
 const SKY_TOLERANCE: f32 = 2.0;
 
-/// What the checks found out.
+/// The counts of checked pixels and visible objects.
 pub struct Report {
     pub pixels: usize,
     pub centers: usize,
@@ -49,7 +49,7 @@ pub fn check(rendered: &Rendered, size: (u32, u32), camera: &Camera, objects: &[
         }
     }
     report.visible_objects = seen[1..].iter().filter(|seen| **seen).count();
-    // In a small picture hardly a shape is wide enough for its centre to be checked, but the ground and the sky are.
+    // In a small picture few shapes are wide enough for a check at their centres, but the ground and the sky are.
     let checked = report.pixels + report.centers;
     if checked < 200 || report.visible_objects < objects.len() / 2 {
         let visible = report.visible_objects;
@@ -58,7 +58,7 @@ pub fn check(rendered: &Rendered, size: (u32, u32), camera: &Camera, objects: &[
     Ok(report)
 }
 
-/// The pixel that a point of the world falls on.
+/// The pixel at a point of the world.
 fn project(point: Vec3, camera: &Camera, (width, height): (u32, u32)) -> Option<(u32, u32)> {
     let to = sub(point, camera.eye);
     let distance = dot(to, camera.forward);
@@ -74,7 +74,7 @@ fn ray((x, y): (f32, f32), (width, height): (u32, u32), camera: &Camera) -> Vec3
     camera.ray(2.0 * x / width as f32 - 1.0, 1.0 - 2.0 * y / height as f32)
 }
 
-/// Compares one pixel with the ray caster; false where the caster is not sure.
+/// Compares one pixel with the ray caster; false if the caster's result is ambiguous.
 fn check_pixel(
     rendered: &Rendered,
     size: (u32, u32),
@@ -85,7 +85,7 @@ fn check_pixel(
     let middle = (x as f32 + 0.5, y as f32 + 0.5);
     let look = |dx: f32, dy: f32| cast(camera.eye, ray((middle.0 + dx, middle.1 + dy), size, camera), objects);
     let expected = look(0.0, 0.0);
-    // All around and on the way there: a corner of a distant cube is narrow enough to pass between four looks.
+    // Rays around the pixel at two distances: a corner of a distant cube is narrow enough to pass between four rays.
     let directions =
         [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)];
     let around: Vec<_> = [0.5 * MARGIN, MARGIN]
@@ -115,11 +115,11 @@ fn check_pixel(
     Ok(true)
 }
 
-/// The nearest object on a ray, with its distance along the view's axis.
+/// The nearest object on a ray, with its distance along the view axis.
 fn cast(eye: Vec3, direction: Vec3, objects: &[Object]) -> Option<(usize, f32)> {
     let mut nearest: Option<(usize, f32)> = None;
     for (index, object) in objects.iter().enumerate() {
-        // In the object's own coordinates; the ray keeps its measure, so distances compare.
+        // In the object's own coordinates; the ray keeps its scale, so that distances are comparable.
         let to_local = |v: Vec3| object.axes.map(|axis| dot(axis, v) / object.size);
         let (from, along) = (to_local(sub(eye, object.center)), to_local(direction));
         let hit = match object.shape {
@@ -153,7 +153,7 @@ fn hit_cube(from: Vec3, along: Vec3) -> Option<f32> {
     (enter < leave && enter > 0.0).then_some(enter)
 }
 
-/// Walks along the ray by the distance to the torus, which can never overshoot.
+/// Sphere tracing: advances along the ray by the distance to the torus, which cannot overshoot.
 fn hit_torus(from: Vec3, along: Vec3) -> Option<f32> {
     let start = hit_sphere(from, along, TORUS_RING + TORUS_TUBE + 0.01)?;
     let speed = length(along);
@@ -176,7 +176,7 @@ fn hit_ground(eye: Vec3, direction: Vec3) -> Option<f32> {
     (distance > 0.0 && at[0].abs() < GROUND_HALF && at[2].abs() < GROUND_HALF).then_some(distance)
 }
 
-/// Compares one pixel with the sky's formula; false where something stands before the sky.
+/// Compares one pixel with the sky's formula; false if an object covers the sky there.
 fn check_sky(rendered: &Rendered, size: (u32, u32), camera: &Camera, (x, y): (u32, u32)) -> Outcome<bool> {
     for ny in y.saturating_sub(1)..(y + 2).min(size.1) {
         for nx in x.saturating_sub(1)..(x + 2).min(size.0) {
@@ -195,7 +195,7 @@ fn check_sky(rendered: &Rendered, size: (u32, u32), camera: &Camera, (x, y): (u3
     Ok(true)
 }
 
-/// The shader's `sky`.
+/// The shader's function `sky`.
 fn sky(d: Vec3) -> Vec3 {
     let smoothstep = |low: f32, high: f32, x: f32| {
         let t = ((x - low) / (high - low)).clamp(0.0, 1.0);

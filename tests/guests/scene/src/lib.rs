@@ -1,10 +1,9 @@
-//! A picture to look at: several hundred lit and textured shapes in a sunflower spiral, over a plain that runs into
-//! the haze of an evening sky.
+//! A rendered scene: several hundred lit and textured shapes in a sunflower spiral, over a plain that fades into the haze of
+//! an evening sky.
 //!
-//! It takes what a real renderer takes: vertex and index buffers, one indexed draw per object with a dynamic uniform
-//! offset, a depth buffer, a shadow map, a texture with mipmaps that the GPU draws itself, anisotropic sampling, and
-//! 4x multisampling with a resolve. A probe pass writes each pixel's object and depth, which a ray caster on the CPU
-//! checks.
+//! It uses a renderer's features: vertex and index buffers, one indexed draw per object with a dynamic uniform offset, a
+//! depth buffer, a shadow map, a texture with mipmaps drawn by the GPU, anisotropic sampling, and 4x multisampling with a
+//! resolve. A probe pass writes each pixel's object and depth, which a ray caster on the CPU checks.
 
 mod check;
 mod math;
@@ -40,7 +39,7 @@ async fn run() -> Outcome {
     outln!("{width} x {height}, {} objects, {} draws, {:.0} ms", objects.len(), rendered.draws, clock.ms());
 
     let checked = check::check(&rendered, (width, height), &camera, &objects);
-    // A picture that fails its check is worth a look too, so it is written before the verdict.
+    // The picture is written before the verdict, so that a wrong one can be inspected.
     if let Some(path) = args.first() {
         Picture { width, height, rgba: rendered.picture }.write(path).await?;
         outln!("wrote {path}");

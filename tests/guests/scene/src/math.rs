@@ -1,4 +1,4 @@
-//! Vectors and matrices, as much as a camera needs. Matrices are column-major, as in WGSL.
+//! The vectors and matrices of a camera. Matrices are column-major, as in WGSL.
 
 pub type Vec3 = [f32; 3];
 pub type Mat4 = [[f32; 4]; 4];
@@ -41,7 +41,7 @@ pub fn multiply(a: &Mat4, b: &Mat4) -> Mat4 {
     product
 }
 
-/// World to view; the view looks along -z.
+/// World to view; the camera looks along -z.
 pub fn look_at(eye: Vec3, right: Vec3, up: Vec3, forward: Vec3) -> Mat4 {
     [
         [right[0], up[0], -forward[0], 0.0],
@@ -62,7 +62,7 @@ pub fn perspective(tan_half: f32, aspect: f32, near: f32, far: f32) -> Mat4 {
     ]
 }
 
-/// A box around the view's axis to clip, for light that falls in parallel.
+/// A box around the view axis to clip space, for parallel light.
 pub fn orthographic(half: f32, near: f32, far: f32) -> Mat4 {
     let depth = 1.0 / (near - far);
     [[1.0 / half, 0.0, 0.0, 0.0], [0.0, 1.0 / half, 0.0, 0.0], [0.0, 0.0, depth, 0.0], [0.0, 0.0, near * depth, 1.0]]

@@ -8,11 +8,11 @@ use crate::math::{Vec3, add, cross, normalize, scale};
 pub type Vertex = [f32; 8];
 pub const VERTEX_BYTES: u64 = size_of::<Vertex>() as u64;
 
-/// Torus: the distance of the tube's centre from the torus's, and the tube's radius.
+/// The torus: the distance of the tube's centre from the torus's, and the tube's radius.
 pub const TORUS_RING: f32 = 0.7;
 pub const TORUS_TUBE: f32 = 0.3;
 
-/// A part of the index buffer.
+/// A range of the index buffer.
 #[derive(Clone, Copy, Default)]
 pub struct Part {
     pub first_index: u32,
@@ -74,8 +74,8 @@ impl Meshes {
         self.vertices.push([x, y, z, nx, ny, nz, u, v]);
     }
 
-    /// A grid of `columns` by `rows` cells bent by a function of two numbers from 0 to 1. Counter-clockwise seen from
-    /// outside when u runs to the right and v runs down.
+    /// A grid of `columns` by `rows` cells, bent by a function of two numbers from 0 to 1. Counter-clockwise seen from
+    /// outside if u runs to the right and v runs down.
     fn surface(&mut self, columns: u32, rows: u32, point: impl Fn(f32, f32) -> (Vec3, Vec3, [f32; 2])) {
         for row in 0..=rows {
             for column in 0..=columns {
@@ -92,7 +92,7 @@ impl Meshes {
         }
     }
 
-    /// A square with half edges `right` and `up` around a centre, facing their cross product.
+    /// A square around a centre, with half edges `right` and `up`, facing their cross product.
     fn quad(&mut self, center: Vec3, right: Vec3, up: Vec3, tiles: f32) {
         let first = self.vertices.len() as u32;
         let normal = normalize(cross(right, up));

@@ -1,4 +1,4 @@
-//! Everything on the GPU: the buffers, three passes over the objects (shadow, picture, probe) and the sky.
+//! Rendering: the buffers, three passes over the objects (shadow, picture, probe) and the sky.
 
 use guest_support::gpu::*;
 use guest_support::passes::{color_attachment, color_target};
@@ -13,14 +13,14 @@ const PROBE_FORMAT: GpuTextureFormat = GpuTextureFormat::R32uint;
 const DEPTH_FORMAT: GpuTextureFormat = GpuTextureFormat::Depth32float;
 const SAMPLES: u32 = 4;
 const SHADOW_SIZE: u32 = 2048;
-/// Distance between two objects' uniforms: WebGPU's default alignment of dynamic offsets.
+/// The distance between two objects' uniforms: WebGPU's default alignment of dynamic offsets.
 const OBJECT_STRIDE: usize = 256;
-/// The part of it that the shader reads: a matrix, a colour, an id and a scale, rounded up to 16 bytes.
+/// The part of a stride that the shader reads: a matrix, a colour, an id and a scale, rounded up to 16 bytes.
 const OBJECT_BYTES: u64 = 96;
-/// What the sky shows through: the texture repeats on the ground once per this many units.
+/// The period of the texture on the ground.
 const GROUND_TILE: f32 = 7.0;
 
-/// What comes back from the GPU.
+/// The readbacks of the scene.
 pub struct Rendered {
     /// 8-bit sRGB with alpha.
     pub picture: Vec<u8>,
@@ -79,7 +79,7 @@ pub async fn render(gpu: &Gpu, width: u32, height: u32, camera: &Camera, objects
     let encoder = gpu.encoder("scene");
     let mut draws = 0;
 
-    // What the sun sees; the ground casts no shadow that anyone could see.
+    // The sun's view, without the ground, whose shadow would be invisible.
     let pass = begin(&encoder, "shadow", vec![], &stage.shadow_view);
     let spiral = &stage.parts[..stage.parts.len() - 1];
     draws += stage.draw(&pass, &pipelines.shadow, spiral)?;
@@ -341,7 +341,7 @@ async fn stage(gpu: &Gpu, layouts: &Layouts, camera: &Camera, objects: &[Object]
     })
 }
 
-/// The shader's `Frame`.
+/// The contents of the shader's `Frame`.
 fn frame_uniform(camera: &Camera) -> Vec<f32> {
     let mut numbers = Vec::new();
     numbers.extend(camera.view_projection().as_flattened());

@@ -1,4 +1,4 @@
-//! The one texture: worn tiles with grout between them. The CPU paints the first mip level, the GPU draws the rest.
+//! The scene's texture: worn tiles with grout between them. The CPU paints the first mip level, the GPU draws the others.
 
 use guest_support::gpu::{
     GpuBindingResource, GpuExtent3D, GpuFilterMode, GpuSamplerDescriptor, GpuTexture, GpuTextureDescriptor,
@@ -64,7 +64,7 @@ fn paint() -> Vec<u8> {
         for x in 0..SIZE {
             let (column, row) = (x / tile, y / tile);
             let (u, v) = ((x % tile) as f32 / tile as f32 - 0.5, (y % tile) as f32 / tile as f32 - 0.5);
-            // Distance to the tile's rounded edge; negative inside.
+            // The distance to the tile's rounded edge; negative inside.
             let (dx, dy) = ((u.abs() - 0.40).max(0.0), (v.abs() - 0.40).max(0.0));
             let edge = (dx * dx + dy * dy).sqrt() - 0.065;
             let inside = (0.5 - edge * 60.0).clamp(0.0, 1.0);
@@ -80,7 +80,7 @@ fn paint() -> Vec<u8> {
     rgba
 }
 
-/// Smooth noise with a cell size in texels that divides the texture, so that it repeats without a seam.
+/// Smooth noise with a cell size in texels that divides the texture's, so that it repeats without a seam.
 fn noise(x: u32, y: u32, cell: u32) -> f32 {
     let cells = SIZE / cell;
     let corner = |cx: u32, cy: u32| hash((cx % cells) * 57 + (cy % cells) * 131 + cell * 7919);
@@ -92,7 +92,7 @@ fn noise(x: u32, y: u32, cell: u32) -> f32 {
     top * (1.0 - fy) + bottom * fy
 }
 
-/// A number from 0 to 1 that looks random and is the same everywhere.
+/// A pseudorandom number from 0 to 1, the same on every machine.
 fn hash(n: u32) -> f32 {
     let mut h = n.wrapping_mul(0x9e37_79b9);
     h ^= h >> 16;

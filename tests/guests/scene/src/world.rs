@@ -1,4 +1,4 @@
-//! What stands where: a sunflower spiral of shapes over a tiled plain, the camera and the sun.
+//! The arrangement of the scene: a sunflower spiral of shapes over a tiled plain, the camera and the sun.
 
 use std::f32::consts::PI;
 
@@ -25,10 +25,10 @@ pub enum Shape {
 pub struct Object {
     pub shape: Shape,
     pub center: Vec3,
-    /// Columns of the rotation: where the object's axes point.
+    /// Columns of the rotation: the object's axes.
     pub axes: [Vec3; 3],
     pub size: f32,
-    /// Linear red, green and blue; how much it shines.
+    /// Linear red, green and blue; the strength of the highlight.
     pub color: [f32; 4],
 }
 
@@ -45,7 +45,7 @@ pub struct Camera {
     pub right: Vec3,
     pub up: Vec3,
     pub forward: Vec3,
-    /// Tangents of half the field of view, across and up.
+    /// Tangents of half the field of view, horizontal and vertical.
     pub tangents: [f32; 2],
 }
 
@@ -54,7 +54,7 @@ impl Camera {
         let eye = [5.0, 15.5, 42.0];
         let forward = normalize(sub([0.0, 6.0, 0.0], eye));
         let right = normalize(cross(forward, [0.0, 1.0, 0.0]));
-        // A narrow picture keeps its width and sees more sky and ground.
+        // A narrow picture keeps its horizontal field of view and shows more sky and ground.
         let up_tangent = (40f32 / 360.0 * PI).tan() * (16.0 / 9.0 / aspect).max(1.0);
         Camera { eye, right, up: cross(right, forward), forward, tangents: [up_tangent * aspect, up_tangent] }
     }
@@ -65,19 +65,19 @@ impl Camera {
         multiply(&perspective(up, across / up, NEAR, FAR), &view)
     }
 
-    /// The direction through a point of the picture, x and y from -1 to 1, with length 1 along the view's axis.
+    /// The direction through a point of the picture, x and y from -1 to 1, with length 1 along the view axis.
     pub fn ray(&self, x: f32, y: f32) -> Vec3 {
         let [across, up] = self.tangents;
         add(self.forward, add(scale(self.right, x * across), scale(self.up, y * up)))
     }
 
-    /// The depth buffer's value at a distance along the view's axis.
+    /// The depth buffer's value at a distance along the view axis.
     pub fn depth(distance: f32) -> f32 {
         FAR * (distance - NEAR) / (distance * (FAR - NEAR))
     }
 }
 
-/// From where the sun shines.
+/// The direction to the sun.
 pub fn sun() -> Vec3 {
     normalize([-0.72, 0.50, 0.22])
 }
@@ -126,12 +126,12 @@ fn spiral(index: usize) -> Object {
         center: [radius * angle.cos(), size + hill + wave, radius * angle.sin()],
         axes: [side, tilt, cross(side, tilt)],
         size,
-        // A flat face that shines turns white as a whole.
+        // A cube's flat faces get weak highlights, which would turn a whole face white.
         color: palette(share, i, if shape == Shape::Cube { 0.2 } else { 0.6 }),
     }
 }
 
-/// Gold in the middle, then coral, violet and blue to a teal rim, a little different each time.
+/// Gold in the middle, then coral, violet and blue to a teal rim, with a small variation.
 fn palette(share: f32, i: f32, shine: f32) -> [f32; 4] {
     const STOPS: [Vec3; 6] = [
         [1.00, 0.72, 0.16],

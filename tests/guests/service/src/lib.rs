@@ -1,6 +1,6 @@
-//! What HTTP services share: a whole request in, a whole answer out.
+//! Shared parts of HTTP services: whole requests, and whole answers.
 //!
-//! [`service!`] exports `wasi:http/handler@0.3.0` for one `async fn(Request) -> Answer`. The answer's head leaves at once,
+//! [`service!`] exports `wasi:http/handler@0.3.0` for an `async fn(Request) -> Answer`. The answer's head is sent at once,
 //! and a task of its own writes the body.
 
 pub mod bindings;
@@ -8,22 +8,22 @@ pub mod bindings;
 use bindings::wasi::http::types::{self, ErrorCode, Fields, Method};
 use bindings::{wit_future, wit_stream};
 
-/// A request, taken in whole. The host bounds its size.
+/// A request with its whole body. The host limits its size.
 pub struct Request {
     pub method: Method,
-    /// Without the query.
+    /// The path without the query.
     pub path: String,
     query: String,
     pub body: Vec<u8>,
 }
 
 impl Request {
-    /// The value of a name in the query. What is percent-encoded stays so: the services here know numbers and words.
+    /// The value of a query parameter, percent-encoded as received: the services here take numbers and words.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|pair| pair.1)
     }
 
-    /// The number of a name in the query, or the default where there is none.
+    /// A query parameter as a number, or `default` if it is absent.
     pub fn number(&self, name: &str, default: u32) -> Result<u32, Answer> {
         match self.parameter(name) {
             None => Ok(default),
@@ -40,7 +40,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A line of text.
+    /// A line of text as an answer.
     pub fn text(status: u16, line: impl Into<String>) -> Answer {
         Answer { status, content_type: "text/plain; charset=utf-8", body: (line.into() + "\n").into_bytes() }
     }
@@ -69,13 +69,13 @@ macro_rules! service {
     };
 }
 
-/// Reads a request to its end.
+/// Reads a request with its whole body.
 pub async fn take_in(request: types::Request) -> Result<Request, ErrorCode> {
     let method = request.get_method();
     let target = request.get_path_with_query().unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let (path, query) = (path.to_owned(), query.to_owned());
-    // What became of the body here is of no interest to whoever sent it.
+    // The sender does not receive the outcome of the body.
     let (result, outcome) = wit_future::new(|| Ok(()));
     drop(result);
     let (stream, trailers) = types::Request::consume_body(request, outcome);
@@ -84,7 +84,7 @@ pub async fn take_in(request: types::Request) -> Result<Request, ErrorCode> {
     Ok(Request { method, path, query, body })
 }
 
-/// Makes the response, whose body a task of its own writes.
+/// Makes the response; a task of its own writes the body.
 pub fn hand_out(answer: Answer) -> Result<types::Response, ErrorCode> {
     let broken = |_| ErrorCode::InternalError(Some("a header that is none".to_owned()));
     let headers = Fields::new();
@@ -97,7 +97,7 @@ pub fn hand_out(answer: Answer) -> Result<types::Response, ErrorCode> {
         .set_status_code(answer.status)
         .map_err(|()| ErrorCode::InternalError(Some("no such status".to_owned())))?;
     wit_bindgen::spawn_local(async move {
-        // A client that has gone takes no more of it.
+        // A client that has disconnected takes only a part.
         let _left = writer.write_all(answer.body).await;
         drop(writer);
         let _ = no_trailers.write(Ok(None)).await;

@@ -1,8 +1,8 @@
-//! A lit, textured cube that turns, on a surface. Dragging turns it by hand, space stops and starts it, `c` changes its colour,
-//! the arrows up and down bring it nearer and farther, escape ends the program.
+//! A lit, textured cube that turns, on a surface. Dragging turns it, space stops and starts it, `c` changes its colour, the
+//! arrows up and down change its distance, escape ends the program.
 //!
-//! With `--state`, a line on standard output says for each frame what must be in its middle and in its upper left corner: the
-//! colour of the cube where the axis of view meets it, by a ray that the CPU casts, and a square whose colour counts frames.
+//! With `--state`, each frame prints the expected colours in its middle and in its upper left corner to standard output: the
+//! cube's colour on the view axis, by a ray that the CPU casts, and that of a square which counts frames.
 
 mod cube;
 mod render;
@@ -18,7 +18,7 @@ guest_support::main!(run);
 
 const USAGE: &str = "spin [--state] [FRAMES]    (endless by default)";
 
-/// Radians of each frame, and of each texel that the pointer is dragged.
+/// Radians per frame, and per texel of a drag.
 const TURN: f32 = 0.02;
 const DRAG: f32 = 0.01;
 
@@ -27,7 +27,7 @@ struct Spin {
     state: State,
     size: (u32, u32),
     turning: bool,
-    /// Where the pointer was while its button is down.
+    /// The last event of a drag; `None` while the button is up.
     dragged: Option<PointerEvent>,
     tell: bool,
     frame: u64,
@@ -99,7 +99,7 @@ impl App for Spin {
             let [mr, mg, mb] = marker;
             match cube::middle(&self.state) {
                 Some([r, g, b]) => outln!("frame {}: middle {r} {g} {b} corner {mr} {mg} {mb}", self.frame),
-                // Two colours meet there.
+                // Near an edge between two colours.
                 None => outln!("frame {}: middle ? corner {mr} {mg} {mb}", self.frame),
             }
         }

@@ -1,4 +1,4 @@
-//! Drawing: the cube, and the square that counts frames.
+//! Rendering: the cube, and the square that counts frames.
 
 use guest_support::gpu::*;
 use guest_support::passes::{color_attachment, color_target, render_descriptor, render_pass};
@@ -6,11 +6,11 @@ use guest_support::{Gpu, Outcome, bytemuck};
 
 use crate::cube::{AMBIENT, LIGHT, SQUARES, State, TINTS, rotation, square};
 
-/// Texels of the square in the upper left corner.
+/// The edge of the square in the upper left corner, in texels.
 const CORNER: u32 = 16;
 const BACKGROUND: [f64; 4] = [0.05, 0.06, 0.1, 1.0];
-/// Floats of the uniforms: three rows of the rotation, the tint, the light, and a vector of the scales, the distance and the
-/// ambient light; then the corner's colour.
+/// The number of floats of the uniforms: three rows of the rotation, the tint, the light, and a vector of the scales, the
+/// distance and the ambient light; then the corner's colour.
 const UNIFORMS: usize = 28;
 
 pub struct Renderer {
@@ -60,7 +60,7 @@ impl Renderer {
     pub fn draw(&self, texture: &GpuTexture, (width, height): (u32, u32), state: &State, corner: [u8; 3]) {
         let [x, y, z] = rotation(state);
         let tint = TINTS[state.tint];
-        // A field of view of 45 degrees from top to bottom.
+        // A vertical field of view of 45 degrees.
         let scale = 1.0 / (std::f32::consts::FRAC_PI_8).tan();
         let row = |[a, b, c]: [f32; 3]| [a, b, c, 0.0];
         let numbers: [[f32; 4]; UNIFORMS / 4] = [

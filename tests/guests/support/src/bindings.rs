@@ -1,7 +1,7 @@
 //! Bindings generated from the WIT: `wasi:webgpu` from this repository's `wit/`, WASI 0.3 from the excerpt beside the
 //! guests.
 //!
-//! Records whose fields are all optional derive `Default`, so that a guest names only what it sets.
+//! Records whose fields are all optional derive `Default`, so that a guest names only the fields that it sets.
 
 wit_bindgen::generate!({
     inline: "

@@ -1,4 +1,4 @@
-//! Buffers: make one, fill it, read it back.
+//! Buffers: creation, writes and readback.
 
 use bytemuck::Pod;
 
@@ -7,7 +7,7 @@ use crate::gpu::{GpuBuffer, GpuBufferDescriptor, GpuBufferUsage, GpuMapMode};
 use crate::start::{Failure, Outcome};
 
 impl Gpu {
-    /// An empty (zeroed) buffer.
+    /// A zeroed buffer.
     pub fn buffer(&self, label: &str, size: u64, usage: GpuBufferUsage) -> GpuBuffer {
         self.device.create_buffer(&GpuBufferDescriptor {
             size,
@@ -17,7 +17,7 @@ impl Gpu {
         })
     }
 
-    /// A buffer that holds `data`, padded with zeros to the multiple of four that WebGPU wants.
+    /// A buffer that holds `data`, padded with zeros to the multiple of four that WebGPU requires.
     pub fn buffer_with<T: Pod>(&self, label: &str, data: &[T], usage: GpuBufferUsage) -> Outcome<GpuBuffer> {
         let size = size_of_val(data).next_multiple_of(4) as u64;
         let buffer = self.buffer(label, size, usage | GpuBufferUsage::COPY_DST);
@@ -40,7 +40,7 @@ impl Gpu {
             .map_err(|error| Failure::new(format!("cannot write buffer {:?}: {}", buffer.label(), error.message)))
     }
 
-    /// The buffer's contents as numbers. The buffer needs `COPY_SRC`.
+    /// The buffer's contents as numbers. The buffer needs the usage `COPY_SRC`.
     pub async fn download<T: Pod>(&self, buffer: &GpuBuffer) -> Outcome<Vec<T>> {
         self.download_range(buffer, 0, buffer.size()).await
     }

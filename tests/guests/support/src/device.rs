@@ -1,4 +1,4 @@
-//! A device to work with, or a clear word on why there is none.
+//! A device, or a failure that names the missing part.
 
 use crate::gpu::{self, GpuAdapter, GpuDevice, GpuDeviceDescriptor, GpuQueue, GpuRequestAdapterOptions};
 use crate::start::{Failure, Outcome};
@@ -17,7 +17,7 @@ impl Gpu {
         Gpu::request_with(GpuRequestAdapterOptions::default(), |_| Ok(descriptor)).await
     }
 
-    /// A device whose descriptor is made from what the adapter offers.
+    /// A device whose descriptor is computed from the adapter's features and limits.
     pub async fn request_with(
         options: GpuRequestAdapterOptions,
         descriptor: impl FnOnce(&GpuAdapter) -> Outcome<GpuDeviceDescriptor>,
@@ -35,7 +35,7 @@ impl Gpu {
         Ok(Gpu { adapter, device, queue })
     }
 
-    /// The adapter's name as people know it, for the first line of a guest's output.
+    /// The adapter's human-readable name, for the first line of a guest's output.
     pub fn adapter_name(&self) -> String {
         let info = self.adapter.info();
         [info.description(), info.device(), info.vendor(), info.architecture()]

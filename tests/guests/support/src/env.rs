@@ -17,7 +17,7 @@ pub fn var(name: &str) -> Option<String> {
     environment::get_environment().into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
-/// The argument at `index` as a number, or `default` when there are fewer arguments.
+/// The argument at `index` as a number, or `default` if there are fewer arguments.
 pub fn number_or<T>(args: &[String], index: usize, name: &str, default: T, usage: &str) -> Outcome<T>
 where
     T: FromStr,
@@ -29,7 +29,7 @@ where
     }
 }
 
-/// A clock that measures from its start.
+/// A stopwatch.
 pub struct Stopwatch(u64);
 
 impl Stopwatch {

@@ -1,10 +1,10 @@
-//! Error scopes as a guard: everything between [`ErrorScopes::open`] and [`ErrorScopes::close`] must be free of errors.
+//! Error scopes as a guard: calls between [`ErrorScopes::open`] and [`ErrorScopes::close`] must raise no error.
 
 use crate::gpu::{GpuDevice, GpuError, GpuErrorFilter, GpuErrorKind};
 use crate::start::{Failure, Outcome};
 
-/// One scope per kind of error. WebGPU reports an error only where a scope catches it, or on the stream of uncaptured
-/// errors; a guest that looks at neither would compare garbage later and not know why.
+/// One scope per kind of error. WebGPU reports an error only to a scope, or on the stream of uncaptured errors; a guest that
+/// reads neither would later compare wrong results without the reason.
 #[must_use = "close the scopes, or they stay on the device's stack"]
 pub struct ErrorScopes<'a> {
     device: &'a GpuDevice,
@@ -18,7 +18,7 @@ impl<'a> ErrorScopes<'a> {
         ErrorScopes { device }
     }
 
-    /// Fails with the first error that was caught; `what` says what was being done.
+    /// Fails with the first caught error; `what` names the guarded work.
     pub async fn close(self, what: &str) -> Outcome {
         let mut first = Ok(());
         for _ in 0..3 {
@@ -37,7 +37,7 @@ impl<'a> ErrorScopes<'a> {
     }
 }
 
-/// `validation error: <message>` and the like.
+/// An error's text: `validation error: <message>` and the like.
 pub fn describe(error: &GpuError) -> String {
     let kind = match error.kind() {
         GpuErrorKind::ValidationError => "validation error",

@@ -1,4 +1,4 @@
-//! Whole files, through the folders that the host opened for the guest (`--dir HOST::GUEST`).
+//! Whole files in preopened folders (`--dir HOST::GUEST`).
 
 use crate::bindings::wasi::filesystem::preopens;
 use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
@@ -15,14 +15,14 @@ pub async fn read(path: &str) -> Outcome<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes a file whole, replacing what was there.
+/// Writes a whole file, replacing its contents.
 pub async fn write(path: &str, bytes: Vec<u8>) -> Outcome {
     let file = open(path, OpenFlags::CREATE | OpenFlags::TRUNCATE, DescriptorFlags::WRITE, "write").await?;
     let (mut writer, reader) = wit_stream::new();
     let end = file.write_via_stream(reader, 0);
     let send = async move {
         let left = writer.write_all(bytes).await;
-        // The host sees the end of the file when the writer goes.
+        // Dropping the writer ends the host's stream.
         drop(writer);
         left.len()
     };
@@ -39,7 +39,7 @@ async fn open(path: &str, how: OpenFlags, access: DescriptorFlags, verb: &str) -
     folder.open_at(PathFlags::SYMLINK_FOLLOW, rest, how, access).await.map_err(|code| failed(verb, path, &code))
 }
 
-/// Finds the opened folder with the longest name that holds `path`, and the path inside it.
+/// Finds the opened folder with the longest name that contains `path`, and the path inside it.
 fn resolve(path: &str, verb: &str) -> Outcome<(Descriptor, String)> {
     let wanted = clean(path);
     let mut best: Option<(Descriptor, String, usize)> = None;
@@ -50,7 +50,7 @@ fn resolve(path: &str, verb: &str) -> Outcome<(Descriptor, String)> {
             Some(rest) if prefix.is_empty() && !rest.starts_with('/') => Some(rest),
             Some(rest) if prefix == "/" => Some(rest),
             Some(rest) if !prefix.is_empty() => rest.strip_prefix('/'),
-            // A relative path starts at the root when the host opened that.
+            // A relative path starts at the root if the host opened the root.
             None if prefix == "/" && !wanted.starts_with('/') => Some(wanted.as_str()),
             _ => None,
         };

@@ -1,9 +1,8 @@
-//! What every guest needs and none should repeat: bindings, printing, files, exit codes, a GPU device, and the ways
-//! numbers and pictures reach and leave it.
+//! Shared parts of all guests: bindings, printing, files, exit codes, a GPU device, and transfers of numbers and pictures.
 //!
-//! A guest is a library with one `async fn` handed to [`main!`]. WebAssembly here has no operating system below the
-//! standard library, so `std::println!`, `std::fs` and `std::env` do nothing: use [`outln!`], [`files`] and
-//! [`env::args`], which speak WASI 0.3.
+//! A guest is a library with one `async fn` passed to [`main!`]. The target has no operating system below the standard
+//! library, so that `std::println!`, `std::fs` and `std::env` do nothing: use [`outln!`], [`files`] and [`env::args`], which
+//! call WASI 0.3.
 
 pub mod bindings;
 pub mod buffers;
@@ -20,7 +19,7 @@ pub mod textures;
 
 /// The generated `wasi:webgpu` interface.
 pub use bindings::wasi::webgpu::webgpu as gpu;
-/// Slices of numbers as bytes and back.
+/// Conversions between slices of numbers and bytes.
 pub use bytemuck;
 pub use device::Gpu;
 pub use errors::ErrorScopes;

@@ -1,4 +1,4 @@
-//! Encoders, shaders, pipelines and bind groups, without the fields that nearly every guest leaves empty.
+//! Encoders, shaders, pipelines and bind groups, without the fields that most guests leave at their defaults.
 
 use crate::device::Gpu;
 use crate::errors::ErrorScopes;
@@ -17,13 +17,13 @@ impl Gpu {
         self.device.create_command_encoder(Some(&GpuCommandEncoderDescriptor { label: Some(label.to_string()) }))
     }
 
-    /// Finishes the encoder and submits what it recorded.
+    /// Finishes the encoder and submits its commands.
     pub fn submit(&self, encoder: &GpuCommandEncoder) {
         let commands = encoder.finish(None);
         self.queue.submit(&[&commands]);
     }
 
-    /// Compiles WGSL; an error shows the compiler's message with its line.
+    /// Compiles WGSL; an error has the compiler's message with its line.
     pub async fn shader(&self, label: &str, code: &str) -> Outcome<GpuShaderModule> {
         let scopes = ErrorScopes::open(&self.device);
         let module = self.device.create_shader_module(&GpuShaderModuleDescriptor {
@@ -58,7 +58,7 @@ impl Gpu {
             .map_err(|error| Failure::new(format!("pipeline {label:?}: {}", error.message)))
     }
 
-    /// A bind group whose entries are numbered from 0 in the order given.
+    /// A bind group whose entries are numbered from 0 in the given order.
     pub fn bind_group(&self, layout: &GpuBindGroupLayout, resources: Vec<GpuBindingResource<'_>>) -> GpuBindGroup {
         let entries = (0..).zip(resources).map(|(binding, resource)| GpuBindGroupEntry { binding, resource });
         self.device.create_bind_group(&GpuBindGroupDescriptor { layout, entries: entries.collect(), label: None })
@@ -71,13 +71,13 @@ pub fn compute_pass(encoder: &GpuCommandEncoder, label: &str) -> GpuComputePassE
         .begin_compute_pass(Some(&GpuComputePassDescriptor { timestamp_writes: None, label: Some(label.to_string()) }))
 }
 
-/// Sets a bind group without dynamic offsets; the host can find nothing wrong with that.
+/// Sets a bind group without dynamic offsets, which cannot be out of range.
 pub fn bind(pass: &GpuComputePassEncoder, index: u32, group: &GpuBindGroup) -> Outcome {
     pass.set_bind_group(index, Some(group), None, None, None)
         .map_err(|error| Failure::new(format!("cannot set bind group {index}: {}", error.message)))
 }
 
-/// A colour attachment that starts cleared and is kept.
+/// A colour attachment that is cleared at the start and stored at the end.
 pub fn color_attachment<'a>(view: &'a GpuTextureView, clear: [f64; 4]) -> GpuRenderPassColorAttachment<'a> {
     let [r, g, b, a] = clear;
     GpuRenderPassColorAttachment {
@@ -90,7 +90,7 @@ pub fn color_attachment<'a>(view: &'a GpuTextureView, clear: [f64; 4]) -> GpuRen
     }
 }
 
-/// A render pass on colour attachments alone.
+/// A render pass with colour attachments only.
 pub fn render_pass(
     encoder: &GpuCommandEncoder,
     label: &str,
@@ -106,13 +106,13 @@ pub fn render_pass(
     })
 }
 
-/// Writes all channels of `format`, without blending.
+/// A target that writes all channels of `format` without blending.
 pub fn color_target(format: GpuTextureFormat) -> Option<GpuColorTargetState> {
     Some(GpuColorTargetState { format, blend: None, write_mask: None })
 }
 
-/// A pipeline whose vertex and fragment stages are `vertex` and `fragment` of one module, with an automatic layout, to
-/// be changed where a guest needs more.
+/// A pipeline with an automatic layout whose vertex and fragment stages are `vertex` and `fragment` of one module; a guest
+/// changes it as needed.
 pub fn render_descriptor<'a>(
     label: &str,
     module: &'a GpuShaderModule,
@@ -135,7 +135,7 @@ pub fn render_descriptor<'a>(
 }
 
 impl Gpu {
-    /// Creates a render pipeline; an error says which.
+    /// Creates a render pipeline; an error names it.
     pub async fn render_pipeline(&self, descriptor: GpuRenderPipelineDescriptor<'_>) -> Outcome<GpuRenderPipeline> {
         let label = descriptor.label.clone().unwrap_or_default();
         self.device

@@ -1,4 +1,4 @@
-//! PNG pictures, in and out.
+//! PNG pictures: decoding and encoding.
 
 use std::cell::RefCell;
 use std::io::{self, Cursor, Write};
@@ -9,8 +9,8 @@ use png::{BitDepth, ColorType, Compression, Decoder, Encoder, Limits, StreamWrit
 use crate::files;
 use crate::start::{Failure, Outcome};
 
-/// The most bytes that a decoded picture may take: well above 4000 x 3000 RGBA, well below what would exhaust a
-/// guest's memory when a small file claims a huge picture.
+/// The maximum size of a decoded picture in bytes: well above 4000 x 3000 RGBA, and low enough that a small file of a huge
+/// picture cannot exhaust a guest's memory.
 const MAX_DECODED_BYTES: usize = 512 << 20;
 
 /// A picture as rows of 8-bit RGBA.
@@ -27,25 +27,25 @@ impl Picture {
         [self.rgba[at], self.rgba[at + 1], self.rgba[at + 2], self.rgba[at + 3]]
     }
 
-    /// Reads a PNG of any colour type and depth; 16-bit samples lose their low half.
+    /// Reads a PNG of any colour type and depth; 16-bit samples lose their low byte.
     pub async fn read(path: &str) -> Outcome<Picture> {
         let bytes = files::read(path).await?;
         decode(bytes, MAX_DECODED_BYTES)
             .map_err(|error| Failure::new(format!("{path} is not a PNG that can be read: {error}")))
     }
 
-    /// Decodes a PNG of any colour type and depth that takes at most so many bytes as 8-bit RGBA.
+    /// Decodes a PNG of any colour type and depth into at most `max_bytes` of 8-bit RGBA.
     pub fn decode(bytes: Vec<u8>, max_bytes: usize) -> Outcome<Picture> {
         decode(bytes, max_bytes).map_err(|error| Failure::new(format!("not a PNG that can be read: {error}")))
     }
 
-    /// Writes an 8-bit PNG: RGB when every pixel is opaque, else RGBA.
+    /// Writes an 8-bit PNG: RGB if every pixel is opaque, else RGBA.
     pub async fn write(self, path: &str) -> Outcome {
         let png = self.encode().map_err(|error| Failure::new(format!("cannot encode {path}: {error}")))?;
         files::write(path, png).await
     }
 
-    /// An 8-bit PNG: RGB when every pixel is opaque, else RGBA.
+    /// An 8-bit PNG: RGB if every pixel is opaque, else RGBA.
     pub fn encode(mut self) -> Result<Vec<u8>, png::EncodingError> {
         let opaque = self.rgba.chunks_exact(4).all(|pixel| pixel[3] == 255);
         if opaque {
@@ -86,7 +86,7 @@ fn decode(bytes: Vec<u8>, max_bytes: usize) -> Result<Picture, png::DecodingErro
         let frame = reader.next_frame(&mut data)?;
         push_rgba(&mut rgba, &data[..frame.buffer_size()], color);
     } else {
-        // Row by row: a big picture should not be held twice.
+        // Row by row, so that a large picture is not in memory twice.
         while let Some(row) = reader.next_row()? {
             push_rgba(&mut rgba, row.data(), color);
         }
@@ -105,7 +105,7 @@ fn push_rgba(rgba: &mut Vec<u8>, data: &[u8], color: ColorType) {
     }
 }
 
-/// Encodes an RGB PNG from RGBA rows that arrive in bands, so that the picture never lies in memory whole.
+/// Encodes an RGB PNG from bands of RGBA rows, so that the picture is never in memory as a whole.
 pub struct BandEncoder {
     stream: StreamWriter<'static, Shared>,
     png: Shared,
@@ -139,7 +139,7 @@ fn encoding_failed(error: &dyn std::fmt::Display) -> Failure {
     Failure::new(format!("cannot encode the picture: {error}"))
 }
 
-/// A growing file that the encoder writes and its owner keeps.
+/// A growing file that the encoder writes and its owner takes.
 #[derive(Clone, Default)]
 struct Shared(Rc<RefCell<Vec<u8>>>);
 

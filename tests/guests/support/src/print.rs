@@ -1,8 +1,8 @@
 //! Standard output and error over WASI 0.3 streams: [`outln!`] and [`errln!`] are this crate's `println!`.
 //!
-//! A stream is opened at the first line and kept. Each call returns when the host has taken the whole text, so that
-//! nothing is lost when the guest ends or traps right after; it blocks the guest's one task for that moment, which
-//! keeps printing usable in ordinary functions.
+//! A stream is opened at the first write and kept. Each call returns when the host has taken the whole text, so that a guest
+//! that ends or traps afterwards loses nothing; it blocks the guest's task meanwhile, so that printing works in ordinary
+//! functions.
 
 use std::cell::RefCell;
 
@@ -12,16 +12,16 @@ use crate::bindings::wasi::cli::types::ErrorCode;
 use crate::bindings::wasi::cli::{stderr, stdout};
 use crate::bindings::wit_stream;
 
-/// Where a text goes.
+/// The stream of a text.
 #[derive(Clone, Copy)]
 pub enum Target {
     Stdout,
     Stderr,
 }
 
-/// An open stream; the future would say how it ended, which a guest that prints has no use for.
+/// An open stream; its future would report the end, which printing ignores.
 struct Open {
-    /// Gone once the reader is: a write to it would be a trap.
+    /// `None` once the reader is gone: a write to it would trap.
     writer: Option<StreamWriter<u8>>,
     _end: FutureReader<Result<(), ErrorCode>>,
 }
@@ -39,7 +39,7 @@ thread_local! {
     static STDERR: RefCell<Option<Open>> = const { RefCell::new(None) };
 }
 
-/// Writes `text` and returns when the host has it. A closed stream swallows the text, as a closed pipe should.
+/// Writes `text`, and returns when the host has taken it. A closed stream drops the text, like a closed pipe.
 pub fn write(target: Target, text: &str) {
     if text.is_empty() {
         return;
@@ -48,7 +48,7 @@ pub fn write(target: Target, text: &str) {
         Target::Stdout => &STDOUT,
         Target::Stderr => &STDERR,
     };
-    // Taken out while in use: a panic inside the write must find an empty slot, not a locked one.
+    // Taken out while in use: a panic inside the write finds an empty slot, not a locked one.
     let mut open = slot.with(|slot| slot.borrow_mut().take()).unwrap_or_else(|| match target {
         Target::Stdout => Open::new(stdout::write_via_stream),
         Target::Stderr => Open::new(stderr::write_via_stream),

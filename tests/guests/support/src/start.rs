@@ -1,24 +1,24 @@
-//! How a guest starts and ends: [`main!`] exports `wasi:cli/run`, an error becomes a line and an exit code, a panic
-//! becomes a line and a failure.
+//! Start and end of a guest: [`main!`] exports `wasi:cli/run`, an error becomes a line and an exit code, a panic becomes a
+//! line and a failure.
 
 use std::fmt;
 
 use crate::bindings::wasi::cli::exit;
 use crate::errln;
 
-/// A result that did not match, a device that is missing, a file that cannot be read.
+/// The exit code for a wrong result, a missing device, or an unreadable file.
 pub const FAILED: u8 = 1;
-/// Arguments that make no sense.
+/// The exit code for invalid arguments.
 pub const USAGE: u8 = 2;
 
-/// Why a guest ends without success: what it prints, and its exit code.
+/// An unsuccessful end: the printed message and the exit code.
 #[derive(Debug)]
 pub struct Failure {
     pub code: u8,
     pub message: String,
 }
 
-/// What a guest's main function and most of its helpers return.
+/// The result of a guest's main function and of most helpers.
 pub type Outcome<T = ()> = Result<T, Failure>;
 
 impl Failure {
@@ -27,12 +27,12 @@ impl Failure {
         Failure { code: FAILED, message: message.into() }
     }
 
-    /// An end with this exit code whose reason the guest has printed itself.
+    /// An end with this exit code whose reason the guest has printed already.
     pub fn silent(code: u8) -> Failure {
         Failure { code, message: String::new() }
     }
 
-    /// Wrong arguments: the reason, then the usage line; exit code 2.
+    /// Invalid arguments: the reason, then the usage line; exit code 2.
     pub fn usage(reason: impl fmt::Display, usage: &str) -> Failure {
         Failure { code: USAGE, message: format!("{reason}\nusage: {usage}") }
     }
@@ -73,8 +73,8 @@ macro_rules! main {
     };
 }
 
-/// Panics print `<guest>: panicked: <message>` and then trap, which ends the guest with a failure. The place in the
-/// source is left out: these binaries are built without it.
+/// Makes a panic print `<guest>: panicked: <message>` and trap, which ends the guest with a failure. The binaries are built
+/// without source locations.
 pub fn install_panic_hook(guest: &'static str) {
     std::panic::set_hook(Box::new(move |info| {
         let message = info.payload_as_str().unwrap_or("no message");
@@ -82,7 +82,7 @@ pub fn install_panic_hook(guest: &'static str) {
     }));
 }
 
-/// Turns the outcome into what `wasi:cli/run` returns, or exits with the code when it is neither 0 nor 1.
+/// Turns the outcome into the result of `wasi:cli/run`, or exits with the code if it is neither 0 nor 1.
 #[allow(clippy::result_unit_err, reason = "the type that wasi:cli/run returns")]
 pub fn end(guest: &str, outcome: Outcome) -> Result<(), ()> {
     match outcome {

@@ -1,4 +1,4 @@
-//! Two things at once: the little of a futures library that guests need.
+//! Concurrency of two futures: the parts of a futures library that guests need.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -32,18 +32,18 @@ pub async fn join<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
     .await
 }
 
-/// Waits for a while on the host's clock.
+/// Waits for a duration on the host's clock.
 pub async fn sleep_ms(ms: u64) {
     monotonic_clock::wait_for(ms * 1_000_000).await;
 }
 
-/// Which of two futures was done first.
+/// The output of the future that completed first.
 pub enum First<A, B> {
     Left(A),
     Right(B),
 }
 
-/// Drives both until one is done; the left one wins a tie. `left` is borrowed, so it can race again later.
+/// Polls both until one completes; the left one wins a tie. `left` is borrowed, so that it can race again.
 pub async fn race<A, B: Future>(mut left: Pin<&mut (dyn Future<Output = A> + '_)>, right: B) -> First<A, B::Output> {
     let mut right = pin!(right);
     poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! Textures: make one, fill it, read it back as tightly packed rows.
+//! Textures: creation, writes, and readback as tightly packed rows.
 
 use crate::buffers::read_mapped;
 use crate::device::Gpu;
@@ -8,7 +8,7 @@ use crate::gpu::{
 };
 use crate::start::Outcome;
 
-/// WebGPU copies between buffers and textures in rows of a multiple of this many bytes.
+/// WebGPU's alignment of rows in copies between buffers and textures, in bytes.
 const ROW_ALIGNMENT: u32 = 256;
 
 /// A width and a height as the extent of one layer.
@@ -16,12 +16,12 @@ pub fn extent(width: u32, height: u32) -> GpuExtent3D {
     GpuExtent3D { width, height: Some(height), depth_or_array_layers: None }
 }
 
-/// The whole of a texture's first mip level, as the end of a copy.
+/// The whole first mip level of a texture, as one end of a copy.
 pub fn whole(texture: &GpuTexture) -> GpuTexelCopyTextureInfo<'_> {
     GpuTexelCopyTextureInfo { texture, mip_level: None, origin: None, aspect: None }
 }
 
-/// A plain two-dimensional texture's descriptor, to be changed where a guest needs more.
+/// A plain two-dimensional texture's descriptor; a guest changes it as needed.
 pub fn descriptor(
     label: &str,
     width: u32,
@@ -66,8 +66,8 @@ impl Gpu {
         self.queue.write_texture_with_copy(&destination, data, layout, extent(width, rows));
     }
 
-    /// Rows `top..top + rows` of a texture of `width` texels of `texel_bytes` each, without the padding that the copy
-    /// needs. The texture needs `COPY_SRC`.
+    /// Rows `top..top + rows` of a texture of `width` texels of `texel_bytes` each, without the padding of the copy. The
+    /// texture needs the usage `COPY_SRC`.
     pub async fn download_rows(
         &self,
         texture: &GpuTexture,
@@ -93,7 +93,7 @@ impl Gpu {
         self.submit(&encoder);
         let mut bytes = read_mapped(&staging).await?;
         staging.destroy();
-        // Close the gaps in place: a big picture should not be held twice.
+        // Closes the gaps in place, so that a large picture is not in memory twice.
         for row in 0..rows as usize {
             let from = row * padded as usize;
             bytes.copy_within(from..from + tight, row * tight);

@@ -1,6 +1,6 @@
-//! Calls every function of `wasi-gfx:surface` and `wasi-gfx:frame-buffer`, and checks what can be known without a viewer. It
-//! presents four frames: red by the GPU, then blue by the GPU at another size, then two of bytes, whose upper left texel is
-//! blue 10, green 20, red 30, and the same with a first byte of 99.
+//! Calls every function of `wasi-gfx:surface` and `wasi-gfx:frame-buffer`, and checks the results that do not need a viewer.
+//! It presents four frames: red by the GPU, then blue by the GPU at another size, then two of bytes, whose upper left texel
+//! is blue 10, green 20, red 30, and the same with a first byte of 99.
 
 use guest_support::gpu::*;
 use guest_support::passes::{color_attachment, render_pass};
@@ -28,7 +28,7 @@ fn clear(gpu: &Gpu, texture: &GpuTexture, color: [f64; 4]) {
     gpu.submit(&encoder);
 }
 
-/// `fixed` where the host was told the size.
+/// Tests a surface of the GPU. `fixed`: the host was given the size.
 async fn webgpu(gpu: &Gpu, fixed: bool) -> Outcome {
     let window = Window::of_size(gpu, Some((320, 200)));
     let size = || (window.surface.width(), window.surface.height());
@@ -49,20 +49,20 @@ async fn webgpu(gpu: &Gpu, fixed: bool) -> Outcome {
     if !texture.usage().contains(GpuTextureUsage::RENDER_ATTACHMENT) {
         fail!("the texture cannot be drawn to: {:?}", texture.usage());
     }
-    // The same texture until it is presented: what is drawn by way of the second handle is in the frame.
+    // The texture stays the same until it is presented: a draw through the second handle is in the frame.
     let scopes = ErrorScopes::open(&gpu.device);
     drop(texture);
     let again = window.context.get_current_texture();
     clear(gpu, &again, [1.0, 0.0, 0.0, 1.0]);
     window.context.present();
     scopes.close("the first frame").await?;
-    // It has ended with its frame (WebGPU, "expire the current texture").
+    // The texture has expired with its frame (WebGPU, "expire the current texture").
     let scopes = ErrorScopes::open(&gpu.device);
     clear(gpu, &again, [0.0, 1.0, 0.0, 1.0]);
     if scopes.close("an expired texture").await.is_ok() {
         fail!("a texture can be drawn to after its frame");
     }
-    // There is nothing to present.
+    // A present without a current texture.
     window.context.present();
 
     window.surface.request_set_size(Some(100), None);
@@ -85,7 +85,7 @@ async fn webgpu(gpu: &Gpu, fixed: bool) -> Outcome {
     Ok(())
 }
 
-/// What WebGPU throws for is a validation error or an invalid texture.
+/// Errors that WebGPU throws are validation errors or invalid textures here.
 async fn mistakes(gpu: &Gpu) -> Outcome {
     let surface = Surface::new(CreateDesc { height: None, width: None });
     let context = surface_webgpu::Context::new(&surface);
@@ -122,7 +122,7 @@ async fn mistakes(gpu: &Gpu) -> Outcome {
     scopes.close("rgba16float").await?;
     context.unconfigure();
     refused("a context whose configuration is gone").await?;
-    // Streams of their own, which end with the surface.
+    // Unread streams, which end with the surface.
     let pointers = [surface.on_pointer_up(), surface.on_pointer_down(), surface.on_pointer_move()];
     let keys = [surface.on_key_up(), surface.on_key_down()];
     drop(context);
@@ -149,13 +149,13 @@ async fn frame_buffer() -> Outcome {
         fail!("a new frame buffer is not {length} zeros");
     }
     let texels: Vec<u8> = [10, 20, 30, 0].into_iter().cycle().take(length).collect();
-    // Bytes beyond the end are left out.
+    // Bytes beyond the end are dropped.
     buffer.set_with_copy(&[&texels[..], &[1, 2, 3]].concat());
     if context.get_current_buffer().get_with_copy() != texels {
         fail!("a frame buffer has other bytes than were set");
     }
     context.present();
-    // Too few bytes are those of the start.
+    // Too few bytes replace the first ones.
     buffer.set_with_copy(&[99]);
     if buffer.get_with_copy()[..2] != [99, 20] {
         fail!("a short write changes {:?}", &buffer.get_with_copy()[..2]);

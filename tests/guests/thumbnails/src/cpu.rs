@@ -1,11 +1,11 @@
-//! The same on the CPU, to compare with.
+//! The same filters on the CPU, for comparison.
 
 use guest_support::pictures::Picture;
 use guest_support::{Outcome, fail};
 
 use crate::scale::Filter;
 
-/// Levels that rounding may cost: of an average, and of edges, which add the roundings of eight averages.
+/// The maximum difference in levels, from rounding: of an average, and of edges, which add the roundings of eight averages.
 const SHRINK_TOLERANCE: u8 = 1;
 const EDGES_TOLERANCE: u8 = 9;
 

@@ -1,11 +1,11 @@
 //! A service that makes thumbnails on the GPU: a PNG in, a smaller PNG out.
 //!
-//! `POST /?width=W&height=H&filter=F&check=1` scales the picture down so that it fits into W x H (128 x 128 by default) and
-//! keeps its shape; each pixel is the average of those that it stands for. `filter=edges` then finds edges (Sobel). With
-//! `check=1` the CPU repeats all of it, and a difference is an answer with status 500. `GET /` says this in short.
+//! `POST /?width=W&height=H&filter=F&check=1` scales the picture down to fit into W x H (128 x 128 by default) with its
+//! aspect ratio; each pixel is the average of those that it covers. `filter=edges` then finds edges (Sobel). With `check=1`
+//! the CPU repeats both, and a difference is an answer with status 500. `GET /` returns a summary of this.
 //!
-//! The device and the pipelines stay for the instance's next request. When they turn out to be lost, the request is done once
-//! more with new ones.
+//! The device and the pipelines are kept for the instance's next request. If they are lost, the request is repeated once
+//! with new ones.
 
 mod cpu;
 mod scale;
@@ -22,9 +22,9 @@ guest_service::service!(answer);
 
 const USAGE: &str = "POST a PNG to /?width=128&height=128&filter=none|edges for a thumbnail of it";
 const DEFAULT_SIDE: u32 = 128;
-/// The largest thumbnail.
+/// The maximum width and height of a thumbnail.
 const MAX_SIDE: u32 = 2048;
-/// The most bytes that a decoded picture may take: 4096 x 4096 pixels.
+/// The maximum size of a decoded picture in bytes: 4096 x 4096 pixels.
 const MAX_DECODED: usize = 64 << 20;
 
 thread_local! {
@@ -56,7 +56,7 @@ async fn thumbnail(request: Request) -> Result<Answer, Answer> {
     let (width, height) = fit(&picture, width, height);
     let scaled = match scale(&picture, width, height, filter).await {
         Ok(scaled) => scaled,
-        // A lost GPU: the next one has nothing to do with it.
+        // Usually a lost GPU: the second attempt makes new objects.
         Err(_) => scale(&picture, width, height, filter).await.map_err(|failure| Answer::text(502, failure.message))?,
     };
     if check {
@@ -66,7 +66,7 @@ async fn thumbnail(request: Request) -> Result<Answer, Answer> {
     Ok(Answer { status: 200, content_type: "image/png", body })
 }
 
-/// The largest size of the picture's shape within these, and not above its own.
+/// The largest size with the picture's aspect ratio within these, and within its own.
 fn fit(picture: &Picture, width: u32, height: u32) -> (u32, u32) {
     let (from_width, from_height) = (u64::from(picture.width), u64::from(picture.height));
     let (width, height) = (u64::from(width.min(picture.width)), u64::from(height.min(picture.height)));
@@ -75,11 +75,11 @@ fn fit(picture: &Picture, width: u32, height: u32) -> (u32, u32) {
     } else {
         ((height * from_width / from_height).max(1), height)
     };
-    // They are not larger than the picture's.
+    // Both fit into u32, like the picture's.
     (width as u32, height as u32)
 }
 
-/// Scales with the instance's device, which is made for the first request and after a failure.
+/// Scales with the instance's device, which is created for the first request and after a failure.
 async fn scale(picture: &Picture, width: u32, height: u32, filter: Filter) -> Outcome<Picture> {
     let scaler = match SCALER.take() {
         Some(scaler) => scaler,

@@ -1,4 +1,4 @@
-//! The work on the GPU: a texture in, a texture a dispatch.
+//! The work on the GPU: an input texture, and a texture per dispatch.
 
 use guest_support::gpu::{GpuBindingResource, GpuComputePipeline, GpuTextureFormat, GpuTextureUsage};
 use guest_support::passes::{bind, compute_pass};
@@ -7,7 +7,7 @@ use guest_support::{ErrorScopes, Gpu, Outcome};
 
 const WORKGROUP: u32 = 8;
 
-/// What is done with the small picture.
+/// The filter of the scaled picture.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Filter {
     None,
@@ -29,7 +29,7 @@ impl Scaler {
         Ok(Scaler { gpu, shrink, edges })
     }
 
-    /// The longest side of a texture.
+    /// The maximum side of a texture.
     pub fn limit(&self) -> u32 {
         self.gpu.device.limits().max_texture_dimension2_d()
     }

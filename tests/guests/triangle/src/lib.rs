@@ -1,8 +1,8 @@
 //! The smallest rendering: a triangle with three coloured corners on a 256 x 256 texture.
 //!
-//! The CPU knows the triangle too. Every pixel that lies clearly inside must have the blend of the corners' colours,
-//! every pixel clearly outside the background; pixels on an edge may be either. With an argument the picture is
-//! written there as PNG.
+//! The CPU computes the same triangle. Every pixel clearly inside must have the blend of the corners' colours, every pixel
+//! clearly outside the background; pixels on an edge may have either. With an argument the picture is written to that file
+//! as PNG.
 
 use guest_support::gpu::{GpuTextureFormat, GpuTextureUsage};
 use guest_support::passes::{color_attachment, color_target, render_descriptor, render_pass};
@@ -17,7 +17,7 @@ const SIZE: u32 = 256;
 const BACKGROUND: [u8; 4] = [16, 24, 48, 255];
 /// The corners in pixels: the shader's, with y down.
 const CORNERS: [[f32; 2]; 3] = [[128.0, 25.6], [25.6, 230.4], [230.4, 230.4]];
-/// How far a blended colour may be from the CPU's, in steps of 1/255.
+/// The maximum difference of a blended colour from the CPU's, in steps of 1/255.
 const TOLERANCE: f32 = 1.5;
 
 async fn run() -> Outcome {
@@ -64,7 +64,7 @@ async fn draw(gpu: &Gpu) -> Outcome<Picture> {
     Ok(Picture { width: SIZE, height: SIZE, rgba })
 }
 
-/// Compares every pixel that is not on an edge; returns how many pixels the triangle covers.
+/// Compares every pixel that is not on an edge; returns the number of pixels that the triangle covers.
 fn check(picture: &Picture) -> Outcome<u32> {
     let mut covered = 0;
     for y in 0..SIZE {
@@ -73,7 +73,7 @@ fn check(picture: &Picture) -> Outcome<u32> {
             covered += u32::from(found != BACKGROUND);
             let weights = corner_weights(x as f32 + 0.5, y as f32 + 0.5);
             let nearest_edge = weights.into_iter().fold(f32::INFINITY, f32::min);
-            // A weight is a share of the triangle's height, 200 pixels or so: this skips a pixel around each edge.
+            // A weight is a share of the triangle's height of about 200 pixels: this skips a pixel around each edge.
             if nearest_edge.abs() < 0.006 {
                 continue;
             }
@@ -91,7 +91,7 @@ fn check(picture: &Picture) -> Outcome<u32> {
     Ok(covered)
 }
 
-/// The shares (barycentric weights) of the three corners at a point; all positive inside the triangle.
+/// The barycentric weights of the three corners at a point; all positive inside the triangle.
 fn corner_weights(x: f32, y: f32) -> [f32; 3] {
     let [[ax, ay], [bx, by], [cx, cy]] = CORNERS;
     let whole = (by - cy) * (ax - cx) + (cx - bx) * (ay - cy);

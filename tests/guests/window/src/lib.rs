@@ -1,5 +1,5 @@
-//! What guests with a surface need and none should repeat: bindings of `wasi-gfx:surface`, a context on a device, and a loop
-//! that draws while events come in.
+//! Shared parts of guests with a surface: bindings of `wasi-gfx:surface`, a context on a device, and a loop that draws and
+//! handles events.
 
 pub mod bindings;
 
@@ -19,14 +19,14 @@ pub use surface::{Key, KeyEvent, PointerEvent};
 use surface::{CreateDesc, Surface};
 use surface_webgpu::{Context, ContextConfiguration};
 
-/// A surface that a device draws to.
+/// A surface with a device's context.
 pub struct Window {
     pub surface: Surface,
     pub context: Context,
     pub format: GpuTextureFormat,
 }
 
-/// What happens to a window.
+/// A pointer event's kind.
 #[derive(Clone, Copy, Debug)]
 pub enum Pointer {
     Down,
@@ -34,25 +34,25 @@ pub enum Pointer {
     Move,
 }
 
-/// A program that draws frames.
+/// A program that draws frames and handles events.
 pub trait App {
-    /// The pointer does something.
+    /// Handles a pointer event.
     fn pointer(&mut self, _what: Pointer, _event: PointerEvent) {}
-    /// A key goes down.
+    /// Handles a key press.
     fn key(&mut self, _event: KeyEvent) {}
-    /// The surface has another size.
+    /// Handles a new size.
     fn resize(&mut self, _width: u32, _height: u32) {}
-    /// Draws a frame; false for the last one.
+    /// Draws a frame; returns false after the last one.
     fn frame(&mut self, texture: &GpuTexture) -> bool;
 }
 
 impl Window {
-    /// A surface of any size.
+    /// Opens a surface of any size.
     pub fn open(gpu: &Gpu) -> Window {
         Window::of_size(gpu, None)
     }
 
-    /// A surface, of this size where the host lets it choose.
+    /// Opens a surface, of this size if the host leaves the choice.
     pub fn of_size(gpu: &Gpu, size: Option<(u32, u32)>) -> Window {
         let desc = CreateDesc { width: size.map(|(width, _)| width), height: size.map(|(_, height)| height) };
         let surface = Surface::new(desc);
@@ -75,7 +75,7 @@ impl Window {
         });
     }
 
-    /// Draws to each beat, and passes events on, until the program or the display has no more frames.
+    /// Draws at each frame event and handles other events, until the program or the display ends.
     pub async fn run(&self, app: impl App) {
         let app = RefCell::new(app);
         let surface = &self.surface;
@@ -109,14 +109,14 @@ impl Window {
         });
         let events = join(pointers, join(keys, sizes));
         let mut draw = pin!(draw);
-        // Streams of events end with the display; then the last beat may still be on its way.
+        // Event streams end with the display, while the last frame event may still be pending.
         if let First::Right(_) = race(draw.as_mut(), events).await {
             draw.await;
         }
     }
 }
 
-/// Calls a function for each item of a stream, until that returns false.
+/// Calls a function for each item of a stream, until it returns false.
 fn each<T: 'static>(
     mut stream: wit_bindgen::StreamReader<T>,
     mut item: impl FnMut(T) -> bool,

@@ -1,14 +1,14 @@
-//! Memory for one call's arguments, and what must stay alive until the call is done.
+//! Memory for one call's arguments, and the objects and handles that must live as long as the call.
 
 use rquickjs::qjs;
 
 use crate::js::{self, Context, JSValue};
 use crate::objects;
 
-/// Enough for the arguments of almost every call.
+/// The size in bytes of a block, enough for the arguments of almost every call.
 const BLOCK: usize = 4096;
 
-/// Arenas that calls have given back. A call can begin inside another, whose arguments are getters.
+/// Free arenas. Calls can nest, because a getter among the arguments may call a function.
 #[derive(Default)]
 pub struct Pool(Vec<Arena>);
 
@@ -19,15 +19,15 @@ thread_local! {
 pub struct Arena {
     block: Box<[u64]>,
     used: usize,
-    /// What did not fit into the block.
+    /// Allocations that did not fit into the block.
     more: Vec<Box<[u64]>>,
-    /// Objects whose handles are lent: a handle that is dropped while it is lent is a trap.
+    /// Objects whose handles are lent: dropping a lent handle traps.
     held: Vec<JSValue>,
-    /// Handles that were made for this call only: views of textures that stand for them.
+    /// Handles made for this call only: default views of textures.
     lent: Vec<(usize, u32)>,
-    /// Handles that go to the host with the call; ours until then.
+    /// Handles passed to the host by the call; owned by the arena until then.
     given: Vec<(usize, u32)>,
-    /// The flags of the dictionary that is being stored have bits that do not exist.
+    /// Set when the flags of the dictionary that is being stored have unknown bits.
     pub unknown_bits: bool,
 }
 
@@ -74,12 +74,12 @@ impl Arena {
         self.given.push((resource, handle));
     }
 
-    /// The call was made: what was given is the host's.
+    /// Marks the call as made: its given handles are the host's.
     pub fn called(&mut self) {
         self.given.clear();
     }
 
-    /// Ends the call.
+    /// Ends the call, and returns the arena to the pool.
     pub fn release(mut self, ctx: Context) {
         for (resource, handle) in self.lent.drain(..).chain(self.given.drain(..)) {
             objects::drop_handle(resource, handle);

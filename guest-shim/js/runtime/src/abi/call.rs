@@ -1,4 +1,4 @@
-//! Calls of the interface's functions, from JavaScript: at once, or with a promise.
+//! Calls of the interface's functions from JavaScript, synchronous or with a promise.
 
 use std::alloc::Layout;
 use std::cell::OnceCell;
@@ -15,7 +15,7 @@ use crate::objects;
 use crate::pending;
 use crate::tables::{FUNCTIONS, Function, Load, MAX_ARGUMENTS};
 
-/// Enough for the result of any function: the largest are a result with an error of two words and a variant.
+/// The maximum size of a result in bytes: the largest are a result with an error of two words and a variant.
 const MAX_RESULT: usize = 64;
 
 /// The C function behind every synchronous function of the interface; `magic` is its number.
@@ -30,7 +30,7 @@ pub unsafe extern "C" fn now(ctx: Context, this: JSValue, argc: c_int, argv: *mu
     result.unwrap_or(js::EXCEPTION)
 }
 
-/// The same for functions that may wait: gives a promise, which an exception rejects.
+/// Like [`now`], for functions that may wait: returns a promise, and rejects it with an exception.
 pub unsafe extern "C" fn later(ctx: Context, this: JSValue, argc: c_int, argv: *mut JSValue, magic: c_int) -> JSValue {
     let function = &FUNCTIONS[magic as usize];
     let mut settle = [js::UNDEFINED; 2];
@@ -58,7 +58,7 @@ pub unsafe extern "C" fn later(ctx: Context, this: JSValue, argc: c_int, argv: *
     promise
 }
 
-/// A function's arguments, stored to the arena's memory. Flat, without the pointer to the result.
+/// Stores a function's arguments to the arena, and returns them flat, without the pointer to the result.
 fn prepare(
     ctx: Context,
     arena: &mut Arena,
@@ -113,7 +113,7 @@ fn flatten(function: &Function, base: *const u8) -> [u64; MAX_ARGUMENTS] {
     arguments
 }
 
-/// How many core arguments come before the pointer to the result.
+/// The number of core arguments before the pointer to the result.
 fn arity(function: &Function) -> usize {
     function.flat.map_or(1, <[Load]>::len)
 }
@@ -125,7 +125,7 @@ fn finish(ctx: Context, function: &Function, arguments: &[u64; MAX_ARGUMENTS]) -
         arguments[arity(function)] = result.as_mut_ptr() as u64;
         (function.call)(&arguments);
     } else {
-        // A flat result's bytes are those it would have in memory.
+        // A flat result has the same bytes as in memory.
         result[0] = (function.call)(&arguments);
     }
     match &function.result {
@@ -134,7 +134,7 @@ fn finish(ctx: Context, function: &Function, arguments: &[u64; MAX_ARGUMENTS]) -
     }
 }
 
-/// A call of a function that may wait, for wit-bindgen's executor.
+/// A call of an async function, for wit-bindgen's executor.
 struct Call {
     ctx: Context,
     function: &'static Function,
@@ -184,7 +184,7 @@ fn find(name: &str) -> &'static Function {
     FUNCTIONS.iter().find(|function| function.wit == name).unwrap_or_else(|| panic!("the interface has {name}"))
 }
 
-/// `createView()` of a texture, for places where it stands for its view.
+/// Calls `createView()` on a texture that is passed in place of a view.
 pub fn default_view(texture: u32) -> u32 {
     thread_local!(static CREATE: OnceCell<&'static Function> = const { OnceCell::new() });
     let create = CREATE.with(|function| *function.get_or_init(|| find("[method]gpu-texture.create-view")));
@@ -196,7 +196,7 @@ pub fn default_view(texture: u32) -> u32 {
     view as u32
 }
 
-/// A resource that stands for a plain object of the web: `requiredLimits`, `constants`.
+/// A resource that represents a plain object of the web: `requiredLimits`, `constants`.
 pub struct Map {
     pub handle: u32,
     add: &'static Function,

@@ -1,11 +1,11 @@
-//! Results: values of the interface in memory become JavaScript values.
+//! Lifting of results: values of the interface in memory become JavaScript values.
 
 use crate::heap;
 use crate::js::{self, Context, JSValue, Js, Owned, Thrown};
 use crate::objects::{self, Known};
 use crate::tables::{Fallible, List, Record, Ty, Variant};
 
-/// Reads a value. New. What the host allocated for it is freed, or becomes the value's own.
+/// Reads a value. New. Memory that the host allocated for it is freed, or becomes the value's own.
 pub fn load(ctx: Context, ty: &Ty, from: *const u8) -> Js<JSValue> {
     Ok(match ty {
         Ty::Bool => js::boolean(get::<u8>(from) != 0),
@@ -60,7 +60,7 @@ fn array(ctx: Context, list: &List, from: *const u8) -> Js<JSValue> {
     Ok(array.into_raw())
 }
 
-/// A result's value, or its error, thrown as what the web has for its kind.
+/// Reads a result: returns its value, or throws the web's exception for its error.
 fn outcome(ctx: Context, result: &Fallible, from: *const u8) -> Js<JSValue> {
     let payload = unsafe { from.add(result.offset) };
     match (get::<u8>(from), result.ok, result.err) {

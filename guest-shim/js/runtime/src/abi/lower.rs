@@ -1,5 +1,5 @@
-//! WebIDL's conversions: a JavaScript value becomes a value of the interface, stored to memory in the canonical ABI's
-//! layout, or a TypeError that names the place.
+//! Lowering of arguments by WebIDL's conversions: a JavaScript value becomes a value of the interface, stored in the
+//! canonical ABI's layout, or a TypeError that names the place.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use crate::js::{self, Context, JSValue, Js, Owned, Thrown, type_error};
 use crate::objects::{self, Known};
 use crate::tables::{Enum, Field, Flags, List, Poison, Record, Ty, Union, Variant};
 
-/// The largest integer that WebIDL's `[EnforceRange] unsigned long long` takes.
+/// The maximum of WebIDL's `[EnforceRange] unsigned long long`.
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
-/// More elements than any list of the interface may have; stops a sequence that never ends.
+/// The maximum length of a sequence, above that of any list of the interface; ends an infinite iteration.
 const MAX_SEQUENCE: usize = 1 << 20;
-/// `maxBindingsPerBindGroup` is far below.
+/// A binding number that is always invalid: `maxBindingsPerBindGroup` is far below.
 const INVALID_BINDING: u32 = u32::MAX;
 
-/// Where a value stands, from the innermost step outwards.
+/// A value's position in the arguments, from the innermost step outwards.
 #[derive(Clone, Copy)]
 pub struct Path<'a> {
     pub parent: Option<&'a Path<'a>>,
@@ -47,18 +47,18 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// One call's conversions.
+/// The conversions of one call.
 pub struct Lower<'a> {
     pub ctx: Context,
     pub arena: &'a mut Arena,
 }
 
 impl Lower<'_> {
-    /// Stores `value` at `to`, which is zeroed.
+    /// Stores `value` at `to`, which must be zeroed.
     pub fn store(&mut self, ty: &Ty, value: JSValue, to: *mut u8, path: &Path) -> Js<()> {
         match ty {
             Ty::Bool => put(to, u8::from(js::to_bool(self.ctx, value))),
-            // Only maxAnisotropy has this type, and clamps.
+            // `maxAnisotropy` alone has this type; WebIDL clamps it.
             Ty::U16 => put(to, self.number(value, path)?.clamp(0.0, 65535.0).round_ties_even() as u16),
             Ty::U32 => put(to, self.integer(value, 0.0, 4_294_967_295.0, path)? as u32),
             Ty::S32 => put(to, self.integer(value, -2_147_483_648.0, 2_147_483_647.0, path)? as i32),
@@ -104,7 +104,7 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// Stores a member or parameter.
+    /// Stores a dictionary member or a parameter.
     pub fn field(&mut self, field: &Field, value: JSValue, base: *mut u8, path: &Path) -> Js<()> {
         let to = unsafe { base.add(field.offset) };
         if field.nullable && js::is_nullish(value) {
@@ -124,7 +124,7 @@ impl Lower<'_> {
         js::to_number(self.ctx, value)
     }
 
-    /// `[EnforceRange]`.
+    /// Converts with `[EnforceRange]`.
     fn integer(&self, value: JSValue, min: f64, max: f64, path: &Path) -> Js<f64> {
         let number = self.number(value, path)?;
         if !number.is_finite() {
@@ -165,8 +165,8 @@ impl Lower<'_> {
         if bits & !known == 0 {
             put_sized(to, bits, flags.size);
         } else {
-            // 0 is no valid usage or map mode. Where it is valid, the dictionary says how it is spoilt; a view's usage
-            // must be one of its texture's, which never has all.
+            // 0 is invalid as a usage or a map mode. Where it is valid, the dictionary's `Poison` applies. A view's usage
+            // must be a subset of its texture's, which never has all bits.
             self.arena.unknown_bits = true;
             let view = matches!(
                 path.parent,
@@ -226,7 +226,7 @@ impl Lower<'_> {
         }
     }
 
-    /// A dictionary that is written as a sequence of numbers.
+    /// Stores a dictionary given as a sequence of numbers.
     fn numbers(&mut self, record: &Record, array: Owned, min: usize, max: usize, to: *mut u8, path: &Path) -> Js<()> {
         let length = self.length(array.1)?;
         if length < min || length > max {
@@ -243,7 +243,7 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// The elements of an iterable object as an array or typed array; `None` for an object that is not iterable.
+    /// The elements of an iterable as an array or typed array; `None` if the value is not iterable.
     fn sequence(&self, value: JSValue, path: &Path) -> Js<Option<Owned>> {
         if unsafe { qjs::JS_IsArray(value) || qjs::JS_GetTypedArrayType(value) >= 0 } {
             return Ok(Some(Owned(self.ctx, js::dup(self.ctx, value))));
@@ -282,7 +282,7 @@ impl Lower<'_> {
             let to = unsafe { start.add(index * list.size) };
             let path = Path { parent: Some(path), step: Step::Index(index) };
             match list.element {
-                // A sequence of what may be null.
+                // A null element of a sequence of nullable elements stays zeroed.
                 Ty::Option(_) if js::is_nullish(item.1) => {}
                 _ => self.store(&list.element, item.1, to, &path)?,
             }
@@ -319,7 +319,7 @@ impl Lower<'_> {
         }
     }
 
-    /// The handle of an object, which stays alive until the call is done. A texture stands for its default view.
+    /// An object's handle; holds the object until the call ends. A texture is replaced by its default view.
     fn lent(&mut self, resource: usize, value: JSValue, path: &Path) -> Js<u32> {
         if let Some(handle) = objects::handle(value, resource) {
             self.arena.hold(self.ctx, value);
@@ -336,7 +336,7 @@ impl Lower<'_> {
         self.fail(path, &format!("is not a {}", objects::web(resource)))
     }
 
-    /// A plain object as a resource of the interface that stands for a map.
+    /// Stores a plain object as a resource that represents a map.
     fn map(&mut self, resource: usize, value: JSValue, to: *mut u8, path: &Path) -> Js<()> {
         if !js::is_object(value) {
             return self.fail(path, "is not an object");

@@ -1,5 +1,5 @@
-//! The canonical ABI, driven by tables: JavaScript values are stored to memory as arguments ([`lower`]), results are read
-//! from memory as JavaScript values ([`lift`]), and [`call`] goes between them.
+//! The canonical ABI, driven by tables: [`lower`] stores JavaScript values to memory as arguments, [`lift`] reads results
+//! from memory as JavaScript values, and [`call`] calls the core imports.
 #![allow(unsafe_code)]
 
 mod arena;

@@ -1,4 +1,4 @@
-//! More than anybody reads: scopes, maps, questions, errors, adapters, cancelled waits.
+//! Floods of unread results: scopes, maps, requests, errors, adapters, cancelled waits.
 
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::{Pin, pin};
@@ -29,7 +29,7 @@ async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> 
     done
 }
 
-/// Starts a future, and gives it up.
+/// Polls a future once, and drops it.
 async fn begin<T>(future: impl Future<Output = T>) {
     let mut future = pin!(future);
     poll_fn(|context| {
@@ -39,7 +39,7 @@ async fn begin<T>(future: impl Future<Output = T>) {
     .await;
 }
 
-/// Ten thousand scopes in each other, errors in all of them, and more pops than pushes.
+/// Ten thousand nested scopes, an error in each, and more pops than pushes.
 pub async fn scopes(check: &mut Check) -> Outcome {
     const DEPTH: usize = 10_000;
     let gpu = Gpu::request("scopes").await?;
@@ -56,7 +56,7 @@ pub async fn scopes(check: &mut Check) -> Outcome {
     for _ in 0..1000 {
         check.that("no scope is left", gpu.device.pop_error_scope().await.is_err());
     }
-    // Pops that overlap, and a scope whose pop nobody waits for.
+    // Pops that overlap, and scopes whose pops are cancelled.
     (0..1000).for_each(|_| gpu.device.push_error_scope(GpuErrorFilter::Validation));
     let pops = all((0..1001).map(|_| gpu.device.pop_error_scope())).await;
     check.same("pops at once", pops.iter().filter(|pop| pop.is_ok()).count(), 1000);
@@ -68,7 +68,7 @@ pub async fn scopes(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// Maps and unmaps in all orders, also without waiting.
+/// Maps and unmaps in all orders, with and without waits.
 pub async fn maps(check: &mut Check) -> Outcome {
     let gpu = Gpu::request("maps").await?;
     let read = gpu.buffer("read", 256, GpuBufferUsage::MAP_READ | GpuBufferUsage::COPY_DST);
@@ -95,7 +95,7 @@ pub async fn maps(check: &mut Check) -> Outcome {
     check.same("one of 2000 maps at once", done.iter().filter(|map| map.is_ok()).count(), 1);
     read.destroy();
 
-    // Every other eight bytes, backwards: the worst that the list of written ranges can be given.
+    // Every other eight bytes, backwards: the worst case for the list of written ranges.
     check.that("a map to write", write.map_async(GpuMapMode::WRITE, None, None).await.is_ok());
     let mut failed = 0;
     for place in (0..1u64 << 14).rev() {
@@ -108,7 +108,7 @@ pub async fn maps(check: &mut Check) -> Outcome {
     let bytes = write.get_mapped_range_get_with_copy(None, None).unwrap_or_default();
     check.that("what was written", idle(&gpu) || bytes.chunks(16).all(|c| c[..8] == [7, 7, 7, 7, 0, 0, 0, 0]));
 
-    // More than a session may have mapped: buffers of 250 MiB that are mapped from the start.
+    // More than a session may have mapped: buffers of 250 MiB mapped at creation.
     let large: Vec<_> = (0..5)
         .map(|_| {
             gpu.device.push_error_scope(GpuErrorFilter::OutOfMemory);
@@ -129,7 +129,7 @@ pub async fn maps(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// As many questions at a time as a component may wait for, none of whose answers is read.
+/// The maximum number of a component's concurrent waits, without a read of their results.
 pub async fn questions(check: &mut Check) -> Outcome {
     let gpu = Gpu::request("questions").await?;
     let shader = module(&gpu, COMPUTE);
@@ -154,7 +154,7 @@ pub async fn questions(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// Errors that nobody reads, beside streams that are open, dropped and waited for.
+/// Unread errors, beside streams that are open, dropped and awaited.
 pub async fn errors(check: &mut Check) -> Outcome {
     let gpu = Gpu::request("errors").await?;
     let mut streams: Vec<_> = (0..500).map(|_| gpu.device.on_uncaptured_error()).collect();
@@ -173,7 +173,7 @@ pub async fn errors(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// Requests for adapters and devices, many at a time, given up or not.
+/// Requests for adapters and devices, many at a time, awaited or cancelled.
 pub async fn adapters(check: &mut Check) -> Outcome {
     let entry = gpu::get_gpu();
     let requests = |n: usize| all((0..n).map(|_| entry.request_adapter(None)));
@@ -195,7 +195,7 @@ pub async fn adapters(check: &mut Check) -> Outcome {
         begin(adapter.request_device(None)).await;
     }
     let gpu = Gpu::request("after").await?;
-    // Pipelines that are given up while they are made.
+    // Pipelines cancelled during their creation.
     let shader = module(&gpu, COMPUTE);
     for _ in 0..500 {
         begin(gpu.device.create_compute_pipeline_async(GpuComputePipelineDescriptor {
@@ -209,7 +209,7 @@ pub async fn adapters(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// Waits until its GPU process is killed, then asks for many adapters at once.
+/// Waits until its GPU process is killed, then requests many adapters at once.
 pub async fn reconnect(check: &mut Check) -> Outcome {
     let gpu = Gpu::request("reconnect").await?;
     let mut lost = pin!(gpu.device.lost().into_future());

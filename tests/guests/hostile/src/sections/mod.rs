@@ -1,4 +1,4 @@
-//! Sections: each does what is known to hurt hosts of WebGPU, and expects the answer that WebGPU prescribes.
+//! Sections: each makes calls that are known to break hosts of WebGPU, and expects the result that WebGPU prescribes.
 
 pub mod floods;
 pub mod numbers;

@@ -1,4 +1,4 @@
-//! Numbers that overflow, do not exist, or are none: every range and every float of the interface.
+//! Numbers that overflow, are undefined, or are not finite: every range and every float of the interface.
 
 use guest_support::gpu::*;
 use guest_support::passes::{color_attachment, color_target, compute_pass, render_descriptor, render_pass};
@@ -8,7 +8,7 @@ use crate::check::Check;
 use crate::objects::{COMPUTE, RENDER, good_job, idle, module, query_set, target};
 
 const MAX: u64 = u64::MAX;
-/// What adds up to less than it should: ends, beginnings, both.
+/// Ranges whose ends overflow or exceed the size.
 const RANGES: [(u64, u64); 8] =
     [(MAX, 4), (4, MAX), (MAX - 3, MAX - 3), (MAX - 7, 8), (1 << 63, 1 << 63), (1 << 32, 1 << 32), (64, 4), (0, 68)];
 
@@ -79,7 +79,7 @@ pub async fn ranges(check: &mut Check) -> Outcome {
             record(&encoder);
             check.refused(&gpu, &what(call), || encoder.finish(None)).await;
         }
-        // The host knows the length of the data, the daemon that of the buffer.
+        // The host checks the data's length, the daemon the buffer's.
         let inside = gpu.queue.write_buffer_with_copy(&a, 0, &[0; 64], Some(offset), Some(size));
         check.that(&what("write from"), inside.is_err());
         if offset >= 64 {
@@ -117,13 +117,13 @@ pub async fn ranges(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// Lets go of errors that are nobody's.
+/// Awaits an empty error scope, after calls whose errors no scope catches.
 async fn drop_errors(gpu: &Gpu) {
     gpu.device.push_error_scope(GpuErrorFilter::Validation);
     let _ = gpu.device.pop_error_scope().await;
 }
 
-/// Floats that are none, in all places where a float goes.
+/// Non-finite and huge floats, in all places for a float.
 pub async fn floats(check: &mut Check) -> Outcome {
     const ODD: [f32; 4] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1e38];
     let gpu = Gpu::request("floats").await?;
@@ -177,7 +177,7 @@ pub async fn floats(check: &mut Check) -> Outcome {
         encoder.begin_render_pass(&descriptor).end();
         check.refused(&gpu, &format!("a depth of {name}"), || encoder.finish(None)).await;
 
-        // Colours are any doubles: these are converted somehow, and nothing else happens.
+        // Colours are any doubles: these are converted somehow, without an error.
         let encoder = gpu.encoder("colour");
         let pass = render_pass(&encoder, "colour", vec![color_attachment(&view, [f64::from(odd); 4])]);
         pass.set_blend_constant(GpuColor { r: f64::from(odd), g: f64::MAX, b: -0.0, a: f64::MIN_POSITIVE });
@@ -233,7 +233,7 @@ pub async fn floats(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// Names and numbers of things that do not exist.
+/// Names and numbers of nonexistent things.
 pub async fn names(check: &mut Check) -> Outcome {
     let gpu = Gpu::request("names").await?;
     let entry = gpu::get_gpu();
@@ -282,7 +282,7 @@ pub async fn names(check: &mut Check) -> Outcome {
             &format!("{limit} {value}"),
             matches!(refused.map_err(|e| e.kind), Err(RequestDeviceErrorKind::OperationError)),
         );
-        // A request that failed does not use up the adapter; one that succeeded does.
+        // A failed request does not consume the adapter; a successful one does.
         check.that("the adapter still serves", adapter.request_device(None).await.is_ok());
         check.that("once", adapter.request_device(None).await.is_err());
     }

@@ -1,5 +1,5 @@
-//! Shaders that are small to write and large, or deep, to compile. Whether one is accepted is the compiler's business;
-//! that somebody lives to say so is ours.
+//! Shaders whose source is small and whose compilation is large or deep. The compiler may accept or reject them; it must not
+//! crash.
 
 use guest_support::gpu::*;
 use guest_support::{Gpu, Outcome, outln};
@@ -9,7 +9,7 @@ use crate::objects::{good_job, module};
 
 const MAIN: &str = "@compute @workgroup_size(1) fn main()";
 
-/// A name for each, and the source for a size.
+/// A name, and the source for a size.
 type Bomb = (&'static str, fn(usize) -> String);
 
 const BOMBS: &[Bomb] = &[
@@ -142,7 +142,7 @@ const BOMBS: &[Bomb] = &[
     ("directives", |n| "enable f16; requires nothing; diagnostic(off, x);".repeat(n.min(1000))),
 ];
 
-/// Every bomb in several sizes, as a module, and in a pipeline where it is accepted.
+/// Every bomb in several sizes, as a module, and in a pipeline if it is accepted.
 pub async fn bombs(check: &mut Check) -> Outcome {
     let args = guest_support::env::args();
     let only = args.get(1);
@@ -168,7 +168,7 @@ pub async fn bombs(check: &mut Check) -> Outcome {
             outln!("{name} of {size}: {}, pipeline {}", verdict(messages.is_empty()), verdict(pipeline.is_ok()));
             check.that("some message", messages.iter().all(|message| !message.message().is_empty()));
         }
-        // On a lost device every module is accepted, and no job is done.
+        // A lost device accepts every module, and completes no job.
         good_job(&gpu).await?;
     }
     good_job(&gpu).await

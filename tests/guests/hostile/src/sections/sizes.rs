@@ -1,4 +1,4 @@
-//! Too many, too long, too large, and nothing at all.
+//! Values that are too many, too long, too large, or empty.
 
 use guest_support::gpu::*;
 use guest_support::passes::{color_attachment, compute_pass, render_descriptor, render_pass};
@@ -9,7 +9,7 @@ use crate::objects::{COMPUTE, RENDER, bundle_encoder, compute_pipeline, good_job
 
 const FORMAT: GpuTextureFormat = GpuTextureFormat::Rgba8unorm;
 
-/// A million objects one after the other, and as many at a time as a component may hold.
+/// A million objects one after the other, and the maximum number of a component's live handles.
 pub async fn objects(check: &mut Check) -> Outcome {
     const LIVE: usize = 90_000;
     let gpu = Gpu::request("objects").await?;
@@ -29,7 +29,7 @@ pub async fn objects(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// Descriptors with nothing in them, and with more than anything can have.
+/// Empty descriptors, and descriptors beyond every limit.
 pub async fn descriptors(check: &mut Check) -> Outcome {
     let gpu = Gpu::request("descriptors").await?;
     let d = &gpu.device;
@@ -114,7 +114,7 @@ pub async fn descriptors(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// Texts of a megabyte and more, with NULs, in every place where a text goes.
+/// Strings of a megabyte and more, with NULs, in every place for a string.
 pub async fn texts(check: &mut Check) -> Outcome {
     const LONG: usize = 1 << 20;
     let gpu = Gpu::request("texts").await?;
@@ -124,7 +124,7 @@ pub async fn texts(check: &mut Check) -> Outcome {
             let label = || Some(text.to_owned());
             let buffer = check.fine(&gpu, "a label", || gpu.buffer(text, 64, GpuBufferUsage::COPY_DST)).await;
             buffer.set_label(text);
-            // What is kept of a long one is its beginning.
+            // A long label is truncated.
             check.that("the label", text.starts_with(&buffer.label()));
             gpu.device.set_label(text);
             gpu.queue.set_label(text);
@@ -184,7 +184,7 @@ pub async fn texts(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// Lists of a hundred thousand, and of as many objects as one call may lend.
+/// Lists of a hundred thousand elements, and of the maximum number of handles that a call may lend.
 pub async fn lists(check: &mut Check) -> Outcome {
     const LONG: usize = 100_000;
     const LENT: usize = 45_000;
@@ -294,7 +294,7 @@ pub async fn lists(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// Pipelines whose lists hold lists: the longest command that there can be.
+/// Pipelines with nested lists: the longest possible command.
 pub async fn pipelines(check: &mut Check) -> Outcome {
     let gpu = Gpu::request("pipelines").await?;
     let shader = module(&gpu, RENDER);

@@ -1,4 +1,4 @@
-//! Objects in a state in which they are of no use: ended, destroyed, dropped, of another device, of one that is lost.
+//! Objects in unusable states: ended, destroyed, dropped, of another device, of a lost one.
 
 use std::future::IntoFuture;
 use std::pin::pin;
@@ -15,7 +15,7 @@ use crate::objects::{
 
 const COPY: GpuBufferUsage = GpuBufferUsage::COPY_SRC.union(GpuBufferUsage::COPY_DST);
 
-/// What has ended is used again, and what is open is finished.
+/// Uses of ended objects, and finishes of open ones.
 pub async fn ended(check: &mut Check) -> Outcome {
     let gpu = Gpu::request("ended").await?;
     let view = target(&gpu).create_view(None);
@@ -71,7 +71,7 @@ pub async fn ended(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// What is destroyed is used, and destroyed again.
+/// Uses of destroyed objects, destroyed again.
 pub async fn destroyed(check: &mut Check) -> Outcome {
     let gpu = Gpu::request("destroyed").await?;
     let (source, sink) = (gpu.buffer("source", 64, COPY), gpu.buffer("sink", 64, COPY));
@@ -110,7 +110,7 @@ pub async fn destroyed(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// What something stands on is dropped first; the work comes out right all the same.
+/// Dependencies of an object are dropped first; the work still succeeds.
 pub async fn dropped(check: &mut Check) -> Outcome {
     let gpu = Gpu::request("dropped").await?;
     let buffer = gpu.buffer_with("data", &[3u32; 64], GpuBufferUsage::STORAGE | GpuBufferUsage::COPY_SRC)?;
@@ -134,7 +134,7 @@ pub async fn dropped(check: &mut Check) -> Outcome {
     let found = gpu.download::<u32>(&buffer).await?;
     check.that("the squares", idle(&gpu) || found == [10; 64]);
 
-    // The device's handle goes before all that it made; the queue's goes last.
+    // The device's handle is dropped before all that it created; the queue's last.
     let Gpu { adapter, device, queue } = Gpu::request("orphans").await?;
     let parts: Vec<_> = (0..100)
         .map(|_| {
@@ -150,7 +150,7 @@ pub async fn dropped(check: &mut Check) -> Outcome {
     queue.on_submitted_work_done().await;
     drop(queue);
 
-    // A pass that never ends, a bundle that never finishes, a mapped buffer.
+    // A pass without an end, a bundle without a finish, a mapped buffer.
     let half = Gpu::request("half").await?;
     for _ in 0..100 {
         let encoder = half.encoder("half");
@@ -164,10 +164,10 @@ pub async fn dropped(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// Objects of one device are given to another.
+/// Objects of one device in calls of another.
 pub async fn foreign(check: &mut Check) -> Outcome {
     let (gpu, other) = (Gpu::request("ours").await?, Gpu::request("theirs").await?);
-    // Beyond all buffers of the device that writes, which has none yet.
+    // Beyond all buffers of the writing device, which has none yet.
     let far: Vec<_> = (0..5_000).map(|_| other.buffer("far", 4, COPY)).collect();
     for buffer in &far {
         gpu.queue.write_buffer_with_copy(buffer, 0, &[1; 4], None, None).ok();
@@ -231,7 +231,7 @@ pub async fn foreign(check: &mut Check) -> Outcome {
     good_job(&other).await
 }
 
-/// Views as attachments that they cannot be: of a depth format beside a color, of a cube, a volume or a line.
+/// Views that are invalid attachments: of a depth format beside a color, of a cube, of a 3D or 1D texture.
 pub async fn attachments(check: &mut Check) -> Outcome {
     let gpu = Gpu::request("attachments").await?;
     let usage = GpuTextureUsage::RENDER_ATTACHMENT | GpuTextureUsage::TEXTURE_BINDING;
@@ -305,7 +305,7 @@ pub async fn attachments(check: &mut Check) -> Outcome {
     good_job(&gpu).await
 }
 
-/// A device is lost in the middle of everything; its objects do nothing from then on.
+/// A device is lost amid pending work; its objects have no effect afterwards.
 pub async fn lost(check: &mut Check) -> Outcome {
     let gpu = Gpu::request("lost").await?;
     let buffer = gpu.buffer("read", 64, GpuBufferUsage::MAP_READ | GpuBufferUsage::COPY_DST);

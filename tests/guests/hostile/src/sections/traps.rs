@@ -1,5 +1,5 @@
-//! What the Canonical ABI traps on before the host's functions are reached: values that the types of the interface do not
-//! have. Made with the raw imports, since bindings cannot.
+//! Traps of the Canonical ABI, before the host's functions are reached: values outside the types of the interface, passed by
+//! raw imports, because bindings cannot make them.
 
 use guest_support::gpu::*;
 use guest_support::tasks::{join, sleep_ms};
@@ -38,13 +38,13 @@ pub const NAMES: [&str; 14] = [
     "too-much-data",
 ];
 
-/// Does the one with this name; it does not come back.
+/// Runs the case `name`, which does not return.
 pub async fn run(name: &str) -> Outcome {
     let gpu = Gpu::request("traps").await?;
     let buffer = gpu.buffer("buffer", 64, GpuBufferUsage::MAP_READ | GpuBufferUsage::COPY_DST);
     let encoder = gpu.encoder("encoder");
     let (device, handle) = (gpu.device.handle(), buffer.handle());
-    // SAFETY: the host checks what it is given; that it does is what is looked at.
+    // SAFETY: the host validates these arguments, which is the property under test.
     unsafe {
         match name {
             "no-such-case" => push_error_scope(device, 3),

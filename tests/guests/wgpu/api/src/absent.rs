@@ -1,5 +1,5 @@
-//! What `wasi:webgpu` does not have: requesting it fails, and using it is a validation error, never a panic. Native
-//! drivers have some of it, so there is nothing to compare, and nothing is printed.
+//! Features that `wasi:webgpu` does not have: requesting one fails, and using one is a validation error, never a panic.
+//! Native drivers have some of them, so there is no comparison, and nothing is printed.
 
 use std::error::Error;
 
@@ -27,7 +27,7 @@ fn requests() -> Result<(), Box<dyn Error>> {
     let limits = wgpu::DeviceDescriptor { required_limits: limits, ..Default::default() };
     let error = pollster::block_on(adapter.request_device(&limits)).err().map(|error| error.to_string());
     assert!(error.is_some_and(|error| error.starts_with("Limit 'max_bind_groups' value 1000 is better than allowed")));
-    // A refused request does not use up the adapter.
+    // A rejected request does not consume the adapter.
     pollster::block_on(adapter.request_device(&Default::default()))?;
     Ok(())
 }
@@ -45,7 +45,7 @@ fn lacks<T>(gpu: &Gpu, feature: &str, run: impl FnOnce() -> T) -> T {
 fn objects(gpu: &Gpu) {
     let device = &gpu.device;
     let texture = lacks(gpu, "TEXTURE_FORMAT_NV12", || support::target(device, 64, 64, wgpu::TextureFormat::NV12));
-    // What is made of an invalid object is invalid.
+    // An object made from an invalid one is invalid.
     assert_eq!(kind(&gpu.caught(|| texture.create_view(&Default::default()))), "validation error");
     lacks(gpu, "ADDRESS_MODE_CLAMP_TO_BORDER", || {
         device.create_sampler(&wgpu::SamplerDescriptor {
@@ -97,7 +97,7 @@ fn commands(gpu: &Gpu) {
         encoder.clear_texture(&target, &Default::default());
         encoder.finish()
     });
-    // An encoder that was spoilt gives an invalid buffer, and the submit says so.
+    // An encoder with an error finishes to an invalid buffer, which the submit reports.
     assert_eq!(kind(&gpu.caught(|| gpu.queue.submit([buffer_of_results]))), "validation error");
     lacks(gpu, "MULTI_DRAW_INDIRECT_COUNT", || {
         let mut encoder = gpu.device.create_command_encoder(&Default::default());

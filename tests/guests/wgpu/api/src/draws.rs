@@ -46,7 +46,7 @@ pub fn run(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
         multiview_mask: None,
         cache: None,
     });
-    // Two draws of one instance each, of different numbers of instances' offsets in the shader.
+    // Arguments of two draws of one instance each, with different first vertices or first indices.
     let arguments: Vec<u8> = [3u32, 1, 0, 0, 3, 1, 1, 0].into_iter().flat_map(u32::to_le_bytes).collect();
     let indexed: Vec<u8> = [3u32, 1, 0, 0, 0, 3, 1, 3, 0, 0].into_iter().flat_map(u32::to_le_bytes).collect();
     let indices: Vec<u8> = [0u32, 1, 2, 1, 3, 2].into_iter().flat_map(u32::to_le_bytes).collect();

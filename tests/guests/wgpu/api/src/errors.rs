@@ -1,4 +1,4 @@
-//! Where errors go: scopes, the handler, results, and the callback of a loss.
+//! Destinations of errors: scopes, the handler, results, and the callback of a loss.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub fn run(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let (inner, outer) = (pollster::block_on(inner.pop()), pollster::block_on(outer.pop()));
     println!("in nested scopes: {}, {}", kind(&inner), kind(&outer));
 
-    // A scope that is dropped keeps its errors to itself.
+    // A dropped scope drops its errors.
     drop(gpu.device.push_error_scope(wgpu::ErrorFilter::Validation));
     println!(
         "an encoder with a mistake: {}",
@@ -47,7 +47,7 @@ pub fn run(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     }
     println!("uncaptured errors: {}", count.load(Relaxed));
 
-    // A message names the object, and reads like wgpu's own.
+    // A message names the object, and has the form of wgpu's own.
     let error = gpu.caught(|| {
         gpu.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("too many uses"),
@@ -78,7 +78,7 @@ fn pipeline(gpu: &Gpu, entry_point: &str) -> wgpu::ComputePipeline {
     })
 }
 
-/// Errors that nothing catches, at the end of the program, before a wait, and of what the interface does not have.
+/// Uncaught errors: at the end of the program, before a wait, and of features that the interface does not have.
 pub fn uncaught(gpu: &Gpu, case: &str) -> Result<(), Box<dyn Error>> {
     match case {
         "uncaught" | "uncaught-and-waiting" => {

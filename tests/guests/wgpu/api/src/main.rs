@@ -1,5 +1,5 @@
-//! What wgpu's API promises, part by part. Each line that is printed is the same on native drivers; a part that differs
-//! says so and is checked here.
+//! wgpu's API, part by part. Each printed line is the same on native drivers; a part that differs says so and is checked
+//! here.
 
 mod absent;
 mod draws;
@@ -47,7 +47,7 @@ impl Gpu {
         support::read_buffer(&self.device, &readback)
     }
 
-    /// What a validation scope around `run` catches.
+    /// The error that a validation scope around `run` catches.
     pub fn caught<T>(&self, run: impl FnOnce() -> T) -> Option<wgpu::Error> {
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         run();
@@ -55,7 +55,7 @@ impl Gpu {
     }
 }
 
-/// `Some` of a kind, which is what both targets agree on; messages differ where their validation does.
+/// The kind of an error, which is the same on both targets; messages differ with their validation.
 pub fn kind(error: &Option<wgpu::Error>) -> &'static str {
     match error {
         None => "no error",

@@ -17,7 +17,7 @@ pub fn run(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     callbacks(gpu)
 }
 
-/// Ranges are written one after the other, one of them twice, and the rest stays zero.
+/// Ranges are written one after the other, one of them twice, and the other bytes remain zero.
 fn mapped_at_creation(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("mapped"),
@@ -33,7 +33,7 @@ fn mapped_at_creation(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What was there stays where it is not written.
+/// Bytes that are not written remain.
 fn mapped_for_writing(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let buffer = gpu.buffer(32, Usage::MAP_WRITE | Usage::COPY_SRC);
     for (offset, value) in [(0usize, 7u8), (3, 8)] {
@@ -101,7 +101,7 @@ fn polling(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let mapped = Arc::new(Mutex::new(false));
     let told = mapped.clone();
     buffer.map_async(wgpu::MapMode::Read, .., move |result| *told.lock().unwrap() = result.is_ok());
-    // A loop without a wait in it has to let the host work.
+    // A loop without a wait has to let the host work.
     while !*mapped.lock().unwrap() {
         gpu.device.poll(wgpu::PollType::Poll)?;
     }

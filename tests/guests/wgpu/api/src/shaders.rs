@@ -1,4 +1,4 @@
-//! Shaders in each language that wgpu takes, constants, immediates, and what a compiler says.
+//! Shaders in each language that wgpu accepts, constants, immediates, and compilation messages.
 
 use std::error::Error;
 

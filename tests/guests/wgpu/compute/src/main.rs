@@ -1,4 +1,4 @@
-//! The smallest compute program: how many steps each number takes to 1, by the rule of Collatz.
+//! The smallest compute program: the number of steps of each number's Collatz sequence.
 
 use wgpu::util::DeviceExt;
 

@@ -1,5 +1,5 @@
-//! What a draw costs through wgpu: the same calls as the guest `draws` of the folder above makes on the bare interface,
-//! with the same shader. The times go to standard error; what was drawn is checked.
+//! The cost of a draw through wgpu: the same calls as the guest `draws` makes on the bare interface, with the same shader.
+//! The times go to standard error; the picture is checked.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use wgpu::util::DeviceExt;
 
 const SIZE: u32 = 64;
 const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba32Uint;
-/// What the bind groups hold; a draw takes the next one in turn.
+/// The bind groups' values; draws cycle through them.
 const VALUES: [u32; 4] = [1, 20, 300, 4000];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -104,7 +104,7 @@ fn pipeline(device: &wgpu::Device) -> wgpu::RenderPipeline {
     })
 }
 
-/// The texels, of 16 bytes each; a row of them is as long as rows in a buffer have to be.
+/// The texels, of 16 bytes each; the length of a row satisfies the alignment of copies.
 fn read(
     device: &wgpu::Device,
     queue: &wgpu::Queue,

@@ -1,4 +1,4 @@
-//! `wgpu-profiler`: how long a compute pass took on the GPU, from timestamp queries.
+//! `wgpu-profiler`: the GPU time of a compute pass, from timestamp queries.
 
 use wgpu_profiler::{GpuProfiler, GpuProfilerSettings};
 
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The scopes by name, and of each whether it has a time that makes sense: the figures are never twice the same.
+/// The scopes by name, each with whether its time is plausible: the times differ in every run.
 fn describe(results: &[wgpu_profiler::GpuTimerQueryResult]) -> String {
     let scopes: Vec<String> = results
         .iter()

@@ -1,10 +1,10 @@
-//! Draws with what a renderer uses: an index buffer, instances, a texture with a sampler, a uniform buffer with dynamic
+//! Draws with a renderer's features: an index buffer, instances, a texture with a sampler, a uniform buffer with dynamic
 //! offsets, depth, four samples per pixel, and a render bundle.
 
 use wgpu::util::DeviceExt;
 
 const SIZE: u32 = 192;
-/// Where the second uniform lies: WebGPU aligns dynamic offsets to this.
+/// The offset of the second uniform, WebGPU's alignment of dynamic offsets.
 const UNIFORM_STRIDE: u32 = 256;
 const SAMPLES: u32 = 4;
 const DEPTH: wgpu::TextureFormat = wgpu::TextureFormat::Depth24Plus;
@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }),
             ..Default::default()
         });
-        // In front, but drawn first, so that depth decides.
+        // In front, but drawn first, so that the depth test decides.
         pass.set_pipeline(&scene.pipeline);
         pass.set_bind_group(0, &scene.bind_group, &[UNIFORM_STRIDE]);
         pass.set_vertex_buffer(0, scene.corners.slice(..));
@@ -170,7 +170,7 @@ impl Scene {
         Scene { pipeline: pipeline(device, &layout), bind_group, corners, tints, indices }
     }
 
-    /// The squares behind, recorded once.
+    /// The squares behind, recorded in a bundle.
     fn bundle(&self, device: &wgpu::Device) -> wgpu::RenderBundle {
         let mut encoder = device.create_render_bundle_encoder(&wgpu::RenderBundleEncoderDescriptor {
             label: None,

@@ -1,11 +1,11 @@
-//! What the programs share: an instance on either target, a device, and pictures.
+//! Shared parts of the programs: an instance on either target, a device, and pictures.
 
 use std::error::Error;
 use std::fs::File;
 use std::io::BufWriter;
 
-/// The one line that differs between a component, a native program behind the wall, and one on wgpu's own drivers. Panics
-/// where there is no GPU process.
+/// An instance: the only code that differs between a component, a native program with Airlock, and one on wgpu's own
+/// drivers. Panics without a GPU process.
 pub fn instance() -> wgpu::Instance {
     #[cfg(target_family = "wasm")]
     return wgpu_wasi::instance();
@@ -19,7 +19,7 @@ pub fn instance() -> wgpu::Instance {
     }
 }
 
-/// A device of the first adapter with those of the wished features that it has and both targets know.
+/// A device of the first adapter, with those of the wished features that the adapter has and both targets know.
 pub fn device(wished: wgpu::Features) -> Result<(wgpu::Device, wgpu::Queue), Box<dyn Error>> {
     let instance = instance();
     let adapter = pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()))?;
@@ -27,12 +27,12 @@ pub fn device(wished: wgpu::Features) -> Result<(wgpu::Device, wgpu::Queue), Box
     Ok(pollster::block_on(adapter.request_device(&descriptor))?)
 }
 
-/// A texture to draw on, to compute into, and to read back.
+/// A texture with the usages of a render target, a storage binding and a readback.
 pub fn target(device: &wgpu::Device, width: u32, height: u32, format: wgpu::TextureFormat) -> wgpu::Texture {
     texture(device, width, height, format, wgpu::TextureUsages::STORAGE_BINDING)
 }
 
-/// A texture to draw on and to read back, of a format that shaders cannot write to.
+/// Like [`target`], for a format without storage writes.
 pub fn target_without_storage(
     device: &wgpu::Device,
     width: u32,
@@ -61,7 +61,7 @@ fn texture(
     })
 }
 
-/// The bytes of a buffer that can be mapped.
+/// The bytes of a mappable buffer.
 pub fn read_buffer(device: &wgpu::Device, buffer: &wgpu::Buffer) -> Result<Vec<u8>, Box<dyn Error>> {
     let (sender, receiver) = std::sync::mpsc::channel();
     buffer.map_async(wgpu::MapMode::Read, .., move |result| {
@@ -102,8 +102,8 @@ pub fn read_texture(
     Ok(bytes.chunks_exact(padded as usize).flat_map(|padded| &padded[..row as usize]).copied().collect())
 }
 
-/// Writes a texture of RGBA with 8 bits each to the PNG file that the first argument names, `out.png` by default, and
-/// prints a digest of its texels.
+/// Writes an 8-bit RGBA texture to the PNG file that the first argument names, `out.png` by default, and prints a digest of
+/// its texels.
 pub fn write_picture(
     device: &wgpu::Device,
     queue: &wgpu::Queue,
@@ -119,7 +119,7 @@ pub fn write_picture(
     Ok(())
 }
 
-/// FNV-1a of 64 bits: tells pictures apart, and needs no dependency.
+/// FNV-1a of 64 bits, which distinguishes pictures without a dependency.
 pub fn digest(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }

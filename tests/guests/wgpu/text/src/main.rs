@@ -15,7 +15,7 @@ const TEXT: &str = "Glyphs from an atlas: fi, Wörter, 0123456789.\nThe second l
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (device, queue) = support::device(wgpu::Features::empty())?;
-    // No fonts of the system: the picture has to be the same everywhere.
+    // No system fonts: the picture has to be the same everywhere.
     let mut database = fontdb::Database::new();
     database.load_font_source(fontdb::Source::Binary(Arc::new(epaint_default_fonts::UBUNTU_LIGHT)));
     let mut fonts = FontSystem::new_with_locale_and_db("en-US".to_owned(), database);
