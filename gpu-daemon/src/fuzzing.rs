@@ -1,7 +1,7 @@
 //! In-process session for the fuzzer and for tests: the executor as in a worker, without the jail, the watchdog and the
 //! poll thread. Panics reach the caller; an error that would end a worker's session is returned as text.
 //!
-//! Devices are polled after a command and not beside it, so that the same commands always have the same results. Use
+//! Devices are polled between commands, not on another thread, so that the same commands always have the same results. Use
 //! only the noop backend: real drivers do not belong in a process without a jail.
 
 use std::{
@@ -40,10 +40,10 @@ use crate::{
 /// A session cannot be created.
 #[derive(Debug, Error)]
 pub enum FuzzingError {
-    /// No socket pair.
+    /// The socket pair cannot be created.
     #[error("cannot make a pair of sockets: {0}")]
     Sockets(#[source] io::Error),
-    /// No channels.
+    /// The channels cannot be opened.
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// Unreachable in practice: a jail that is off refuses nothing.
@@ -98,7 +98,7 @@ impl LocalSession {
         Ok(Self { session, completions, ring: client.ring, reader })
     }
 
-    /// Executes one command; the error would end a session.
+    /// Executes one command; returns the text of an error that would end a session.
     pub fn execute(&mut self, command: Command<'_>) -> Result<(), String> {
         self.session.batch_start = Instant::now();
         let outcome = execute(&mut self.session, command);
@@ -154,7 +154,7 @@ impl LocalSession {
 /// Executes a session's batches on a thread of its own, as a worker does, until the client disconnects. The thread
 /// returns the error that would end a worker's session.
 pub fn serve(channels: DaemonChannels) -> Result<JoinHandle<Result<(), String>>, io::Error> {
-    /// Shader compilers recurse.
+    /// Stack size in bytes: shader compilers recurse.
     const STACK: usize = 64 << 20;
     thread::Builder::new().name("session".to_owned()).stack_size(STACK).spawn(move || {
         let DaemonChannels { commands, events, ring } = channels;

@@ -45,7 +45,7 @@ pub struct JailArguments {
     inner: bool,
 }
 
-/// No report.
+/// Reasons for a missing report.
 #[derive(Debug, Error)]
 pub enum ReportError {
     /// The jail cannot be entered.
@@ -94,7 +94,7 @@ fn enter(arguments: &JailArguments) -> Result<ExitCode, JailError> {
     }
     let jail = instances.jail();
     let text = if arguments.json { as_json(arguments, jail) } else { as_text(jail) };
-    // If the reader is gone, the exit code still has the result.
+    // Without a reader, the exit code still has the result.
     let _ = printing::print(&text);
     let complete = mode != Mode::Off && jail.layers().iter().all(|(_, state)| state.is_ok());
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })

@@ -48,7 +48,7 @@ pub struct Session {
     pub counted: Vec<Counted>,
     /// Progress counters for the watchdog.
     pub vitals: Arc<Vitals>,
-    /// A ticket was opened that the poll thread was not woken for yet.
+    /// A ticket was opened, and the poll thread was not woken for it yet.
     pub waiting: bool,
     /// Bulk data.
     pub payloads: Payloads<RingReader>,

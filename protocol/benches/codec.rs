@@ -1,11 +1,11 @@
-//! What the codec takes for one command, in a long batch as host and worker have it, and for one event.
+//! Codec time of one command, in batches of the host's and worker's length, and of one event.
 //!
-//! `cargo bench -p airlock-protocol --bench codec` prints nanoseconds per command; `-- draw` only those whose name has
-//! "draw" in it. The programs are built with fat LTO and one codegen unit; to measure what they run, set
+//! `cargo bench -p airlock-protocol --bench codec` prints nanoseconds per command; `-- draw` only those whose name contains
+//! "draw". The programs are built with fat LTO and one codegen unit; to measure the same code, set
 //! `CARGO_PROFILE_BENCH_LTO=fat CARGO_PROFILE_BENCH_CODEGEN_UNITS=1`.
 //!
-//! Encoding is measured alone: the host makes a command for each call and drops it, which is not the codec's. The worker
-//! decodes a command, looks at it and drops it; the lists that it brings are part of that.
+//! Encoding is measured alone: the host's creation and drop of a command for each call are not part of the codec. Decoding
+//! is measured with the command's drop, including its lists.
 #![allow(clippy::expect_used, missing_docs)]
 
 use std::{hint::black_box, time::Instant};
@@ -40,7 +40,7 @@ fn draw() -> RenderPassDraw {
         vertex_count: 36,
         instance_count: 1,
         first_vertex: 0,
-        // Two bytes more: a scene numbers its objects like this.
+        // Two bytes longer: scenes number their objects by it.
         first_instance: 1_000,
     }
 }
@@ -126,7 +126,7 @@ fn submit() -> Submit {
     Submit { device: DeviceId(0), command_buffers: vec![CommandBufferId(9)] }
 }
 
-/// Pushes a command as the host does, batch after batch, and drops the batches.
+/// Pushes a command into full batches, as the host does, and drops them.
 fn push(bencher: &mut Bencher<'_>, command: &Command<'_>) {
     let mut writer = BatchWriter::default();
     bencher.iter_custom(|commands| {
@@ -143,7 +143,7 @@ fn push(bencher: &mut Bencher<'_>, command: &Command<'_>) {
     });
 }
 
-/// A batch of a few commands over and over, as long as batches become.
+/// A batch of the usual length, with these commands repeated.
 fn batch(commands: &[Command<'_>]) -> Vec<u8> {
     let mut writer = BatchWriter::default();
     while writer.len() < BATCH_TARGET {
@@ -154,7 +154,7 @@ fn batch(commands: &[Command<'_>]) -> Vec<u8> {
     writer.finish(<[u8]>::to_vec)
 }
 
-/// Reads a batch over and over.
+/// Reads a batch repeatedly.
 fn read(bencher: &mut Bencher<'_>, batch: &[u8]) {
     bencher.iter_custom(|commands| {
         let mut left = commands;
@@ -205,7 +205,7 @@ fn decode(criterion: &mut Criterion) {
         let batch = batch(&[command]);
         group.bench_function(name, |bencher| read(bencher, &batch));
     }
-    // Commands that take turns, so that the branch on the command's number is not always the same.
+    // Different commands in turn, so that the branch on the command's number varies.
     let turns = batch(&[
         set_pipeline().into(),
         set_bind_group().into(),

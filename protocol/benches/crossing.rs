@@ -1,9 +1,8 @@
-//! What it costs to bring the contents of a map from one process to the other, with nothing else done: the floor under every
-//! readback. A thread stands for the daemon; both look without sleeping. Beside it, two copies on one thread, which is what
-//! it takes where there is no other process.
+//! Transfer time of a map's contents from one process to another, without other work: the lower bound of every readback. A
+//! thread stands for the daemon; both sides spin. For comparison, two copies on one thread, as without another process.
 //!
-//! In a virtual machine it changes while one looks, because its processors are moved; the benchmark beside an in-process
-//! runner says how far they were from each other.
+//! In a virtual machine the time varies during a run, because its processors are moved; the benchmark beside an in-process
+//! runner reports their distance.
 //!
 //!     cargo bench -p airlock-protocol --bench crossing
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -30,7 +29,7 @@ mod linux {
     /// The bytes of an event before its data.
     const START: &[u8] = &[0; 8];
 
-    /// What crosses in a round. It has room in the ring, so that nobody waits for room.
+    /// Bytes transferred per round. They fit in the ring, so that the sender does not wait for room.
     const SIZE: usize = 1 << 20;
 
     pub fn crossing(criterion: &mut Criterion) {
@@ -68,10 +67,10 @@ mod linux {
         });
     }
 
-    /// In place of the count of rounds when there will be no more.
+    /// Count of rounds that stops the sender.
     const STOP: u64 = u64::MAX;
 
-    /// Sends [`SIZE`] bytes for each round that is asked for.
+    /// Sends [`SIZE`] bytes for each requested round.
     fn send(events: &EventSender, wanted: &AtomicU64) {
         let data = vec![7; SIZE];
         let mut done = 0;

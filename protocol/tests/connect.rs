@@ -18,7 +18,7 @@ use airlock_protocol::{
     handshake::Hello,
 };
 
-/// A worker that is this script. It notes where its folder is.
+/// A shell script in place of a worker; it records its folder, process id and arguments.
 struct Script {
     folder: tempfile::TempDir,
     daemon: Daemon,
@@ -72,8 +72,8 @@ fn a_worker_that_cannot_be_reached_is_ended_and_its_folder_removed() {
     assert!(refused.contains("for now"), "{refused}");
 }
 
-/// Connects to a daemon of which the client hears these lines, the second when the worker should be there. One that holds
-/// the connection does so until the client has said what it made of them.
+/// Connects to a daemon that sends a hello line and then `last`, after the client has sent its descriptors. With `hold`, the
+/// daemon keeps the connection open until the client has returned its explanation, which is the result.
 fn behind_a_socket(last: &'static [u8], hold: bool) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
@@ -86,7 +86,7 @@ fn behind_a_socket(last: &'static [u8], hold: bool) -> String {
         connection.write_all(hello.as_bytes()).unwrap();
         let _handed_over = [(); 3].map(|()| descriptors::receive(&connection, Some(Duration::from_secs(300))).unwrap());
         connection.write_all(last).unwrap();
-        // A client that waits for it hangs no longer than this.
+        // Bounds the wait of a client that waits for the connection's end.
         !hold || released.recv_timeout(Duration::from_secs(300)) == Err(RecvTimeoutError::Disconnected)
     });
     let mut connection = Daemon::Socket(path).connect().unwrap();
@@ -105,6 +105,6 @@ fn the_last_line_of_a_connection_says_how_a_worker_ended() {
     for last in [&b""[..], b"ENDED", b"ENDED signal 9\nENDED you\n", b"ENDED exit code 0x7\n", &[b'x'; 20_000]] {
         assert_eq!(behind_a_socket(last, false), closed);
     }
-    // One that never says it is not waited for.
+    // The client does not wait for a line that never ends.
     assert_eq!(behind_a_socket(b"ENDED sig", true), closed);
 }

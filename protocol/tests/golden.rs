@@ -1,5 +1,5 @@
-//! The bytes of the stream. They are what daemons of other builds and traces of other days read: a change here that is
-//! not a new variant breaks them.
+//! The bytes of the stream. Daemons of other builds and older traces depend on them: a change here other than a new variant
+//! breaks both.
 
 #![allow(clippy::expect_used, clippy::disallowed_methods)]
 
@@ -130,8 +130,8 @@ fn every_command_and_event_has_these_bytes() {
     assert_eq!(expected.lines().count(), found.lines().count(), "AIRLOCK_BLESS=1 adds what is new");
 }
 
-/// The reader has a shorter way to a few commands, by the first byte; with a number that is written longer than it needs
-/// to be, they take the way of all others.
+/// The reader has a fast path for a few commands, selected by the first byte; a number with a longer encoding than necessary
+/// takes the common path.
 #[test]
 fn both_ways_to_a_command_lead_to_it() {
     let commands: [Command<'_>; 6] = [
@@ -178,7 +178,7 @@ fn cause(error: DecodeError) -> String {
     }
 }
 
-/// Encoders and batches begin with room for what is common, and make more for what is not.
+/// Encoders and batches start with room for common lengths, and grow for longer ones.
 #[test]
 fn commands_of_every_length_come_back() {
     let mut writer = BatchWriter::default();
@@ -306,7 +306,7 @@ fn a_cut_batch_is_an_error_at_every_length() {
     let bytes = batch();
     for length in 0..bytes.len() {
         assert!(read(&bytes[..length]).is_err(), "{length} of {} bytes", bytes.len());
-        // The same with a header that says what is there.
+        // The same with the actual length in the header.
         let mut cut = bytes[..length].to_vec();
         if let Some(place) = cut.get_mut(8..12) {
             place.copy_from_slice(&((length.saturating_sub(BATCH_HEADER)) as u32).to_le_bytes());
@@ -322,7 +322,7 @@ fn flipped_bytes_never_panic_and_never_allocate_without_bound() {
         for value in [0, 1, 127, 128, 250, 251, 252, 253, 254, 255] {
             let mut flipped = bytes.clone();
             flipped[place] = value;
-            // A length of 2^60 in eight bytes must fail before anything is reserved for it: the test would be killed.
+            // A length of 2^60 in eight bytes must fail before memory is reserved for it: the test would be killed.
             let _ = read(&flipped);
         }
     }
@@ -330,7 +330,7 @@ fn flipped_bytes_never_panic_and_never_allocate_without_bound() {
 
 #[test]
 fn an_event_with_an_endless_string_is_an_error() {
-    // `Closed` with a reason of 2^45 and 2^63 bytes: nothing may be reserved for them.
+    // `Closed` with a reason of 2^45 and 2^63 bytes: no memory may be reserved for them.
     for length in [1u64 << 45, 1 << 63, u64::MAX] {
         let mut bytes = vec![1, 253];
         bytes.extend(length.to_le_bytes());
@@ -339,7 +339,7 @@ fn an_event_with_an_endless_string_is_an_error() {
     }
 }
 
-/// What is sent in two parts is the event that is sent as one.
+/// The encoding in two parts equals the encoding of the whole event.
 #[test]
 fn map_data_in_two_parts_is_the_event() {
     for len in [0, 1, 250, 251, 65_535, 65_536, 128 << 10] {

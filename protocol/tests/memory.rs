@@ -1,7 +1,7 @@
-//! What a peer's bytes can cost while they are decoded, measured by an allocator that counts.
+//! Memory bounds of decoding a peer's bytes, measured by a counting allocator.
 //!
-//! The bounds: one command takes at most [`COMMAND`] bytes beside its batch, one event at most [`EVENT`] beside its
-//! bytes, whatever the bytes are. Commands are decoded and dropped one after the other, so a batch costs no more.
+//! Whatever the bytes are, one command takes at most [`COMMAND`] bytes beside its batch, and one event at most [`EVENT`]
+//! beside its bytes. Commands are decoded and dropped one after the other, so a batch takes no more.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, unsafe_code)]
 
 use std::{
@@ -25,30 +25,30 @@ use airlock_protocol::{
     limits::{MAX_BATCH, MAX_EVENT, MAX_LIST, MAX_LISTED_ADAPTERS, MAX_PIPELINE_LIST},
 };
 
-/// The costliest is a pipeline with as many vertex buffers of as many attributes as there may be: 16 bytes for each of
-/// 2^20, which take 3 bytes each in the batch. Any single list takes less than 4 MiB.
+/// Maximum bytes of one command. The largest is a pipeline with the maximum number of vertex buffers and attributes: 16 bytes
+/// for each of 2^20, which take 3 bytes each in the batch. Any single list takes less than 4 MiB.
 const COMMAND: usize = 17 << 20;
-/// As many texts as fit, and their lists.
+/// Maximum bytes of one event: all the texts that fit, and their lists.
 const EVENT: usize = 2 * MAX_EVENT;
 
 struct Counting;
 
 thread_local! {
-    /// Bytes that this thread has now, and the most it had.
+    /// Allocated bytes of this thread, and their maximum.
     static NOW: Cell<usize> = const { Cell::new(0) };
     static MOST: Cell<usize> = const { Cell::new(0) };
 }
 
 fn count(add: usize, remove: usize) {
-    // A thread that ends has no cells any more, and nothing to be counted.
+    // A thread that is ending has no cells any more, and is not counted.
     let _ = NOW.try_with(|now| {
         now.set((now.get() + add).saturating_sub(remove));
         let _ = MOST.try_with(|most| most.set(most.get().max(now.get())));
     });
 }
 
-// SAFETY: every call is handed on to the system's allocator as it is, so that its guarantees are that one's; the counting
-// beside it touches only cells of this thread, which need no allocation, and never the memory in question.
+// SAFETY: every call is forwarded unchanged to the system's allocator, whose guarantees hold; the counting touches only
+// cells of this thread, which need no allocation, and never the allocated memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size(), 0);
@@ -63,7 +63,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Both may exist for a moment.
+        // Both blocks may exist for a moment.
         count(size, 0);
         count(0, layout.size());
         // SAFETY: as in `dealloc`; `size` is the caller's, and so are the obligations for it.
@@ -74,7 +74,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The most memory that `work` has at a time beside what there was before.
+/// Peak memory of `work` beyond the memory in use before.
 fn peak(work: impl FnOnce()) -> usize {
     let before = NOW.get();
     MOST.set(before);
@@ -82,7 +82,7 @@ fn peak(work: impl FnOnce()) -> usize {
     MOST.get().saturating_sub(before)
 }
 
-/// A batch of these bytes as commands, with a header that says that there are many.
+/// A batch of these bytes as commands, with the maximum number of commands in its header.
 fn batch(mut commands: Vec<u8>) -> Vec<u8> {
     let length = u32::try_from(commands.len()).unwrap();
     let header = [&0_u64.to_le_bytes()[..], &length.to_le_bytes(), &u32::MAX.to_le_bytes()].concat();
@@ -91,7 +91,7 @@ fn batch(mut commands: Vec<u8>) -> Vec<u8> {
     commands
 }
 
-/// Reads until something is wrong. Gives how many commands were not.
+/// Reads up to the first error; returns the number of valid commands.
 fn read(batch: &[u8]) -> usize {
     let mut reader = BatchReader::new(batch, 0).unwrap();
     let mut read = 0;
@@ -107,7 +107,7 @@ fn length(elements: u32) -> [u8; 5] {
     [252, a, b, c, d]
 }
 
-/// The lengths to be tried: beyond all bounds, and the bounds themselves and one more.
+/// The lengths to try: beyond all bounds, and each bound itself and one more.
 fn lengths(of: usize) -> Vec<u32> {
     let mut lengths = vec![u32::MAX, u32::try_from(of).unwrap() - 64];
     for bound in [MAX_LIST, MAX_PIPELINE_LIST, MAX_LISTED_ADAPTERS] {
@@ -116,8 +116,8 @@ fn lengths(of: usize) -> Vec<u32> {
     lengths
 }
 
-/// A list of any length at any place of any command and any event, followed by as many bytes as there may be, which read
-/// as absent elements or as present ones: it covers every list there is and will be.
+/// A list of any length at any place of any command and any event, followed by the maximum number of bytes, which read as
+/// absent or as present elements: covers every current and future list.
 #[test]
 fn a_length_anywhere_costs_no_more_than_the_bound() {
     let mut costliest = (0, String::new());
@@ -129,7 +129,7 @@ fn a_length_anywhere_costs_no_more_than_the_bound() {
                     let at = BATCH_HEADER + place;
                     bytes[BATCH_HEADER] = number as u8;
                     bytes[at..at + 5].copy_from_slice(&length);
-                    // One command: those after it are `RequestAdapter` or `ListAdapters` without end.
+                    // One command: all those after it are `RequestAdapter` or `ListAdapters`.
                     let mut reader = BatchReader::new(&bytes, 0).unwrap();
                     let cost = peak(|| drop(reader.next()));
                     assert!(cost <= COMMAND, "{name} with {length:?} at {place}: {cost} bytes");
@@ -221,7 +221,7 @@ fn lists_within_lists_cost_no_more_than_the_bound() {
     let cost = peak(|| assert_eq!(read(&bytes), 1));
     println!("pipeline: {} bytes cost {cost}", bytes.len());
     assert!(cost <= COMMAND, "{cost} bytes");
-    // As many adapters as there may be, each with about as many features as an event has room for.
+    // The maximum number of adapters, each with about as many features as an event has room for.
     let features = vec![FeatureName::ShaderF16; MAX_EVENT / MAX_LISTED_ADAPTERS / 4 - 256];
     let adapters = vec![Capabilities { features, ..Capabilities::default() }; MAX_LISTED_ADAPTERS];
     let mut bytes = Vec::new();
@@ -236,11 +236,11 @@ fn lists_within_lists_cost_no_more_than_the_bound() {
     assert!(decode_event(&bytes).is_err());
 }
 
-/// A text's length is believed within [`MAX_EVENT`] only, and all texts of an event share that.
+/// A text's length is accepted up to [`MAX_EVENT`] only, a bound that all texts of an event share.
 #[test]
 fn texts_of_events_cost_no_more_than_the_bound() {
     for claimed in [MAX_EVENT as u32 - 8, MAX_EVENT as u32 + 1, u32::MAX] {
-        // `Closed`, with a reason that is not there.
+        // `Closed`, with a reason shorter than its length.
         let bytes = [&[1][..], &length(claimed), b"because"].concat();
         let cost = peak(|| assert!(decode_event(&bytes).is_err()));
         assert!(cost <= EVENT, "{claimed}: {cost} bytes");

@@ -1,5 +1,5 @@
-//! The fuzzers' seeds, and what becomes of them with a byte changed, added or missing: a short run of the same checks
-//! without a fuzzer.
+//! The fuzzers' seeds, and mutations of them with bytes changed, added or missing: a short run of the same checks without a
+//! fuzzer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "common/exercise.rs"]
@@ -7,10 +7,10 @@ mod exercise;
 
 use std::{fs, path::Path};
 
-/// Inputs beside each seed.
+/// Number of mutations of each seed.
 const VARIANTS: u64 = 400;
 
-/// A few numbers that are always the same (xorshift).
+/// Deterministic pseudorandom numbers (xorshift).
 struct Random(u64);
 
 impl Random {
@@ -38,7 +38,7 @@ fn run(folder: &str, exercise: fn(&[u8])) {
                 match random.below(4) {
                     0 => bytes.truncate(place),
                     1 => bytes.insert(place, random.below(256) as u8),
-                    // The values that say how long a number is, and the smallest ones.
+                    // The values that encode a number's length, and the smallest ones.
                     2 if place < bytes.len() => bytes[place] = [0, 1, 2, 250, 251, 252, 253, 255][random.below(8)],
                     _ if place < bytes.len() => bytes[place] ^= 1 << random.below(8),
                     _ => {}

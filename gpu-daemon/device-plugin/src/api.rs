@@ -20,7 +20,7 @@ pub const VERSION: &str = "v1beta1";
 pub const KUBELET_SOCKET: &str = "kubelet.sock";
 /// [`Device::health`] of a device that may be allocated.
 pub const HEALTHY: &str = "Healthy";
-/// [`Device::health`] of a device that may not.
+/// [`Device::health`] of a device that may not be allocated.
 pub const UNHEALTHY: &str = "Unhealthy";
 /// Upper bound of a device's id in bytes.
 pub const MAX_ID: usize = 63;
@@ -30,9 +30,9 @@ pub const MAX_MESSAGE: usize = 1 << 20;
 
 /// Paths of the calls.
 pub mod paths {
-    /// Of the kubelet.
+    /// The kubelet's method: registers a plugin.
     pub const REGISTER: &str = "/v1beta1.Registration/Register";
-    /// Of a plugin, as the others below.
+    /// A plugin's method, as those below: returns its options.
     pub const OPTIONS: &str = "/v1beta1.DevicePlugin/GetDevicePluginOptions";
     /// Streams the list of devices.
     pub const LIST_AND_WATCH: &str = "/v1beta1.DevicePlugin/ListAndWatch";
@@ -44,11 +44,11 @@ pub mod paths {
     pub const PRE_START: &str = "/v1beta1.DevicePlugin/PreStartContainer";
 }
 
-/// No fields.
+/// A message without fields.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct Empty {}
 
-/// Optional calls that a plugin has.
+/// Optional calls of a plugin.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct DevicePluginOptions {
     /// Call `PreStartContainer` before each start of a container.
@@ -119,7 +119,7 @@ pub struct AllocateResponse {
     pub container_responses: Vec<ContainerAllocateResponse>,
 }
 
-/// Changes to one container. This plugin makes all by CDI devices; the rest is read by tests only.
+/// Changes to one container. This plugin sets CDI devices only; tests read the other fields.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ContainerAllocateResponse {
     /// Environment variables.
@@ -247,11 +247,11 @@ where
     }
 }
 
-/// An HTTP request of a call, and its response.
+/// The HTTP request of a call.
 pub type HttpRequest = http::Request<tonic::body::Body>;
-/// See [`HttpRequest`].
+/// The HTTP response of a call.
 pub type HttpResponse = http::Response<tonic::body::Body>;
-/// A response that is being made.
+/// The future of a response.
 pub type Answer = Pin<Box<dyn Future<Output = HttpResponse> + Send>>;
 
 /// Answers a call with one request and one response.
@@ -311,7 +311,7 @@ mod tests {
 
     use super::*;
 
-    /// Bytes by `protoc --encode` 3.21.12 with the published file, which knows nothing of the derives here.
+    /// The expected bytes are from `protoc --encode` 3.21.12 with the published file, independent of the derives here.
     #[test]
     fn messages_are_those_of_the_published_file() {
         let bytes = |hex: &str| {

@@ -1,6 +1,6 @@
-//! The CDI file of `gpu-daemon cdi`: which devices there are, and where their sockets lie.
+//! The CDI file of `gpu-daemon cdi`: the devices, and the paths of their sockets.
 //!
-//! The file is the only list of devices. What a container engine cannot inject is thereby not offered.
+//! The file is the only list of devices, so the plugin offers none that a container engine cannot inject.
 
 use std::{
     collections::BTreeMap,
@@ -16,9 +16,9 @@ use crate::api::MAX_ID;
 
 /// Upper bound of the file in bytes: a device takes half a KiB.
 const MAX_FILE: u64 = 8 << 20;
-/// Upper bound of the number of devices, as the daemon has it for claims.
+/// Maximum number of devices: the daemon's limit of claims.
 const MAX_DEVICES: usize = 4096;
-/// The variable with a claim's socket.
+/// The environment variable with the path of a claim's socket.
 const VARIABLE: &str = "AIRLOCK_DAEMON=";
 
 /// Devices of a CDI file.
@@ -30,23 +30,23 @@ pub struct Claims {
     pub sockets: BTreeMap<String, PathBuf>,
 }
 
-/// Reasons why a file offers no devices.
+/// An unreadable or invalid CDI file.
 #[derive(Debug, Error)]
 pub enum ClaimsError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read {}: {cause}", file.display())]
     Read {
-        /// Which file.
+        /// Path of the file.
         file: PathBuf,
-        /// Why.
+        /// The system's error.
         cause: io::Error,
     },
-    /// It is no CDI file of `gpu-daemon cdi`.
+    /// The contents are not a CDI file of `gpu-daemon cdi`.
     #[error("{} is not a CDI file of `gpu-daemon cdi`: {why}", file.display())]
     Contents {
-        /// Which file.
+        /// Path of the file.
         file: PathBuf,
-        /// The first mistake.
+        /// The first error in the contents.
         why: String,
     },
 }

@@ -24,7 +24,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Upper bound of remembered times of a claim's crashes; with a higher limit, earlier ones count as the oldest of these.
 const MAX_REMEMBERED: usize = 1024;
 
-/// All devices at one moment.
+/// A snapshot of all devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Devices {
     /// The CDI file's vendor and class.
@@ -36,7 +36,7 @@ pub struct Devices {
 /// A device's state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// Why it may not be allocated, if so.
+    /// The reason to be unhealthy; `None` for a healthy device.
     pub fault: Option<Fault>,
     /// Crashes within the window.
     pub crashes: u64,
@@ -76,7 +76,7 @@ struct History {
     counter: u64,
     /// Times of crashes within the window, with their numbers.
     recent: VecDeque<(Instant, u64)>,
-    /// Whether the limit was reached, and a crash is within the window.
+    /// True once the limit was reached, while a crash is within the window.
     crashing: bool,
 }
 
@@ -85,7 +85,7 @@ impl History {
         self.recent.iter().fold(0, |sum, &(_, count)| sum.saturating_add(count))
     }
 
-    /// Takes the counter's new value. One below the last is that of a daemon that has started anew.
+    /// Records the counter's new value. A value below the last means that the daemon has restarted.
     fn advance(&mut self, counter: u64, now: Instant) {
         let by = counter.checked_sub(self.counter).unwrap_or(counter);
         self.counter = counter;
@@ -108,17 +108,17 @@ impl History {
     }
 }
 
-/// What is remembered from one check to the next.
+/// State kept between checks.
 #[derive(Debug)]
 struct Monitor {
     crash_limit: u64,
     crash_window: Duration,
     storm_claims: u64,
     daemon_timeout: Duration,
-    /// The last file that could be read.
+    /// Contents of the last file that could be read.
     claims: Claims,
     histories: HashMap<String, History>,
-    /// The last answer of the daemon.
+    /// Time of the daemon's last answer.
     answered: Option<Instant>,
 }
 
@@ -135,7 +135,8 @@ impl Monitor {
         }
     }
 
-    /// Evaluates one check. `claims` and `crashes` are absent where they could not be read; `has_socket` asks for a device's socket.
+    /// Evaluates one check. `claims` and `crashes` are `None` where they could not be read; `has_socket` is true for an existing
+    /// socket.
     fn check(
         &mut self,
         claims: Option<Claims>,
@@ -150,7 +151,7 @@ impl Monitor {
             let counter = crashes.and_then(|crashes| crashes.get(name));
             match (self.histories.get_mut(name), counter) {
                 (Some(history), Some(&counter)) => history.advance(counter, now),
-                // Crashes before the first look are old.
+                // Crashes before the first scrape do not count.
                 (None, Some(&counter)) => {
                     self.histories.insert(name.clone(), History { counter, ..History::default() });
                 }
@@ -186,7 +187,7 @@ impl Monitor {
     }
 }
 
-/// Checks all devices again and again, and publishes each change.
+/// Checks all devices periodically, and publishes each change.
 pub async fn watch(options: &Options, sender: &watch::Sender<Arc<Devices>>) {
     let mut monitor = Monitor::new(options);
     let (mut file_error, mut daemon_error) = (String::new(), String::new());
@@ -225,7 +226,7 @@ fn said<T, E: std::fmt::Display>(result: Result<T, E>, last: &mut String, what: 
     value
 }
 
-/// Logs what has changed.
+/// Logs the changes between two snapshots.
 fn log(before: &Devices, now: &Devices) {
     for (name, state) in &now.devices {
         let last = before.devices.get(name).map(|state| state.fault);
@@ -277,16 +278,16 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut faults =
             |counts, seconds| faults(&monitor.check(claims(), Some(&crashes(counts)), |_| true, at(seconds)));
-        // Those before the first look do not count.
+        // Crashes before the first scrape do not count.
         assert_eq!(faults([100, 0, 0], 0), [None; 3]);
         assert_eq!(faults([102, 0, 0], 1), [None; 3]);
         assert_eq!(faults([103, 0, 0], 2), [Some(Fault::Crashes), None, None]);
         assert_eq!(faults([103, 3, 0], 3), [Some(Fault::Storm); 3]);
-        // A single further crash prolongs it, and the other's time passes.
+        // One further crash prolongs the first claim's fault; the second claim's window passes.
         assert_eq!(faults([104, 3, 0], 62), [Some(Fault::Storm); 3]);
         assert_eq!(faults([104, 3, 0], 64), [Some(Fault::Crashes), None, None]);
         assert_eq!(faults([104, 3, 0], 123), [None; 3]);
-        // The daemon has started anew, and its workers crash.
+        // The daemon has restarted, and its workers crash.
         assert_eq!(faults([0, 0, 3], 124), [None, None, Some(Fault::Crashes)]);
     }
 

@@ -1,8 +1,8 @@
 //! The plugin's socket and its registration.
 //!
-//! A kubelet that starts removes all sockets of plugins from their folder and makes its own anew, and plugins register again. So
-//! the plugin compares both sockets with those that it knows. Polling sees whatever happened between two looks, also
-//! that the whole folder was replaced, which a watch of the folder does not.
+//! A kubelet that starts removes all sockets of plugins from their folder and creates its own again, and plugins must register
+//! again. So the plugin compares both sockets with the known ones. Polling detects every change between two checks, including
+//! the replacement of the whole folder, which a watch of the folder misses.
 
 use std::{
     fs, io,
@@ -31,7 +31,7 @@ use crate::{
     plugin::{OPTIONS, Plugin},
 };
 
-/// Interval of looks at the sockets.
+/// Interval of checks of the sockets.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Time limit of a registration.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,7 +48,7 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Upper bound of a socket's path, `sun_path` without its zero.
 const MAX_PATH: usize = 107;
 
-/// Identity of a socket's file: a new one may have the old inode, and not the old time.
+/// Identity of a socket's file. A new file may reuse the inode number, but has another time.
 type Identity = (u64, u64, i64, i64);
 
 fn identity(path: &Path) -> Option<Identity> {
@@ -56,7 +56,7 @@ fn identity(path: &Path) -> Option<Identity> {
     Some((found.dev(), found.ino(), found.ctime(), found.ctime_nsec()))
 }
 
-/// The kubelet, as the plugin follows it.
+/// The plugin's socket, and its registration with the kubelet.
 #[derive(Debug)]
 pub struct Kubelet {
     socket: PathBuf,
@@ -77,7 +77,7 @@ struct Serving {
 }
 
 impl Kubelet {
-    /// Checks the paths. Sockets are made by [`Self::follow`].
+    /// Checks the paths. [`Self::follow`] creates the socket.
     pub fn new(options: &Options, devices: watch::Receiver<Arc<Devices>>) -> Result<Self, PluginError> {
         let name = format!("{}.sock", options.resource.replace('/', "-"));
         let (own, socket) = (options.kubelet.join(name), options.kubelet.join(KUBELET_SOCKET));
@@ -89,7 +89,7 @@ impl Kubelet {
         Ok(Self { socket, own, resource, devices, serving: None, registered: None })
     }
 
-    /// Serves and registers until dropped; failures are logged, and repeated after a pause.
+    /// Serves and registers until dropped; failures are logged, and retried after a pause.
     pub async fn follow(&mut self) {
         let mut pause = FIRST_PAUSE;
         let mut next = Instant::now();
@@ -131,7 +131,7 @@ impl Kubelet {
         }
     }
 
-    /// The server is there before the registration: the kubelet connects to it at once.
+    /// Registers, after it has started the server where necessary: the kubelet connects to it at once.
     async fn register(&mut self, is_served: bool) -> Result<(), String> {
         if !is_served {
             self.stop();
@@ -153,7 +153,7 @@ impl Kubelet {
         timeout(PATIENCE, registered).await.map_err(|_| format!("no answer within {PATIENCE:?}"))?
     }
 
-    /// Makes the socket and serves it. One that is there is of an earlier run.
+    /// Binds the socket and serves it. Removes the socket of an earlier run.
     fn serve(&mut self) -> io::Result<()> {
         if identity(&self.own).is_some() {
             fs::remove_file(&self.own)?;

@@ -2,22 +2,22 @@
 //! `airlock.dev/session`. A container with such a device gets the claim's folder by CDI: no GPU node, no driver, and quotas that hold
 //! in the daemon.
 //!
-//! A program of its own, so that gRPC stays out of the daemon.
+//! A separate program, so that gRPC stays out of the daemon.
 //!
 //! | module | contents | depends on |
 //! |---|---|---|
 //! | `kubelet` | the plugin's socket, registration, the kubelet's restarts | `plugin`, `api` |
 //! | `plugin` | answers to the kubelet's calls | `health`, `api` |
-//! | `health` | which device may be allocated, and why not | `claims`, `metrics` |
-//! | `claims` | the CDI file: which devices there are | |
-//! | `metrics` | the daemon's metrics: whether it answers, and the crashes of each claim | |
+//! | `health` | health of each device, and the reason of a fault | `claims`, `metrics` |
+//! | `claims` | the CDI file: the list of devices | |
+//! | `metrics` | the daemon's metrics: the crashes of each claim | |
 //! | `api` | messages and calls of the device plugin API | |
 //! | `options`, `error` | the command line, and errors that end the program | |
 //!
 //! # Invariants
 //!
 //! - The plugin starts no session, opens no GPU and writes no file but its socket.
-//! - All that the kubelet, the daemon and the CDI file send is bounded in size and checked.
+//! - All input of the kubelet, the daemon and the CDI file is bounded in size and checked.
 #![cfg(target_os = "linux")]
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
-        // What cannot be written there cannot be told there, and the attempt would panic.
+        // A failed write to standard error is not reported there: the attempt would panic.
         .log_internal_errors(false)
         .init();
     match airlock_device_plugin::run(&line.options) {

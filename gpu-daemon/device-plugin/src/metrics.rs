@@ -1,4 +1,4 @@
-//! The daemon's metrics: whether it answers, and the crashes of each claim's workers.
+//! The daemon's metrics: the crashes of each claim's workers. A failed scrape means that the daemon does not answer.
 
 use std::{collections::HashMap, io, time::Duration};
 
@@ -14,15 +14,15 @@ use crate::options::MetricsAddress;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Upper bound of a response in bytes: two lines of 128 bytes for each of 4096 claims, and the rest.
 const MAX_RESPONSE: u64 = 4 << 20;
-/// What is sent. The daemon closes the connection after its response.
+/// The request. The daemon closes the connection after its response.
 const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: gpu-daemon\r\nConnection: close\r\n\r\n";
-/// The metric that is read.
+/// Start of the parsed metric's lines.
 const CRASHES: &str = "airlock_claim_crashes_total{claim=\"";
 
 /// Crashes of the workers of each claim since the daemon's start.
 pub type Crashes = HashMap<String, u64>;
 
-/// Asks the daemon.
+/// Scrapes the daemon's metrics.
 pub async fn scrape(address: &MetricsAddress) -> io::Result<Crashes> {
     let response = async {
         match address {
@@ -41,7 +41,8 @@ async fn exchange(mut connection: impl AsyncRead + AsyncWrite + Unpin) -> io::Re
     Ok(response)
 }
 
-/// Parses a response; `None` if it is no success. Lines that are cut or are no number are skipped.
+/// Parses a response; `None` if its status is not 200 or its body is not from a gpu-daemon. Skips lines that are cut or have
+/// an invalid number.
 fn parse(response: &[u8]) -> Option<Crashes> {
     let text = std::str::from_utf8(response).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;

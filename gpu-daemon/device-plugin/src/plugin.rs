@@ -18,9 +18,9 @@ use crate::{
 
 /// Upper bound of the containers in one call; a pod has a few.
 const MAX_CONTAINERS: usize = 1024;
-/// Upper bound of the ids in one list, as the daemon has it for claims.
+/// Maximum number of ids in one list: the daemon's limit of claims.
 const MAX_IDS: usize = 4096;
-/// Devices of one container: `AIRLOCK_DAEMON` names one socket. How many sessions it has is the claim's quota.
+/// Devices of one container: `AIRLOCK_DAEMON` names one socket. The claim's quota limits its sessions.
 const MAX_DEVICES_OF_A_CONTAINER: usize = 1;
 
 /// The plugin's options.
@@ -32,12 +32,12 @@ pub const OPTIONS: DevicePluginOptions =
 pub struct Plugin {
     /// The latest devices.
     pub devices: watch::Receiver<Arc<Devices>>,
-    /// Becomes true, or is dropped, when streams are to end.
+    /// Becomes true, or closes, when streams must end.
     pub stop: watch::Receiver<bool>,
 }
 
 impl Plugin {
-    /// Answers a call; `None` if its path names none.
+    /// Answers a call; `None` if its path names no method.
     pub fn answer(&self, request: HttpRequest) -> Option<Answer> {
         let devices = Arc::clone(&self.devices.borrow());
         Some(match request.uri().path() {
@@ -53,7 +53,7 @@ impl Plugin {
         })
     }
 
-    /// The list of devices, and again after each change. A list that the kubelet has not fetched yet is replaced, not queued.
+    /// Streams the list of devices, again after each change. The queue holds one list; changes while it is full become one.
     fn list(mut self) -> ReceiverStream<Result<ListAndWatchResponse, Status>> {
         let (sender, stream) = mpsc::channel(1);
         tokio::spawn(async move {
@@ -152,7 +152,7 @@ fn preferred(devices: &Devices, request: &PreferredAllocationRequest) -> Result<
     Ok(PreferredAllocationResponse { container_responses: responses })
 }
 
-/// A container that is started again in a storm waits: its engine tries again, with growing pauses.
+/// Rejects the start of a container with an unhealthy device; its engine retries, with growing pauses.
 fn pre_start(devices: &Devices, request: &PreStartContainerRequest) -> Result<Empty, Status> {
     for id in known(devices, &request.devices_ids)? {
         if let Some(fault) = devices.devices.get(id).and_then(|state| state.fault) {

@@ -1,8 +1,8 @@
 //! Fuzz target: a session of arbitrary commands on wgpu's noop backend, in this process.
 //!
 //! `RUSTC_BOOTSTRAP=1 cargo fuzz run -s none session corpus seeds/session` in the folder above `fuzz`, with any
-//! compiler; `scripts/fuzz` does it. `seeds` has the commands of the golden traces (`tests/fuzz` makes them and runs
-//! them, too).
+//! compiler; `scripts/fuzz` runs it. `seeds` contains the commands of the golden traces; `tests/fuzz` generates them, and
+//! runs them too.
 #![no_main]
 
 #[path = "../../tests/fuzz/exercise.rs"]

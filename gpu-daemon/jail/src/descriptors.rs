@@ -4,10 +4,10 @@ use std::fs;
 
 use crate::trial::because;
 
-/// The standard streams are up to this one.
+/// Number of the last standard stream.
 pub const LAST_STANDARD: i32 = 2;
 
-/// The open descriptors, except the one that reading the list needs.
+/// Lists the open descriptors, except the one that reading the list needs.
 pub fn open() -> Result<Vec<i32>, String> {
     let failed = |error| because("/proc/self/fd cannot be read", error);
     let mut found = Vec::new();

@@ -12,7 +12,7 @@ use crate::trial::{Held, because};
 const EPERM: u32 = 1;
 const ENOSYS: u32 = 38;
 
-/// The one filter of a compiled set.
+/// Name of the only filter in a compiled set.
 const NAME: &str = "filter";
 
 /// Effect of a filter on the calls that its rules match.
@@ -35,7 +35,7 @@ pub enum Threads {
     All,
 }
 
-/// The processor architecture of this process, if there are rules for it.
+/// Returns this process's architecture; fails for one without rules.
 pub fn architecture() -> Result<TargetArch, String> {
     match std::env::consts::ARCH.try_into() {
         Ok(architecture @ (TargetArch::x86_64 | TargetArch::aarch64)) => Ok(architecture),
@@ -44,7 +44,7 @@ pub fn architecture() -> Result<TargetArch, String> {
 }
 
 /// Refuses calls that the rules cannot judge: those of the x32 ABI, which have the same architecture and numbers of their
-/// own, and clone3, whose flags are in memory, where no filter sees whether it creates a thread or a process.
+/// own, and clone3, whose flags are in memory: a filter cannot read them, and so cannot tell a thread from a process.
 pub fn refuse_unseen(threads: Threads) -> Held {
     let architecture = architecture()?;
     if architecture == TargetArch::x86_64 {
@@ -75,7 +75,7 @@ pub fn install(rules: &[Value], filter: Filter, threads: Threads) -> Held {
     apply(&compile(rules, filter, architecture()?)?, threads)
 }
 
-/// Makes a filter of these rules.
+/// Compiles these rules to a filter.
 pub fn compile(rules: &[Value], filter: Filter, architecture: TargetArch) -> Result<BpfProgram, String> {
     let (on_match, on_mismatch) = match filter {
         Filter::Allow => (json!("allow"), json!({ "errno": EPERM })),

@@ -5,7 +5,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `worker`, `host` | which layers there are, in which order, with which access; each layer's self-test |
+//! | `worker`, `host` | the layers, their order, the access that they leave, and their self-tests |
 //! | `../policy` | the system calls of each, as data: one rule a call, with the reason in its comment |
 //! | `filter` | seccomp: rules to filters, the ABIs and the calls that no rule can judge |
 //! | `ruleset` | Landlock: everything is denied but the rules that a caller adds |
@@ -16,7 +16,7 @@
 //!
 //! - A layer that is reported as held was tried by an operation that it forbids, and the operation failed for want of
 //!   permission.
-//! - Nothing here decides what a missing layer means: the caller does.
+//! - The caller decides on a missing layer, not this crate.
 //! - Layers are added and narrowed, never widened.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 

@@ -7,15 +7,15 @@ use landlock::{
 
 use crate::trial::because;
 
-/// The newest of the kernel's interfaces that is used: the one with scopes, of Linux 6.12.
+/// The newest Landlock ABI that is used: with scopes, Linux 6.12.
 pub const NEWEST: ABI = ABI::V6;
-/// The first with rules for TCP, of Linux 6.7.
+/// The first ABI with rules for TCP: Linux 6.7.
 pub const TCP: ABI = ABI::V4;
-/// The first with scopes for signals and abstract sockets.
+/// The first ABI with scopes for signals and abstract sockets.
 pub const SCOPES: ABI = ABI::V6;
 
-/// Restricts this thread, and the threads that it creates later, to the rules that `allow` adds. Returns the kernel's
-/// interface, which may deny less than [`NEWEST`], or the reason why there are no rules.
+/// Restricts this thread, and the threads that it creates later, to the rules that `allow` adds. Returns the effective
+/// ABI, which may deny less than [`NEWEST`], or the reason why there are no rules.
 pub fn restrict(allow: impl FnOnce(RulesetCreated) -> Result<RulesetCreated, RulesetError>) -> Result<ABI, String> {
     let apply = || {
         let rules = Ruleset::default()

@@ -6,7 +6,7 @@ use wgpu_types as wgt;
 /// The wgpu feature of a WebGPU feature; `None` where wgpu has none, so that it is never offered.
 pub fn feature(name: FeatureName) -> Option<wgt::Features> {
     Some(match name {
-        // Every adapter has it: wgpu knows no compatibility mode.
+        // Every adapter has it: wgpu has no compatibility mode.
         FeatureName::CoreFeaturesAndLimits => wgt::Features::empty(),
         FeatureName::DepthClipControl => wgt::Features::DEPTH_CLIP_CONTROL,
         FeatureName::Depth32floatStencil8 => wgt::Features::DEPTH32FLOAT_STENCIL8,

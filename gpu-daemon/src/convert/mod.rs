@@ -21,8 +21,8 @@ pub fn label(label: &str) -> wgpu_core::Label<'_> {
     if label.is_empty() { None } else { Some(Cow::Borrowed(cut(label, MAX_LABEL))) }
 }
 
-/// Removes unused slots at the end, which make no difference in WebGPU ("GPURenderPassLayout": two layouts are
-/// equal but for nulls at the end of their formats), and do for wgpu. A list that is too long is left for wgpu to refuse.
+/// Removes unused slots at the end, which WebGPU ignores ("GPURenderPassLayout": two layouts are equal but for nulls at
+/// the end of their formats) and wgpu does not. A list that is too long is left for wgpu to refuse.
 pub fn used_slots<T>(slots: &mut Vec<Option<T>>, max: u32) {
     if slots.len() <= max as usize {
         slots.truncate(slots.iter().rposition(Option::is_some).map_or(0, |last| last.saturating_add(1)));

@@ -41,8 +41,8 @@ impl Session {
     }
 
     /// Finds an attachment on which wgpu panics: it reads the size of all color attachments' formats, and the layer of
-    /// resolve targets, before it checks that they have one. A pass with such an attachment is begun with that one
-    /// alone, as a color attachment without a slice, so that wgpu reaches the checks that refuse it.
+    /// resolve targets, before it checks that they have one. A pass with such an attachment begins with that one alone, as
+    /// a color attachment without a slice, so that wgpu reaches the checks that refuse it.
     pub(super) fn attachment_to_be_refused(
         &self,
         attachments: &[Option<ColorAttachment>],

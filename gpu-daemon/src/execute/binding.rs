@@ -100,7 +100,7 @@ impl Session {
         self.bind_groups.insert(c.bind_group, BindGroup { object, bindings })
     }
 
-    /// A resource that can overlap others, as far as it is bound.
+    /// The bound range of a resource that can overlap others.
     fn overlapping(&self, resource: BindingResource) -> Option<Resource> {
         Some(match resource {
             BindingResource::Buffer { buffer, offset, size } => {
@@ -174,7 +174,7 @@ impl Session {
         Ok(bm::BindGroupEntry { binding: entry.binding, resource })
     }
 
-    /// A view of a stand-in for a texture that is destroyed; nothing for one that is not, or where there is no memory.
+    /// A view of a stand-in for a destroyed texture; `None` for any other texture, or above the memory quota.
     fn stand_in_for(
         &mut self,
         device: &Rc<Device>,
@@ -192,7 +192,7 @@ impl Session {
     }
 }
 
-/// What is made for one bind group.
+/// Temporary objects of one bind group's creation.
 #[derive(Default)]
 struct MadeFor {
     views: Vec<TextureViewId>,

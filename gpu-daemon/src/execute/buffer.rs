@@ -130,7 +130,7 @@ impl Session {
             self.completions.write_mapped(c.buffer, &device, c.offset, data.len(), |to| payloads.copy_to(data, to))?;
         match written {
             Ok(outcome) => outcome,
-            // No mapped memory. The piece must be read all the same.
+            // No mapped memory, but the piece must be read all the same.
             Err(_) => self.skip(data),
         }
     }
@@ -168,7 +168,7 @@ impl Session {
 /// Charges of a buffer and of its staging buffer.
 type Charges = (Option<Charge>, Option<Charge>);
 
-/// A length for wgpu, which has `None` for zero.
+/// A length in wgpu's form, which is `None` for zero.
 pub(super) fn non_zero(size: u64) -> Option<NonZeroU64> {
     NonZeroU64::new(size)
 }

@@ -1,7 +1,7 @@
 //! `GPUCommandEncoder` and `GPUCommandBuffer`.
 //!
-//! wgpu keeps most errors of an encoder until its finish, as WebGPU does; it returns at once only the use of an encoder
-//! that has ended.
+//! wgpu keeps an encoder's errors until its finish, as WebGPU does, except for the use of an encoder that has ended, which
+//! it reports at once.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -168,7 +168,7 @@ impl Session {
         Ok(())
     }
 
-    /// Records the resources of a copy with textures, if it copies nothing.
+    /// Records the resources of a texture copy of size zero.
     fn name_in_vain(
         &self,
         encoder: &CommandEncoder,
@@ -186,7 +186,7 @@ impl Session {
         for &texture in textures {
             named.push(NamedInVain::Texture(Rc::clone(&self.textures.get(texture)?.made)));
         }
-        // A copy of nothing over and over names few resources.
+        // Repeated empty copies name few resources.
         named.dedup_by(|one, other| match (one, other) {
             (NamedInVain::Buffer(_, one), NamedInVain::Buffer(_, other)) => one == other,
             (NamedInVain::Texture(one), NamedInVain::Texture(other)) => Rc::ptr_eq(one, other),

@@ -142,7 +142,7 @@ impl Session {
 /// Checks the bind groups, and passes pending immediate data to wgpu, before a dispatch.
 fn hand_over(pass: &mut ComputePass) {
     let Recorder { raw, device, encoder, ended, state } = pass;
-    // A command of a pass that has ended is an error by itself, and no part of the recording.
+    // A command of an ended pass is an error by itself, and not part of the recording.
     if !*ended && let Some(reason) = state.groups.flaw() {
         encoder.flaw(reason);
     }

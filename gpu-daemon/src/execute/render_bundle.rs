@@ -1,8 +1,7 @@
 //! `GPURenderBundleEncoder` and `GPURenderBundle`.
 //!
 //! wgpu treats an invalid bundle encoder like an ended one and would report each command, where WebGPU reports nothing
-//! before the finish. It checks neither debug groups in bundles nor offsets of indirect arguments. This module does
-//! both.
+//! before the finish. It checks neither debug groups in bundles nor offsets of indirect arguments; this module checks both.
 
 use std::{borrow::Cow, rc::Rc};
 

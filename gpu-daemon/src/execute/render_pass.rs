@@ -273,7 +273,7 @@ impl Session {
 /// Checks the bind groups, and passes pending immediate data to wgpu, before a draw.
 fn ready_to_draw(pass: &mut RenderPass) -> &mut RenderPass {
     let Recorder { raw, device, encoder, ended, state } = pass;
-    // A command of a pass that has ended is an error by itself, and no part of the recording.
+    // A command of an ended pass is an error by itself, and not part of the recording.
     if !*ended && let Some(reason) = state.groups.flaw() {
         encoder.flaw(reason);
     }

@@ -131,7 +131,7 @@ fn messages(error: &CreateShaderModuleError, code: &str) -> Vec<CompilationMessa
             let span = inner.spans().find_map(|(span, _)| span.to_range());
             vec![message(&text, code, span)]
         }
-        // Not compiler messages: these are raised in the error scopes only.
+        // Raised in the error scopes only: these are not compiler messages.
         CreateShaderModuleError::Device(_) | CreateShaderModuleError::Generation => Vec::new(),
         // wgpu's enum is non-exhaustive.
         other => vec![message(&other.to_string(), code, None)],

@@ -1,4 +1,4 @@
-//! Complexity bounds of shader sources, checked on the text before the compiler sees it.
+//! Complexity bounds of shader sources, checked on the text before it is compiled.
 //!
 //! naga recurses over expressions, over chains of `else if` and over declarations that depend on one another, and
 //! bounds only brackets and statements: a few kilobytes of `-` or of `+1` overflow its stack, which ends the process.

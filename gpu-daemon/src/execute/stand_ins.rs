@@ -1,8 +1,8 @@
-//! Views and bind groups of resources that are destroyed.
+//! Stand-ins: views and bind groups of destroyed resources.
 //!
-//! WebGPU makes them valid, and has the submit of what uses them fail. wgpu-core refuses to make them. Here they are made of
-//! a stand-in: a resource of the same description, which is destroyed as soon as the view or the group is there. What
-//! uses these then fails as if the stand-in were the resource.
+//! In WebGPU their creation is valid, and a submit that uses them fails. wgpu-core refuses to create them. So they are created
+//! from a stand-in: a resource with the same descriptor, which is destroyed as soon as the view or the group exists. A submit
+//! that uses them then fails as WebGPU requires.
 
 use std::rc::Rc;
 
@@ -23,7 +23,7 @@ use crate::{
     session::Session,
 };
 
-/// A resource in the place of one that is destroyed. Dropping it destroys it.
+/// A resource in place of a destroyed one. Dropping it destroys the resource.
 pub(super) enum StandIn {
     Buffer { buffer: Object<id::BufferId>, _charge: Charge },
     Texture { texture: Object<id::TextureId>, _charge: Option<Charge> },
@@ -39,7 +39,7 @@ impl Drop for StandIn {
 }
 
 impl Session {
-    /// A stand-in for a texture; an error where there is no memory for it.
+    /// A stand-in for a texture; fails above the memory quota.
     pub(super) fn texture_stand_in(
         &mut self,
         device: &Rc<Device>,
@@ -49,7 +49,7 @@ impl Session {
         let charge = bytes.map(|bytes| self.reserve(bytes, true)).transpose()?;
         let (id, error) = device.global.device_create_texture(device.id, &made.descriptor, None);
         if let Some(error) = error {
-            // The view of it is invalid, which is then reported.
+            // A view of it is invalid, which is then reported.
             tracing::debug!("no texture can stand in for a destroyed one: {error}");
         }
         Ok((id, StandIn::Texture { texture: Object { id, device: Rc::clone(device) }, _charge: charge }))
@@ -67,7 +67,7 @@ impl Session {
         Ok((id, stand_in))
     }
 
-    /// A stand-in for a destroyed buffer; nothing for one that is not, or was never valid.
+    /// A stand-in for a destroyed buffer; `None` for one that is not destroyed or was never valid, or above the memory quota.
     pub(super) fn buffer_stand_in(
         &mut self,
         device: &Rc<Device>,

@@ -71,8 +71,8 @@ impl Session {
 
     /// Makes wgpu clear a volume that passes may draw to.
     ///
-    /// wgpu-core tracks initialization per mip level, and treats a pass that stores one slice as a write of all of
-    /// them: the others would expose earlier contents of the memory. A pass that loads a slice of each level makes it
+    /// wgpu-core tracks initialization per mip level, and treats a pass that stores one slice as a write of all slices:
+    /// the others would expose earlier contents of the memory. A pass that loads a slice of each level makes wgpu-core
     /// clear the whole level before.
     fn initialize_volume(&self, device: &Device, texture: id::TextureId, descriptor: &TextureDescriptor<'_>) {
         let is_target = descriptor.usage.contains(wgt::TextureUsages::RENDER_ATTACHMENT);

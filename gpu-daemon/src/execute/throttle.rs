@@ -47,8 +47,8 @@ impl Session {
         }
     }
 
-    /// Counts a staged write. Many writes are submitted at once: the GPU copies them while more arrive, and their
-    /// memory is reused.
+    /// Counts a staged write. Writes are submitted in groups: the GPU copies them while more arrive, and their memory is
+    /// reused.
     pub fn hold(&self, device: &Device, bytes: u64) {
         if device.is_lost() {
             return;

@@ -1,7 +1,7 @@
 //! Bindings of one draw or dispatch that overlap (WebGPU, "encoder bind groups alias a writable resource").
 //!
-//! No two bindings that one stage sees may overlap if a shader may write through one of them. Usage scopes, which
-//! wgpu-core checks, allow it: they hold for whole passes, where two draws may write the same buffer.
+//! Two bindings of one stage must not overlap if a shader may write through one of them. Usage scopes, which wgpu-core
+//! checks, allow it: they apply to whole passes, where two draws may write the same buffer.
 
 use std::{ops::Range, rc::Rc};
 
@@ -10,7 +10,7 @@ use wgpu_types as wgt;
 
 use crate::{gpu::made::Made, shaders};
 
-/// Upper bound of the groups that are kept: no adapter has more, and wgpu-core refuses a group above its device's limit.
+/// Maximum number of recorded groups: no adapter has more, and wgpu-core refuses a group above its device's limit.
 const MAX_GROUPS: usize = 32;
 
 /// A binding of a bind group layout that can overlap another: a buffer or a storage texture.
@@ -20,14 +20,14 @@ pub struct Slot {
     pub stages: wgt::ShaderStages,
     /// A shader may write through it.
     pub writable: bool,
-    /// Each `setBindGroup` has an offset for it.
+    /// Each `setBindGroup` sets an offset for it.
     pub dynamic: bool,
 }
 
 /// The slots of a bind group layout, in the order of their bindings.
 pub type Slots = Rc<[Slot]>;
 
-/// The slots of a pipeline layout by group; `None` for a group that it does not have.
+/// The slots of a pipeline layout by group; `None` for a missing group.
 pub type Layout = Rc<[Option<Slots>]>;
 
 /// The slots of a layout's entries.
@@ -122,7 +122,8 @@ impl Groups {
         self.unchecked = true;
     }
 
-    /// The reason for which a draw or dispatch with these groups is invalid, the first time that it is asked.
+    /// Checks a draw or dispatch with these groups; returns the reason if it is invalid. Later calls with the same groups and
+    /// pipeline return `None`.
     #[inline]
     pub fn flaw(&mut self) -> Option<String> {
         if !std::mem::take(&mut self.unchecked) { None } else { self.look() }
@@ -175,9 +176,9 @@ impl Groups {
     }
 }
 
-/// The first overlap that is written, of ranges in order.
+/// Finds the first overlap with a writable binding; `ranges` are sorted.
 fn overlapping_buffers<'a>(ranges: impl Iterator<Item = (id::BufferId, u64, u64, &'a Slot)>) -> Option<String> {
-    // Of the buffer at hand: the binding that reaches furthest, and of those that are writable.
+    // Of the current buffer: the binding that reaches furthest, of all and of the writable ones.
     let mut furthest: [Option<(id::BufferId, u64, &Slot)>; 2] = [None; 2];
     for (id, start, end, slot) in ranges {
         let [any, written] = furthest.map(|reach| reach.filter(|&(of, reach, _)| of == id && start < reach));

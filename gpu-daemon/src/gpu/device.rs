@@ -37,7 +37,7 @@ pub struct CoreDevice {
     pub serial: u64,
     /// The client's id.
     pub client: DeviceId,
-    /// Staged writes that no submit has taken yet.
+    /// Staged writes before the next submit.
     pub held: Held,
     lost: AtomicBool,
     destroyed: AtomicBool,
@@ -59,7 +59,7 @@ impl CoreDevice {
         Self { global, id, queue, serial, client, held, lost: no(), destroyed: no(), announced: no(), dropped: no() }
     }
 
-    /// True when the device is lost or destroyed, which makes no difference to later calls.
+    /// True when the device is lost or destroyed; later calls treat both alike.
     pub fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire)
     }
@@ -133,7 +133,7 @@ impl Device {
         }
         tracing::debug!("device {}: {kind:?}: {message}", self.client.0);
         let error = GpuError { kind, message: cut(message, MAX_MESSAGE).to_owned() };
-        // The borrow is free: no code that holds it raises an error.
+        // The borrow succeeds: no code that holds one raises an error.
         let uncaught = match self.scopes.try_borrow_mut() {
             Ok(mut scopes) => scopes.catch(error),
             Err(_) => Some(error),

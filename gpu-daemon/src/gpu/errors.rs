@@ -12,11 +12,11 @@ use wgpu_types::error::ErrorType;
 
 use crate::gpu::violation::{Outcome, Violation};
 
-/// A device's stack of error scopes. The errors are apart by kind, so that the innermost scope of a kind is found at once.
+/// A device's stack of error scopes. Errors are stored by kind, for access to the innermost scope of a kind in constant time.
 #[derive(Debug, Default)]
 pub struct Scopes {
     filters: Vec<ErrorFilter>,
-    /// Of the scopes of each kind, the innermost last.
+    /// Error of each scope of a kind, the innermost last.
     validation: Vec<Option<Box<GpuError>>>,
     out_of_memory: Vec<Option<Box<GpuError>>>,
     internal: Vec<Option<Box<GpuError>>>,
@@ -91,7 +91,7 @@ pub fn describe(call: &str, label: &str, error: &(dyn Error + 'static)) -> Strin
 }
 
 fn causes(text: &mut String, depth: usize, error: &(dyn Error + 'static)) {
-    // A deep chain would only repeat itself.
+    // Bounds the depth of a chain.
     if depth > 16 || text.len() > MAX_MESSAGE {
         return;
     }

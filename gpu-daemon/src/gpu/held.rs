@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-/// Upper bounds of the bytes and the number of staged writes. At either, they are submitted.
+/// Maximum bytes and number of staged writes. At either, the writes are submitted.
 const MAX_HELD: (u64, u32) = (2 << 20, 512);
 
 /// Staged writes of a device. They are dropped with the device.

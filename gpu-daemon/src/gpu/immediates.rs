@@ -1,8 +1,8 @@
 //! Immediate data of an encoder (WebGPU, "GPUBindingCommandsMixin", `setImmediates`).
 //!
-//! In WebGPU it belongs to the encoder: it may be set before or after a pipeline, up to the device's limit, and stays.
-//! In wgpu-core it belongs to the pipeline's layout: it cannot be set without a pipeline or beyond the layout, and
-//! another layout resets it to zeros. So this module keeps it and passes it to wgpu before the next draw or dispatch.
+//! In WebGPU the data belongs to the encoder: it may be set before or after a pipeline, up to the device's limit, and
+//! persists. In wgpu-core it belongs to the pipeline's layout: it cannot be set without a pipeline or beyond the layout, and
+//! another layout resets it to zeros. So this module stores it and passes it to wgpu before the next draw or dispatch.
 
 use std::ops::Range;
 

@@ -2,7 +2,7 @@
 //! one.
 //!
 //! Vulkan (on other platforms Metal or Direct3D 12) comes first. OpenGL is started only where that finds no adapter: it
-//! would list the same hardware again, and it is the less complete of the two.
+//! would list the same hardware again, with a less complete implementation.
 
 use std::{
     io,
@@ -32,9 +32,9 @@ pub struct Instances {
     real: Option<Arc<Global>>,
     noop: Option<Arc<Global>>,
     jail: Jail,
-    /// Where to record that a GPU is about to be opened; `None` on a machine without one.
+    /// Records that a GPU is about to be opened; `None` on a machine without one, and after the record.
     vitals: Option<Arc<Vitals>>,
-    /// What drivers find when they start.
+    /// The shader cache, filled before drivers start.
     cache: Option<Arc<ShaderCache>>,
 }
 
@@ -151,7 +151,7 @@ impl Instances {
             Some(global) => list(global),
             None => {
                 let (real, found) = match self.starting.take() {
-                    // A panic of that thread counts as one of this command.
+                    // A panic of that thread continues in this command.
                     Some(starting) => starting.join().unwrap_or_else(|panic| resume_unwind(panic)),
                     None => start(self.cache.as_deref()),
                 };

@@ -1,13 +1,13 @@
-//! What is known of a texture when it is gone.
+//! Properties of a texture that outlive it.
 
 use std::cell::Cell;
 
 use wgpu_core::resource::TextureDescriptor;
 
-/// How a texture was made, and whether it is destroyed.
+/// Descriptor and state of a texture.
 #[derive(Debug)]
 pub struct Made {
-    /// As wgpu had it, without the label.
+    /// The descriptor passed to wgpu, without the label.
     pub descriptor: TextureDescriptor<'static>,
     /// Its creation succeeded.
     pub valid: bool,
@@ -16,7 +16,7 @@ pub struct Made {
 }
 
 impl Made {
-    /// Whether another texture stands in for it from now on: wgpu makes nothing of one that is destroyed.
+    /// True for a valid texture that is destroyed: wgpu creates no views and bind groups of it.
     pub fn needs_stand_in(&self) -> bool {
         self.valid && self.destroyed.get()
     }

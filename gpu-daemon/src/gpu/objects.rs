@@ -69,7 +69,7 @@ pub struct Buffer {
     pub object: Object<id::BufferId>,
     /// In bytes.
     pub size: u64,
-    /// What it may be used for.
+    /// Allowed usages.
     pub usage: wgt::BufferUsages,
     /// Its creation succeeded.
     pub valid: bool,
@@ -88,12 +88,11 @@ pub struct CommandEncoder {
     pub object: Object<id::CommandEncoderId>,
     /// Errors of the daemon's own checks, which make its finish fail.
     pub flaws: RefCell<Flaws>,
-    /// Resources of copies of nothing.
+    /// Resources of empty copies.
     pub named: RefCell<Vec<NamedInVain>>,
 }
 
-/// A resource of a copy of nothing. wgpu leaves such a copy out, and with it the resource, which WebGPU checks at the
-/// submit.
+/// A resource of an empty copy. wgpu omits such a copy, and with it the resource, which WebGPU checks at the submit.
 #[derive(Clone, Debug)]
 pub enum NamedInVain {
     /// The client's id, and wgpu's, which differs when the client's is reused.
@@ -102,7 +101,7 @@ pub enum NamedInVain {
 }
 
 impl CommandEncoder {
-    /// Counts a debug group. wgpu does too, but reports only its first error.
+    /// Counts a debug group. wgpu counts them too, but reports only its first error.
     pub fn group(&self, count: impl FnOnce(&mut Flaws)) {
         if let Ok(mut flaws) = self.flaws.try_borrow_mut() {
             count(&mut flaws);
@@ -111,7 +110,7 @@ impl CommandEncoder {
 
     /// Records an error for the finish to report.
     pub fn flaw(&self, reason: String) {
-        // The borrow is free: no code that holds it calls another.
+        // The borrow succeeds: no code that holds one calls this.
         if let Ok(mut flaws) = self.flaws.try_borrow_mut() {
             flaws.add(reason);
         }
@@ -174,9 +173,9 @@ impl<I: Release> Deref for Pipeline<I> {
 #[derive(Debug)]
 pub struct RenderBundle {
     pub object: Object<id::RenderBundleId>,
-    /// It writes no depth.
+    /// The bundle writes no depth.
     pub depth_read_only: bool,
-    /// It writes no stencil.
+    /// The bundle writes no stencil.
     pub stencil_read_only: bool,
 }
 
@@ -193,7 +192,7 @@ pub struct Texture {
     pub volume: bool,
     /// True when its views are 2D by default.
     pub flat: bool,
-    /// What its views know of it when it is gone.
+    /// Properties for its views after it is dropped.
     pub made: Rc<Made>,
 }
 
@@ -211,14 +210,14 @@ pub struct TextureView {
     pub colored: bool,
     /// True for a 2D or 2D array view.
     pub flat: bool,
-    /// The texture.
+    /// Properties of the texture.
     pub texture: Rc<Made>,
-    /// What it was made with, without the label.
+    /// The descriptor passed to wgpu, without the label.
     pub descriptor: TextureViewDescriptor<'static>,
 }
 
 impl TextureView {
-    /// Number of its array layers; `None` for all from the first on.
+    /// Number of array layers; `None` for all from the base layer on.
     pub fn layers(&self) -> Option<u32> {
         use wgt::TextureViewDimension as D;
         self.descriptor.range.array_layer_count.or(match self.descriptor.dimension {
@@ -282,7 +281,7 @@ pub struct ShaderModule {
 }
 
 /// Objects referenced by an unfinished bundle encoder. Unlike a pass, wgpu's bundle encoder stores ids, looks them up
-/// at its finish, and panics on dead ones; so an object that is dropped before is kept until then.
+/// at its finish, and panics on dead ones; so an object that the client drops before is kept until then.
 #[derive(Debug, Default)]
 pub struct Named {
     ids: HashSet<ids::Object>,

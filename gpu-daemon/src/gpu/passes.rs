@@ -13,8 +13,8 @@ use crate::gpu::{
     objects::{CommandEncoder, Flaws, Named},
 };
 
-/// A pass, which wgpu returns by value. It may be dropped at any time: a pass that never ended leaves its encoder
-/// locked, which the encoder's finish reports.
+/// A pass, which wgpu returns by value. It may be dropped at any time: an unfinished pass leaves its encoder locked, which
+/// the encoder's finish reports.
 #[derive(Debug)]
 pub struct Recorder<T, S> {
     /// wgpu's pass; boxed, because it is large and slots are many.

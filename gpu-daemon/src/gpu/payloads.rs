@@ -1,7 +1,7 @@
 //! Bulk data from the client: inline in the batch, in the shared ring, or staged in pieces.
 //!
-//! Every piece is read exactly once and in order, even when its command turns out to be invalid: the positions in the
-//! ring would no longer match otherwise.
+//! Every piece is read exactly once and in order, even for an invalid command: otherwise the positions in the ring would no
+//! longer match.
 
 use std::ops::Deref;
 
@@ -76,12 +76,12 @@ pub struct Payloads<R> {
 }
 
 impl<R: Pieces> Payloads<R> {
-    /// Creates a value without staged bytes, of which there may be `max`.
+    /// Creates a value without staged bytes; `max` is their quota.
     pub fn new(ring: R, max: u64) -> Self {
         Self { ring, staged: Vec::new(), dropped: 0, max, scratch: Vec::new() }
     }
 
-    /// The refusal of a command's data, if more was staged than the quota. Taking the data returns no bytes then.
+    /// The refusal of a command's data, if the staged bytes exceed the quota. Taking the data then returns no bytes.
     pub fn refusal(&self, payload: Payload<'_>) -> Option<Refusal> {
         let refused = self.dropped > 0 && matches!(payload, Payload::Staged { .. });
         refused.then_some(Refusal::InFlight { bytes: self.dropped, max: Size(self.max) })
@@ -123,7 +123,7 @@ impl<R: Pieces> Payloads<R> {
         Ok(())
     }
 
-    /// Takes a command's data. Return it with [`Payloads::give_back`].
+    /// Takes a command's data. [`Payloads::give_back`] returns the memory.
     pub fn take<'a>(&mut self, payload: Payload<'a>) -> Result<Bytes<'a>, Violation> {
         match payload {
             Payload::Inline(bytes) => Ok(Bytes::Batch(bytes)),

@@ -33,7 +33,7 @@ pub enum Refusal {
         kind: &'static str,
         max: u32,
     },
-    /// Data of one command.
+    /// Data of one command in flight to the GPU.
     #[error("{} of data are more than the {} that may be on their way to the GPU (--max-in-flight)",
         describe(*.bytes), describe(.max.0))]
     InFlight {
@@ -41,7 +41,7 @@ pub enum Refusal {
         bytes: u64,
         max: Size,
     },
-    /// A shader beyond the bounds of its compiler.
+    /// A shader beyond the complexity bounds.
     #[error("{0}")]
     Source(String),
     /// A shader's source.

@@ -31,8 +31,8 @@ impl<I: Id, T> Slab<I, T> {
         self.is_full().then_some(Refusal::Objects { kind: I::KIND, max: self.max })
     }
 
-    /// Checks that a create command may use the id, and that the slab is not full. Call it before the object is
-    /// created, so that a violation costs nothing.
+    /// Checks that a create command may use the id, and that the slab is not full. Call it before the object is created, so
+    /// that a violation creates none.
     pub fn vacant(&self, id: I) -> Result<(), Violation> {
         self.free(id)?;
         self.refusal().map_or(Ok(()), |refusal| Err(Violation::Quota(refusal)))
@@ -142,7 +142,7 @@ mod tests {
         let refusal = "the session has the 2 Buffer objects that it may have (--max-objects)";
         assert_eq!(text(slab.vacant(BufferId(1))), refusal);
         assert_eq!(text(slab.vacant(BufferId(7))), "Buffer 7 is alive already");
-        // An invalid object in place of a refused one has a slot all the same.
+        // An invalid object in place of a refused one still has a slot.
         assert_eq!(text(slab.insert(BufferId(1), ())), "()");
         assert!(slab.remove(BufferId(7)).is_ok() && slab.is_full());
         assert!(slab.remove(BufferId(1)).is_ok() && !slab.is_full());

@@ -1,5 +1,5 @@
-//! Protocol violations, each of which ends the session. The guest's own mistakes are WebGPU errors and raised
-//! elsewhere, so a violation means a broken or hostile client.
+//! Protocol violations, each of which ends the session. The guest's own mistakes are WebGPU errors, raised elsewhere, so a
+//! violation means a broken or hostile client.
 
 use airlock_protocol::{
     limits::{MAX_LIST, MAX_OBJECTS, MAX_PENDING, MAX_SCOPES, MAX_SHADER_SOURCE, MAX_STAGED},
@@ -59,15 +59,15 @@ pub enum Violation {
     /// More staged bytes than the bound.
     #[error("{found} bytes are staged for one command, {MAX_STAGED} are allowed")]
     Staged {
-        /// How many there would be.
+        /// Their number with the rejected piece.
         found: u64,
     },
     /// A payload whose length differs from that of the staged bytes.
     #[error("a command takes {expected} staged bytes, {found} are there")]
     StagedLength {
-        /// What the command says.
+        /// Length in the command.
         expected: u64,
-        /// What was staged.
+        /// Number of staged bytes.
         found: u64,
     },
     /// Staged bytes staged again.
@@ -90,9 +90,9 @@ pub enum Violation {
     NotMapped {
         /// The buffer's number.
         buffer: u32,
-        /// Where they should go.
+        /// Offset of the write.
         offset: u64,
-        /// How many there are.
+        /// Length of the write.
         len: u64,
     },
 }

@@ -3,7 +3,7 @@
 //! wgpu calls the callbacks on either thread: on the poll thread when the GPU is done, on the executor during its own
 //! polls after a batch, in a submit that finds work done, or in an unmap that ends a map. A buffer's mapping has one
 //! entry in `maps`, and every access to mapped memory holds that table's lock, so an unmap on one thread cannot release
-//! the memory under a copy on the other. The entry is removed before wgpu is told to end the mapping; a callback
+//! the memory under a copy on the other. The entry is removed before the call into wgpu that ends the mapping; a callback
 //! without an entry does nothing. The lock is never held across a call that ends a mapping or waits, so it cannot be
 //! taken in the opposite order to wgpu's own locks.
 //!
@@ -45,7 +45,7 @@ use crate::{
 
 const DEVICE_LOST: &str = "the device is lost";
 
-/// How long the end of a session waits for a thread that copies from or to mapped memory.
+/// Time limit for the lock over the maps at the end of a session: another thread may be copying from or to mapped memory.
 const MAPS_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Pending completions.
@@ -211,8 +211,8 @@ impl Completions {
         self.events.send(&Event::Mapped { request, result: Err(error) });
     }
 
-    /// Calls `with` on a part of a range that is mapped for writing. Returns `with` unused when there is no memory to
-    /// write to but the client cannot know: the buffer is invalid, or its device is lost.
+    /// Calls `with` on a part of a range that is mapped for writing. Returns `with` unused where there is no memory but the
+    /// client is not at fault: the buffer is invalid, or its device is lost.
     pub fn write_mapped<T, F: FnOnce(&mut [u8]) -> T>(
         &self,
         buffer: BufferId,
@@ -319,7 +319,8 @@ impl Completions {
         lock(&self.losses).push(Loss { device, message });
     }
 
-    /// Ends all pending work of lost devices and tells the client. Called between calls into wgpu, by both threads.
+    /// Ends all pending work of lost devices and reports the losses to the client. Called between calls into wgpu, by both
+    /// threads.
     pub fn settle_losses(&self) {
         let losses = std::mem::take(&mut *lock(&self.losses));
         for loss in losses {
@@ -356,7 +357,7 @@ impl Completions {
     }
 
     /// Reports the loss of every live device at the end of the session. If a hung thread holds the lock over the maps,
-    /// mappings stay and the loss is reported all the same; the other locks are never held for long.
+    /// mappings remain and the loss is still reported; the other locks are never held for long.
     pub fn lose_all(&self, message: &str) {
         let devices: Vec<_> = lock(&self.devices).iter().filter_map(Weak::upgrade).collect();
         for device in devices {

@@ -1,6 +1,6 @@
 //! Poll thread: polls wgpu's devices while GPU work is pending, and blocks otherwise.
 //!
-//! wgpu calls its callbacks only from inside calls, and a client that waits makes none. So this thread calls
+//! wgpu calls its callbacks only from inside calls, and a waiting client causes none. So this thread calls
 //! `device_poll` while a map, a work-done request or a loss is pending. It is woken only for work that takes longer
 //! than the executor's own polls between two batches: a short readback costs no wake-up.
 //!
@@ -64,7 +64,7 @@ pub fn run(completions: &Completions, vitals: &Vitals) {
     }
 }
 
-/// Polls once all that the poll thread would poll, for sessions without one.
+/// Polls all pending work once, for sessions without a poll thread.
 pub fn poll_now(completions: &Completions) {
     poll_waited_for(completions);
     poll(completions, completions.submits.devices());

@@ -1,10 +1,9 @@
 //! Unfinished submits per device, with the bytes of data in flight with them.
 //!
-//! The clock of a submit starts when it becomes the first in its queue: when it is made, or when its predecessor is
-//! done. So a long queue of short submits does not count as a hang, and the deadline applies to each submit's own work.
+//! The clock of a submit starts when it becomes the first in its queue: at the submit, or when its predecessor is done. So
+//! a long queue of short submits does not count as a hang, and the deadline applies to each submit's own work.
 //!
-//! The lock is a leaf: no call that waits or leaves this module is made with it held. A write takes no lock: it adds to
-//! two counters.
+//! The lock is a leaf: with it held, no call waits or leaves this module. A write takes no lock: it adds to counters.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -135,7 +134,7 @@ impl Submits {
         lock(&self.queues).is_empty()
     }
 
-    /// Time for which the GPU has worked on the oldest submit, restarts considered.
+    /// Time that the GPU has worked on the oldest submit, since the last restart.
     pub fn oldest(&self) -> Option<Duration> {
         lock(&self.queues).values().map(|queue| queue.since.elapsed()).max()
     }
@@ -145,7 +144,7 @@ impl Submits {
         lock(&self.queues).values().map(|queue| queue.first.elapsed()).max()
     }
 
-    /// Restarts the clocks: the time that has passed was not spent by the GPU.
+    /// Restarts the clocks, because the GPU was not working in the meantime.
     pub fn restart(&self) {
         for queue in lock(&self.queues).values_mut() {
             queue.since = Instant::now();

@@ -1,6 +1,6 @@
 //! Tickets: requests that wait for the GPU, by device.
 //!
-//! The lock is a leaf: no call into wgpu is made and no device handle is dropped with it held.
+//! The lock is a leaf: with it held, no code calls wgpu or drops a device handle.
 
 use std::{
     collections::{HashMap, HashSet},

@@ -23,11 +23,11 @@ use rustix::{
 
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
-/// Upper bound of a process's supplementary groups: the kernel's `NGROUPS_MAX`.
+/// Maximum number of a process's supplementary groups: the kernel's `NGROUPS_MAX`.
 const MAX_GROUPS: usize = 65_536;
 /// Upper bound of the bytes read from `/proc/PID/cgroup`.
 const MAX_CGROUP: u64 = 4 << 10;
-/// Size of the first attempt: enough for nearly all processes.
+/// Number of groups in the first attempt: enough for nearly all processes.
 const USUAL_GROUPS: usize = 64;
 
 /// Peer credentials of a Unix connection, as of the time of connecting.
@@ -41,7 +41,7 @@ pub struct Peer {
     pub gid: u32,
     /// Supplementary groups.
     pub groups: Vec<u32>,
-    /// Cgroups in the format of `/proc/PID/cgroup`; `None` where they cannot be determined for certain.
+    /// Cgroups in the format of `/proc/PID/cgroup`; `None` where they cannot be determined reliably.
     pub cgroup: Option<String>,
 }
 
@@ -53,9 +53,9 @@ impl fmt::Display for Peer {
 
 /// Peer credentials of a connection: `SO_PEERCRED` and `SO_PEERGROUPS`.
 ///
-/// The groups are those of the process and not those of the user database: a process in a container or started by a
-/// service manager may have more or fewer. rustix has the first option only, and its type for a process id has no zero,
-/// which the kernel returns for a process in a foreign namespace.
+/// The groups are the process's, not the user database's: a process in a container or started by a service manager may
+/// have more or fewer. rustix has the first option only, and its type for a process id has no zero, which the kernel
+/// returns for a process in a foreign namespace.
 pub fn peer(connection: &UnixStream) -> io::Result<Peer> {
     let mut credentials = [0; 3];
     socket_option(connection.as_fd(), libc::SO_PEERCRED, &mut credentials)?;
@@ -79,7 +79,7 @@ fn cgroup(connection: &UnixStream, pid: u32) -> Option<String> {
     const SO_PEERPIDFD: c_int = 77;
     let mut number = [0];
     socket_option(connection.as_fd(), SO_PEERPIDFD, &mut number).ok()?;
-    // SAFETY: the call has succeeded, and its one number is a descriptor that the kernel has just made for this
+    // SAFETY: the call has succeeded, and its one number is a descriptor that the kernel has just created for this
     // process.
     let process = unsafe { OwnedFd::from_raw_fd(c_int::try_from(number[0]).ok()?) };
     let mut text = String::new();
@@ -92,7 +92,7 @@ fn cgroup(connection: &UnixStream, pid: u32) -> Option<String> {
 /// Reads a socket option that is an array of 32-bit numbers; returns their count.
 fn socket_option(socket: BorrowedFd<'_>, option: c_int, numbers: &mut [u32]) -> io::Result<usize> {
     let mut bytes = libc::socklen_t::try_from(size_of_val(numbers)).map_err(io::Error::other)?;
-    // SAFETY: the kernel writes at most `bytes` bytes, which is exactly how long `numbers` is, and any bytes are valid
+    // SAFETY: the kernel writes at most `bytes` bytes, which is exactly the length of `numbers`, and any bytes are valid
     // numbers; it writes their count to `bytes`. Both live, unshared, until the call returns, and `socket` is open.
     let result = unsafe {
         libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, numbers.as_mut_ptr().cast(), &raw mut bytes)
@@ -149,7 +149,7 @@ impl FolderWatch {
         }
     }
 
-    /// True when the worker has removed all it made in the folder. Does not block.
+    /// True when the worker has removed its files from the folder. Does not block.
     pub fn emptied(&self, folder: &Path) -> rustix::io::Result<bool> {
         let mut space = [MaybeUninit::uninit(); 1024];
         let mut reader = inotify::Reader::new(&self.0, &mut space);

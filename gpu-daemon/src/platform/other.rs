@@ -20,7 +20,7 @@ pub fn take_connection() -> std::io::Result<bool> {
     Ok(false)
 }
 
-/// Does nothing: the parent alone reports how a worker ended.
+/// Does nothing: the parent alone reports a worker's exit.
 pub fn say_last(_: &str) {}
 
 /// Unsupported: a worker exits with its client only.

@@ -12,7 +12,7 @@ use std::{
     path::Path,
 };
 
-// SAFETY: this is POSIX's `_exit`, whose signature this is. It may be called at any time and does not return.
+// SAFETY: this is the signature of POSIX's `_exit`, which may be called at any time and does not return.
 unsafe extern "C" {
     safe fn _exit(status: c_int) -> !;
 }
@@ -93,9 +93,9 @@ pub fn inherited(number: RawFd) -> Option<OwnedFd> {
     if number <= 2 {
         return None;
     }
-    // SAFETY: called once per number, before this process opens a descriptor: whatever has the number was there when it
-    // started, so nothing else in it owns the descriptor. A number that is not open is detected by the call below, and
-    // the value is forgotten instead of closed then.
+    // SAFETY: called once per number, before this process opens a descriptor: an open descriptor with the number was
+    // inherited, so no other value owns it. The call below detects a number that is not open; the value is then forgotten
+    // instead of closed.
     let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
     match rustix::io::fcntl_getfd(&descriptor) {
         Ok(_) => Some(descriptor),

@@ -1,8 +1,8 @@
-//! Pointers as arguments that name the same memory (WGSL, "Alias Analysis"), which naga does not look at.
+//! Aliasing of pointer arguments (WGSL, "Alias Analysis"), which naga does not check.
 //!
-//! Two pointers of a call may have the same root variable only where the called function writes through neither. A pointer
-//! to a variable of the module may be handed to a function that uses the variable by its name as well only where neither
-//! writes. What a function does includes what the functions do that it calls.
+//! Two pointer arguments of a call may have the same root variable only where the called function writes through neither. A
+//! pointer to a module-scope variable may be passed to a function that also accesses the variable by name only where neither
+//! access writes. A function's accesses include those of the functions that it calls.
 
 use std::collections::HashSet;
 
@@ -10,16 +10,16 @@ use naga::{Block, Expression, Function, GlobalVariable, Handle, LocalVariable, M
 
 use super::control::inside;
 
-/// What a memory view goes back to.
+/// Root identifier of a memory view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Root {
     Global(Handle<GlobalVariable>),
     Local(Handle<LocalVariable>),
-    /// A parameter, by its number.
+    /// A parameter, by its index.
     Parameter(u32),
 }
 
-/// What a function does with memory that is not its own.
+/// A function's accesses by root.
 #[derive(Debug, Default)]
 struct Uses {
     read: HashSet<Root>,
@@ -32,9 +32,9 @@ impl Uses {
     }
 }
 
-/// A call that breaks the rule, and where.
+/// Finds a call that violates the rule; returns the reason and its place.
 pub fn flaw(module: &Module) -> Option<(String, Span)> {
-    // By the functions' handles: naga has each function after those that it calls.
+    // Indexed by function handle: naga stores each function after those that it calls.
     let mut known = Vec::with_capacity(module.functions.len());
     let functions = module.functions.iter().map(|(_, function)| function);
     for function in functions.chain(module.entry_points.iter().map(|entry| &entry.function)) {
@@ -46,7 +46,7 @@ pub fn flaw(module: &Module) -> Option<(String, Span)> {
     None
 }
 
-/// What a function does, or its first call that breaks the rule.
+/// Returns a function's accesses; fails with its first call that violates the rule.
 fn look(module: &Module, function: &Function, known: &[Uses]) -> Result<Uses, (String, Span)> {
     let mut uses = Uses::default();
     for (_, expression) in function.expressions.iter() {
@@ -88,7 +88,7 @@ fn look(module: &Module, function: &Function, known: &[Uses]) -> Result<Uses, (S
     Ok(uses)
 }
 
-/// Why a call with arguments of these roots breaks the rule.
+/// The reason if a call with arguments of these roots violates the rule.
 fn aliased(called: &Uses, roots: &[Option<Root>]) -> Option<&'static str> {
     let numbered = (0..).map(Root::Parameter).zip(roots);
     let pointers: Vec<_> = numbered.filter_map(|(parameter, root)| Some((parameter, (*root)?))).collect();
@@ -108,7 +108,7 @@ fn aliased(called: &Uses, roots: &[Option<Root>]) -> Option<&'static str> {
     None
 }
 
-/// The variable or parameter that a memory view goes back to; `None` for a value.
+/// The root of a memory view; `None` for a value.
 fn root(function: &Function, mut view: Handle<Expression>) -> Option<Root> {
     loop {
         match *function.expressions.try_get(view).ok()? {

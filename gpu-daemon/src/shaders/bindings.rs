@@ -11,11 +11,11 @@ pub struct Used {
     pub group: u32,
     pub binding: u32,
     pub stage: wgt::ShaderStages,
-    /// It is declared as writable.
+    /// The declaration allows writes.
     pub writable: bool,
 }
 
-/// What a stage's entry point uses; nothing where it has none.
+/// Lists the bindings that a stage's entry point uses; empty where the entry point is missing.
 pub fn used(stage: &Stage<'_>) -> Vec<Used> {
     let Code { module, info } = stage.code;
     let entry = stage.entry();

@@ -1,11 +1,11 @@
-//! Rules of WGSL that naga does not check: loops must end, and workgroup memory is for compute shaders.
+//! Rules of WGSL that naga does not check: loops must have an exit, and only compute shaders use workgroup memory.
 
 use naga::{AddressSpace, Block, Expression, Module, ShaderStage, Span, Statement, valid::ModuleInfo};
 
 /// Finds a loop without an exit; returns the reason and its place.
 ///
 /// WGSL, "Behavior Analysis": a loop that neither breaks nor returns has no behavior, which is an error of the guest's.
-/// Whether a condition ever holds is left to the deadlines.
+/// The deadlines end a loop whose exit condition never holds.
 pub fn endless(module: &Module) -> Option<(String, Span)> {
     let functions = module.functions.iter().map(|(_, function)| function);
     functions.chain(module.entry_points.iter().map(|entry| &entry.function)).find_map(|function| {
@@ -54,8 +54,8 @@ fn leaves(block: &Block, or_returns: bool) -> bool {
     false
 }
 
-/// Completes functions that end in a loop which nothing but a `return` leaves: naga adds a `return` without a value after
-/// it, and refuses that. What follows such a loop is never reached.
+/// Completes functions that end in a loop whose only exit is a `return`: naga adds a `return` without a value after it, and
+/// refuses that. Code after such a loop is unreachable.
 pub fn complete_endings(module: &mut Module) {
     let functions = module.functions.iter_mut().map(|(_, function)| function);
     for function in functions.chain(module.entry_points.iter_mut().map(|entry| &mut entry.function)) {
@@ -73,7 +73,7 @@ pub fn complete_endings(module: &mut Module) {
                 });
                 *value = Some(zero);
             }
-            // naga completes these alone: a block, or what the last statement of one has in it.
+            // naga adds the `return` only at the end of a block, or of the blocks in its last statement.
             match block.last_mut() {
                 Some(Statement::Block(block)) => blocks.push(block),
                 Some(Statement::If { accept, reject, .. }) => blocks.extend([accept, reject]),

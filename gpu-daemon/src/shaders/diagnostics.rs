@@ -1,14 +1,14 @@
 //! `@diagnostic` attributes of statements, which naga refuses as not yet implemented.
 //!
-//! They set how severe a breach of uniformity is, and naga looks for none. A source that naga refuses is read once more with
-//! blanks in their place, which leaves every place in the source where it was.
+//! They set the severity of uniformity violations, which naga does not check. A source that naga refuses is parsed once more
+//! with blanks in their place, which preserves all source positions.
 
 use super::tokens::{Token, next};
 
-/// WGSL, "Diagnostics".
+/// Severities (WGSL, "Diagnostics").
 const SEVERITIES: [&str; 4] = ["error", "warning", "info", "off"];
 
-/// The source without its `@diagnostic` attributes; `None` where there are none.
+/// Replaces the `@diagnostic` attributes of a source by blanks; `None` where there are none.
 pub fn blanked(code: &str) -> Option<String> {
     let mut changed = String::with_capacity(code.len());
     let (mut rest, mut copied) = (code, 0);
@@ -25,7 +25,7 @@ pub fn blanked(code: &str) -> Option<String> {
     (copied > 0).then_some(changed)
 }
 
-/// What follows `diagnostic(severity, name)` or `diagnostic(severity, name.name)`.
+/// Parses `diagnostic(severity, name)` or `diagnostic(severity, name.name)`; returns the rest.
 fn attribute(code: &str) -> Option<&str> {
     let sign = |code, sign| next(code).filter(|&(token, _)| token == Token::Sign(sign)).map(|(_, rest)| rest);
     let (Token::Word("diagnostic"), rest) = next(code)? else { return None };
@@ -38,7 +38,7 @@ fn attribute(code: &str) -> Option<&str> {
     sign(rest, ')').filter(|_| SEVERITIES.contains(&severity))
 }
 
-/// As many blanks as the character has bytes; a line break stays one.
+/// One blank for each byte of the character; keeps a line feed.
 fn blanks(c: char) -> impl Iterator<Item = char> {
     let kept = if c == '\n' { c } else { ' ' };
     std::iter::repeat_n(kept, c.len_utf8())

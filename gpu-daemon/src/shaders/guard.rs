@@ -14,7 +14,7 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`; the error is the text of its panic. Panics elsewhere are reported as before.
+/// Runs `work`; the error is the text of its panic. Panics outside are reported as before.
 pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     install();
     let before = GUARDED.replace(true);

@@ -87,7 +87,7 @@ pub fn complete(module: &mut Module) {
     }
 }
 
-/// Completes one binding; returns whether it changed.
+/// Completes one binding; returns true if it changed.
 fn complete_binding(binding: &mut Option<Binding>) -> bool {
     let Some(Binding::Location { interpolation: Some(interpolation), sampling, .. }) = binding else { return false };
     let default = match interpolation {

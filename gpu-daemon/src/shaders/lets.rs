@@ -1,8 +1,8 @@
-//! Indices that are constant only by way of `let`.
+//! Out-of-bounds indices that are constant only through `let`.
 //!
-//! `let i = 3u; a[i]` beyond the array's end is no error in WGSL: a `let` is no constant expression, and the access is
-//! clamped. naga evaluates it all the same, and refuses it like `a[3u]`. A source that naga refuses for an index is read once
-//! more with `var` in the place of such `let`s, which leaves every place in the source where it was.
+//! `let i = 3u; a[i]` beyond the array's end is not an error in WGSL: a `let` is not a const-expression, and the access is
+//! clamped. naga evaluates it all the same, and refuses it like `a[3u]`. A source that naga refuses for an index is parsed
+//! once more with `var` in place of such `let`s, which preserves all source positions.
 
 use naga::{
     Expression, Module, WithSpan,
@@ -11,7 +11,7 @@ use naga::{
 
 use super::tokens::{Token, next};
 
-/// Whether naga refuses a module for an index.
+/// True where naga refuses a module for an index.
 pub fn is_index_error(error: &WithSpan<ValidationError>) -> bool {
     let function = match error.as_inner() {
         ValidationError::Function { source, .. } => source,
@@ -22,8 +22,8 @@ pub fn is_index_error(error: &WithSpan<ValidationError>) -> bool {
     matches!(source, ExpressionError::IndexOutOfBounds(..) | ExpressionError::NegativeIndex(_))
 }
 
-/// The source with `var` for each `let` whose value has no `&` in it: a pointer stays a `let`. Nothing may be assigned to a
-/// `let`, and this is a source that naga has parsed, so that nothing is assigned to these `var`s.
+/// Replaces each `let` by `var`, unless its value contains `&`: a pointer stays a `let`. naga has parsed the source and rejects
+/// assignments to a `let`, so there are none to these `var`s.
 pub fn as_variables(code: &str) -> String {
     let mut changed = String::with_capacity(code.len());
     let (mut rest, mut copied) = (code, 0);
@@ -42,7 +42,7 @@ pub fn as_variables(code: &str) -> String {
     changed
 }
 
-/// Whether the statement that begins here takes an address, or compares bits; then its `let` is left alone.
+/// True where the rest of the statement contains `&`: it takes an address, or has a bitwise or logical AND.
 fn has_address(mut code: &str) -> bool {
     while let Some((token, after)) = next(code) {
         match token {
@@ -54,8 +54,8 @@ fn has_address(mut code: &str) -> bool {
     false
 }
 
-/// Brings the largest index to one less: naga takes 4,294,967,295 for no index of an array whose length it does not know.
-/// Nothing that can be bound has an element at either.
+/// Lowers the largest index by one: naga does not accept 4,294,967,295 as an index of an array of unknown length. No buffer
+/// that can be bound has an element at either.
 pub fn lower_largest_index(module: &mut Module) {
     let functions = module.functions.iter_mut().map(|(_, function)| function);
     for function in functions.chain(module.entry_points.iter_mut().map(|entry| &mut entry.function)) {

@@ -1,7 +1,7 @@
 //! Shader front end: parses, validates and generates code under a panic guard, and checks the rules of WGSL and WebGPU
 //! that naga and wgpu-core do not check.
 //!
-//! wgpu-core receives naga's module and not the text, so that the text is parsed once.
+//! wgpu-core receives naga's module instead of the text, which is parsed only once.
 
 mod alias;
 mod bindings;
@@ -98,8 +98,8 @@ fn shader_error<E>(text: &str, label: &str, inner: E) -> ShaderError<E> {
     ShaderError { source: text.to_owned(), label, inner: Box::new(inner) }
 }
 
-/// The module as wgpu takes it. wgpu refuses a variable of a bind group that is not there with the module, and WebGPU with
-/// the pipeline that uses it, which [`prepare`] does; here it gets a group that is.
+/// The module for wgpu, with the group of each binding clamped below the device's limit. wgpu refuses a module with a group
+/// above it, and WebGPU only a pipeline that uses such a group, which [`prepare`] checks.
 pub fn for_wgpu(code: &Code, max_bind_groups: u32) -> Cow<'static, Module> {
     let mut module = code.module.clone();
     for (_, variable) in module.global_variables.iter_mut() {

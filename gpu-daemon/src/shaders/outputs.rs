@@ -5,8 +5,8 @@ use wgpu_types as wgt;
 
 use super::{code::Stage, interstage::fragment_outputs};
 
-/// WebGPU, "validating GPUFragmentState": a target that is written has an output, an output has as many components as
-/// its target, and where the target's blend reads the source's alpha, the output has it.
+/// WebGPU, "validating GPUFragmentState": a written target has an output, an output has as many components as its target,
+/// and where the target's blend reads the source's alpha, the output has it.
 pub fn output_flaw(fragment: &Stage<'_>, targets: &[Option<wgt::ColorTargetState>]) -> Option<String> {
     let outputs = fragment_outputs(&fragment.code.module, fragment.entry()?);
     targets.iter().zip(0..).find_map(|(target, location)| {
@@ -38,7 +38,7 @@ fn reads_alpha(blend: &wgt::BlendState) -> bool {
     reads(blend.color.src_factor) || reads(blend.color.dst_factor)
 }
 
-/// WebGPU, "validating GPURenderPipelineDescriptor": what alpha to coverage needs. wgpu-core has no rule for it.
+/// WebGPU, "validating GPURenderPipelineDescriptor": requirements of alpha to coverage, which wgpu-core does not check.
 pub fn coverage_flaw(
     fragment: Option<&Stage<'_>>,
     targets: &[Option<wgt::ColorTargetState>],

@@ -7,14 +7,14 @@ use naga::{
     ShaderStage, Span, StorageAccess, Type, TypeInner, valid::ModuleInfo,
 };
 
-/// Offsets of texels that WGSL allows.
+/// Texel offsets that WGSL allows.
 const OFFSETS: RangeInclusive<f64> = -8.0..=7.0;
-/// Bits of an integer.
+/// Width of an integer in bits.
 const BITS: f64 = 32.0;
-/// The largest exponent that `ldexp` takes as a constant: the bias of f32 and one.
+/// The largest constant exponent of `ldexp`: the bias of f32, plus one.
 const MAX_EXPONENT: f64 = 128.0;
 
-/// Finds a variable or entry point that breaks a rule; returns the reason and its place.
+/// Finds a variable or entry point that violates a rule; returns the reason and its place.
 pub fn flaw(module: &Module, info: &ModuleInfo) -> Option<(String, Span)> {
     let variables = module.global_variables.iter().find_map(|(handle, variable)| {
         let name = variable.name.as_deref().unwrap_or("a variable");
@@ -39,7 +39,7 @@ pub fn flaw(module: &Module, info: &ModuleInfo) -> Option<(String, Span)> {
     })
 }
 
-/// Finds a call of a builtin function with constants that it cannot have.
+/// Finds a call of a builtin function with invalid constant arguments.
 pub fn argument_flaw(module: &Module) -> Option<(String, Span)> {
     let functions = module.functions.iter().map(|(_, function)| function);
     functions.chain(module.entry_points.iter().map(|entry| &entry.function)).find_map(|function| {
@@ -66,7 +66,7 @@ pub fn argument_flaw(module: &Module) -> Option<(String, Span)> {
     })
 }
 
-/// True if a type is, or has in it, one of a kind.
+/// True if a type, or a type that it contains, is of this kind.
 fn holds(module: &Module, ty: Handle<Type>, kind: fn(&TypeInner) -> bool) -> bool {
     let mut types = vec![ty];
     while let Some(ty) = types.pop() {
@@ -142,7 +142,7 @@ fn exponent_flaw(exponent: &[f64]) -> Option<String> {
     Some(format!("`ldexp` has the exponent {wrong}, above {MAX_EXPONENT}"))
 }
 
-/// The numbers of a constant scalar or vector; nothing for any other expression.
+/// The components of a constant scalar or vector; `None` for any other expression.
 fn numbers(module: &Module, function: &Function, expression: Handle<Expression>) -> Option<Vec<f64>> {
     let mut arena = &function.expressions;
     let mut found = Vec::new();
@@ -150,7 +150,7 @@ fn numbers(module: &Module, function: &Function, expression: Handle<Expression>)
     while let Some(part) = parts.pop() {
         match arena.try_get(part).ok()? {
             Expression::Literal(literal) => found.push(number(*literal)?),
-            // A constant is made of constants: none of its parts leads back to the function.
+            // A constant consists of constants: none of its parts is an expression of the function.
             Expression::Constant(constant) if parts.is_empty() && found.is_empty() => {
                 arena = &module.global_expressions;
                 parts.push(module.constants.try_get(*constant).ok()?.init);

@@ -28,8 +28,8 @@ pub fn prepare(stage: &Stage<'_>, limits: &wgt::Limits) -> Option<String> {
     guarded(work).unwrap_or_else(|panic| Some(format!("the shader compiler fails on this shader: {panic}")))
 }
 
-/// WebGPU, "validating GPUProgrammableStage": each key is an identifier of the module, each value one of its type. naga
-/// checks only those that the entry point uses, and parses a key as a number where it can.
+/// WebGPU, "validating GPUProgrammableStage": each key identifies a constant of the module, and each value is within its
+/// type's range. naga checks only the constants that the entry point uses, and parses a key as a number where possible.
 fn constant_flaw(module: &Module, key: &str, value: f64) -> Option<String> {
     let number = key.parse::<u16>().ok();
     if number.is_some_and(|number| number.to_string() != key) {
@@ -66,7 +66,7 @@ fn constant_flaw(module: &Module, key: &str, value: f64) -> Option<String> {
         .then(|| format!("the pipeline constant `{key}` cannot be {value}: it is out of its type's range"))
 }
 
-/// WebGPU, "create a default pipeline layout": no group is at or above the limit. No layout that is given has one either.
+/// WebGPU, "create a default pipeline layout": no group is at or above the limit, as in explicit layouts.
 fn group_flaw(stage: &Stage<'_>, entry: &naga::EntryPoint, limits: &wgt::Limits) -> Option<String> {
     let Code { module, info } = stage.code;
     let index = module.entry_points.iter().position(|other| std::ptr::eq(other, entry))?;
@@ -108,7 +108,7 @@ fn generate(stage: &Stage<'_>, entry_point: &str, limits: &wgt::Limits) -> Optio
     };
     let pipeline = spv::PipelineOptions { shader_stage: stage.stage, entry_point: entry_point.to_owned() };
     if let Err(error) = spv::write_vec(&module, &info, &options, Some(&pipeline)) {
-        // Not an error of the guest's: wgpu reports it as an internal error.
+        // An error of the generator, not of the guest: wgpu reports it as an internal error.
         tracing::debug!("no SPIR-V can be written for {entry_point}: {error}");
     }
     None

@@ -1,4 +1,4 @@
-//! The tokens of WGSL, as far as words, signs, comments and white space tell them apart.
+//! A simplified tokenizer of WGSL: words, signs, comments and white space.
 
 use airlock_protocol::limits::MAX_SHADER_SOURCE;
 use unicode_ident::{is_xid_continue, is_xid_start};
@@ -8,12 +8,12 @@ use unicode_ident::{is_xid_continue, is_xid_start};
 pub enum Token<'a> {
     /// A name, a keyword or a number.
     Word(&'a str),
-    /// A character of anything else.
+    /// Any other character.
     Sign(char),
 }
 
-/// The next token and what follows it, past white space and comments. Both end where they end for naga, or code could
-/// hide from what goes by them; the tests below hold the two against each other.
+/// Returns the next token after white space and comments, and the rest of the source. Both must end where naga ends them, or
+/// code could be hidden from the checks; the tests below compare the two.
 pub fn next(mut code: &str) -> Option<(Token<'_>, &str)> {
     loop {
         code = code.trim_start_matches(is_blankspace);
@@ -40,12 +40,12 @@ fn is_line_break(c: char) -> bool {
     matches!(c, '\u{a}'..='\u{d}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// WGSL, "Blankspace and Line Breaks": Unicode's `Pattern_White_Space`, which is not what Rust calls white space.
+/// WGSL, "Blankspace and Line Breaks": Unicode's `Pattern_White_Space`, which differs from Rust's white space.
 fn is_blankspace(c: char) -> bool {
     is_line_break(c) || matches!(c, ' ' | '\t' | '\u{200e}' | '\u{200f}')
 }
 
-/// What follows a block comment; they nest.
+/// The rest of a source after a block comment; comments nest.
 fn after_comment(code: &str) -> &str {
     let mut level: usize = 0;
     let mut at: usize = 0;
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(next("/*é*/x"), Some((Token::Word("x"), "")));
     }
 
-    /// Where naga's first token starts, and whether that is a comment without an end; `None` where it sees no token.
+    /// Start of naga's first token, and true for an unterminated comment; `None` where naga finds no token.
     fn of_naga(code: &str) -> Option<(usize, bool)> {
         let error = naga::front::wgsl::parse_str(code).err()?;
         let start = error.labels().find_map(|(span, _)| span.to_range()).map_or(0, |range| range.start);
@@ -101,7 +101,7 @@ mod tests {
             let comment = format!("//{c}?");
             assert_eq!(of_ours(&comment), of_naga(&comment).map(|(start, _)| start), "{c:?} in a comment");
             let declares = |code: String| naga::front::wgsl::parse_str(&code).is_ok();
-            // A slash begins a comment, and an underscore alone is no name.
+            // A slash begins a comment, and an underscore alone is not a name.
             if matches!(c, '/' | '_') {
                 continue;
             }

@@ -3,12 +3,12 @@
 //! `airlock run` confines itself before the guest's code runs, but a guest whose worker has died may request an adapter
 //! again. So the host starts a broker before it confines itself. Standard input is one end of a socket pair; each
 //! message on it is one byte with one descriptor, a connection that becomes the standard input and output of a new
-//! worker, as a connection does that `serve` accepts. The broker reads nothing else from the host and writes only
-//! refusals and end lines, so that all a host can do is start a bounded number of workers with the options of the
-//! command line. The broker exits with its workers when its input ends.
+//! worker, like a connection that `serve` accepts. The broker reads nothing else from the host and writes only refusals
+//! and end lines, so that a host can only start a bounded number of workers with the options of the command line. The
+//! broker exits with its workers when its input ends.
 //!
-//! The broker starts before the guest runs, and computes the digest of the guest's file. That selects the shader cache of the
-//! workers; the host cannot change it later.
+//! The broker starts before the guest runs, and computes the digest of the guest's file, which selects the workers' shader
+//! cache; the host cannot change it later.
 
 use std::{
     collections::HashMap,
@@ -74,7 +74,7 @@ struct Worker {
     lent: Option<Arc<Lent>>,
 }
 
-/// What workers are started with.
+/// Parameters of new workers.
 #[derive(Debug)]
 struct Starter {
     program: PathBuf,
@@ -83,7 +83,7 @@ struct Starter {
     caches: Option<Caches>,
 }
 
-/// The shader caches, and whose workers these are.
+/// The shader caches, and the workers' tenant.
 #[derive(Clone, Debug)]
 struct Caches(Arc<ShaderCaches>, Tenant);
 
@@ -114,7 +114,7 @@ pub fn run(arguments: &BrokerArguments) -> Result<ExitCode, BrokerError> {
         workers: Arc::clone(&workers),
         caches: Caches::open(arguments),
     };
-    // A terminal's signals reach the host as well; its exit then ends everything here.
+    // A terminal's signals reach the host as well; its exit then ends the broker and its workers.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (running, caches) = (Arc::clone(&workers), starter.caches.clone());
     thread::Builder::new()
@@ -141,8 +141,7 @@ pub fn run(arguments: &BrokerArguments) -> Result<ExitCode, BrokerError> {
     end(&workers, starter.caches.as_ref())
 }
 
-/// Kills workers above the memory bound, which a worker that works as intended never reaches: it ends its own session
-/// first.
+/// Kills workers above the memory bound, which an intact worker never reaches: it ends its own session first.
 fn bound_memory(workers: &Workers, max_memory: u64) {
     loop {
         thread::sleep(process_memory::TICK);
@@ -190,7 +189,7 @@ impl Starter {
                 let (workers, caches) = (Arc::clone(&self.workers), self.caches.clone());
                 let wait = move || wait(launched, &worker, number, &workers, caches.as_ref());
                 if let Err(error) = thread::Builder::new().name(format!("worker {number}")).spawn(wait) {
-                    // The worker runs and its place stays taken, which is the lesser evil.
+                    // The worker runs, and its entry remains.
                     tracing::error!("worker {number} has no thread to wait for it: {error}");
                 }
             }
@@ -204,7 +203,7 @@ impl Starter {
 }
 
 impl Worker {
-    /// Keeps what it has left in its shader cache.
+    /// Stores the shader cache that the worker has left.
     fn keep(&self, caches: Option<&Caches>) {
         if let (Some(Caches(caches, _)), Some(lent)) = (caches, &self.lent) {
             caches.keep(lent);
@@ -212,21 +211,21 @@ impl Worker {
     }
 }
 
-/// Waits for a worker's exit without reaping it, removes its entry, reaps it, and tells its client.
+/// Waits for a worker's exit without reaping it, removes its entry, reaps it, and sends its client the end line.
 fn wait(launched: Launched, worker: &Worker, number: u64, workers: &Workers, caches: Option<&Caches>) {
     let Launched { mut child, mut rest } = launched;
     rest.tidy(&child);
     while let Err(rustix::io::Errno::INTR) =
         waitid(WaitId::Pid(worker.pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
     {}
-    // Its last output comes before the report of its end.
+    // Relays its last output before the report of its end.
     if let Some(output) = &worker.output {
         output.finish(OUTPUT_WAIT);
     }
     let mut running = lock(workers);
     running.remove(&number);
     let ended = child.wait();
-    // What one leaves that broke is not for the next one. With the lock held, which the end of this process waits for.
+    // Discards the cache of a failed worker. The lock is held, because the end of this process waits for it.
     if ended.as_ref().is_ok_and(ExitStatus::success) {
         worker.keep(caches);
     }
@@ -252,7 +251,7 @@ fn end(workers: &Workers, caches: Option<&Caches>) -> ! {
     for worker in workers.values() {
         let _ = kill_process(worker.pid, Signal::KILL);
     }
-    // The host may have gone as soon as its worker said that all is done.
+    // The host may exit as soon as its worker has sent its end line, before the worker is reaped.
     for worker in workers.values() {
         worker.keep(caches);
     }

@@ -1,5 +1,5 @@
-//! `gpu-daemon cdi`: describes claims as devices of the Container Device Interface, with which podman, containerd and CRI-O mount a
-//! claim's folder into a container (<https://github.com/cncf-tags/container-device-interface>, `SPEC.md`).
+//! `gpu-daemon cdi`: describes claims as devices of the Container Device Interface, with which podman, containerd and CRI-O
+//! mount a claim's folder into a container (<https://github.com/cncf-tags/container-device-interface>, `SPEC.md`).
 //!
 //! A container with such a device has no GPU node and no driver, but the claim's folder and the variable with the socket's path.
 
@@ -18,7 +18,7 @@ use super::serve::{MAX_CLAIMS, SOCKET, claim_name};
 /// Lowest version of the specification with all fields used; engines reject versions newer than their own.
 const CDI_VERSION: &str = "0.5.0";
 
-/// The variable that `airlock run --daemon` reads.
+/// The environment variable that `airlock run --daemon` reads.
 const VARIABLE: &str = "AIRLOCK_DAEMON";
 
 /// Mount options of a claim's folder. Read-only mounts allow connections to sockets.
@@ -44,12 +44,12 @@ pub struct CdiArguments {
 /// Errors of `cdi`.
 #[derive(Debug, Error)]
 pub enum CdiError {
-    /// The claims cannot be looked at.
+    /// The claims cannot be read.
     #[error("cannot read the claims in {}: {cause}", folder.display())]
     Read {
-        /// Where.
+        /// Folder of the claims.
         folder: PathBuf,
-        /// Why.
+        /// The system's error.
         cause: io::Error,
     },
     /// The folder holds no claim.
@@ -58,19 +58,19 @@ pub enum CdiError {
     /// A requested claim does not exist.
     #[error("there is no claim {claim} in {}; there is {found}", folder.display())]
     Missing {
-        /// Which.
+        /// The claim's name.
         claim: String,
-        /// Where.
+        /// Folder of the claims.
         folder: PathBuf,
-        /// What there is instead.
+        /// The existing claims.
         found: String,
     },
     /// The file cannot be written.
     #[error("cannot write {file}: {cause}")]
     Write {
-        /// Where.
+        /// Path of the file.
         file: String,
-        /// Why.
+        /// The system's error.
         cause: io::Error,
     },
 }
@@ -121,7 +121,7 @@ fn claims(parent: &Path) -> io::Result<Vec<String>> {
 fn spec(kind: &str, parent: &Path, claims: &[String]) -> Value {
     let device = |claim: &String| {
         let folder = parent.join(claim);
-        // The same path inside: the server sends clients the path of the worker's socket, which lies there too.
+        // The same path inside: the server sends clients the path of the worker's socket, which is in this folder too.
         json!({
             "name": claim,
             "containerEdits": {
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(edits["mounts"][0]["hostPath"], "/run/airlock/claims/b");
         assert_eq!(edits["mounts"][0]["hostPath"], edits["mounts"][0]["containerPath"]);
         assert!(edits["mounts"][0]["options"].as_array().unwrap().contains(&"ro".into()));
-        // No node, no hook: nothing of the host is in the container but the folder.
+        // No node, no hook: the container has only the folder of the host's files.
         assert!(edits.get("deviceNodes").is_none() && edits.get("hooks").is_none());
     }
 
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(names(), ["a", "b"]);
         run_with(&["b"]).unwrap();
         assert_eq!(names(), ["b"]);
-        // Nothing else is left there.
+        // No temporary file is left.
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 

@@ -16,9 +16,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Mount point of the hierarchies, by systemd's convention, which all others follow.
+/// Mount point of the hierarchies, by systemd's convention, which other systems follow.
 const MOUNT: &str = "/sys/fs/cgroup";
-/// Upper bound of a worker's threads: a software driver has a few for each processor.
+/// Maximum number of a worker's threads: a software driver has a few for each processor.
 const MAX_THREADS: u32 = 2048;
 /// Name of the group that this process moves into.
 const SERVER: &str = "airlock-server";
@@ -44,7 +44,7 @@ enum Version {
 pub struct Cgroup(Vec<PathBuf>);
 
 impl Cgroups {
-    /// Creates the workers' parent group with `total` as its memory bound in bytes. The error says why groups are not
+    /// Creates the workers' parent group with `total` as its memory bound in bytes. The error is the reason why groups are not
     /// available.
     pub fn new(total: u64) -> Result<Self, String> {
         let list = fs::read_to_string("/proc/self/cgroup").map_err(|error| error.to_string())?;

@@ -1,8 +1,8 @@
 //! Start of a worker for a client of another process: common code of `serve` and `broker`.
 //!
 //! A worker receives the client's connection as its standard input and output, and a private folder for its socket. Its
-//! parent keeps a clone of the connection for one purpose: to send the end line, how the worker ended, which the client
-//! cannot see for itself.
+//! parent keeps a clone of the connection for one purpose: to send the end line with the worker's exit status, which the
+//! client cannot determine itself.
 
 use std::{
     collections::BTreeMap,
@@ -40,7 +40,7 @@ pub struct Rest {
     watch: Option<FolderWatch>,
 }
 
-/// Existing folders. Their owners remove them; [`remove_folders`] removes the rest.
+/// Existing folders. The owner of each removes it; [`remove_folders`] removes the rest.
 static FOLDERS: Mutex<BTreeMap<PathBuf, Folder>> = Mutex::new(BTreeMap::new());
 
 /// Removes the folders of all workers, before the whole process exits.

@@ -1,5 +1,5 @@
-//! Supervisors: processes that start workers. `serve` does so for a machine's clients, `broker` for one host. Neither
-//! opens a GPU or reads what a client sends.
+//! Supervisors: processes that start workers, `serve` for a machine's clients, `broker` for one host. Neither opens a GPU or
+//! reads a client's data.
 
 #[cfg(target_os = "linux")]
 pub mod broker;

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, time::Duration};
 
 /// Slack in bytes above `--max-memory` before the parent kills a worker. The worker ends its own session at
-/// `--max-memory`; one that was taken over does not.
+/// `--max-memory`; a compromised one does not.
 pub const BEYOND_QUOTA: u64 = 512 << 20;
 /// Sampling interval.
 pub const TICK: Duration = Duration::from_millis(500);

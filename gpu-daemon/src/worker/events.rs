@@ -25,8 +25,8 @@ impl Events {
         Self { sender, vitals }
     }
 
-    /// Sends one event. Blocks while the client does not read, under the watchdog's eye. Returns no error: a
-    /// disconnected client is noticed where batches are received.
+    /// Sends one event. Blocks while the client does not read, up to the watchdog's deadline. Returns no error: the receiver
+    /// of batches detects a disconnected client.
     pub fn send(&self, event: &Event<'_>) {
         let mut bytes = Vec::new();
         match encode_event(event, &mut bytes) {

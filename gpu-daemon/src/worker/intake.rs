@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Credit batching: bytes read from the ring before a credit event is sent, while there are more batches. Each event
-/// wakes a client thread, and the client needs the room only when the ring is full.
+/// wakes a client thread, and the client needs the credit only when the ring is full.
 const CREDIT_STEP: u64 = RING_SIZE as u64 / 4;
 
 /// Receiver of batches.
@@ -32,13 +32,13 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Creates an intake that has received nothing.
+    /// Creates an intake that has not received a batch.
     pub fn new(commands: BatchReceiver) -> Self {
         Self { commands, spin: SpinPolicy::default(), credited: 0 }
     }
 
-    /// Receives a batch: spins for a moment, then blocks. The spin phase polls pending GPU work itself; before
-    /// blocking, that is left to the poll thread.
+    /// Receives a batch: spins for a moment, then blocks. The spin phase polls pending GPU work itself; before it blocks, it
+    /// wakes the poll thread for that.
     pub fn next(&mut self, session: &mut Session) -> Result<Vec<u8>, ReceiveError> {
         let (completions, vitals) = (&*session.completions, &*session.vitals);
         let begun = || vitals.enter(Phase::Receiving);

@@ -2,7 +2,7 @@
 //!
 //! Threads: the executor runs commands in order; the poll thread ([`crate::pending::poll`]) drives asynchronous GPU
 //! work; the watchdog ([`crate::worker::watchdog`]) enforces deadlines; the stdin thread waits for the end of standard
-//! input, which the client holds open while it lives, and then exits the process at once, whatever the GPU is doing.
+//! input, which the client holds open while it runs, and then exits the process at once, whatever the state of the GPU.
 
 pub mod events;
 mod intake;
@@ -150,7 +150,7 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
         platform::quit(0)
     }
     if let Some(cache) = cache.as_ref().filter(|_| arguments.standby) {
-        // It is known whose it is only now.
+        // The parent fills the cache only after it has accepted a client.
         cache.load();
     }
     let ring = match meet(&hello) {
@@ -160,7 +160,7 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
         }
         ring => ring.inspect_err(|_| waiting.clean_up())?,
     };
-    // From here on only the end of standard input matters.
+    // From here on only the end of standard input is significant.
     let watched = Arc::clone(&waiting);
     let alive = Arc::clone(&vitals);
     let kept = cache.clone();
@@ -179,13 +179,13 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     };
     thread::Builder::new().name("poll".to_owned()).spawn(poll).map_err(WorkerError::Thread)?;
     completions.events.send(&Event::Welcome);
-    // A server counts a session's end before it tells the client.
+    // A server counts a session's end before it sends the client the end line.
     let counted = arguments.server.is_some();
     let execute = move || serve(channels, &completions, &vitals, &quotas, instances, cache.as_deref(), counted);
     let executor = thread::Builder::new().name("execute".to_owned()).stack_size(EXECUTOR_STACK).spawn(execute);
     match executor.map_err(WorkerError::Thread)?.join() {
         Ok(never) => never,
-        // Panics are caught and reported inside; nothing can be done about one outside.
+        // Panics are caught and reported inside; one outside only exits the process.
         Err(_) => platform::quit(1),
     }
 }
@@ -193,8 +193,8 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
 /// The jail's plan for this worker.
 fn plan(arguments: &WorkerArguments, prepared: Prepared, socket: &str) -> Plan {
     let own = Path::new(socket).parent();
-    // The parent sets TMPDIR to a folder for this worker. Without one, only the folder of this socket is known to be
-    // ours.
+    // The parent sets TMPDIR to a folder for this worker. Without one, only the folder of this socket is certainly the
+    // worker's own.
     let given = env::var_os("TMPDIR").map(PathBuf::from);
     let given = given.filter(|folder| own.and_then(Path::parent) == Some(folder) && is_private(folder));
     Plan {
@@ -210,8 +210,8 @@ fn is_private(folder: &Path) -> bool {
     folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(FOLDER_PREFIX))
 }
 
-/// The folder of the listening socket, until a client connects. ipc-channel removes it then; a process that exits
-/// before removes it here, and the private folder around it, in case the process that made that is gone.
+/// The folder of the listening socket, until a client connects. ipc-channel removes it then; a process that exits earlier
+/// removes it here, and the private folder around it, in case its creator has exited.
 #[derive(Debug)]
 struct Waiting(Mutex<Option<PathBuf>>);
 
@@ -227,7 +227,7 @@ impl Waiting {
 
     fn clean_up(&self) {
         if let Some(folder) = lock(&self.0).take() {
-            // Nothing depends on it; at worst an empty folder stays.
+            // On failure only the folder stays.
             let _ = std::fs::remove_dir_all(&folder);
             if let Some(around) = folder.parent().filter(|around| is_private(around)) {
                 let _ = std::fs::remove_dir(around);
@@ -236,7 +236,7 @@ impl Waiting {
     }
 }
 
-/// Reads standard input to its end, then exits the process: the client is gone.
+/// Reads standard input to its end, which is the client's disconnect, then exits the process.
 fn end_with_stdin(waiting: &Waiting, vitals: &Vitals, cache: Option<&ShaderCache>) {
     let mut stdin = std::io::stdin().lock();
     let mut ignored = [0; 256];
@@ -266,7 +266,7 @@ fn meet(hello: &str) -> Result<HandedOver, WorkerError> {
     Ok(HandedOver::from_stdin()?)
 }
 
-/// Accepts the client within [`HELLO_TIMEOUT`]. On timeout the accepting thread is left behind; the process exits then.
+/// Accepts the client within [`HELLO_TIMEOUT`]. On timeout the accepting thread continues until the process exits.
 fn accept(listener: Listener, ring: HandedOver) -> Result<DaemonChannels, WorkerError> {
     let (sender, receiver) = mpsc::channel();
     let wait = move || {
@@ -303,7 +303,7 @@ fn serve(
             Err(ReceiveError::Gone(_)) => {
                 tracing::debug!("the client is gone");
                 if let Some(cache) = cache {
-                    // Before the client knows: it may end its broker, and that this process.
+                    // Before the client learns of the end: it may end its broker, and the broker this process.
                     cache.leave();
                 }
                 if !counted {
@@ -353,21 +353,21 @@ fn run_batch(session: &mut Session, batch: &[u8]) -> Result<(), SessionError> {
     }
 }
 
-/// Ends the connection after the client has closed the session and all that it sent is executed. The client learns of
-/// it before the kernel has torn down this process, which takes longer than many a session.
+/// Ends the connection after the client has closed the session and all its commands are executed. The client learns of
+/// it before the kernel has torn down this process, which may take longer than a short session.
 fn done(completions: &Completions) {
     platform::say_last(&Ended::Code(0).to_line());
     completions.events.close();
 }
 
-/// Ends the session for a fault of the client's.
+/// Ends the session for an error of the client's.
 fn close(completions: &Completions, vitals: &Vitals, error: &SessionError) -> ! {
     let end = match error {
         SessionError::Unreceived(error) => {
             tracing::error!("{error}");
             End::Violation
         }
-        // The decoder names offset and command itself.
+        // The decoder's message has offset and command.
         SessionError::Malformed(error) => {
             tracing::error!("malformed stream: {error}");
             End::Violation
@@ -379,7 +379,7 @@ fn close(completions: &Completions, vitals: &Vitals, error: &SessionError) -> ! 
     };
     let reason = error.to_string();
     if end == End::Quota {
-        // The guest's fault and not the client's: its devices are lost, with the reason.
+        // An error of the guest, not of the client: its devices are lost, with the reason.
         Vitals::add(&vitals.quota_hits, 1);
         completions.lose_all(&reason);
     }
@@ -387,7 +387,7 @@ fn close(completions: &Completions, vitals: &Vitals, error: &SessionError) -> ! 
     vitals.quit(end, 1)
 }
 
-/// Ends the session after a panic of wgpu or the driver, whose state cannot be relied on any more.
+/// Ends the session after a panic of wgpu or the driver, whose state may be inconsistent.
 fn broken(completions: &Completions, vitals: &Vitals, panic: &(dyn Any + Send)) -> ! {
     let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let message = format!("{PANICKED}: {}", one_line(said.unwrap_or("no message")));

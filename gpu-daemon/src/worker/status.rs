@@ -1,5 +1,5 @@
 //! Status file: a worker's counters, in a memory file of fixed length that the worker inherits and writes and `serve`
-//! reads. Neither waits for the other, and a worker that writes nonsense spoils only its own numbers.
+//! reads. Neither waits for the other, and a worker that writes garbage spoils only its own numbers.
 
 use std::{io, os::fd::AsFd};
 
@@ -50,7 +50,7 @@ pub enum End {
     ClientDeadline = 8,
 }
 
-/// Length of the file in bytes.
+/// Length of the status file in bytes.
 pub const STATUS_LEN: usize = 80;
 
 impl Status {

@@ -35,7 +35,7 @@ pub enum Phase {
 #[derive(Debug, Default)]
 pub struct Vitals {
     phase: AtomicU8,
-    /// Commands begun, so that the counter stands still during a slow command.
+    /// Number of started commands: the counter is constant during a slow one.
     pub commands: AtomicU64,
     /// See [`Status::batches`].
     pub batches: AtomicU64,
@@ -105,7 +105,7 @@ impl Vitals {
 
     /// Sets the executor's phase and wakes a sleeping watchdog.
     pub fn enter(&self, phase: Phase) {
-        // In one order with `sleep`'s accesses: either this sees that the watchdog sleeps, or the watchdog sees this.
+        // Sequentially consistent with `sleep`: either this load sees that the watchdog sleeps, or the watchdog sees this store.
         self.phase.store(phase as u8, Ordering::SeqCst);
         if self.asleep.load(Ordering::SeqCst) {
             self.wake();
@@ -130,7 +130,7 @@ impl Vitals {
 
     /// Registers the watchdog's thread, for wake-ups.
     pub fn watched_by(&self, thread: Thread) {
-        // Set once, by the one watchdog.
+        // Set once, by the only watchdog.
         let _ = self.watchdog.set(thread);
     }
 
@@ -151,7 +151,7 @@ impl Vitals {
         self.end.compare_exchange(0, why as u64, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Records that drivers start on a machine with a GPU. Written at once, because a crash leaves no time for it.
+    /// Records that drivers start on a machine with a GPU. Writes the status at once, because a crash would prevent it later.
     pub fn gpu_is_opened(&self) {
         self.gpu.store(1, Ordering::Release);
         self.write_status();

@@ -1,5 +1,5 @@
-//! Watchdog: one thread that ends the session when an operation exceeds its deadline, whatever the other threads are
-//! doing. It calls neither wgpu nor anything else that could block on the GPU or the client.
+//! Watchdog: one thread that ends the session when an operation exceeds its deadline, independent of the other threads. It
+//! makes no call that could block on the GPU or the client.
 //!
 //! | hang | detected by | deadline |
 //! |---|---|---|
@@ -10,13 +10,13 @@
 //! | client that does not read | sending an event does not return | `--client-timeout` |
 //! | client that stops within a batch | the executor stays in [`Phase::Receiving`] | `--client-timeout` |
 //!
-//! It samples the counters every [`TICK`] and measures how long each value has stood still. So the other threads keep
-//! no clocks, and a deadline is precise to a few ticks. While the client does not read, only that deadline runs: the
-//! other threads may be waiting for nothing else. Time during which the process was stopped is not counted.
+//! It samples the counters every [`TICK`] and measures the time since each value has changed. So the other threads keep no
+//! clocks, and a deadline is precise to a few ticks. While the client does not read, only that deadline runs: the other
+//! threads may be waiting for the client. Time during which the process was stopped is not counted.
 //!
-//! To end the session, the farewell thread tells the client; if that takes longer than [`FAREWELL`], because the socket
-//! is full or a lock is never released, the process exits without. An idle session costs nothing: the watchdog sleeps
-//! until the executor wakes it.
+//! To end the session, the farewell thread sends the client the reason; if that takes longer than [`FAREWELL`], because the
+//! socket is full or a lock is never released, the process exits without. In an idle session the watchdog sleeps until the
+//! executor wakes it.
 
 use std::{
     fs::File,
@@ -55,7 +55,7 @@ const POLL_TICKS: u32 = 2;
 const IDLE_TICKS: u32 = 20;
 /// A tick of this length means that the process was stopped or had no processor.
 const STOPPED: Duration = Duration::from_secs(1);
-/// Time limit for telling the client why its session ends.
+/// Time limit for sending the client the reason of the session's end.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// The watchdog's deadlines and state.
@@ -83,7 +83,7 @@ impl<T: PartialEq> Clock<T> {
         Self { value, since: now }
     }
 
-    /// Records this tick's value; returns how long it has stood still.
+    /// Records this tick's value; returns the time since its last change.
     fn see(&mut self, value: T, now: Instant) -> Duration {
         if self.value != value {
             (self.value, self.since) = (value, now);
@@ -179,7 +179,7 @@ impl Watchdog {
         }
     }
 
-    /// True while work goes on outside the executor.
+    /// True while work is pending outside the executor.
     fn busy(&self) -> bool {
         !self.completions.submits.is_empty()
             || !self.completions.watch.is_empty()
@@ -214,7 +214,7 @@ impl Watchdog {
                 "--client-timeout",
             ));
         }
-        // A slow client excuses the others, and could do so for ever: these two clocks are never excused.
+        // A slow client suspends the other deadlines, and could do so indefinitely: these two are never suspended.
         let max_gpu = deadlines.client_timeout.saturating_add(deadlines.gpu_timeout);
         if self.completions.submits.eldest().is_some_and(|age| age > max_gpu) {
             let what = "a submit was not done, and the client did not read its events, for";

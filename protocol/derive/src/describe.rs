@@ -118,7 +118,7 @@ pub(crate) fn implement(item: &DeriveInput, arguments: &Arguments) -> Result<Tok
 }
 
 impl Arguments {
-    /// How the command uses the ids in a field.
+    /// The command's use of the ids in a field.
     fn use_of(&self, field: &Ident) -> Ident {
         let name = if self.makes.as_ref() == Some(field) {
             "Makes"
@@ -179,7 +179,7 @@ fn methods(fields: &[(&Ident, &Field)], arguments: &Arguments, label: Option<&Id
     quote!(#label #payload #list)
 }
 
-/// The kind of the object whose id a field is of, as an expression.
+/// The kind of object that a field's id names, as an expression.
 fn kind_of<'f>(
     fields: &[(&Ident, &'f Field)],
     wanted: Option<&Ident>,

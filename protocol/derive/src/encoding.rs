@@ -52,7 +52,7 @@ fn take_bound(field: &mut Field) -> Result<Option<Ident>> {
     field.attrs.remove(place).parse_args().map(Some)
 }
 
-/// A type from a macro's fragment stands in an invisible group.
+/// Removes the invisible groups around a type from a macro's fragment.
 pub(crate) fn ungrouped(mut ty: &Type) -> &Type {
     while let Type::Group(group) = ty {
         ty = &group.elem;

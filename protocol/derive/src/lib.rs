@@ -5,8 +5,8 @@
 //! lists, whole slices of bytes) and its `Wire` implementation: the hash of its definition and a visit of the ids in
 //! it. `#[command]` adds the command's description, which [`command`] lists.
 //!
-//! Where code belongs: `encoding` decides how a field is encoded and decoded, `shape` which parts of a type are hashed
-//! and visited, `describe` reads the arguments of `#[command]`.
+//! Where code belongs: `encoding` has a field's encoding and decoding, `shape` the schema hash and the visit of ids,
+//! `describe` the arguments of `#[command]`.
 
 mod describe;
 mod encoding;

@@ -1,4 +1,4 @@
-//! The schema hash of a type's definition, and the fields that a visit of ids goes through.
+//! The schema hash of a type's definition, and its visit of ids.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};

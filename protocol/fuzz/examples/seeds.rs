@@ -1,5 +1,5 @@
-//! Makes the fuzzers' seeds: of the golden traces, the batches that have a kind of command that no other has, and an
-//! event of each kind; and the lines and messages with which a session begins.
+//! Generates the fuzzers' seeds: from the golden traces, the batches that add a kind of command, and an event of each kind;
+//! and the lines and messages of the handshake.
 //!
 //! `cargo run --example seeds` in this folder.
 
@@ -13,7 +13,7 @@ use airlock_protocol::{
 };
 use airlock_traces::{TraceFile, format::Body};
 
-/// Bytes of a seed.
+/// Maximum length of a seed in bytes.
 const LONGEST: usize = 2 << 10;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         seen.extend(kinds);
     }
-    // What no trace has.
+    // Events that no trace has.
     let request = RequestId(3);
     let error = MapError { kind: MapErrorKind::Abort, message: "unmapped".to_owned() };
     let (device, reason) = (DeviceId(1), DeviceLostReason::Unknown);
@@ -78,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let handshake = here.join("seeds/handshake");
     fs::create_dir_all(&handshake)?;
     let hello = Hello::ready("/run/user/1000/airlock-worker-abcdef/.tmpabcdef/socket".to_owned());
-    // The hash of a build is not kept: the line is then refused for it, until a fuzzer finds another.
+    // Later builds refuse the hello line for its hash, until a fuzzer finds theirs.
     let lines = [
         ("hello", hello.to_line()),
         ("version", "AIRLOCK 99 0123456789abcdef /tmp/socket\n".to_owned()),

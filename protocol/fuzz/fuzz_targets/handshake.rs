@@ -1,7 +1,7 @@
-//! What crosses before the first batch: the hello line, the last line, and the message with the ring.
+//! Fuzz target: the handshake, which is the hello line, the last line, and the message with the ring.
 //!
-//! The bootstrap message is not among it: ipc-channel reads that, and is known to panic on what no sender of its own would
-//! send. It ends the worker of whoever sent it, which is what `gpu-daemon/tests/connection.rs` shows.
+//! The bootstrap message is not included: ipc-channel reads it, and is known to panic on messages that are not from its own
+//! sender. Such a panic ends the sender's own worker (`gpu-daemon/tests/connection.rs`).
 //!
 //! `RUSTC_BOOTSTRAP=1 cargo fuzz run handshake corpus seeds/handshake` in the folder above `fuzz`, as for `decode`.
 #![no_main]

@@ -1,4 +1,4 @@
-//! What must hold for any bytes, for the fuzzers and for a test that needs none.
+//! Properties that must hold for any bytes, for the fuzzers and for a test without one.
 #![allow(dead_code, clippy::expect_used, clippy::panic, missing_docs)]
 
 use airlock_protocol::{
@@ -8,7 +8,7 @@ use airlock_protocol::{
     handshake::{Ended, Hello},
 };
 
-/// The first byte says what the rest is: commands, a batch, or an event.
+/// Decodes bytes. The first selects the kind of the rest: commands, a batch, or an event.
 pub fn decode(data: &[u8]) {
     match data.split_first() {
         Some((0, commands)) => {
@@ -22,7 +22,7 @@ pub fn decode(data: &[u8]) {
     }
 }
 
-/// Reads a batch as far as it goes. Each command comes back from its own bytes.
+/// Reads a batch up to the first error. Each command must survive encoding and decoding.
 fn batch(bytes: &[u8], expected: u64) {
     let Ok(mut reader) = BatchReader::new(bytes, expected) else { return };
     loop {
@@ -36,7 +36,7 @@ fn batch(bytes: &[u8], expected: u64) {
         assert!(again.len() <= taken.len(), "{command:?}: {taken:?} becomes {again:?}");
         let (second, length) = first_command(&again).expect("what was encoded can be decoded");
         assert_eq!(length, again.len());
-        // Compared as bytes: a number that is none is not equal to itself.
+        // Compared as bytes: NaN is not equal to itself.
         let mut third = Vec::new();
         encode_command(&second, &mut third).expect("what was decoded has an encoding");
         assert_eq!(again, third, "{command:?}");
@@ -60,7 +60,7 @@ fn event(bytes: &[u8]) {
     assert_eq!(decode_event(&again).expect("what was encoded can be decoded"), event);
 }
 
-/// The first byte says what the rest is: the two lines, or a message with descriptors.
+/// Parses bytes of the handshake. The first selects the kind of the rest: the two lines, or a message with descriptors.
 pub fn handshake(data: &[u8]) {
     match data.split_first() {
         #[cfg(target_os = "linux")]
@@ -84,7 +84,7 @@ fn lines(line: &str) {
         assert_eq!(ended.to_line().trim_end(), line.strip_suffix('\n').unwrap_or(line));
         assert!(!ended.to_string().is_empty());
     }
-    // What refuses says why, in one line, and never passes for a worker.
+    // A refusal has one line, and never passes for a worker's.
     let refused = Hello::Refused { reason: line.to_owned() }.to_line();
     assert_eq!(refused.lines().count(), refused.matches('\n').count().max(1));
     assert!(Hello::check(&refused).is_err() && Ended::parse(&refused).is_none());
@@ -112,8 +112,8 @@ mod ring {
 
     const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
-    /// Four bytes: how many descriptors come, their seals, their size, and whether one of them is something else, with the
-    /// type of the channels' sockets. The rest comes behind the message, before the channels.
+    /// Receives a message with the ring. Four bytes set the number of descriptors, their seals, their size, and a descriptor of
+    /// another kind together with the type of the channels' sockets. The rest is sent after the message, before the channels.
     pub fn message(data: &[u8]) {
         let [count, seals, size, other, rest @ ..] = data else { return };
         let seals = SealFlags::from_bits_retain(u32::from(seals & 0x1f));
@@ -155,7 +155,7 @@ mod ring {
             && size == u64::from(SHARED_SIZE)
             && kind == SocketType::SEQPACKET
             && rest.is_empty();
-        // Whether memory that nobody can write to any more can be mapped depends on the kernel.
+        // The kernel's version decides whether memory that is sealed against writes can be mapped.
         let either = seals.intersects(SealFlags::WRITE | SealFlags::FUTURE_WRITE) && ring.is_err();
         assert!(ring.is_ok() == good || either, "{count} of {size} bytes, {seals:?}, {other}: {ring:?}");
     }

@@ -1,4 +1,4 @@
-//! A sample of any value of the stream, made by its `Deserialize`: a deserializer that invents each value it is asked for.
+//! A sample of any value of the stream, made by its `Deserialize` from a deserializer that generates each requested value.
 //!
 //! Values follow from a counter, so that a sample is the same in every run, its fields differ from each other, and numbers
 //! of each encoded length occur. Options are present and lists have two elements, so that every field has bytes.
@@ -21,7 +21,7 @@ pub fn variant<T: Deserialize<'static>>(number: u32) -> T {
 /// Texts of a sample, of one byte and of several bytes a character.
 const TEXTS: [&str; 3] = ["label", "é", "a longer text"];
 
-/// An error of the sampler: a type that asks for what the stream does not have.
+/// An error of the sampler: a type that requests a value outside the stream's data model.
 #[derive(Debug)]
 pub struct Unsupported(String);
 
@@ -39,11 +39,11 @@ impl de::Error for Unsupported {
     }
 }
 
-/// Deserializer that invents values.
+/// Deserializer that generates values.
 pub struct Sampler {
-    /// Values that were made.
+    /// Number of values generated so far.
     count: u32,
-    /// The variant of the outermost enum, until that is made.
+    /// The variant of the outermost enum, until it is generated.
     variant: Option<u32>,
 }
 

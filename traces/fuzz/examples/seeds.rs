@@ -1,5 +1,5 @@
-//! Makes the fuzzer's seeds: the chunks of the golden traces, unpacked, as `fuzz_targets/reader.rs` puts them together
-//! again. Whole files need no copies here: `scripts/fuzz` takes them from `golden`.
+//! Generates the fuzzer's seeds: the chunks of the golden traces, decompressed, in the form that `fuzz_targets/reader.rs`
+//! assembles into a file. Whole files need no copies here: `scripts/fuzz` takes them from `golden`.
 //!
 //! `cargo run --example seeds` in this folder.
 
@@ -7,7 +7,7 @@ use std::{error::Error, fs, path::Path};
 
 use airlock_traces::format::{CHUNK_HEADER, ChunkHeader, PREAMBLE};
 
-/// Bytes of a seed.
+/// Maximum length of a seed in bytes.
 const LONGEST: usize = 12 << 10;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -21,14 +21,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         let bytes = fs::read(&file)?;
         let mut seed = vec![1];
         let mut at = PREAMBLE;
-        // A file that was cut off is good up to there.
+        // A truncated file is valid up to its last whole chunk.
         while let Ok(header) = ChunkHeader::parse(bytes.get(at..).unwrap_or_default(), at as u64) {
             let start = at + CHUNK_HEADER;
             let end = start + header.stored as usize;
             let Some(stored) = bytes.get(start..end) else { break };
             let contents = header.open(stored.to_vec(), at as u64)?;
             at = end;
-            // The header is the target's own.
+            // The target writes its own header chunk.
             let fits = header.kind != 1 && seed.len() + contents.len() < LONGEST;
             if let (true, Ok(length)) = (fits, u16::try_from(contents.len())) {
                 seed.push(header.kind);

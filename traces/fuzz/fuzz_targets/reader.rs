@@ -1,4 +1,4 @@
-//! Any bytes, as a file and as the contents of a file's chunks: everything that the tools do with a trace.
+//! Fuzz target: any bytes as a file, and as the contents of a file's chunks, through all that the tools do with a trace.
 //!
 //! `cargo +nightly fuzz run reader` in the folder above `fuzz`.
 #![no_main]
@@ -21,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Cuts bytes into chunks with checksums that fit, so that a fuzzer need not find a CRC: kind, length, contents.
+/// Splits bytes (kind, length, contents) into chunks with valid checksums, so that the fuzzer need not find a CRC.
 fn framed(mut data: &[u8]) -> Vec<u8> {
     let mut file = preamble().to_vec();
     let header = serde_json::to_vec(&Header::of_this_program(None, "")).unwrap_or_default();

@@ -22,7 +22,7 @@ pub fn note() {
     let above = |found: Vec<i32>| found.into_iter().filter(|&number| number > LAST_STANDARD).collect();
     let found = INHERITED.get_or_init(|| open().map(above).unwrap_or_default());
     for &descriptor in found {
-        // SAFETY: it is open, since nothing here has had a reason to close it yet, and is borrowed for this call.
+        // SAFETY: the descriptor is open, because this process has not closed it yet, and is borrowed for this call.
         let _ = fcntl_setfd(unsafe { BorrowedFd::borrow_raw(descriptor) }, FdFlags::CLOEXEC);
     }
 }
@@ -32,12 +32,12 @@ pub fn close(keep: &[PathBuf]) -> Held {
     let inherited = INHERITED.get().map_or(&[][..], Vec::as_slice);
     let kept = |descriptor: &i32| keep.iter().any(|path| names(path, *descriptor));
     for descriptor in inherited.iter().filter(|descriptor| !kept(descriptor)) {
-        // SAFETY: the process was started with it, and nothing here has taken it for its own: `note` came before all else.
+        // SAFETY: the process was started with the descriptor, and no value here owns it: `note` came before all else.
         drop(unsafe { OwnedFd::from_raw_fd(*descriptor) });
     }
     let left = open()?.into_iter().find(|descriptor| inherited.contains(descriptor) && !kept(descriptor));
     match left {
-        // The number is another's by now only if something was opened in between, which nothing does.
+        // The number would be reused only by an open in between, and there is none.
         Some(descriptor) => Err(format!("descriptor {descriptor} is still open")),
         None => Ok(()),
     }

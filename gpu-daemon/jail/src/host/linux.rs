@@ -35,13 +35,13 @@ const READ: &[&str] =
 /// Devices without hardware behind them.
 const HARMLESS_DEVICES: &[&str] = &["/dev/null", "/dev/urandom"];
 
-/// Where GPUs have their nodes; NVIDIA's lie in /dev itself.
+/// Folder of GPU nodes; NVIDIA's are in /dev itself.
 const GPU_FOLDER: &str = "/dev/dri";
 const GPU_PREFIX: &str = "/dev/nvidia";
 
-/// Puts the layers up.
+/// Applies and tests the layers.
 pub fn confine(reach: &Reach, accepts: Accepts) -> Vec<Layer> {
-    // The nodes that could be opened until now are what must be out of reach.
+    // The nodes that this process can open so far must be out of reach afterwards.
     let nodes = gpu_nodes();
     let alone = alone();
     let bound = |held: Held| alone.clone().and(held);
@@ -71,7 +71,7 @@ fn alone() -> Held {
 
 fn restrict_files(reach: &Reach) -> Held {
     let all = AccessFs::from_all(ruleset::NEWEST);
-    // A guest's files, not devices and not programs.
+    // Access to a guest's files: neither devices nor programs.
     let guest = all & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
     let write: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
     let abi = ruleset::restrict(|rules| {
@@ -80,7 +80,7 @@ fn restrict_files(reach: &Reach) -> Held {
             .add_rules(path_beneath_rules(std::env::current_exe().ok(), AccessFs::ReadFile))?
             .add_rules(path_beneath_rules(HARMLESS_DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))?
             .add_rules(path_beneath_rules(&reach.folders, guest))?
-            // A pipe has no place in the tree of files, and needs no rule: it is open.
+            // A pipe has no path in a file system and needs no rule: it is open already.
             .add_rules(path_beneath_rules(reach.files.iter().filter(|file| file.is_file()), write))
     })?;
     if abi >= ruleset::SCOPES {
@@ -108,7 +108,7 @@ fn out_of_reach(nodes: &[PathBuf], reach: &Reach) -> Held {
     };
     for path in nodes.iter().map(PathBuf::as_path).chain([Path::new("/etc/passwd")]) {
         if opens(path).is_ok() || File::open(path).is_ok() {
-            // `--dir /dev` is the user's decision. A guest still cannot talk to a driver, which takes ioctl.
+            // `--dir /dev` is the user's decision. A guest still cannot reach a driver, which requires ioctl.
             if within(path) {
                 continue;
             }
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use crate::filter::compile;
 
-    /// The layers bind a thread: one of the test's own.
+    /// The layers bind one thread, so the test starts its own.
     #[test]
     fn what_is_not_given_is_out_of_reach() {
         let given = std::env::temp_dir().join(format!("airlock-confine-{}", std::process::id()));
@@ -154,7 +154,7 @@ mod tests {
         let confined = given.clone();
         thread::spawn(move || {
             let reach = Reach { folders: vec![confined.clone()], files: Vec::new() };
-            // A node that anyone may open stands for a GPU's.
+            // A node that every user may open stands for a GPU's.
             let nodes = [PathBuf::from("/dev/zero")];
             assert!(out_of_reach(&nodes, &reach).is_err(), "the trial cannot fail");
             capabilities::no_new_privileges().unwrap();
@@ -166,7 +166,7 @@ mod tests {
             assert!(Command::new("/bin/true").status().is_err());
             filter_calls(Accepts::Nothing).unwrap();
             thread::spawn(|| ()).join().unwrap();
-            // What WASI has for files: contents, appended ones among them, and times, but neither modes nor attributes.
+            // WASI's file operations: contents, appending and times, but neither modes nor attributes.
             let path = confined.join("other");
             let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
             let more = [std::io::IoSlice::new(b", and more")];
@@ -210,9 +210,9 @@ mod tests {
         }
     }
 
-    /// The names of the running kernel's own table, and of its headers where they are installed.
+    /// System call names from the running kernel's own table, and from its headers where they are installed.
     fn kernel_table() -> BTreeSet<String> {
-        /// Functions whose calls have other names.
+        /// Kernel functions whose system calls have other names.
         const NAMES: [(&str, &str); 7] = [
             ("newfstat", "fstat"),
             ("newstat", "stat"),
@@ -247,7 +247,7 @@ mod tests {
             .collect()
     }
 
-    /// A call that a new kernel has is refused as long as it is on no list; the lists classify it all the same.
+    /// A new kernel's call that is on no list is refused; the lists must classify it all the same.
     #[test]
     fn every_call_of_the_kernel_is_allowed_or_refused_with_a_reason() {
         let (allowed, refused) = (rules(TargetArch::x86_64).unwrap(), include_str!("../../policy/host/refused.json"));

@@ -9,7 +9,7 @@
 //! | `landlock` | all files but the [`Reach`], devices among them; TCP; signals to others |
 //! | `seccomp` | every system call but those that a runtime and a guest's files need: no other programs or processes, no signals to them, no other sockets than Unix, no new machine code, no modes, owners and attributes of files |
 //!
-//! All layers bind the calling thread and the threads that it makes later. An embedder therefore calls [`confine`] on the
+//! All layers bind the calling thread and the threads that it creates later. An embedder therefore calls [`confine`] on the
 //! main thread, before it starts a runtime. Work that needs more access comes first.
 
 #[cfg(target_os = "linux")]

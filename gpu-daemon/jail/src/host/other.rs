@@ -1,8 +1,8 @@
-//! Systems that are not Linux: nothing confines a process here yet, and strict mode refuses to run a guest.
+//! Systems other than Linux: no confinement yet, so that strict mode refuses to run a guest.
 
 use super::reach::{Accepts, Layer, Reach};
 
-/// Nothing is given up.
+/// Reports all layers as missing.
 pub fn confine(_: &Reach, _: Accepts) -> Vec<Layer> {
     ["no-new-privileges", "capabilities", "landlock", "seccomp"]
         .map(|layer| (layer, Err("only Linux has it".to_owned())))

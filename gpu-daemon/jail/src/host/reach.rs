@@ -11,7 +11,7 @@ pub struct Reach {
     pub files: Vec<PathBuf>,
 }
 
-/// Whether the system-call filter allows `accept4`.
+/// The system-call filter's rule for `accept4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepts {
     /// Denied: the process runs a guest.

@@ -1,5 +1,5 @@
-//! The one folder in which a worker may make files: a file system in memory, of the worker's own and of bounded size, for the
-//! compiled shaders that drivers keep. It ends with the process, and no other process sees it.
+//! Folder of the drivers' shader cache: a tmpfs of bounded size in the worker's own root, the only folder in which the worker
+//! may create files. It ends with the process, and no other process sees it.
 
 use std::{
     fs, io,
@@ -15,13 +15,13 @@ use rustix::{
 use super::root;
 use crate::trial::{Held, because, forbidden};
 
-/// Where it is in the worker's root.
+/// Path of the folder in the worker's root.
 pub const FOLDER: &str = "/airlock-shaders";
 
-/// Files and folders in it.
+/// Maximum number of files and folders.
 const MAX_FILES: u32 = 16 << 10;
 
-/// Makes it in a root that is being made.
+/// Mounts the tmpfs in the new root, before the worker enters it.
 pub fn mount(root: &Path, size: u64) -> Held {
     let place = root.join(FOLDER.trim_start_matches('/'));
     fs::create_dir(&place).map_err(|error| because(FOLDER, error))?;
@@ -33,7 +33,7 @@ fn inside(name: &str) -> PathBuf {
     Path::new(FOLDER).join(name)
 }
 
-/// With Landlock's rules up: what is made there are files and folders, and they stay there.
+/// Self-test under Landlock's rules: only files and folders can be created there, and files cannot be moved out.
 #[allow(clippy::disallowed_methods)] // In a file system of this process's own.
 pub fn nothing_gets_out() -> Held {
     let (file, outside) = (inside("self-test"), Path::new("/airlock-self-test-out"));
@@ -46,7 +46,7 @@ pub fn nothing_gets_out() -> Held {
         })
         .and_then(|()| forbidden("make a file beside the shader cache", fs::File::create_new(outside)))
         .and_then(|()| match fs::rename(&file, outside) {
-            // To another file system it is no rename at all, whether or not it is allowed.
+            // A rename to another file system is impossible, whether or not it is allowed.
             Err(error) if error.raw_os_error() == Some(Errno::XDEV.raw_os_error()) => Ok(()),
             tried => forbidden("take a file out of the shader cache", tried),
         });
@@ -54,7 +54,7 @@ pub fn nothing_gets_out() -> Held {
     tried
 }
 
-/// With the whole jail up: files can be made, renamed, locked, read and removed there, and have no more room than they should.
+/// Self-test under the whole jail: files can be created, renamed, locked, read and removed there, and `size` is a bound.
 #[allow(clippy::disallowed_methods)] // In a file system of this process's own.
 pub fn holds(size: u64) -> Held {
     let (first, second) = (inside("self-test/a.tmp"), inside("self-test/a"));

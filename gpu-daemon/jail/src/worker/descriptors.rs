@@ -1,5 +1,5 @@
 //! Inherited descriptors: closes those that the parent left open, such as sockets of other sessions and files with
-//! secrets. A careful parent leaves none; this does not rely on it.
+//! secrets. A correct parent leaves none; the jail does not rely on it.
 #![allow(unsafe_code)]
 
 use std::{
@@ -21,8 +21,8 @@ const NULL_DEVICE: u64 = (1 << 8) | 3;
 pub fn close_all_but(keep: &[i32]) -> Held {
     for descriptor in open()? {
         if descriptor > LAST_STANDARD && !keep.contains(&descriptor) {
-            // SAFETY: the process has one thread and has opened nothing that is not in `keep`, so that nothing in it
-            // owns this descriptor; one that is closed already (the folder that `open` read) returns EBADF, which
+            // SAFETY: the process has one thread and has opened no descriptor that is not in `keep`, so that no value
+            // owns this one; closing one that is closed already (the folder that `open` read) returns EBADF, which
             // `drop` ignores in a release build, and `open` has left that one out.
             drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
         }
@@ -34,8 +34,8 @@ pub fn close_all_but(keep: &[i32]) -> Held {
 }
 
 /// Checks the remaining descriptors: each must be a socket, a pipe, `/dev/null`, or a memory file of sealed length.
-/// Through a terminal a taken-over worker would read what its user types, and type itself; through a file it would
-/// write to a disk that Landlock keeps it from.
+/// Through a terminal, a compromised worker could read and inject its user's input; through a file, it could write to a
+/// disk that Landlock denies.
 pub fn none_leads_to_a_file() -> Held {
     for descriptor in open()? {
         // SAFETY: the descriptor is open, as `open` has just seen in a process of one thread, and is borrowed for as

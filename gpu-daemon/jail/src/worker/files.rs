@@ -85,7 +85,7 @@ const VARIABLES: &[&str] = &[
 /// GPU nodes: DRM's render nodes, not its primary ones, which also set up displays; NVIDIA's nodes have numbers in
 /// their names and lie in /dev itself.
 const DEVICES: &[(&str, &str)] = &[("/dev/dri", "renderD"), ("/dev", "nvidia")];
-/// Folders in which the drivers list them.
+/// Folders in which the drivers list GPU nodes.
 const DEVICE_FOLDERS: &[&str] = &["/dev/dri"];
 
 /// Devices without hardware.
@@ -148,7 +148,7 @@ fn named_by_variables() -> Vec<PathBuf> {
     values.flat_map(|value| env::split_paths(&value).collect::<Vec<_>>()).filter(|path| path.is_absolute()).collect()
 }
 
-/// True when one of [`DEVICES`] exists.
+/// True when a GPU node of [`DEVICES`] exists.
 pub fn has_gpu() -> bool {
     !devices().is_empty()
 }
@@ -180,7 +180,7 @@ fn files_are_out_of_reach() -> Held {
 fn tcp_is_out_of_reach() -> Held {
     match TcpListener::bind(SocketAddr::from(([0, 0, 0, 0], 0))) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        // A service manager's filter (RestrictAddressFamilies=) may forbid Internet sockets, which is as good.
+        // A service manager's filter (RestrictAddressFamilies=) may forbid Internet sockets, which has the same effect.
         Err(error) if error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error()) => Ok(()),
         Err(error) => Err(because("the self-test was refused a TCP port by something else", error)),
         Ok(_) => Err("the self-test could listen on a TCP port".to_owned()),

@@ -19,7 +19,7 @@ pub fn enter(plan: &Plan) -> Entered {
     layers.push((Layer::NoNewPrivileges, capabilities::no_new_privileges()));
     let mut mounted = None;
     let root = root::enter(&files::needed(folder), |root| mounted = plan.cache.map(|size| cache::mount(root, size)));
-    // Without a root of its own the worker has no place to make files in that is not the machine's.
+    // Without a root of its own, the worker could create files only in the machine's file systems.
     let mut cache =
         plan.cache.map(|_| root.clone().and_then(|()| mounted.unwrap_or_else(|| Err("it was not made".to_owned()))));
     layers.push((Layer::MinimalRoot, root));
@@ -27,7 +27,7 @@ pub fn enter(plan: &Plan) -> Entered {
     layers.push((Layer::Limits, limits::set(plan.memory)));
     let admitted = cache.as_ref().is_some_and(Result::is_ok);
     let files = files::restrict(folder, admitted.then_some(Path::new(cache::FOLDER)));
-    // Where a file can be made, nothing but a file can be made, and nowhere else.
+    // The folder admits files and folders only, and no other place admits any.
     let confined = if admitted { cache::nothing_gets_out() } else { Ok(()) };
     layers.push((Layer::LandlockFiles, files.files.and(confined)));
     layers.push((Layer::LandlockTcp, files.tcp));

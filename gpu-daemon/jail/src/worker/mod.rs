@@ -1,7 +1,7 @@
 //! Sandbox of a worker, applied before the first byte of a client is read, and narrowed when the drivers have started.
 //!
-//! A GPU driver is millions of lines that parse untrusted input. The jail assumes that it is taken over one day, and
-//! leaves in reach the files that drivers read, the GPU, and the worker's own client. Each layer is independent of the
+//! A GPU driver is millions of lines that parse untrusted input. The jail assumes a compromised driver, and leaves in
+//! reach the files that drivers read, the GPU, and the worker's own client. Each layer is independent of the
 //! others, and is tested after it is applied, by an operation that it forbids.
 //!
 //! | layer | removes |
@@ -83,21 +83,21 @@ pub enum JailError {
     /// A layer does not hold in strict mode.
     #[error("the jail lacks a layer: {layer}: {why} (--jail=best-effort goes on without it)")]
     Missing {
-        /// Its name.
+        /// The layer's name.
         layer: &'static str,
         /// The reason.
         why: String,
     },
 }
 
-/// Closes inherited descriptors, except the standard streams and `keep`, because they could not be told from the
-/// worker's own later; and enters the namespaces, so that the listening socket is listed nowhere else.
+/// Closes inherited descriptors, except the standard streams and `keep`, because later they would be indistinguishable from
+/// the worker's own; and enters the namespaces, so that no other namespace lists the listening socket.
 pub fn prepare(mode: Mode, keep: &[i32]) -> Prepared {
     Prepared(if mode == Mode::Off { Vec::new() } else { system::prepare(keep) })
 }
 
-/// Size in bytes of the folder of a shader cache with this capacity: whole pages, with room for files of drivers that are
-/// not kept.
+/// Size in bytes of the folder of a shader cache with this capacity: whole pages, with room for the drivers' files that the
+/// cache does not keep.
 pub fn cache_space(capacity: u64) -> u64 {
     const NOT_KEPT: u64 = 2 << 20;
     const LARGEST_PAGE: u64 = 64 << 10;
@@ -161,7 +161,7 @@ impl Jail {
         Ok(())
     }
 
-    /// Its strictness.
+    /// The jail's strictness.
     pub fn mode(&self) -> Mode {
         self.mode
     }

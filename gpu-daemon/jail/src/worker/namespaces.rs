@@ -17,7 +17,7 @@ use crate::trial::{Held, because};
 pub fn leave() -> (Held, Held) {
     let (user, group) = (getuid().as_raw(), getgid().as_raw());
     let entered = enter(UnshareFlags::NEWUSER);
-    // Maps user and group to themselves, for drivers that read them. Without the map they are `nobody`, and as jailed.
+    // Maps user and group to themselves, for drivers that read them. Without the map they are `nobody`; the jail still holds.
     let named = entered.clone().and_then(|()| {
         fs::write("/proc/self/setgroups", "deny")
             .and_then(|()| fs::write("/proc/self/uid_map", format!("{user} {user} 1")))

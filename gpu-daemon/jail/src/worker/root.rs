@@ -110,7 +110,7 @@ fn own_process(root: &Path) -> io::Result<()> {
     symlink(&number, root.join("proc/self"))
 }
 
-/// A file system in memory, with these options (tmpfs(5)).
+/// Mounts a tmpfs with these options (tmpfs(5)).
 pub fn mount_memory(to: &Path, options: &str) -> io::Result<()> {
     mount_with(None, to, Some("tmpfs"), libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC, Some(options))
 }

@@ -144,7 +144,7 @@ mod tests {
         }
     }
 
-    /// A call that a driver may need must not kill it.
+    /// Calls that a driver may need must not kill its process.
     #[test]
     fn exploit_calls_are_allowed_nowhere() {
         for architecture in [TargetArch::x86_64, TargetArch::aarch64] {

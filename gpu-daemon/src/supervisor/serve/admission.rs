@@ -111,8 +111,8 @@ impl Admission {
 
     /// Admits or refuses a client.
     ///
-    /// Where several users may be admitted, one of them gets no more sessions than there are places left: one user can
-    /// take half of them, two a third each, and a place stays free for a user without sessions.
+    /// Where several users may be admitted, a user's sessions are limited to the number of free places: one user can take half
+    /// of the places, two a third each, and a place stays free for a user without sessions.
     pub fn check(&mut self, peer: &Peer, load: Load, now: Instant) -> Result<(), Refusal> {
         let Load { running, of_user, lacking } = load;
         let uid = peer.uid;

@@ -113,7 +113,7 @@ mod tests {
         assert_eq!((used.exceeds(&bounds), ends), (true, vec![(2, Ending::Memory)]));
         let (_, ends) = bounds.judge(&[one(1, 1, 20, SECOND), one(2, 1, 20, SECOND), one(3, 1, 30, SECOND)]);
         assert_eq!(ends, [(3, Ending::Memory)]);
-        // More than one may have, and idle: neither counts for the others.
+        // One above the bound of one worker, and an idle one: neither counts towards the total.
         let (_, ends) = bounds.judge(&[one(1, 91, 0, SECOND), one(2, 60, 0, 2 * SECOND), one(3, 30, 0, SECOND)]);
         assert_eq!(ends, [(1, Ending::Memory), (2, Ending::Idle)]);
     }

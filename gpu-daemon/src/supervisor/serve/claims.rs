@@ -41,9 +41,9 @@ const FOLDER_MODE: u32 = 0o755;
 /// A claim being served.
 #[derive(Debug)]
 pub struct Claim {
-    /// Its name.
+    /// The claim's name.
     pub name: Arc<str>,
-    /// Its folder.
+    /// The claim's folder.
     pub folder: PathBuf,
     /// Maximum number of concurrent sessions.
     pub max_sessions: usize,
@@ -108,7 +108,7 @@ impl Claim {
     fn listen(&self) -> Result<Listening, ServeError> {
         let failed = |error: io::Error| ServeError::Claim(format!("{}: {error}", self.folder.display()));
         make(&self.folder, FOLDER_MODE).map_err(failed)?;
-        // The folder decides who reaches it.
+        // Access to the folder is the permission.
         Listening::make(&self.folder.join(SOCKET), Access { mode: 0o666, group: None })
     }
 }

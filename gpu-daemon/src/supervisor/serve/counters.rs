@@ -1,8 +1,8 @@
 //! Sanitized counters of a worker.
 //!
-//! A worker that was taken over writes arbitrary numbers into its status file. So a counter never falls, never grows
-//! faster than any machine could count, and memory never exceeds the quota: one worker cannot make the totals fall,
-//! overflow, or lose their meaning for ever.
+//! A compromised worker writes arbitrary numbers into its status file. So a counter never falls, never grows faster than
+//! any machine could count, and memory never exceeds the quota: one worker cannot make the totals fall, overflow, or
+//! become meaningless.
 
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ mod tests {
         let before = counters.seen;
         assert_eq!(counters.advance(&Status::default(), SECOND, 1000), Status::default());
         assert_eq!(Status { gpu_memory: 1000, end: u64::MAX, ..counters.seen }, before);
-        // Nor at the maximal age.
+        // The same at the maximum age.
         counters.advance(&max, Duration::MAX, 1000);
         assert_eq!(counters.advance(&max, Duration::MAX, 1000), Status::default());
     }

@@ -1,10 +1,10 @@
 //! Crash back-off: pauses for clients whose workers crash with a GPU.
 //!
-//! A driver that crashes is started anew for each session, and each crash may reset the GPU under all other sessions.
-//! So after a few crashes their origin is refused for a pause, which doubles with each further crash; other clients are
-//! not. The origin is known from the kernel: a user, and the cgroup of the process that connected, which keeps a
-//! container, a service or a login apart from the others of the same user. A user who may create cgroups can use a new
-//! one for each crash; that user has the right to run programs here, and harms its own sessions like those of others.
+//! Each session starts the driver again, and each crash of it may reset the GPU under all other sessions. So after a few
+//! crashes their origin is refused for a pause, which doubles with each further crash; other clients are not. The kernel
+//! reports the origin: a user, and the cgroup of the process that connected, which distinguishes a container, a service or
+//! a login from the others of the same user. A user who may create cgroups can use a new one for each crash; that user has
+//! the right to run programs here, and harms its own sessions like those of others.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -18,7 +18,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Upper bound of a pause.
 const MAX_PAUSE: Duration = Duration::from_secs(300);
 
-/// Upper bound of separate records. Beyond it, the origins of one user share a record.
+/// Maximum number of separate records. Beyond it, the origins of one user share a record.
 const MAX_ORIGINS: usize = 4096;
 
 /// The origin of a client.
@@ -34,7 +34,7 @@ impl Origin {
         Self { uid: peer.uid, cgroup: peer.cgroup.clone() }
     }
 
-    /// A claim, whoever uses it: a container that is started anew is no other tenant.
+    /// The origin of a claim's clients, whatever their user and cgroup: a restarted container is the same tenant.
     pub fn of_claim(name: &str) -> Self {
         Self { uid: u32::MAX, cgroup: Some(name.to_owned()) }
     }
@@ -56,7 +56,7 @@ struct Record {
     pauses: u32,
     /// The end of the last pause.
     until: Instant,
-    /// When the record is dropped.
+    /// Time at which the record is dropped.
     forgiven: Instant,
 }
 
@@ -157,7 +157,7 @@ mod tests {
             crashes.count(&user(1), start + seconds(61 * minute));
             assert_eq!(crashes.pause(&user(1), start + seconds(61 * minute)), None);
         }
-        // One second before it is forgiven, one is enough to be refused.
+        // One second before the record is dropped, one crash starts a pause.
         crashes.count(&user(1), start + seconds(61 * 9 + 59));
         assert_eq!(crashes.pause(&user(1), start + seconds(61 * 9 + 59)), Some(FIRST_PAUSE));
         let later = start + seconds(61 * 9 + 59 + 1 + 60);

@@ -31,7 +31,7 @@ pub enum Cause {
 pub enum Ending {
     /// The server stops.
     Stopped,
-    /// The worker continues although its client is gone.
+    /// The worker continues after its client's disconnect.
     Orphan,
     /// The client sent no batch for `--idle-timeout`.
     Idle,
@@ -102,10 +102,9 @@ impl Cause {
         }
     }
 
-    /// True when this end may have reset a GPU under all other sessions, where the worker had opened one (`gpu`): a
-    /// driver that crashed, or a submit that did not end. A panic is a failed check of this program or of wgpu on the
-    /// CPU, and SIGKILL comes from another process; both leave the GPU as any client's disconnect does. SIGSYS is an
-    /// attack in any case.
+    /// True when this end may have reset a GPU under all other sessions, where the worker had opened one (`gpu`): a driver
+    /// crash, or a submit that did not end. A panic is a failed check of this program or of wgpu on the CPU, and SIGKILL
+    /// comes from another process; both affect the GPU no more than a client's disconnect. SIGSYS is an attack in any case.
     pub fn may_reset_a_gpu(self, gpu: bool) -> bool {
         match self {
             Cause::Signal(signal) if signal == Signal::SYS.as_raw() => true,

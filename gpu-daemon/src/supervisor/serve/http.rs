@@ -1,6 +1,6 @@
 //! HTTP endpoint of the metrics: one response per connection, bounded in clients and in time.
 //!
-//! A scraper needs no more. Small HTTP server libraries let a client that sends nothing occupy a thread for ever.
+//! A scraper needs no more. Small HTTP server libraries let an idle client occupy a thread without a limit.
 
 use std::{
     collections::VecDeque,
@@ -21,14 +21,14 @@ use super::{
 };
 use crate::lock::lock;
 
-/// Concurrent clients. A further one evicts the oldest: a scraper has had its response long before, so the oldest is
-/// most likely an idle connection.
+/// Maximum number of concurrent clients. A further one evicts the oldest: a scraper receives its response long before, so
+/// the oldest is most likely an idle connection.
 const MAX_CLIENTS: usize = 8;
 /// Time limit for receiving a request, and again for sending the response.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Upper bound of a request's head in bytes.
+/// Maximum length of a request's head in bytes.
 const MAX_REQUEST: usize = 4 << 10;
-/// Upper bound of a request's headers.
+/// Maximum number of a request's headers.
 const MAX_HEADERS: usize = 32;
 
 /// The listening socket of the metrics.
@@ -51,7 +51,7 @@ trait Client: Read + Write + Send {
     fn ender(&self) -> io::Result<Ender>;
 }
 
-/// Shuts a connection down.
+/// Closure that shuts a connection down.
 type Ender = Box<dyn Fn() + Send>;
 
 /// Open connections, oldest first.

@@ -64,17 +64,17 @@ pub struct Launch {
     memory: u64,
     /// Groups created so far: the number in the next one's name.
     made: AtomicU64,
-    /// Where there are any.
+    /// The shader caches; `None` where they are off or unavailable.
     caches: Option<ShaderCaches>,
 }
 
 /// A worker with its client.
 #[derive(Debug)]
 pub struct Worker {
-    /// To be reaped.
+    /// The process, which the caller reaps.
     pub child: Child,
     pub process: Process,
-    /// Its folder, and the connection for the end line.
+    /// The worker's folder, and the connection for the end line.
     pub rest: Rest,
 }
 
@@ -89,11 +89,11 @@ pub struct Process {
     /// The status file.
     pub status: OwnedFd,
     pub group: Option<Cgroup>,
-    /// Its shader cache.
+    /// The worker's shader cache.
     pub lent: Option<Lent>,
 }
 
-/// A standby worker: waits for a connection, its drivers started.
+/// A standby worker: has started its drivers, and waits for a connection.
 #[derive(Debug)]
 struct Standby {
     started: Started,
@@ -126,7 +126,7 @@ impl Launch {
     }
 
     /// Takes a standby worker or starts one. The client's connection becomes its standard input and output. A claim's worker has
-    /// the claim's options, and its folder lies in the claim's, the only one that its client sees.
+    /// the claim's options, and its folder is in the claim's, the only folder that its client can access.
     pub fn start(&self, connection: UnixStream, peer: &Peer, claim: Option<&Claim>) -> io::Result<Worker> {
         if let Some(claim) = claim {
             let folder = Folder::in_folder(&claim.folder)?;
@@ -167,11 +167,11 @@ impl Launch {
         }
     }
 
-    /// Starts a standby worker if the pool is not full. Returns whether it still is not.
+    /// Starts a standby worker if the pool is not full. Returns true if it still is not.
     pub fn add_standby(&self) -> io::Result<bool> {
         if self.lacks_standby() {
             let (handover, theirs) = UnixStream::pair()?;
-            // Its client may be another user, to whom the folder is opened then.
+            // Its client may be another user, to whom the folder is opened later.
             let folder = Folder::for_anybody()?;
             let (started, process) = self.start_process(&theirs, folder, true, None, &self.arguments, self.memory)?;
             lock(&self.standby).push_back(Standby { started, process, handover });
@@ -211,9 +211,9 @@ impl Launch {
 
     /// Starts a worker's process; a standby worker where there is no tenant yet.
     ///
-    /// It inherits the connection, its standard error, its status file and its shader cache, and no other descriptor: all others
-    /// are close-on-exec, as the standard library creates them, and the flag of those two is cleared in the child between fork
-    /// and exec, where a worker that starts at the same time does not inherit them.
+    /// The worker inherits the connection, its standard error, its status file and its shader cache, and no other descriptor: all
+    /// others are close-on-exec, as the standard library creates them. The flag of the two files is cleared in the child between
+    /// fork and exec, so that a worker that starts at the same time does not inherit them.
     fn start_process(
         &self,
         connection: &UnixStream,
@@ -243,7 +243,7 @@ impl Launch {
         for variable in MANAGER_VARIABLES {
             command.env_remove(variable);
         }
-        // The group exists before the process, which is moved into it before its client is heard.
+        // The group exists before the process, which is moved into it before the client's first byte is read.
         let group = self.group(memory);
         let mut started = launch::start(command, connection, folder)?;
         let pid = Pid::from_child(&started.child);

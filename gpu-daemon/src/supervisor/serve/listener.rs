@@ -36,12 +36,12 @@ pub struct Access {
 #[derive(Debug)]
 pub struct Listening {
     pub socket: UnixListener,
-    /// Its file, if created here; a passed socket's file belongs to its creator.
+    /// The socket's file, if created here; a passed socket's file belongs to its creator.
     pub file: Option<PathBuf>,
 }
 
-/// Sets the group and the mode of the socket at a path, through a descriptor that is a socket and no link: a process
-/// that may write to the folder could have put another file in its place by now, and have its group and mode changed.
+/// Sets the group and the mode of the socket at a path, through a descriptor that is a socket and not a link: a process that
+/// may write to the folder could have replaced the socket, and the group and mode of another file would change.
 fn open_to(path: &Path, access: Access) -> io::Result<()> {
     let file = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let stat = fstat(&file)?;
@@ -99,7 +99,7 @@ impl Listening {
         }
     }
 
-    /// Closes the socket. The file goes first: a successor that finds none creates its own, which must not be removed
+    /// Closes the socket, after it has removed the file: a successor that finds none creates its own, which must not be removed
     /// here.
     pub fn close(self) {
         if let Some(file) = self.file

@@ -1,6 +1,6 @@
 //! `gpu-daemon serve`: accepts clients on a Unix socket and starts a worker for each.
 //!
-//! It reads nothing from a client. A connection becomes the standard input and output of a worker, which may have been
+//! `serve` reads nothing from a client. A connection becomes the standard input and output of a worker, which may have been
 //! started before ([`launch`]): the worker sends its hello line on it, and the client's disconnect is the end of the
 //! worker's input. `serve` relies on the kernel for the peer's identity ([`admission`]) and for the exit status of a
 //! worker ([`sessions`]), and sanitizes the numbers that workers report ([`counters`]).
@@ -160,7 +160,7 @@ fn tell_manager(state: NotifyState<'_>) {
 
 /// Accepts clients until a signal arrives.
 ///
-/// Only this thread starts workers: the kernel kills them when the thread that started them exits, and this one exits
+/// Only this thread starts workers: the kernel kills them when the thread that started them exits, and this thread exits
 /// with the process ([`platform::end_with_parent`]).
 fn accept(doors: &Doors, signals: &mut Signals, sessions: &Arc<Sessions>) -> io::Result<()> {
     for (listening, _) in &doors.0 {

@@ -27,7 +27,7 @@ const TICK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 /// the number of lines that were not logged.
 ///
 /// It waits for the end of the process and not of its output, which another process might keep open. A worker that
-/// continues for longer than [`AFTER_CLIENT`] after its client's disconnect has been taken over: `kill` ends it.
+/// continues for longer than [`AFTER_CLIENT`] after its client's disconnect is compromised: `kill` ends it.
 pub fn follow(session: u64, mut output: ChildStderr, exit: BorrowedFd<'_>, rest: &mut Rest, kill: impl Fn()) -> u64 {
     let mut gone: Option<Instant> = None;
     let mut lines = Lines::new(LOGGED, Instant::now());

@@ -1,7 +1,7 @@
 //! Sessions: from an accepted connection to the exit of its worker.
 //!
 //! Each session has a thread, which logs its worker's output and handles its end. The lock must be held to signal a
-//! worker in the list: a worker is reaped only with the lock held and its entry removed, so no process id in there has
+//! worker in the list: a worker is reaped only with the lock held and its entry removed, so no process id in the list has
 //! been reused. Counters change with the lock held too, so that the metrics are consistent at any moment.
 
 use std::{
@@ -50,7 +50,7 @@ use crate::{
 
 /// Burst of refusals that are logged.
 const REFUSALS_AT_ONCE: u32 = 100;
-/// Interval of further logged refusals: a client can be refused as often as it likes. All are counted.
+/// Interval of further logged refusals: a client can cause any number of refusals. All are counted.
 const REFUSAL_EVERY: Duration = Duration::from_secs(1);
 /// All sessions of the server.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ struct State {
     running: HashMap<u64, Running>,
     next: u64,
     refusals: Throttle,
-    /// At the last sample.
+    /// Use at the last sample.
     used: Used,
 }
 
@@ -119,7 +119,7 @@ impl Sessions {
         Ok(Self { launch, metrics, max_memory, claims, bounds, state: Mutex::new(state), open: AtomicUsize::new(0) })
     }
 
-    /// Starts a standby worker if the pool is not full. Returns whether it still is not. A failure is logged, and not
+    /// Starts a standby worker if the pool is not full. Returns true if it still is not. A failure is logged, and not
     /// retried until the next client connects.
     pub fn add_standby(&self) -> bool {
         self.launch.add_standby().unwrap_or_else(|error| {
@@ -204,7 +204,7 @@ impl Sessions {
             claim = claim.as_ref().map(|claim| &*claim.name),
             "session starts"
         );
-        // The thread waits for this.
+        // The session's thread waits for this.
         let _ = follower.send(Session { number, peer: peer.clone(), claim, child, output, exit, rest, group, lent });
         Ok(())
     }
@@ -240,9 +240,9 @@ impl Sessions {
     fn follow(&self, session: Session) {
         let Session { number, peer, claim, child, output, exit, mut rest, group, lent } = session;
         let lines_dropped = output::follow(number, output, exit.as_fd(), &mut rest, || self.kill_one(number));
-        // Last, so that a client that reads it finds its session counted and its place free.
+        // The end line comes last, so that a client that reads it finds its session counted and its place free.
         if let Some(ended) = self.end(number, &peer, claim.as_deref(), child, lines_dropped) {
-            // What a worker leaves that broke is not for the next one.
+            // Discards the cache of a failed worker.
             if let Some(lent) = lent.filter(|_| ended.is_success()) {
                 self.launch.keep(&lent);
             }
@@ -313,7 +313,7 @@ impl Sessions {
 
     /// Adds the increase of a worker's counters since the last read.
     fn count(&self, running: &mut Running, now: Instant) {
-        // Reading a memory file does not fail; if it did, nothing would be added.
+        // Reading a memory file does not fail.
         if let Ok(reported) = Status::read(&running.status) {
             let age = now.saturating_duration_since(running.since);
             let max_memory =
@@ -355,7 +355,7 @@ impl Sessions {
     fn sample(&self) {
         let pids: Vec<(u64, Pid)> =
             lock(&self.state).running.iter().map(|(&number, running)| (number, running.pid)).collect();
-        // Without the lock, because it takes a while. A process id may have been reused by now, which is only read.
+        // Without the lock, because sampling takes a while. A process id may have been reused, but is only read here.
         let memory: HashMap<u64, u64> = pids
             .into_iter()
             .filter_map(|(number, pid)| {
@@ -400,7 +400,7 @@ impl Sessions {
 }
 
 impl Running {
-    /// True when it counts against a client: of the same claim, or of the same user where there is no claim.
+    /// True when the session counts against a client: of the same claim, or of the same user where neither has a claim.
     fn is_of(&self, peer: &Peer, claim: Option<&Arc<Claim>>) -> bool {
         match (&self.claim, claim) {
             (Some(own), Some(claim)) => own.name == claim.name,

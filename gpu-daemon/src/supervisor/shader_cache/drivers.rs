@@ -1,7 +1,7 @@
-//! What decides the code that drivers compile, without starting one: the Vulkan loader's manifests, the libraries that they
-//! name (by their places, lengths and times), the variables that configure drivers, and the processor, for which software
-//! drivers compile. A change of any of them is another key. Drivers check their own build besides, but not all of the rest:
-//! llvmpipe 22.3 runs code of another `LP_NATIVE_VECTOR_WIDTH`, and overflows its heap.
+//! Fingerprint of the installed drivers, without starting one: the Vulkan loader's manifests, the libraries that they name (by
+//! path, length and time), the variables that configure drivers, and the processor, for which software drivers compile. A
+//! change of any of them changes the key. Drivers also check their own build, but not all of the rest: llvmpipe 22.3 runs code
+//! of another `LP_NATIVE_VECTOR_WIDTH`, and overflows its heap.
 
 use std::{
     env, fs,
@@ -12,7 +12,7 @@ use std::{
 
 use airlock_protocol::connect::environment::of_drivers;
 
-/// Where manifests lie, below the folders of `XDG_DATA_DIRS` and the like (Vulkan loader, "Driver Discovery").
+/// Folders of manifests, below those of `XDG_DATA_DIRS` and the like (Vulkan loader, "Driver Discovery").
 const MANIFESTS: &[&str] = &[
     "/etc/vulkan/icd.d",
     "/etc/xdg/vulkan/icd.d",
@@ -23,7 +23,7 @@ const MANIFESTS: &[&str] = &[
 ];
 /// Variables that name manifests or their folders.
 const VARIABLES: &[&str] = &["VK_DRIVER_FILES", "VK_ADD_DRIVER_FILES", "VK_ICD_FILENAMES"];
-/// Where a library is that is named without a folder.
+/// Folders of libraries that are named without one.
 const LIBRARIES: &[&str] = &[
     "/usr/lib",
     "/usr/lib64",
@@ -32,9 +32,9 @@ const LIBRARIES: &[&str] = &[
     "/usr/local/lib",
     "/run/opengl-driver/lib",
 ];
-/// The kernel's parts of drivers that have a version of their own.
+/// Versions of the drivers' kernel modules.
 const VERSIONS: &[&str] = &["/sys/module/nvidia/version", "/proc/sys/kernel/osrelease"];
-/// Processors, and the lines of one that name its instructions: `flags` on x86, `Features` on Arm.
+/// List of processors, and the fields that identify one's instruction set: `flags` on x86, `Features` on Arm.
 const PROCESSORS: &str = "/proc/cpuinfo";
 const PROCESSOR: &[&str] = &[
     "vendor_id",
@@ -49,11 +49,11 @@ const PROCESSOR: &[&str] = &[
     "CPU part",
     "CPU revision",
 ];
-/// Bytes of a manifest or a version that are read, and manifests.
+/// Maximum bytes read of a manifest or a version, and maximum number of manifests.
 const MAX_READ: u64 = 64 << 10;
 const MAX_MANIFESTS: usize = 256;
 
-/// A digest of all of it.
+/// Computes the fingerprint.
 pub fn fingerprint() -> [u8; 32] {
     let named = VARIABLES.iter().filter_map(env::var_os);
     let named = named.flat_map(|paths| env::split_paths(&paths).collect::<Vec<_>>());
@@ -67,7 +67,7 @@ pub fn fingerprint() -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// The first processor of a `/proc/cpuinfo`.
+/// Adds the first processor of a `/proc/cpuinfo`.
 fn add_processor(hasher: &mut blake3::Hasher, cpuinfo: &[u8]) {
     let text = String::from_utf8_lossy(cpuinfo);
     for line in text.lines().take_while(|line| !line.is_empty()) {
@@ -97,12 +97,12 @@ fn add_installed(hasher: &mut blake3::Hasher, places: impl Iterator<Item = PathB
     }
 }
 
-/// A list of bytes, told apart from the next.
+/// Adds bytes with their length, which separates them from the next.
 fn add(hasher: &mut blake3::Hasher, bytes: &[u8]) {
     hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
 }
 
-/// The manifests in a folder in a fixed order, or the one that is named.
+/// The manifests in a folder, sorted, or the path itself where it is not a folder.
 fn manifests(place: PathBuf) -> Vec<PathBuf> {
     match fs::read_dir(&place) {
         Ok(entries) => {
@@ -121,19 +121,19 @@ fn read(path: &Path) -> Vec<u8> {
     if path.is_file()
         && let Ok(file) = fs::File::open(path)
     {
-        // What cannot be read is not there.
+        // An unreadable file counts as an empty one.
         let _ = file.take(MAX_READ).read_to_end(&mut bytes);
     }
     bytes
 }
 
-/// The library of a manifest, wherever it may be.
+/// The candidate paths of a manifest's library.
 fn library(manifest: &Path, text: &[u8]) -> Vec<PathBuf> {
     let parsed: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
     let Some(name) = parsed.pointer("/ICD/library_path").and_then(serde_json::Value::as_str) else { return Vec::new() };
     let path = Path::new(name);
     if name.contains('/') {
-        // A relative one is relative to its manifest.
+        // A relative path is relative to its manifest.
         return vec![manifest.parent().map_or_else(|| path.to_owned(), |folder| folder.join(path))];
     }
     let variable = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();

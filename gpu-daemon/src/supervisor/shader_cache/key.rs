@@ -1,4 +1,4 @@
-//! Whose a shader cache is.
+//! Tenants of shader caches, and the caches' keys.
 
 use std::{
     fs::File,
@@ -14,29 +14,29 @@ use rustix::{
 
 use super::drivers;
 
-/// The longest file of a guest that is read for its digest.
+/// Maximum length of a guest's file in bytes.
 const MAX_GUEST: u64 = 1 << 30;
 
-/// Who shares a cache. Nothing of it is said by a client.
+/// Owner of a cache, determined without a client's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tenant {
     /// One component or script of this process's user, by the digest of its file.
     Guest([u8; 32]),
-    /// A user, by the kernel's word on who connected.
+    /// A user, by the connection's peer credentials.
     User(u32),
     /// A claim of `serve`, by the socket that the client connected to.
     Claim(Arc<str>),
 }
 
-/// The name of a tenant's cache with the drivers that are installed now: hexadecimal digits.
+/// Name of a tenant's cache with the installed drivers: hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key(String);
 
 impl Tenant {
-    /// The tenant that a guest's file is, as it lies there now.
+    /// The tenant of a guest's file, with its current contents.
     #[allow(clippy::disallowed_methods)] // It only reads.
     pub fn of_file(path: &Path) -> io::Result<Self> {
-        // Not one that has to be waited for.
+        // Does not block on a pipe.
         let file = open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
         let stat = fstat(&file)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -53,7 +53,7 @@ impl Tenant {
 }
 
 impl Key {
-    /// The key of a tenant, of this user, with the drivers of now.
+    /// The key of a tenant of this user, with the drivers installed now.
     pub fn of(tenant: &Tenant) -> Self {
         Self::with(tenant, geteuid().as_raw(), &drivers::fingerprint())
     }
@@ -69,7 +69,7 @@ impl Key {
         Self(hasher.finalize().to_hex().to_string())
     }
 
-    /// The name of its file.
+    /// Name of the cache's file.
     pub fn name(&self) -> &str {
         &self.0
     }

@@ -1,9 +1,9 @@
-//! Shader caches of tenants: what a tenant's drivers have compiled is there when its next worker starts.
+//! Shader caches of tenants: compiled shaders that persist from one worker of a tenant to the next.
 //!
-//! A tenant is known by what the kernel and the guest's own file say, never by what a client says ([`key`]). Its cache is one
-//! file on the disk ([`store`]) whose contents this process copies and never reads into. A worker gets a copy of it in memory
-//! when it starts; what it leaves there when its client is gone takes the file's place. So a worker reaches no file of any tenant,
-//! its own included, and its memory for this is bounded by the length of what it is given.
+//! The kernel and the guest's own file identify a tenant, never a client's data ([`key`]). A cache is one file on disk
+//! ([`store`]), whose contents this process copies and never parses. A worker receives a copy in a memory file when it starts;
+//! the archive that it leaves there when its client disconnects replaces the file. So a worker has no access to any tenant's
+//! file, its own included, and the memory file's length bounds its memory for the cache.
 
 mod drivers;
 mod key;
@@ -27,7 +27,7 @@ use crate::{
     worker::shader_cache::shared::{Shared, length_for},
 };
 
-/// The folder below a user's caches, and below what a service manager gives `serve`.
+/// Folder below a user's caches, and below the cache folder from a service manager.
 const BELOW_USERS: &str = "airlock/shaders";
 const BELOW_SERVICES: &str = "shaders";
 
@@ -38,7 +38,7 @@ pub const OPTION: &str = "shader-cache-fd";
 #[derive(Debug)]
 pub struct ShaderCaches {
     store: Store,
-    /// Bytes of one.
+    /// Maximum length of one archive in bytes.
     capacity: u64,
 }
 
@@ -50,8 +50,8 @@ pub struct Lent {
 }
 
 impl ShaderCaches {
-    /// The caches in the place of this process's user, or of its service manager; `None` where there are none: they are not
-    /// wanted, or there is no place for them. A worker without a jail has no folder for one.
+    /// Opens the caches of this process's user, or of its service manager; `None` where they are disabled, have no folder, or
+    /// cannot be opened. A worker without a jail has no folder for a cache.
     pub fn open(options: &ShaderCacheOptions, jail: JailMode) -> Option<Self> {
         let file = options.capacity().filter(|_| jail != JailMode::Off)?;
         let capacity = file.checked_sub(store::DIGEST)?;
@@ -68,7 +68,7 @@ impl ShaderCaches {
         }
     }
 
-    /// A file for a worker's cache, with its tenant's in it; without a tenant, for one that comes later ([`Self::fill`]).
+    /// Creates a worker's memory file with its tenant's cache; without a tenant, an empty one for [`Self::fill`].
     pub fn lend(&self, tenant: Option<&Tenant>) -> Option<Lent> {
         let mut lent = Lent { shared: self.file().ok()?, key: None };
         if let Some(tenant) = tenant {
@@ -77,10 +77,10 @@ impl ShaderCaches {
         Some(lent)
     }
 
-    /// Puts a tenant's cache into a file that has none yet.
+    /// Copies a tenant's cache into an empty memory file.
     pub fn fill(&self, lent: &mut Lent, tenant: &Tenant) {
         let key = Key::of(tenant);
-        // Nothing is lost by a file that cannot be read: there is another after this session.
+        // An unreadable file is replaced after this session.
         match self.store.read(&key, self.capacity, |archive| lent.shared.hand(archive)) {
             Ok(Some(length)) => tracing::debug!("the shader cache has {length} bytes"),
             Ok(None) => {}
@@ -89,7 +89,7 @@ impl ShaderCaches {
         lent.key = Some(key);
     }
 
-    /// Keeps what a worker has left. It must have ended.
+    /// Stores the archive that a worker has left. The worker must have exited.
     pub fn keep(&self, lent: &Lent) {
         if let (Some(key), Some(mut left)) = (&lent.key, lent.shared.left())
             && let Err(error) = self.store.write(key, &mut left)
@@ -98,7 +98,7 @@ impl ShaderCaches {
         }
     }
 
-    /// A file in memory whose length is sealed.
+    /// Creates a memory file of sealed length.
     fn file(&self) -> io::Result<Shared> {
         let file = memfd_create("airlock-shaders", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         ftruncate(&file, length_for(self.capacity))?;
@@ -114,7 +114,7 @@ impl Lent {
     }
 }
 
-/// Has a worker inherit these descriptors, and no others, each named by its option.
+/// Passes these descriptors, and no others, to a worker, each with its option.
 pub fn give_to(command: &mut Command, descriptors: Vec<(&str, OwnedFd)>) {
     for (option, descriptor) in &descriptors {
         command.arg(format!("--{option}={}", descriptor.as_raw_fd()));
@@ -122,7 +122,7 @@ pub fn give_to(command: &mut Command, descriptors: Vec<(&str, OwnedFd)>) {
     command.preserved_fds(descriptors.into_iter().map(|(_, descriptor)| descriptor).collect());
 }
 
-/// Where caches are.
+/// Folder of the caches.
 fn place() -> Option<PathBuf> {
     // systemd's `CacheDirectory=`, which may name several.
     let given = env::var_os("CACHE_DIRECTORY").and_then(|folders| env::split_paths(&folders).next());

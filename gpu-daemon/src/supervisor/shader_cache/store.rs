@@ -1,8 +1,8 @@
-//! Store of the tenants' caches: a folder with one file per tenant; the least recently used go first when it is full.
+//! Store of the tenants' caches: a folder with one file per tenant; a full store evicts the least recently used.
 //!
-//! A worker that may be taken over wrote the contents, so nothing here depends on them: a file is copied in pieces, up to its
-//! bound. It starts with a digest of the rest, which shows damage. Files are opened by name in a folder that only this user may
-//! enter; links are not followed, and a pipe does not block.
+//! The contents are from workers, which may be compromised, so no code here depends on them: a file is copied in pieces, up to
+//! its bound. It starts with a digest of the rest, which detects damage. Files are opened by name in a folder that only this
+//! user may enter; links are not followed, and a pipe does not block.
 
 use std::{
     collections::HashMap,
@@ -34,22 +34,22 @@ use crate::{lock::lock, worker::shader_cache::shared::COPIED_AT_ONCE};
 
 /// Bytes of the digest at a file's start.
 pub const DIGEST: u64 = 32;
-/// A tenant's file is written so many times at once, then one time in a while: a client may end sessions as fast as it can start
+/// Burst of writes of a tenant's file, and the interval of further ones: a client may end sessions as fast as it can start
 /// them.
 const WRITES_AT_ONCE: u32 = 32;
 const WRITE_EVERY: Duration = Duration::from_secs(1);
-/// Tenants whose writes are counted. Beyond, all begin anew.
+/// Maximum number of tenants whose writes are counted. Beyond it, all counts restart.
 const MAX_COUNTED: usize = 4096;
-/// Entries of the folder that are looked at.
+/// Maximum number of the folder's entries that are read.
 const MAX_ENTRIES: usize = 1 << 16;
-/// Others may do nothing with the folder, nor with its files.
+/// Mode of the folder: no access for other users.
 const PRIVATE: u32 = 0o700;
 
 /// Folder of the tenants' caches.
 #[derive(Debug)]
 pub struct Store {
     folder: OwnedFd,
-    /// Bytes of all files together.
+    /// Maximum bytes of all files together.
     size: u64,
     writes: Mutex<HashMap<Key, Throttle>>,
     made: AtomicU64,
@@ -69,7 +69,7 @@ impl Store {
         Ok(Self { folder, size, writes: Mutex::default(), made: AtomicU64::new(0) })
     }
 
-    /// Reads a tenant's cache, if it is whole and no longer than `most`; it counts as used from now on.
+    /// Reads a tenant's cache, if it is undamaged and no longer than `most`; marks it as used now.
     pub fn read<T>(
         &self,
         key: &Key,
@@ -97,13 +97,13 @@ impl Store {
             return Err(io::ErrorKind::InvalidData.into());
         }
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-        // It would count as older than it is.
+        // On failure the file only counts as older than it is.
         let _ = futimens(&file, &Timestamps { last_access: now, last_modification: now });
         file.seek(io::SeekFrom::Start(DIGEST))?;
         copy(&mut file).map(Some)
     }
 
-    /// Writes a tenant's cache in place of what there was, and removes what is too much then.
+    /// Replaces a tenant's cache, then evicts files above the bound.
     pub fn write(&self, key: &Key, archive: &mut impl Read) -> io::Result<()> {
         if !self.may_write(key) {
             return Err(io::Error::other("it was written too often"));
@@ -129,7 +129,7 @@ impl Store {
         writes.entry(key.clone()).or_insert_with(throttle).pass(now).is_some()
     }
 
-    /// Removes the files that were not used for the longest time, until the others have room.
+    /// Evicts the least recently used files, until the rest is within the bound.
     fn evict(&self) -> io::Result<()> {
         let mut files = Vec::new();
         for entry in Dir::read_from(&self.folder)?.take(MAX_ENTRIES) {
@@ -146,7 +146,7 @@ impl Store {
             if sum <= self.size {
                 break;
             }
-            // What is no file stays, and takes no room.
+            // A folder stays.
             if unlinkat(&self.folder, &name, AtFlags::empty()).is_ok() {
                 sum = sum.saturating_sub(length);
             }
@@ -155,7 +155,7 @@ impl Store {
     }
 }
 
-/// The digest, then the archive.
+/// Writes the digest, then the archive.
 fn copy(archive: &mut impl Read, file: &File) -> io::Result<()> {
     let mut hasher = blake3::Hasher::new();
     let mut bytes = vec![0; COPIED_AT_ONCE];

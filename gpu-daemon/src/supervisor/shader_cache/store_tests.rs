@@ -58,15 +58,15 @@ fn what_is_written_is_read_by_the_same_tenant_only() {
     assert_eq!(fs::metadata(place.file(1)).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-/// Whatever lies in the place of a cache, it is not used, nothing waits, nothing outside is touched, and the next session's takes
-/// its place.
+/// A damaged or foreign file in place of a cache is not used, does not block, leaves other files unchanged, and is replaced by
+/// the next session's cache.
 #[test]
 fn what_is_damaged_or_planted_is_not_used_and_is_replaced() {
     let place = Place::new();
     let store = place.store(1 << 20);
     let secret = place.0.path().join("secret");
     fs::write(&secret, "of somebody else").unwrap();
-    /// Damages a tenant's file, or puts something else in its place; the second path is that of another user's file.
+    /// Damages a tenant's file, or replaces it by another kind of file; the second path is that of another user's file.
     type Plant = fn(&Path, &Path);
     let plant: [(&str, Plant); 7] = [
         ("cut", |file, _| fs::write(file, &fs::read(file).unwrap()[..33]).unwrap()),
@@ -106,12 +106,12 @@ fn what_was_not_used_for_the_longest_time_goes_first() {
         let past = std::time::SystemTime::now() - Duration::from_secs(100 - u64::from(number));
         File::options().write(true).open(place.file(number)).unwrap().set_modified(past).unwrap();
     }
-    // It is the oldest, and is used.
+    // Marks the oldest one as used.
     assert!(read(&store, 1).unwrap().is_some());
     store.write(&key(4), &mut [4; 100].as_slice()).unwrap();
     let there: Vec<_> = (1..=4).filter(|&number| place.file(number).exists()).collect();
     assert_eq!(there, [1, 3, 4]);
-    // One that is longer than all may be leaves nothing.
+    // A cache above the bound of all evicts all, itself included.
     store.write(&key(5), &mut [5; 1000].as_slice()).unwrap();
     assert_eq!(place.count(), 0);
 }
@@ -121,7 +121,7 @@ fn a_tenant_does_not_write_without_end() {
     let place = Place::new();
     let store = place.store(1 << 20);
     let written = (0..1000).filter(|_| store.write(&key(1), &mut &b"one"[..]).is_ok()).count();
-    // Each second that this takes lets one more pass.
+    // Each second that this takes allows one more write.
     assert!((WRITES_AT_ONCE as usize..900).contains(&written), "{written}");
     store.write(&key(2), &mut &b"two"[..]).unwrap();
     assert_eq!(read(&store, 2).unwrap(), Some(b"two".to_vec()));

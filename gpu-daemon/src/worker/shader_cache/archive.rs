@@ -1,20 +1,20 @@
-//! Many small files as one list of bytes: for each its name's length, its own length, the name, the contents.
+//! Archive of small files: for each the name's length, the contents' length, the name, the contents.
 //!
-//! Only a worker reads one, in its jail. An archive may be what a taken-over worker of the same tenant left: names lead
-//! nowhere but down, and lengths are held against what is there.
+//! Only workers parse archives, in their jails. An archive may be from a compromised worker of the same tenant: names must
+//! lead to paths below the folder, and lengths are checked against the remaining bytes.
 
 use std::path::{Component, Path};
 
-/// How an archive begins; the number grows with the format.
+/// Start of an archive; the number is the format's version.
 const MAGIC: &[u8] = b"airlock shaders 1\n";
-/// Bytes of a name.
+/// Maximum bytes of a name.
 const MAX_NAME: usize = 512;
-/// Bytes before each name: the name's length in two, the contents' in four, little-endian.
+/// Bytes before each name: the name's length in two bytes, the contents' in four, little-endian.
 const PREFIX: usize = 6;
-/// Files in an archive.
+/// Maximum number of files in an archive.
 pub const MAX_FILES: usize = 8192;
 
-/// An archive that is being made.
+/// An archive under construction.
 #[derive(Debug)]
 pub struct Archive {
     bytes: Vec<u8>,
@@ -23,12 +23,12 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// An empty one, which grows to no more than so many bytes.
+    /// Creates an empty archive; `room` is its maximum length in bytes.
     pub fn new(room: usize) -> Self {
         Self { bytes: MAGIC.to_vec(), files: 0, room }
     }
 
-    /// Whether a file of this name and length could still be added.
+    /// True if there is room for a file of this name and length.
     pub fn has_room(&self, name: &str, length: u64) -> bool {
         let needed =
             usize::try_from(length).ok().and_then(|length| length.checked_add(PREFIX)?.checked_add(name.len()));
@@ -36,7 +36,7 @@ impl Archive {
         is_name(name) && self.files < MAX_FILES && needed.is_some_and(|needed| needed <= self.room)
     }
 
-    /// Adds a file; says whether there was room.
+    /// Adds a file; returns false if there is no room.
     pub fn add(&mut self, name: &str, contents: &[u8]) -> bool {
         let (Ok(short), Ok(long)) = (u16::try_from(name.len()), u32::try_from(contents.len())) else { return false };
         if !self.has_room(name, contents.len() as u64) {
@@ -50,18 +50,18 @@ impl Archive {
         true
     }
 
-    /// How many files it has.
+    /// Number of files.
     pub fn files(&self) -> usize {
         self.files
     }
 
-    /// Its bytes.
+    /// The encoded archive.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-/// The names and contents in an archive. What comes after the first thing that is wrong is left out.
+/// Parses an archive into names and contents, up to the first error.
 pub fn files(archive: &[u8]) -> Vec<(&str, &[u8])> {
     let mut found = Vec::new();
     let Some(mut rest) = archive.strip_prefix(MAGIC) else { return found };
@@ -81,7 +81,7 @@ fn next(bytes: &[u8]) -> Option<(&str, &[u8], &[u8])> {
     Some((name, contents, rest))
 }
 
-/// Whether a name leads to a file below some folder, and nowhere else.
+/// True for a relative path without `..`, of valid length.
 fn is_name(name: &str) -> bool {
     let steps_down = Path::new(name).components().all(|step| matches!(step, Component::Normal(_)));
     !name.is_empty() && name.len() <= MAX_NAME && steps_down && !name.contains('\0') && !name.ends_with('/')
@@ -107,7 +107,7 @@ mod tests {
         assert!(files(b"").is_empty() && files(b"something else").is_empty());
     }
 
-    /// Cut anywhere, and with any byte changed, it gives files or none, and never more bytes than there are.
+    /// A truncated archive, or one with a byte changed, parses to fewer or other files, never beyond its bytes.
     #[test]
     fn damage_costs_files_and_nothing_else() {
         let whole = of(&[("a/b", b"one"), ("c", b"two")]);

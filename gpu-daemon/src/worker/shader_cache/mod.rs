@@ -1,8 +1,8 @@
-//! A tenant's shader cache, as its worker has it: drivers keep compiled shaders in files, and find them again.
+//! A tenant's shader cache in its worker: the files in which drivers keep compiled shaders.
 //!
-//! The files lie in a file system in memory that the jail makes ([`airlock_jail::worker`]) and that ends with the process.
-//! What an earlier worker of the tenant left comes in as one archive through [`shared`], is unpacked before the drivers start,
-//! and goes out again, with what was added, when the client is gone. So no worker ever has a file of the disk open.
+//! The files are in a tmpfs that the jail mounts ([`airlock_jail::worker`]) and that ends with the process. The archive of an
+//! earlier worker of the tenant arrives through [`shared`] and is unpacked before the drivers start; a new archive, with the
+//! added files, is left there when the client disconnects. So no worker ever opens a file on disk.
 
 mod archive;
 pub mod shared;
@@ -21,14 +21,14 @@ use shared::Shared;
 
 use crate::lock::lock;
 
-/// Folders below which nothing is looked for: Mesa's files lie in the second below its own.
+/// Maximum depth of folders: Mesa's files are in the second below its own.
 const MAX_DEPTH: usize = 8;
-/// What Mesa makes anew: its table of the keys that were seen, of 1.3 MB.
+/// Mesa's table of seen keys, of 1.3 MB, which Mesa creates again.
 const NOT_KEPT: &str = "mesa_shader_cache/index";
-/// How often, and how many times, files that a driver is writing are waited for: under another name, until they are whole.
+/// Interval and maximum number of checks for files that a driver is writing: under another name, until they are complete.
 const WRITING_PAUSE: Duration = Duration::from_millis(1);
 const WRITING_LOOKS: u32 = 20;
-/// How such a name ends.
+/// Suffix of such a name.
 const WRITING: &str = ".tmp";
 
 /// Shader cache of the worker's tenant.
@@ -41,7 +41,7 @@ pub struct ShaderCache {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The files that were unpacked, with their place in the archive and when they were written.
+    /// Unpacked files, with their index in the archive and their time of modification.
     loaded: HashMap<String, (usize, SystemTime)>,
     left: bool,
 }
@@ -51,25 +51,25 @@ struct State {
 struct Entry {
     name: String,
     length: u64,
-    /// Its place in the archive that was handed in; `None` for one that was added since, or changed.
+    /// Index in the parent's archive; `None` for a file that was added or changed since.
     place: Option<usize>,
-    /// It was read or written since.
+    /// The file was read or written since.
     used: bool,
 }
 
 impl ShaderCache {
-    /// The cache that comes through this file, in a folder that the jail has made for it.
+    /// Creates the cache of a memory file, in the folder that the jail has mounted for it.
     pub fn new(shared: Shared, folder: &Path) -> Self {
         Self { shared, folder: folder.to_owned(), state: Mutex::default() }
     }
 
-    /// Has the drivers use it. They read variables when they start.
+    /// Sets the environment variables of the drivers' caches, which drivers read when they start.
     #[allow(unsafe_code)]
     pub fn tell_drivers(&self) {
         let folder = self.folder.as_os_str();
         let megabytes = (self.shared.capacity() >> 20).max(1).to_string();
         let set = |name: &str, value: &std::ffi::OsStr| {
-            // SAFETY: the caller's: this process has one thread, so that no other reads the environment meanwhile.
+            // SAFETY: the caller ensures that this process has one thread, so that no other reads the environment meanwhile.
             unsafe { std::env::set_var(name, value) }
         };
         set("MESA_SHADER_CACHE_DISABLE", "false".as_ref());
@@ -80,7 +80,7 @@ impl ShaderCache {
         set("__GL_SHADER_DISK_CACHE_SIZE", self.shared.capacity().to_string().as_ref());
     }
 
-    /// Unpacks what was handed in, if that has not been done.
+    /// Unpacks the parent's archive, unless it is unpacked already.
     pub fn load(&self) {
         let mut state = lock(&self.state);
         if !state.loaded.is_empty() {
@@ -90,7 +90,7 @@ impl ShaderCache {
         for (place, (name, contents)) in archive::files(&archive).into_iter().enumerate() {
             match self.unpack(name, contents) {
                 Ok(written) => drop(state.loaded.insert(name.to_owned(), (place, written))),
-                // There is less room than there was, or the driver has one of this name already.
+                // The folder has less room than before, or the driver has created a file of this name.
                 Err(error) => tracing::debug!("{name} of the shader cache is left out: {error}"),
             }
         }
@@ -107,8 +107,8 @@ impl ShaderCache {
         file.metadata()?.modified()
     }
 
-    /// Leaves the cache for the tenant's next worker, if anything was added: what was used first, and what was not as far as
-    /// there is room. Only the first call does anything; the others wait for it.
+    /// Leaves an archive for the tenant's next worker, if a file was added: used files first, then the others as far as there is
+    /// room. Later calls wait for the first one, and do nothing.
     pub fn leave(&self) {
         let mut state = lock(&self.state);
         if std::mem::replace(&mut state.left, true) {
@@ -150,7 +150,7 @@ impl ShaderCache {
         archive
     }
 
-    /// The files that there are.
+    /// Lists the files of the cache.
     fn entries(&self, state: &State) -> Vec<Entry> {
         let mut found = Vec::new();
         let mut folders = vec![(String::new(), 0)];
@@ -183,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    /// A cache with room for so many bytes of archive, to which this archive was handed in.
+    /// A cache with room for an archive of `room` bytes, and with this archive unpacked.
     fn cache(room: u64, handed: &[u8]) -> (tempfile::TempDir, ShaderCache) {
         let file = memfd_create("shader-cache", MemfdFlags::CLOEXEC).unwrap();
         ftruncate(&file, shared::length_for(room)).unwrap();
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(archive::files(&archive), [("mesa_shader_cache/ab/cd", b"compiled".as_slice())]);
         let (folder, second) = cache(1 << 20, &archive);
         assert_eq!(fs::read(folder.path().join("mesa_shader_cache/ab/cd")).unwrap(), b"compiled");
-        // Nothing was added: what there was is left as it is.
+        // Without an added file, no archive is left, and the stored one remains.
         assert_eq!(left(&second), None);
     }
 
@@ -228,7 +228,7 @@ mod tests {
         let (folder, cache) = cache(room, archive.bytes());
         fs::write(folder.path().join("third"), [3; 100]).unwrap();
         assert_eq!(names(&left(&cache).unwrap()), ["third", "first"]);
-        // Only once.
+        // Only the first call leaves an archive.
         fs::write(folder.path().join("fourth"), [4; 100]).unwrap();
         assert_eq!(names(&left(&cache).unwrap()), ["third", "first"]);
     }

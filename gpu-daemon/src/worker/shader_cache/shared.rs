@@ -1,22 +1,22 @@
-//! The file in memory through which a worker gets its tenant's shader cache and leaves it: made by the worker's parent, its
-//! length sealed, so that no worker fills more memory with it and no read is beyond its end.
+//! Memory file for the exchange of a tenant's shader cache between a worker and its parent. The parent creates it and seals its
+//! length, so that a worker cannot fill more memory with it and no read goes beyond its end.
 //!
-//! One page of header, then the bytes of one archive. The header has two lengths, little-endian: what the parent has handed
-//! in, and what the worker has left in its place, each written after the bytes that it speaks of. The parent copies bytes and
-//! knows nothing of what they mean; a worker that writes nonsense spoils its own tenant's cache.
+//! One page of header, then the bytes of one archive. The header has two lengths, little-endian: of the parent's archive, and
+//! of the worker's that replaces it, each written after its archive. The parent copies the bytes without parsing them; a worker
+//! that writes garbage damages only its own tenant's cache.
 
 use std::{
     io::{self, Read},
     os::fd::{AsFd, OwnedFd},
 };
 
-/// Where the archive begins.
+/// Offset of the archive.
 const HEADER: u64 = 4096;
-/// Where the two lengths are.
+/// Offsets of the two lengths.
 const HANDED: u64 = 0;
 const LEFT: u64 = 8;
 
-/// Bytes of the file that has room for an archive of this length.
+/// Length of the file with room for an archive of this length.
 pub fn length_for(capacity: u64) -> u64 {
     capacity.saturating_add(HEADER)
 }
@@ -26,18 +26,18 @@ pub fn length_for(capacity: u64) -> u64 {
 pub struct Shared(OwnedFd);
 
 impl Shared {
-    /// A file that was made with [`length_for`] a capacity.
+    /// Wraps a file whose length is [`length_for`] a capacity.
     pub fn new(file: OwnedFd) -> Self {
         Self(file)
     }
 
-    /// The longest archive that there is room for.
+    /// Maximum length of an archive.
     pub fn capacity(&self) -> u64 {
         let length = rustix::fs::fstat(&self.0).map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or_default());
         length.saturating_sub(HEADER)
     }
 
-    /// The parent's: hands an archive in.
+    /// In the parent: writes an archive for the worker.
     pub fn hand(&self, archive: &mut impl Read) -> io::Result<u64> {
         let mut at = 0_u64;
         let mut bytes = vec![0; COPIED_AT_ONCE];
@@ -54,7 +54,7 @@ impl Shared {
         Ok(at)
     }
 
-    /// The worker's: what was handed in; `None` where that is nothing.
+    /// In the worker: reads the parent's archive; `None` if there is none.
     pub fn handed(&self) -> Option<Vec<u8>> {
         let length = self.length(HANDED)?;
         let mut archive = Vec::new();
@@ -62,7 +62,7 @@ impl Shared {
         Some(archive)
     }
 
-    /// The worker's: leaves an archive in place of what was handed in.
+    /// In the worker: replaces the archive by one for the parent.
     pub fn leave(&self, archive: &[u8]) -> io::Result<()> {
         if archive.len() as u64 > self.capacity() {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -72,7 +72,7 @@ impl Shared {
         self.write(&(archive.len() as u64).to_le_bytes(), LEFT)
     }
 
-    /// The parent's: reads what was left; `None` where that is nothing.
+    /// In the parent: reads the worker's archive; `None` if there is none.
     pub fn left(&self) -> Option<impl Read + '_> {
         self.length(LEFT).map(|length| self.reader(length))
     }
@@ -81,7 +81,7 @@ impl Shared {
         Reader { file: &self.0, at: HEADER }.take(length)
     }
 
-    /// A length of the header that is possible.
+    /// Reads a length of the header; `None` for 0 or one beyond the capacity.
     fn length(&self, at: u64) -> Option<u64> {
         let mut bytes = [0; 8];
         rustix::io::pread(&self.0, &mut bytes, at).ok()?;
@@ -104,10 +104,10 @@ impl AsFd for Shared {
     }
 }
 
-/// Bytes that are copied at a time.
+/// Size of a copied piece in bytes.
 pub const COPIED_AT_ONCE: usize = 256 << 10;
 
-/// Reads at its own place: the file's is shared with the other process.
+/// Reader with its own offset: the file's offset is shared with the other process.
 struct Reader<'a> {
     file: &'a OwnedFd,
     at: u64,
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!((shared.handed(), left(&shared)), (None, None));
     }
 
-    /// The header is the other process's to write.
+    /// The other process may write any length into the header.
     #[test]
     fn a_length_beyond_the_file_is_none() {
         let shared = shared(4);
