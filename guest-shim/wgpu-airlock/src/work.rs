@@ -35,6 +35,8 @@ struct State {
     done: u64,
     /// The last submit whose end was requested.
     watched: u64,
+    /// Threads that request an end, whose entries are not there yet.
+    requesting: usize,
     /// In the order of their requests. Entries are added at the end, so that the driver's index of an entry stays valid.
     entries: VecDeque<Entry>,
     /// A thread is the driver; only it removes entries.
@@ -83,10 +85,15 @@ impl Work {
                 return;
             }
             state.watched = state.submitted;
+            state.requesting += 1;
             state.submitted
         };
         let pending = ask();
-        lock(&self.state).entries.push_back(Entry { after: submitted, is_watch: true, pending: Some(pending) });
+        let mut state = lock(&self.state);
+        state.requesting -= 1;
+        state.entries.push_back(Entry { after: submitted, is_watch: true, pending: Some(pending) });
+        drop(state);
+        self.changed.notify_all();
     }
 
     /// Runs the callbacks of all finished work, without blocking.
@@ -137,9 +144,13 @@ impl Work {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = lock(&self.state);
         loop {
-            let Some(index) = state.entries.iter().position(|entry| entry.after <= submission) else { return true };
-            let pending = if state.driven { None } else { state.entries.get_mut(index).and_then(|e| e.pending.take()) };
-            let Some(mut pending) = pending else {
+            let found = state.entries.iter().position(|entry| entry.after <= submission);
+            if found.is_none() && state.requesting == 0 {
+                return true;
+            }
+            let found = found.filter(|_| !state.driven);
+            let taken = found.and_then(|index| Some((index, state.entries.get_mut(index)?.pending.take()?)));
+            let Some((index, mut pending)) = taken else {
                 let Some(guard) = self.wait_for_driver(state, deadline) else { return false };
                 state = guard;
                 continue;

@@ -115,8 +115,8 @@ impl Store {
         if done.is_err() {
             let _ = unlinkat(&self.folder, &name, AtFlags::empty());
         }
-        self.evict()?;
-        done
+        let evicted = self.evict();
+        done.and(evicted)
     }
 
     fn may_write(&self, key: &Key) -> bool {
@@ -137,7 +137,16 @@ impl Store {
             if matches!(entry.file_name().to_bytes(), b"." | b"..") {
                 continue;
             }
-            let stat = statat(&self.folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
+            let stat = match statat(&self.folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => stat,
+                // Another process has replaced or removed it.
+                Err(rustix::io::Errno::NOENT) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            // A folder cannot be evicted, and does not count.
+            if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+                continue;
+            }
             files.push(((stat.st_mtime, stat.st_mtime_nsec), length(&stat), entry.file_name().to_owned()));
         }
         files.sort();
@@ -146,7 +155,6 @@ impl Store {
             if sum <= self.size {
                 break;
             }
-            // A folder stays.
             if unlinkat(&self.folder, &name, AtFlags::empty()).is_ok() {
                 sum = sum.saturating_sub(length);
             }

@@ -117,6 +117,17 @@ fn what_was_not_used_for_the_longest_time_goes_first() {
 }
 
 #[test]
+fn a_folder_takes_no_room_from_caches() {
+    let place = Place::new();
+    let store = place.store(2 * (100 + DIGEST));
+    fs::create_dir(place.folder().join("a-folder")).unwrap();
+    for number in 1..=2 {
+        store.write(&key(number), &mut [number; 100].as_slice()).unwrap();
+    }
+    assert_eq!(place.count(), 3);
+}
+
+#[test]
 fn a_tenant_does_not_write_without_end() {
     let place = Place::new();
     let store = place.store(1 << 20);

@@ -90,7 +90,7 @@ impl State {
         if !inner.closed && !inner.wakers.iter().any(|other| other.will_wake(waker)) {
             // A task may register a different waker on each poll.
             if inner.wakers.len() >= MAX_STREAMS {
-                inner.wakers.clear();
+                inner.wakers.drain(..).for_each(Waker::wake);
             }
             inner.wakers.push(waker.clone());
         }
