@@ -251,6 +251,7 @@ impl Client {
     }
 
     /// Puts back a session that was lifted out, with the result of sending for the device.
+    #[inline]
     pub fn put_back(&mut self, session: Lifted, device: DeviceKey, sent: Result<(), TooLong>) {
         self.session = Some(session.0);
         self.sent(device, sent);

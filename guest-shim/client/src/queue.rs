@@ -90,6 +90,7 @@ impl Queue {
 
     /// Plans a `writeBuffer` of `len` bytes of data, for callers that cannot borrow the client while it is sent. `None`
     /// when the buffer cannot be named.
+    #[inline]
     pub fn plan_buffer_write(
         &self,
         client: &mut Client,
@@ -169,11 +170,13 @@ pub struct BufferWrite {
 
 impl BufferWrite {
     /// The device whose session sends the write.
+    #[inline]
     pub fn device(&self) -> DeviceKey {
         self.device
     }
 
     /// Sends the data through a session that was lifted out of its client; [`Client::put_back`] takes the result.
+    #[inline]
     pub fn send_through(&self, session: &mut Lifted, data: &[u8]) -> Result<(), TooLong> {
         self.send(&mut session.0, data)
     }
@@ -212,11 +215,13 @@ pub struct TextureWrite {
 
 impl TextureWrite {
     /// The device whose session sends the write.
+    #[inline]
     pub fn device(&self) -> DeviceKey {
         self.device
     }
 
     /// As [`BufferWrite::send_through`].
+    #[inline]
     pub fn send_through(&self, session: &mut Lifted, data: &[u8]) -> Result<(), TooLong> {
         self.send(&mut session.0, data)
     }
@@ -250,6 +255,7 @@ impl TextureWrite {
 }
 
 /// The part of `len` bytes from `offset`, `size` bytes long or to the end; an error's text when it lies outside.
+#[inline]
 fn part(len: usize, offset: Option<u64>, size: Option<u64>) -> Result<Range<usize>, String> {
     let within = || {
         let start = usize::try_from(offset.unwrap_or(0)).ok()?;
