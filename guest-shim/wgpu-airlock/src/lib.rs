@@ -39,6 +39,9 @@
 //!
 //! # Differences from wgpu on a driver
 //!
+//! `test.sh --differential 10000` runs random programs on both and lists what differs; each difference that is right has its reason
+//! in `tests/differential/main.rs`.
+//!
 //! - An error that no scope catches reaches the handler, or panics, at the next call that polls or submits, not in the call
 //!   that made it: errors come from the worker.
 //! - Features of wgpu that WebGPU lacks (ray queries, mesh shaders, binding arrays, timestamps inside passes) are absent
