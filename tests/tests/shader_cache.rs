@@ -16,7 +16,8 @@ use std::{
 };
 
 use airlock_tests::{
-    programs::{Outcome, Serve, airlock, guest, root, run},
+    processes::{wait_for, wait_until},
+    programs::{LIMIT, Outcome, Serve, airlock, guest, root, run},
     scratch,
 };
 use rustix::fs::{CWD, FileType, Mode};
@@ -105,16 +106,20 @@ impl Caches {
 fn a_second_run_finds_what_the_first_compiled_and_other_guests_do_not() {
     let caches = Caches::new();
     let triangle = guest("triangle");
-    let (cold, picture) = caches.draw(&[], &triangle);
+    // Drivers write compiled shaders on a thread of their own, which a busy machine may run after the end of the session.
+    let (cold, picture) = wait_for("run whose shaders are kept", LIMIT, || {
+        Some(caches.draw(&[], &triangle)).filter(|(said, _)| said.kept > 0)
+    });
     assert_eq!((cold.handed, cold.used), (0, 0), "{cold:?}");
-    assert!(cold.added > 0 && cold.kept == cold.added, "{cold:?}");
+    assert_eq!(cold.kept, cold.added, "{cold:?}");
     let file = caches.files();
     assert_eq!(file.len(), 1);
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!((mode(&file[0]), mode(file[0].parent().expect("a folder"))), (0o600, 0o700));
-    let (warm, again) = caches.draw(&[], &triangle);
-    assert_eq!((warm.handed, warm.added, warm.kept), (cold.kept, 0, cold.kept), "{warm:?}");
-    assert!(warm.used > 0, "{warm:?}");
+    let (warm, again) = wait_for("run that compiles nothing", LIMIT, || {
+        Some(caches.draw(&[], &triangle)).filter(|(said, _)| said.added == 0)
+    });
+    assert!(warm.handed >= cold.kept && warm.kept == warm.handed && warm.used > 0, "{cold:?}, {warm:?}");
     assert_eq!(again, picture);
     // The same shaders in another component.
     let folder = scratch();
@@ -123,8 +128,10 @@ fn a_second_run_finds_what_the_first_compiled_and_other_guests_do_not() {
     // An empty custom section named `x`.
     bytes.extend([0, 2, 1, b'x']);
     fs::write(&other, bytes).expect("another component");
-    let (said, _) = caches.draw(&[], &other);
-    assert_eq!((said.handed, said.added), (0, cold.added), "{said:?}");
+    let (said, _) = wait_for("run of another component whose shaders are kept", LIMIT, || {
+        Some(caches.draw(&[], &other)).filter(|(said, _)| said.kept > 0)
+    });
+    assert_eq!((said.handed, said.used), (0, 0), "{said:?}");
     assert_eq!(caches.files().len(), 2);
 }
 
@@ -141,11 +148,13 @@ fn drivers_that_are_configured_otherwise_have_another() {
         command.arg(guest("collatz")).arg("27");
         Said::one(&run(command).succeeded())
     };
-    assert_eq!(run_with(None).handed, 0);
+    let kept = wait_for("run whose shaders are kept", LIMIT, || Some(run_with(None)).filter(|said| said.kept > 0));
+    assert_eq!((kept.handed, kept.used), (0, 0), "{kept:?}");
     let narrow = run_with(Some("128"));
     assert_eq!((narrow.handed, narrow.used), (0, 0), "{narrow:?}");
-    assert!(run_with(None).used > 0);
-    assert!(run_with(Some("128")).used > 0);
+    for width in [None, Some("128")] {
+        wait_until("run that uses its own cache", LIMIT, || run_with(width).used > 0);
+    }
     assert_eq!(caches.files().len(), 2);
 }
 
