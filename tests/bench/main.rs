@@ -27,7 +27,7 @@ use options::{Adapter, Options};
 use runners::{Error, Runner};
 use table::Row;
 use targets::Device;
-use workloads::{Figures, Unit, WORKLOADS, Workload};
+use workloads::{Figures, Side, Unit, WORKLOADS, Workload};
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -93,18 +93,19 @@ impl Session {
         let workloads: Vec<_> = WORKLOADS.iter().filter(wanted).copied().collect();
         // Until a guest reports its adapter, the option decides.
         let mut device = if adapter == Adapter::Noop { Device::Noop } else { Device::Llvmpipe };
-        let mut title_is_due = true;
+        let mut head_of = None;
         for (index, workload) in workloads.iter().enumerate() {
             let place = format!("{adapter} {}/{} {}", index + 1, workloads.len(), workload.name);
             let rows = self.rounds(*workload, adapter, &place, &mut device);
             clear_progress();
             match rows {
                 Ok((name, rows)) => {
-                    if title_is_due && !self.options.json {
+                    let columns = workload.columns();
+                    if head_of != Some(columns) && !self.options.json {
                         let title = format!("Adapter {adapter}{}", name.map(|n| format!(": {n}")).unwrap_or_default());
                         let head = if self.options.markdown { table::markdown_head } else { table::text_head };
-                        println!("{}", head(&title));
-                        title_is_due = false;
+                        println!("{}", head(&title, columns));
+                        head_of = Some(columns);
                     }
                     rows.iter().for_each(|row| self.print(row));
                 }
@@ -116,7 +117,8 @@ impl Session {
         }
     }
 
-    /// All rounds of a workload: Airlock, peer, Airlock, peer, so that other load on the machine affects both.
+    /// All rounds of a workload: Airlock, peer, Airlock, peer, so that other load on the machine affects both. Where guests are
+    /// compared, Airlock takes the peer's place.
     fn rounds(
         &self,
         workload: Workload,
@@ -124,25 +126,29 @@ impl Session {
         place: &str,
         device: &mut Device,
     ) -> Result<(Option<String>, Vec<Row>), Error> {
-        let run = |runner: &Runner, round: u32| {
+        let run = |side: Side, runner: &Runner, round: u32| {
             progress(&format!("{place}, round {round} of {}: {}", self.options.rounds, runner.name));
-            workload.run(runner, adapter, &self.options)
+            workload.run(side, runner, adapter, &self.options)
         };
+        let second = if workload.compares_guests() { Some(&self.airlock) } else { self.peer.as_ref() };
         if workload.wants_warm_caches() {
-            run(&self.airlock, 0)?;
-            self.peer.as_ref().map(|peer| run(peer, 0)).transpose()?;
+            run(Side::First, &self.airlock, 0)?;
+            second.map(|runner| run(Side::Second, runner, 0)).transpose()?;
         }
         let (mut name, mut rows) = (None, Vec::new());
         for round in 1..=self.options.rounds {
             self.distances.borrow_mut().extend(distance::measure());
-            let ours = run(&self.airlock, round)?;
-            if let Some(adapter) = &ours.adapter {
+            let ours = run(Side::First, &self.airlock, round)?;
+            let theirs = second.map(|runner| run(Side::Second, runner, round)).transpose()?;
+            // The peer's name of the adapter is another one.
+            let compared = theirs.as_ref().filter(|_| workload.compares_guests());
+            if let Some(adapter) = ours.adapter.as_ref().or(compared.and_then(|theirs| theirs.adapter.as_ref())) {
                 *device = Device::of(adapter);
                 name = Some(adapter.clone());
             }
             add(&mut rows, (workload, adapter, *device), ours, |row| &mut row.ours);
-            if let Some(peer) = &self.peer {
-                add(&mut rows, (workload, adapter, *device), run(peer, round)?, |row| &mut row.theirs);
+            if let Some(theirs) = theirs {
+                add(&mut rows, (workload, adapter, *device), theirs, |row| &mut row.theirs);
             }
         }
         Ok((name, rows))
@@ -193,6 +199,7 @@ fn add(
                 unit: figure.unit,
                 adapter,
                 device,
+                columns: workload.columns(),
                 ours: Vec::new(),
                 theirs: Vec::new(),
             });

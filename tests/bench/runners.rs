@@ -71,6 +71,8 @@ pub struct Run {
     pub command: String,
     /// The lines of standard output, each with the time since the start.
     pub lines: Vec<(Duration, String)>,
+    /// Standard error.
+    pub stderr: String,
     /// The time from the start to the exit.
     pub time: Duration,
     pub peaks: Peaks,
@@ -153,7 +155,7 @@ impl Runner {
         if !status.success() {
             return Err(Error::Failed { command: text, status, stderr });
         }
-        Ok(Run { command: text, lines, time, peaks })
+        Ok(Run { command: text, lines, stderr, time, peaks })
     }
 }
 

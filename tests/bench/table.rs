@@ -16,9 +16,11 @@ pub struct Row {
     pub unit: Unit,
     pub adapter: Adapter,
     pub device: Device,
+    /// The heads of the columns `airlock` and `peer`.
+    pub columns: [&'static str; 2],
     /// Airlock's values, by round.
     pub ours: Vec<f64>,
-    /// The peer's values of the same rounds; empty without a peer.
+    /// The peer's values of the same rounds, or those of the guest that is compared; empty without a peer.
     pub theirs: Vec<f64>,
 }
 
@@ -89,6 +91,7 @@ impl Row {
         let line = json!({
             "workload": self.workload,
             "figure": self.figure,
+            "columns": self.columns,
             "adapter": self.adapter.to_string(),
             "unit": match self.unit { Unit::Nanoseconds => "ns", Unit::Bytes => "bytes" },
             "airlock": self.ours,
@@ -103,14 +106,14 @@ impl Row {
 }
 
 /// The head of the text table.
-pub fn text_head(title: &str) -> String {
-    let (name, ours, theirs, ratio) = ("", "Airlock", "peer", "ratio");
+pub fn text_head(title: &str, [ours, theirs]: [&str; 2]) -> String {
+    let (name, ratio) = ("", "ratio");
     format!("{title}\n  {name:<33}{ours:<31}{theirs:<31}{ratio:<23}target")
 }
 
 /// The head of the Markdown table.
-pub fn markdown_head(title: &str) -> String {
-    format!("\n{title}\n\n| workload | Airlock | peer | ratio | target |\n|---|---|---|---|---|")
+pub fn markdown_head(title: &str, [ours, theirs]: [&str; 2]) -> String {
+    format!("\n{title}\n\n| workload | {ours} | {theirs} | ratio | target |\n|---|---|---|---|---|")
 }
 
 fn verdict(bound: Bound, met: Option<bool>, row: &Row) -> String {

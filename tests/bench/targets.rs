@@ -27,7 +27,7 @@ impl Device {
 /// A target's bound, and the value that it applies to.
 #[derive(Clone, Copy, Debug)]
 pub enum Bound {
-    /// The median of Airlock's value divided by the peer's.
+    /// The median of the first column's value divided by the second's: Airlock's by the peer's.
     Ratio(f64),
     /// The median of Airlock's value minus the peer's.
     Beyond(f64),
@@ -45,7 +45,7 @@ const MIB: f64 = (1 << 20) as f64;
 use Bound::{AtMost, Beyond, Ratio};
 use Device::{Gpu, Llvmpipe, Noop};
 
-const TARGETS: [Target; 29] = [
+const TARGETS: [Target; 33] = [
     ("draws", "whole", Llvmpipe, Ratio(1.05)),
     ("draws", "whole", Gpu, Ratio(0.75)),
     ("draws", "whole", Noop, Ratio(1.1)),
@@ -75,6 +75,10 @@ const TARGETS: [Target; 29] = [
     ("start-up", "spawn-to-exit", Llvmpipe, Beyond(60.0 * MS)),
     ("memory", "host-above-guest", Llvmpipe, AtMost(64.0 * MIB)),
     ("memory", "host-above-guest", Noop, AtMost(64.0 * MIB)),
+    ("wgpu-draws", "whole", Llvmpipe, Ratio(1.1)),
+    ("wgpu-draws", "whole", Gpu, Ratio(1.1)),
+    ("wgpu-draws", "held", Llvmpipe, Ratio(1.1)),
+    ("wgpu-draws", "held", Gpu, Ratio(1.1)),
 ];
 
 /// The targets of a figure: none, one or two.

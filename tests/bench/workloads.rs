@@ -20,6 +20,16 @@ enum Kind {
     StartUp,
     /// Uploads of 16 MiB, measured for memory, not time.
     Memory,
+    /// The guest `draws` written on wgpu, and the one on the bare interface, both under Airlock. The component is in this folder of
+    /// wgpu's guests.
+    Wgpu(&'static str),
+}
+
+/// The run of a pair: the first column of the table, or the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    First,
+    Second,
 }
 
 /// A workload, which fills one or more rows of the table.
@@ -34,7 +44,7 @@ const fn case(name: &'static str) -> Workload {
 }
 
 /// All workloads, in the order of the table.
-pub const WORKLOADS: [Workload; 19] = [
+pub const WORKLOADS: [Workload; 21] = [
     case("draws"),
     case("dispatches"),
     case("create-drop"),
@@ -54,10 +64,15 @@ pub const WORKLOADS: [Workload; 19] = [
     Workload { name: "first-result", kind: Kind::FirstResult },
     Workload { name: "start-up", kind: Kind::StartUp },
     Workload { name: "memory", kind: Kind::Memory },
+    Workload { name: "wgpu-draws", kind: Kind::Wgpu(".") },
+    Workload { name: "wgpu-draws-lists", kind: Kind::Wgpu("lists") },
 ];
 
 /// The guest's repetitions of its 4 uploads in the workload for memory.
 const MEMORY_COUNT: &str = "5";
+
+/// Passes and draws of the guests `draws`, whose draws are two calls each.
+const DRAWS: [u32; 2] = [50, 2000];
 
 /// A value's unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,9 +96,19 @@ pub struct Figures {
 }
 
 impl Workload {
-    /// False if the adapter cannot run the workload: `triangle` checks its picture, and `noop` draws nothing.
+    /// False if the adapter cannot run the workload: `triangle` and `draws` check their pictures, and `noop` draws nothing.
     pub fn runs_on(self, adapter: Adapter) -> bool {
-        self.kind != Kind::StartUp || adapter == Adapter::Default
+        !matches!(self.kind, Kind::StartUp | Kind::Wgpu(_)) || adapter == Adapter::Default
+    }
+
+    /// Whether Airlock runs both guests of a pair, in place of the peer the second one.
+    pub fn compares_guests(self) -> bool {
+        matches!(self.kind, Kind::Wgpu(_))
+    }
+
+    /// The heads of the two columns.
+    pub fn columns(self) -> [&'static str; 2] {
+        if self.compares_guests() { ["through wgpu", "bare interface"] } else { ["Airlock", "peer"] }
     }
 
     /// Whether a run before the first round must fill the caches.
@@ -91,10 +116,13 @@ impl Workload {
         matches!(self.kind, Kind::StartUp | Kind::FirstResult)
     }
 
-    /// Runs the workload once.
-    pub fn run(self, runner: &Runner, adapter: Adapter, options: &Options) -> Result<Figures, Error> {
+    /// Runs the workload once, for one column of the table.
+    pub fn run(self, side: Side, runner: &Runner, adapter: Adapter, options: &Options) -> Result<Figures, Error> {
         let (guest_name, arguments) = self.guest(options);
-        let guest = guest(guest_name)?;
+        let guest = match (self.kind, side) {
+            (Kind::Wgpu(folder), Side::First) => wgpu_guest(folder, guest_name)?,
+            _ => guest(guest_name)?,
+        };
         let run = runner.run(&Job {
             adapter,
             guest: &guest,
@@ -105,6 +133,7 @@ impl Workload {
         let said = match self.kind {
             Kind::StartUp => Figures { adapter: None, figures: Vec::new() },
             Kind::Case | Kind::FirstResult | Kind::Memory => said(&run, adapter)?,
+            Kind::Wgpu(_) => of_draws(&run)?,
         };
         let figures = match self.kind {
             Kind::Case => said.figures.into_iter().filter(|figure| figure.unit == Unit::Nanoseconds).collect(),
@@ -114,6 +143,7 @@ impl Workload {
             }
             Kind::StartUp => vec![nanoseconds("spawn-to-exit", run.time)],
             Kind::Memory => of_memory(&run, &said.figures),
+            Kind::Wgpu(_) => said.figures,
         };
         Ok(Figures { adapter: said.adapter, figures })
     }
@@ -123,6 +153,7 @@ impl Workload {
             Kind::Case | Kind::FirstResult => ("bench", Some(self.name), options.count.map(|count| count.to_string())),
             Kind::StartUp => ("triangle", None, None),
             Kind::Memory => ("bench", Some("write-buffer-16m"), Some(MEMORY_COUNT.to_owned())),
+            Kind::Wgpu(_) => return ("draws", DRAWS.map(|number| number.to_string()).to_vec()),
         };
         (guest, case.map(str::to_owned).into_iter().chain(count).collect())
     }
@@ -130,12 +161,22 @@ impl Workload {
 
 /// The path of a guest: in the folder that `AIRLOCK_GUESTS` names, else in the repository.
 fn guest(name: &str) -> Result<PathBuf, Error> {
-    let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("guests/prebuilt");
-    let path = std::env::var_os("AIRLOCK_GUESTS").map_or_else(own, PathBuf::from).join(format!("{name}.wasm"));
+    in_folder("AIRLOCK_GUESTS", "guests/prebuilt", name, "tests/guests/build.sh builds them")
+}
+
+/// The same for a guest that is written on wgpu.
+fn wgpu_guest(folder: &str, name: &str) -> Result<PathBuf, Error> {
+    let name = format!("{folder}/{name}");
+    in_folder("AIRLOCK_WGPU_GUESTS", "guests/wgpu/prebuilt", &name, "tests/guests/wgpu/build.sh builds them")
+}
+
+fn in_folder(variable: &str, default: &str, name: &str, hint: &'static str) -> Result<PathBuf, Error> {
+    let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(default);
+    let path = std::env::var_os(variable).map_or_else(own, PathBuf::from).join(format!("{name}.wasm"));
     if path.is_file() {
         return Ok(path);
     }
-    Err(Error::Missing { what: "guest", path, hint: "tests/guests/build.sh builds them" })
+    Err(Error::Missing { what: "guest", path, hint })
 }
 
 /// The figures that the guest printed.
@@ -161,6 +202,30 @@ fn said(run: &Run, adapter: Adapter) -> Result<Figures, Error> {
         return Err(Error::Silent { command: run.command.clone() });
     }
     Ok(Figures { adapter: name, figures })
+}
+
+/// The figures of a guest `draws`, for each call: the time of all, and until the last submit returned. The one on wgpu prints them
+/// to standard error. Both fail for a wrong pixel.
+fn of_draws(run: &Run) -> Result<Figures, Error> {
+    let lines = run.lines.iter().map(|(_, line)| line.as_str()).chain(run.stderr.lines());
+    let (mut adapter, mut figures) = (None, Vec::new());
+    for line in lines {
+        adapter = adapter.or_else(|| line.strip_prefix("adapter: ").map(str::to_owned));
+        let Some((what, time)) = line.split_once(" ms, ").and_then(|(before, _)| before.rsplit_once(": ")) else {
+            continue;
+        };
+        let no_figure = || Error::NoFigure { command: run.command.clone(), line: line.to_owned() };
+        let milliseconds: f64 = time.parse().map_err(|_| no_figure())?;
+        let name = if what.contains("last submit") { "held" } else { "whole" };
+        let calls = DRAWS.map(f64::from).iter().product::<f64>() * 2.0;
+        figures.push(Figure { name: name.to_owned(), unit: Unit::Nanoseconds, value: milliseconds * 1e6 / calls });
+    }
+    // In one order, whichever guest it is.
+    figures.sort_by(|a, b| b.name.cmp(&a.name));
+    if figures.is_empty() {
+        return Err(Error::Silent { command: run.command.clone() });
+    }
+    Ok(Figures { adapter, figures })
 }
 
 fn of_memory(run: &Run, said: &[Figure]) -> Vec<Figure> {

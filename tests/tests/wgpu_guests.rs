@@ -104,18 +104,33 @@ fn render() {
     draws("render");
 }
 
+/// Records a run in `folder`, and returns the path of the recording.
+fn records(folder: &Path, name: &str, arguments: &[&str]) -> PathBuf {
+    let trace = folder.join(name.replace('/', "-") + ".airtrace");
+    let mut command = airlock(["run", "--record"]);
+    command.arg(&trace).args(PATIENT).arg("--dir").arg(format!("{}::.", folder.display()));
+    command.arg(component(name)).args(arguments);
+    run(command).succeeded();
+    trace
+}
+
+/// Built for `wasm32-unknown-unknown`, where std prints nothing: the program makes the calls of the usual build, and reads the same
+/// numbers.
+#[test]
+fn a_program_without_wasi_in_std() {
+    let folder = scratch();
+    let traces = ["unknown/compute", "compute"].map(|name| records(folder.path(), name, &[]));
+    let mut diff = airlock(["trace", "diff"]);
+    diff.args(&traces);
+    let outcome = run(diff).succeeded();
+    assert!(outcome.stdout.contains("the same: "), "{outcome}");
+}
+
 /// With the feature `passes`, the same commands cross as lists: the recording and the picture are those of the calls.
 #[test]
 fn passes_as_lists() {
     let folder = scratch();
-    let record = |name: &str| {
-        let trace = folder.path().join(name.replace('/', "-") + ".airtrace");
-        let mut command = airlock(["run", "--record"]);
-        command.arg(&trace).args(PATIENT).arg("--dir").arg(format!("{}::.", folder.path().display()));
-        command.arg(component(name)).arg("picture.png");
-        run(command).succeeded();
-        commands(&trace)
-    };
+    let record = |name: &str| commands(&records(folder.path(), name, &["picture.png"]));
     let (lists, calls) = (record("lists/render"), record("render"));
     assert!(lists.iter().any(|command| command.contains("ExecuteBundles")), "no bundle in {lists:?}");
     assert_eq!(lists, calls);

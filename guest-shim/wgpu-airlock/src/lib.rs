@@ -40,7 +40,8 @@
 //! # Differences from wgpu on a driver
 //!
 //! `test.sh --differential 10000` runs random programs on both and lists what differs; each difference that is right has its reason
-//! in `tests/differential/main.rs`.
+//! in `tests/differential/main.rs`. `METHODS.md` of `wgpu-wasi` lists the methods of wgpu's traits that the stream cannot carry,
+//! each with its answer and the reason.
 //!
 //! - An error that no scope catches reaches the handler, or panics, at the next call that polls or submits, not in the call
 //!   that made it: errors come from the worker.

@@ -3,31 +3,7 @@
 
 mod common;
 
-use std::fs;
-use std::process::Command;
 use std::sync::{Arc, Mutex, mpsc};
-
-/// Child processes of this one that run the worker's program.
-fn workers() -> Vec<u32> {
-    let me = std::process::id().to_string();
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    numbers
-        .filter(|number| {
-            // The name in parentheses may have spaces; the parent is the second field behind it.
-            let stat = fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
-            let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
-            parent == Some(&me) && stat.contains("(gpu-daemon)")
-        })
-        .collect()
-}
-
-fn kill_the_driver() {
-    let workers = workers();
-    assert_eq!(workers.len(), 1, "one worker is there: {workers:?}");
-    let killed = Command::new("kill").arg("-9").arg(workers[0].to_string()).status().unwrap();
-    assert!(killed.success());
-}
 
 #[test]
 fn a_program_outlives_its_driver() {
@@ -58,7 +34,7 @@ fn a_program_outlives_its_driver() {
     let in_time = device
         .poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(std::time::Duration::from_millis(50)) });
     assert!(matches!(in_time, Err(wgpu::PollError::Timeout)), "the work is under way: {in_time:?}");
-    kill_the_driver();
+    common::kill_the_driver();
 
     // Every wait ends, and every callback is called.
     device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
@@ -82,7 +58,7 @@ fn a_program_outlives_its_driver() {
     // A new device, from the existing adapter or from a new one, has a new process.
     let (second, second_queue) = common::device(&adapter);
     assert_eq!(common::multiples(&second, &second_queue, 5), [0, 5, 10, 15, 20, 25, 30, 35]);
-    assert_eq!(workers().len(), 1);
+    assert_eq!(common::workers().len(), 1);
     let (third, third_queue) = common::device(&common::adapter(&instance));
     assert_eq!(common::multiples(&third, &third_queue, 7), [0, 7, 14, 21, 28, 35, 42, 49]);
 

@@ -29,15 +29,26 @@ fn numbers_are_those_of_plain_wgpu() {
     assert_eq!(run("guest-compute", &[]), fs::read_to_string(expected("compute.txt")).unwrap());
 }
 
-#[test]
-fn pictures_are_those_of_plain_wgpu() {
-    let picture = common::folder("pictures").join("render.png");
-    let printed = run("guest-render", &[&picture]);
-    assert!(printed.starts_with("192 x 192 texels"), "{printed}");
-    let (drawn, expected) = (pixels(&picture), pixels(&expected("render.png")));
+/// Runs a program that draws, and compares its picture with the stored one.
+fn draws(program: &str, size: &str) {
+    let picture = common::folder(program).join("picture.png");
+    let printed = run(&format!("guest-{program}"), &[&picture]);
+    assert!(printed.starts_with(size), "{printed}");
+    let (drawn, expected) = (pixels(&picture), pixels(&expected(&format!("{program}.png"))));
     assert_eq!(drawn.len(), expected.len());
     let further = drawn.iter().zip(&expected).filter(|(a, b)| a.abs_diff(**b) > TOLERANCE).count();
     assert!(further * 1000 <= drawn.len() * OUTLIERS, "{further} of {} channels differ", drawn.len());
+}
+
+#[test]
+fn pictures_are_those_of_plain_wgpu() {
+    draws("render", "192 x 192 texels");
+}
+
+/// `vello`, a published crate.
+#[test]
+fn vello_draws_as_on_plain_wgpu() {
+    draws("vector", "320 x 320 texels");
 }
 
 /// Needs the shader languages: `--all-features`, or the three of them.

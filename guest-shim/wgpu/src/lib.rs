@@ -13,7 +13,22 @@
 //! With the feature `passes`, the commands of passes and bundles cross to the host as lists (`airlock:passes`), which takes less
 //! time for each. Such a component runs on Airlock only.
 //!
+//! # Targets
+//!
+//! On `wasm32-wasip2`, std has output, arguments, the environment, files, clocks and random numbers. On
+//! `wasm32-unknown-unknown` it has none of them, and the program still runs, by the export of this crate:
+//!
+//! - `println!` and the messages of panics and of errors that `main` returns go nowhere: the host sees exit code 1, or a trap.
+//! - `std::env::args` is empty, and `std::fs` returns errors.
+//! - `Instant::now` and `SystemTime::now` panic; [`wgpu::PollType::Wait`] with a timeout works, on the host's clock.
+//! - A `HashMap` has the same seeds in each run.
+//!
+//! The linker has to make the module a component: `RUSTFLAGS=-Clinker=wasm-component-ld`, of the Rust toolchain.
+//!
 //! # Differences from wgpu on native drivers
+//!
+//! `METHODS.md` beside this crate's manifest lists the methods of wgpu's traits that the interface cannot carry, each with its
+//! answer and the reason.
 //!
 //! - An error that no scope catches reaches the handler, or panics, at the next call that waits or submits, not in the
 //!   call that made it: the host reports errors as events.

@@ -1,20 +1,26 @@
 #!/usr/bin/env bash
 # Builds the programs as components.
 #
-#   ./build.sh [--passes] [OUT [PROGRAM...]]
+#   ./build.sh [--passes] [--unknown] [OUT [PROGRAM...]]
 #
 # --passes has the commands of passes cross as lists (the feature of wgpu-wasi); such components run on Airlock only.
 # OUT is the folder that receives <program>.wasm, prebuilt/ beside this script by default; without names every program is
 # built. The target is wasm32-wasip2: rustup's, or Debian's rustc-web with wasi-libc where rustup cannot add it.
+# --unknown builds for wasm32-unknown-unknown, where std has no output, arguments, files and clocks.
 #
 # Environment: CARGO_TARGET_DIR (a folder `wgpu-guests` is made in it; $HOME/.cache/airlock/target by default).
 set -euo pipefail
 
 features=()
-if [ "${1:-}" = --passes ]; then
-    features+=(support/passes)
+target=wasm32-wasip2
+while true; do
+    case ${1:-} in
+        --passes) features+=(support/passes) ;;
+        --unknown) target=wasm32-unknown-unknown ;;
+        *) break ;;
+    esac
     shift
-fi
+done
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 checkout=$(cd "$here/../../.." && pwd)
 out=${1:-$here/prebuilt}
@@ -22,7 +28,6 @@ out=${1:-$here/prebuilt}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 
-target=wasm32-wasip2
 target_dir=${CARGO_TARGET_DIR:-$HOME/.cache/airlock/target}/wgpu-guests
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 
@@ -50,17 +55,21 @@ build_args=(--release --locked --target "$target")
 flags=()
 if has_rustup_target; then
     compiler=rustc
+    # Makes the linked module a component. wasm32-wasip2 has this linker by default.
+    [ "$target" = wasm32-wasip2 ] || flags+=(-Clinker=wasm-component-ld)
 else
     compiler=/usr/bin/rustc
     source=$("$compiler" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library
-    [ -d "$source" ] && [ -d /usr/lib/wasm32-wasi ] ||
-        die "no compiler for $target: 'rustup target add $target' fails, and Debian's rustc-web, rust-web-src and" \
-            "wasi-libc are not installed"
-    CARGO_TARGET_WASM32_WASIP2_LINKER=$(ls "$(rustc --print sysroot)"/lib/rustlib/*/bin/wasm-component-ld | head -n 1)
-    export RUSTC=$compiler CARGO_TARGET_WASM32_WASIP2_LINKER
+    [ -d "$source" ] || die "no compiler for $target: 'rustup target add $target' fails, and Debian's rustc-web and" \
+        "rust-web-src are not installed"
+    export RUSTC=$compiler
     build_args+=(-Zbuild-std=std,panic_abort)
-    features+=(support/old-wasi-libc)
-    flags+=(-Lnative=/usr/lib/wasm32-wasi -Clink-self-contained=no -Clink-arg=/usr/lib/wasm32-wasi/crt1-command.o)
+    if [ "$target" = wasm32-wasip2 ]; then
+        [ -d /usr/lib/wasm32-wasi ] || die "there is no C library for $target: Debian's wasi-libc is not installed"
+        features+=(support/old-wasi-libc)
+        flags+=(-Lnative=/usr/lib/wasm32-wasi -Clink-self-contained=no -Clink-arg=/usr/lib/wasm32-wasi/crt1-command.o)
+    fi
+    flags+=("-Clinker=$(ls "$(rustc --print sysroot)"/lib/rustlib/*/bin/wasm-component-ld | head -n 1)")
 fi
 
 if [ ${#features[@]} -gt 0 ]; then

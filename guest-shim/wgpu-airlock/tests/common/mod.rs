@@ -2,9 +2,23 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use wgpu::util::DeviceExt;
+
+/// Maximum time until a state that a test waits for is reached, on the slowest machine.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Waits until `reached` returns true.
+pub fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !reached() {
+        assert!(start.elapsed() < LIMIT, "waited in vain: {what}");
+        std::thread::yield_now();
+    }
+}
 
 /// An example that cargo has built with the tests.
 pub fn example(name: &str) -> PathBuf {
@@ -109,4 +123,27 @@ pub fn multiples(device: &wgpu::Device, queue: &wgpu::Queue, factor: u32) -> Vec
     mapped.recv().unwrap().unwrap();
     let view = readback.slice(..).get_mapped_range().unwrap();
     view.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect()
+}
+
+/// Child processes of this one that run the worker's program.
+pub fn workers() -> Vec<u32> {
+    let me = std::process::id().to_string();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    numbers
+        .filter(|number| {
+            // The name in parentheses may have spaces; the parent is the second field behind it.
+            let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+            let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
+            parent == Some(&me) && stat.contains("(gpu-daemon)")
+        })
+        .collect()
+}
+
+/// Kills the one worker with SIGKILL, as a crash of the driver would end it.
+pub fn kill_the_driver() {
+    let workers = workers();
+    assert_eq!(workers.len(), 1, "one worker is there: {workers:?}");
+    let killed = Command::new("kill").arg("-9").arg(workers[0].to_string()).status().unwrap();
+    assert!(killed.success());
 }
