@@ -166,6 +166,67 @@ fn a_worker_has_no_signals_sent() {
     refused(&mut worker, "tgkill", libc::SYS_tgkill, &[victim, victim, number(0)]);
 }
 
+/// Calls that name a process, or the clock of its processor time, and so tell whether it exists.
+fn calls_about(id: u32) -> Vec<(&'static str, c_long, Vec<Argument<'static>>)> {
+    let (id, no) = (i64::from(id), |number: i64| Argument::Number(number));
+    // The kernel's id of a process's clock (clock_getcpuclockid(3)).
+    let clock = no(i64::from((!(id as i32) << 3) | 2));
+    let space = || Argument::Bytes(&[0; 64]);
+    vec![
+        ("kill", libc::SYS_kill, vec![no(id), no(0)]),
+        ("pidfd_open", libc::SYS_pidfd_open, vec![no(id), no(0)]),
+        ("getpgid", libc::SYS_getpgid, vec![no(id)]),
+        ("getsid", libc::SYS_getsid, vec![no(id)]),
+        ("getpriority", libc::SYS_getpriority, vec![no(0), no(id)]),
+        ("ioprio_get", libc::SYS_ioprio_get, vec![no(1), no(id)]),
+        ("kcmp", libc::SYS_kcmp, vec![no(id), no(id), no(1), no(0), no(0)]),
+        ("get_robust_list", libc::SYS_get_robust_list, vec![no(id), space(), space()]),
+        ("move_pages", libc::SYS_move_pages, vec![no(id), no(0), no(0), no(0), no(0), no(0)]),
+        ("process_vm_readv", libc::SYS_process_vm_readv, vec![no(id), no(0), no(0), no(0), no(0), no(0)]),
+        ("prlimit64", libc::SYS_prlimit64, vec![no(id), no(7), no(0), space()]),
+        ("sched_getscheduler", libc::SYS_sched_getscheduler, vec![no(id)]),
+        ("sched_getparam", libc::SYS_sched_getparam, vec![no(id), space()]),
+        ("sched_getattr", libc::SYS_sched_getattr, vec![no(id), space(), no(48), no(0)]),
+        ("sched_getaffinity", libc::SYS_sched_getaffinity, vec![no(id), no(64), space()]),
+        ("clock_gettime", libc::SYS_clock_gettime, vec![clock, space()]),
+        ("clock_getres", libc::SYS_clock_getres, vec![clock, space()]),
+        ("clock_nanosleep", libc::SYS_clock_nanosleep, vec![clock, no(0), space(), no(0)]),
+    ]
+}
+
+/// A worker has no PID namespace, so that each call which takes the number of a process has to be refused.
+#[test]
+fn nothing_tells_a_worker_or_a_host_of_other_processes() {
+    let host = Running::start(long_run(&["--jail=strict"]));
+    let worker = narrowed(worker_of(host.id()));
+    let mut victim = Command::new("sleep");
+    victim.arg("600");
+    let victim = Running::start(victim);
+    for id in [worker, confined(host.id())] {
+        let mut attacked = Stopped::new(id);
+        // Processors and clocks of one's own are there.
+        let own = [Argument::Number(id.into()), Argument::Number(64), Argument::Bytes(&[0; 64])];
+        let affinity = attacked.call(libc::SYS_sched_getaffinity, &own);
+        assert!(matches!(affinity, Outcome::Returned(1..)), "{affinity:?}");
+        for clock in [libc::CLOCK_MONOTONIC, libc::CLOCK_PROCESS_CPUTIME_ID, libc::CLOCK_TAI] {
+            let asked = [Argument::Number(clock.into()), Argument::Bytes(&[0; 64])];
+            assert_eq!(attacked.call(libc::SYS_clock_gettime, &asked), Outcome::Returned(0), "{clock}");
+        }
+        for (name, number, arguments) in calls_about(victim.id()) {
+            // The exploits' list ends a worker.
+            if id == worker && name == "process_vm_readv" {
+                continue;
+            }
+            refused(&mut attacked, name, number, &arguments);
+        }
+        // pthread_getattr_np(3) asks for its own threads, and accepts this answer only.
+        let asked = [Argument::Number(victim.id().into()), Argument::Number(64), Argument::Bytes(&[0; 64])];
+        let missing = Outcome::Returned(-i64::from(libc::ENOSYS));
+        assert_eq!(attacked.call(libc::SYS_sched_getaffinity, &asked), missing);
+    }
+    assert!(runs(victim.id()));
+}
+
 /// A call that no driver makes ends the process, and the server counts it; its other sessions continue.
 #[test]
 fn an_exploits_call_ends_the_worker() {
