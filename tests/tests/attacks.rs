@@ -16,7 +16,7 @@ use std::{
 
 use airlock_tests::{
     inject::{Argument, Outcome, Stopped},
-    processes::{children, runs, wait_for, worker_of, workers_of},
+    processes::{arguments, children, open_files, runs, wait_for, worker_of, workers_of},
     programs::{LIMIT, Running, Serve, airlock, guest, program, run},
     scratch,
 };
@@ -45,7 +45,7 @@ fn narrowed(worker: u32) -> u32 {
     })
 }
 
-/// Waits until a host is confined.
+/// Waits until a host is confined. It may load its guest yet, before its last filter, which ends new machine code.
 fn confined(host: u32) -> u32 {
     wait_for("confined host", Duration::from_secs(60), || (filters(host)? >= 3).then_some(host))
 }
@@ -164,6 +164,67 @@ fn a_worker_has_no_signals_sent() {
         refused(&mut worker, name, call, &[victim, number(0), number(0)]);
     }
     refused(&mut worker, "tgkill", libc::SYS_tgkill, &[victim, victim, number(0)]);
+}
+
+/// Calls that name a process, or the clock of its processor time, and so tell whether it exists.
+fn calls_about(id: u32) -> Vec<(&'static str, c_long, Vec<Argument<'static>>)> {
+    let (id, no) = (i64::from(id), |number: i64| Argument::Number(number));
+    // The kernel's id of a process's clock (clock_getcpuclockid(3)).
+    let clock = no(i64::from((!(id as i32) << 3) | 2));
+    let space = || Argument::Bytes(&[0; 64]);
+    vec![
+        ("kill", libc::SYS_kill, vec![no(id), no(0)]),
+        ("pidfd_open", libc::SYS_pidfd_open, vec![no(id), no(0)]),
+        ("getpgid", libc::SYS_getpgid, vec![no(id)]),
+        ("getsid", libc::SYS_getsid, vec![no(id)]),
+        ("getpriority", libc::SYS_getpriority, vec![no(0), no(id)]),
+        ("ioprio_get", libc::SYS_ioprio_get, vec![no(1), no(id)]),
+        ("kcmp", libc::SYS_kcmp, vec![no(id), no(id), no(1), no(0), no(0)]),
+        ("get_robust_list", libc::SYS_get_robust_list, vec![no(id), space(), space()]),
+        ("move_pages", libc::SYS_move_pages, vec![no(id), no(0), no(0), no(0), no(0), no(0)]),
+        ("process_vm_readv", libc::SYS_process_vm_readv, vec![no(id), no(0), no(0), no(0), no(0), no(0)]),
+        ("prlimit64", libc::SYS_prlimit64, vec![no(id), no(7), no(0), space()]),
+        ("sched_getscheduler", libc::SYS_sched_getscheduler, vec![no(id)]),
+        ("sched_getparam", libc::SYS_sched_getparam, vec![no(id), space()]),
+        ("sched_getattr", libc::SYS_sched_getattr, vec![no(id), space(), no(48), no(0)]),
+        ("sched_getaffinity", libc::SYS_sched_getaffinity, vec![no(id), no(64), space()]),
+        ("clock_gettime", libc::SYS_clock_gettime, vec![clock, space()]),
+        ("clock_getres", libc::SYS_clock_getres, vec![clock, space()]),
+        ("clock_nanosleep", libc::SYS_clock_nanosleep, vec![clock, no(0), space(), no(0)]),
+    ]
+}
+
+/// A worker has no PID namespace, so that each call which takes the number of a process has to be refused.
+#[test]
+fn nothing_tells_a_worker_or_a_host_of_other_processes() {
+    let host = Running::start(long_run(&["--jail=strict"]));
+    let worker = narrowed(worker_of(host.id()));
+    let mut victim = Command::new("sleep");
+    victim.arg("600");
+    let victim = Running::start(victim);
+    for id in [worker, confined(host.id())] {
+        let mut attacked = Stopped::new(id);
+        // Processors and clocks of one's own are there.
+        let own = [Argument::Number(id.into()), Argument::Number(64), Argument::Bytes(&[0; 64])];
+        let affinity = attacked.call(libc::SYS_sched_getaffinity, &own);
+        assert!(matches!(affinity, Outcome::Returned(1..)), "{affinity:?}");
+        for clock in [libc::CLOCK_MONOTONIC, libc::CLOCK_PROCESS_CPUTIME_ID, libc::CLOCK_TAI] {
+            let asked = [Argument::Number(clock.into()), Argument::Bytes(&[0; 64])];
+            assert_eq!(attacked.call(libc::SYS_clock_gettime, &asked), Outcome::Returned(0), "{clock}");
+        }
+        for (name, number, arguments) in calls_about(victim.id()) {
+            // The exploits' list ends a worker.
+            if id == worker && name == "process_vm_readv" {
+                continue;
+            }
+            refused(&mut attacked, name, number, &arguments);
+        }
+        // pthread_getattr_np(3) asks for its own threads, and accepts this answer only.
+        let asked = [Argument::Number(victim.id().into()), Argument::Number(64), Argument::Bytes(&[0; 64])];
+        let missing = Outcome::Returned(-i64::from(libc::ENOSYS));
+        assert_eq!(attacked.call(libc::SYS_sched_getaffinity, &asked), missing);
+    }
+    assert!(runs(victim.id()));
 }
 
 /// A call that no driver makes ends the process, and the server counts it; its other sessions continue.
@@ -380,6 +441,89 @@ fn a_host_signals_only_itself() {
     assert!(victim.try_wait().expect("its state").is_none(), "the other process was ended");
     victim.kill().expect("it runs");
     let _ = victim.wait();
+}
+
+/// Compilation works on a stranger's bytes. The JavaScript runtime is a component that takes long enough to be caught at it.
+#[test]
+fn a_component_is_compiled_by_a_process_that_reaches_nothing() {
+    let folder = scratch();
+    let (script, bus) = (folder.path().join("app.js"), folder.path().join("bus"));
+    fs::write(&script, "console.log('compiled');").expect("a script");
+    let _listener = std::os::unix::net::UnixListener::bind(&bus).expect("a server");
+    let mut command = airlock(["run", "--jail=strict", "--no-cache"]);
+    command.arg(&script);
+    let host = Running::start(command);
+    let compiler = wait_for("compiler", LIMIT, || {
+        let mut found = children(host.id()).into_iter();
+        found.find(|&id| arguments(id).get(1).is_some_and(|word| word == "compile"))
+    });
+    wait_for("confined compiler", LIMIT, || (filters(compiler)? >= 3).then_some(()));
+    let threads = fs::read_dir(format!("/proc/{}/task", host.id())).expect("the host").count();
+    assert_eq!(threads, 1, "the host compiles, too");
+    {
+        let mut attacked = Stopped::new(compiler);
+        let no = |number: i64| Argument::Number(number);
+        // It has the component, and nothing but files in memory.
+        let (outcome, read) = attacked.call_with(libc::SYS_pread64, &[no(0), Argument::Bytes(&[0; 4]), no(4), no(0)]);
+        assert_eq!((outcome, read.as_slice()), (Outcome::Returned(4), &b"\0asm"[..]));
+        let opened = open_files(compiler);
+        let known = |name: &&String| !name.starts_with("/memfd:") && !name.starts_with("anon_inode:");
+        assert_eq!(opened.iter().find(known), None, "{opened:?}");
+        let (script, socket) = (path(&script), [&1_u16.to_le_bytes()[..], &path(&bus)].concat());
+        let (script, socket) = (Argument::Bytes(&script), [Argument::Bytes(&socket), no(socket.len() as i64)]);
+        let host = no(host.id().into());
+        let anonymous = i64::from(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        for (what, number, arguments) in [
+            ("open", libc::SYS_openat, vec![AT_FDCWD, script, no(libc::O_RDONLY.into()), no(0)]),
+            (
+                "create",
+                libc::SYS_openat,
+                vec![AT_FDCWD, script, no((libc::O_CREAT | libc::O_WRONLY).into()), no(0o600)],
+            ),
+            ("unlink", libc::SYS_unlinkat, vec![AT_FDCWD, script, no(0)]),
+            ("execve", libc::SYS_execve, vec![script, no(0), no(0)]),
+            ("fork", libc::SYS_fork, vec![]),
+            ("socket", libc::SYS_socket, vec![no(1), no(libc::SOCK_STREAM.into()), no(0)]),
+            ("connect", libc::SYS_connect, [&[no(0)][..], &socket].concat()),
+            ("kill", libc::SYS_kill, vec![host, no(0)]),
+            ("ptrace", libc::SYS_ptrace, vec![no(16), host, no(0), no(0)]),
+            ("process_vm_writev", libc::SYS_process_vm_writev, vec![host, no(0), no(0), no(0), no(0), no(0)]),
+            ("code", libc::SYS_mmap, vec![no(0), no(4096), no(5), no(anonymous), no(-1), no(0)]),
+        ] {
+            refused(&mut attacked, what, number, &arguments);
+        }
+    }
+    let outcome = host.finish().succeeded();
+    assert_eq!(outcome.stdout, "compiled\n", "{outcome}");
+    assert!(script.is_file());
+}
+
+/// Entries of the cache are compiled once, and anew when they are damaged.
+#[test]
+fn a_cached_component_needs_no_compiler() {
+    let folder = scratch();
+    let compiles = || {
+        let mut command = airlock(["run", "--jail=strict", "--adapter", "noop"]);
+        command.env("XDG_CACHE_HOME", folder.path()).env("XDG_CONFIG_HOME", folder.path()).env("RUST_LOG", "debug");
+        command.arg(guest("collatz")).arg("27");
+        let outcome = run(command);
+        assert!(outcome.stdout.contains("adapter: noop"), "{outcome}");
+        outcome.stderr.contains("is compiled")
+    };
+    assert!(compiles());
+    assert!(!compiles());
+    let entries = folder.path().join("wasmtime/modules");
+    let entries = fs::read_dir(entries).expect("the cache").next().expect("a folder").expect("a folder").path();
+    let mut damaged = 0;
+    for entry in fs::read_dir(entries).expect("entries") {
+        let entry = entry.expect("an entry").path();
+        if entry.extension().is_none() {
+            fs::write(entry, "damaged").expect("an entry");
+            damaged += 1;
+        }
+    }
+    assert_eq!(damaged, 1);
+    assert!(compiles());
 }
 
 /// A shell passes its own descriptors on.

@@ -44,13 +44,18 @@ pub fn architecture() -> Result<TargetArch, String> {
 }
 
 /// Refuses calls that the rules cannot judge: those of the x32 ABI, which have the same architecture and numbers of their
-/// own, and clone3, whose flags are in memory: a filter cannot read them, and so cannot tell a thread from a process.
+/// own; clone3, whose flags are in memory: a filter cannot read them, and so cannot tell a thread from a process; and calls about
+/// other processes.
 pub fn refuse_unseen(threads: Threads) -> Held {
     let architecture = architecture()?;
     if architecture == TargetArch::x86_64 {
         apply(&no_x32(), threads)?;
     }
-    install(&[json!({ "syscall": "clone3" })], Filter::Refuse(ENOSYS), threads)
+    install(&unseen(), Filter::Refuse(ENOSYS), threads)
+}
+
+fn unseen() -> Vec<Value> {
+    [json!({ "syscall": "clone3" })].into_iter().chain(about_others()).collect()
 }
 
 /// Refuses ioctl requests: those that type or paste into the terminal, whose input the user's shell executes; and those
@@ -123,6 +128,18 @@ pub fn to_oneself(mut rules: Vec<Value>) -> Vec<Value> {
     rules
 }
 
+/// Calls about another process, by their argument that names it: each would tell of any number whether a process has it.
+/// C libraries name threads of their own, too, which no filter can tell from others; they accept that the call is missing.
+fn about_others() -> Vec<Value> {
+    const CALLS: [(&str, u32); 4] =
+        [("sched_getaffinity", 0), ("sched_getparam", 0), ("sched_getscheduler", 0), ("getpriority", 1)];
+    let own = std::process::id();
+    let not = |index: u32, id: u32| json!({ "index": index, "type": "dword", "op": "ne", "val": id });
+    let calls = CALLS.map(|(call, index)| json!({ "syscall": call, "args": [not(index, 0), not(index, own)] }));
+    let kcmp = [0, 1].map(|index| json!({ "syscall": "kcmp", "args": [not(index, own)] }));
+    calls.into_iter().chain(kcmp).collect()
+}
+
 fn no_x32() -> BpfProgram {
     const X32_BIT: u32 = 0x4000_0000;
     // BPF: load the call's number; above the bit, refuse; else allow.
@@ -139,7 +156,7 @@ mod tests {
     fn rules_of_this_module_compile() {
         for architecture in [TargetArch::x86_64, TargetArch::aarch64] {
             compile(&request_rules(), Filter::Refuse(EPERM), architecture).unwrap();
-            compile(&[json!({ "syscall": "clone3" })], Filter::Refuse(ENOSYS), architecture).unwrap();
+            compile(&unseen(), Filter::Refuse(ENOSYS), architecture).unwrap();
         }
     }
 

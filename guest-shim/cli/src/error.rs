@@ -251,6 +251,22 @@ pub enum CliError {
         layer: &'static str,
         why: String,
     },
+    /// The compiler's process broke.
+    #[error("{file} cannot be compiled: the compiler's process ended with {how}{said}")]
+    Compiler {
+        file: String,
+        /// Description of its exit status.
+        how: String,
+        /// Its last line, after a colon, or nothing.
+        said: String,
+    },
+    /// Machine code cannot be loaded.
+    #[error("the machine code of {file} cannot be loaded: {cause}; --no-cache compiles it anew")]
+    Code {
+        file: String,
+        /// wasmtime's message.
+        cause: String,
+    },
     /// wasmtime cannot be set up.
     #[error("cannot set up wasmtime: {cause}")]
     Engine {

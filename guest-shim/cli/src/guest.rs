@@ -70,19 +70,24 @@ enum Entry {
 }
 
 impl Guest {
+    /// Rejects a component without an entry point. A service's imports differ from a command's, and the kind of the component is
+    /// the better error, so that this comes before [`Guest::link`].
+    pub fn check_exports(file: &ComponentFile) -> Result<(), CliError> {
+        let exports = |version: &str| exports(file, version);
+        if exports("wasi:cli/run@0.3.") || exports("wasi:cli/run@0.2.") {
+            return Ok(());
+        }
+        let is_service = exports("wasi:http/handler@") || exports("wasi:http/incoming-handler@");
+        let hint = if is_service { "; `airlock serve` runs it" } else { "" };
+        let exports = if file.exports().is_empty() { "nothing".to_owned() } else { file.exports().join(", ") };
+        Err(CliError::NotCommand { file: file.file.clone(), exports, hint })
+    }
+
     /// Resolves the imports and finds the entry point.
     pub fn link(engine: &Engine, component: &Component, file: &ComponentFile) -> Result<Self, CliError> {
-        let exports = |version: &str| file.exports().iter().any(|name| name.starts_with(version));
-        // Checked first: a service's imports differ from a command's, and the kind of the component is the better error.
-        if !exports("wasi:cli/run@0.3.") && !exports("wasi:cli/run@0.2.") {
-            let is_service = exports("wasi:http/handler@") || exports("wasi:http/incoming-handler@");
-            let hint = if is_service { "; `airlock serve` runs it" } else { "" };
-            let exports = if file.exports().is_empty() { "nothing".to_owned() } else { file.exports().join(", ") };
-            return Err(CliError::NotCommand { file: file.file.clone(), exports, hint });
-        }
         let linker = linker(engine, file).map_err(|error| CliError::Engine { cause: root_cause(&error) })?;
         let instance = linker.instantiate_pre(component).map_err(|error| imports::explain(&file.file, &error))?;
-        let entry = if exports("wasi:cli/run@0.3.") {
+        let entry = if exports(file, "wasi:cli/run@0.3.") {
             p3::bindings::CommandPre::new(instance).map(Entry::Wasi3)
         } else {
             p2::bindings::CommandPre::new(instance).map(Entry::Wasi2)
@@ -117,6 +122,11 @@ impl Guest {
             }
         }
     }
+}
+
+/// True when an export's name starts with this.
+fn exports(file: &ComponentFile, start: &str) -> bool {
+    file.exports().iter().any(|name| name.starts_with(start))
 }
 
 /// Adds the interfaces that the component imports; a function that the linker holds costs start-up time.

@@ -7,7 +7,8 @@
 //!
 //! - `component` checks a file before anything is started for it,
 //! - `script` accepts a JavaScript file in place of a component,
-//! - `engine` compiles it, `guest` links and runs it,
+//! - `compiled` has its machine code, from a cache or from `compiler`'s process; `engine` configures wasmtime; `guest` links and
+//!   runs it,
 //! - `limits` bounds its memory and time,
 //! - `confine` confines the process, by the policy of `--jail`,
 //! - `gpu` starts the worker and checks the choice of an adapter,
@@ -21,6 +22,9 @@
 //! `replay`, `verify`, `verify-merge` and `trace` are in the `airlock-traces` crate, beside the code that they use.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+mod compiled;
+#[cfg(target_os = "linux")]
+mod compiler;
 mod component;
 mod confine;
 mod doctor;
@@ -31,6 +35,8 @@ mod guest;
 mod imports;
 mod limits;
 mod log;
+#[cfg(target_os = "linux")]
+mod memory_file;
 mod new;
 mod print;
 mod record;
@@ -114,6 +120,9 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     ViewFront(view::FrontArguments),
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Compile(compiler::Arguments),
 }
 
 /// Runs the subcommand of the command line.
@@ -134,6 +143,8 @@ fn main() -> ExitCode {
         Command::New(arguments) => new::new(arguments),
         #[cfg(target_os = "linux")]
         Command::ViewFront(arguments) => view::run_front(arguments),
+        #[cfg(target_os = "linux")]
+        Command::Compile(arguments) => compiler::run(&arguments),
         Command::Replay(arguments) => tool(replay::run(arguments)),
         Command::Verify(arguments) => tool(verify::run(arguments)),
         Command::VerifyMerge(arguments) => tool(verify_merge::run(arguments)),

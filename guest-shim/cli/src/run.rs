@@ -19,9 +19,10 @@ use wasmtime::{Engine, Store, component::ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
 
 use super::{
+    compiled::Compiled,
     component::ComponentFile,
-    confine::confine,
-    engine::{self, Compiled},
+    confine::{confine_to_load, end_loading},
+    engine::{self, Settings},
     error::{CliError, plain},
     gpu::{self, StartingGpu, Watch},
     guest::{Guest, State},
@@ -128,7 +129,8 @@ enum StatsFormat {
 /// Runs a guest and returns its exit code.
 ///
 /// Work that needs unrestricted access comes first, on this thread alone. Then the process confines itself, and with it all
-/// later threads: the runtime's, the recorders', the guest's.
+/// later threads: the runtime's, the recorders', the guest's. The component's machine code is loaded after that, because it may be
+/// hostile.
 pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     let script = Script::read(arguments.file(), arguments.dir.iter().map(|folder| host_and_guest(folder)))?;
     let file = script.as_ref().map_or_else(|| ComponentFile::read(arguments.file()), Script::component)?;
@@ -137,14 +139,23 @@ pub fn run(arguments: Arguments) -> Result<u8, CliError> {
     // A script's own runtime enforces the timeout, and reports the pending operations.
     let timeout = arguments.limits.timeout.filter(|_| script.is_none());
     let interruptible = timeout.is_some();
-    let engine = engine::engine(false, interruptible)?;
-    let component = Compiled::new(&file, !arguments.no_cache, interruptible)?.load(&engine)?;
-    let guest = Guest::link(&engine, &component, &file)?;
+    let engine = engine::engine(interruptible)?;
+    let jail = arguments.daemon.jail();
+    let compiled = Compiled::new(&file, &engine, Settings { cache: !arguments.no_cache, interruptible, jail })?;
+    Guest::check_exports(&file)?;
 
     let records = arguments.record.has_flight_recorder();
-    let shown = arguments.surface.prepare(&file, arguments.daemon.jail(), records)?;
-    let reach = Reach { folders: folders(&arguments.dir), files: Vec::new() };
-    confine(arguments.daemon.jail(), &shown.reach(arguments.record.reach(reach)))?;
+    let shown = arguments.surface.prepare(&file, jail, records)?;
+    // A worker's server is connected to by its path.
+    let sockets = daemon.is_some();
+    let reach = Reach { folders: folders(&arguments.dir), sockets, ..Reach::default() };
+    confine_to_load(jail, &shown.reach(arguments.record.reach(reach)))?;
+
+    // SAFETY: this process is confined by now, as far as `--jail` says.
+    #[allow(unsafe_code)]
+    let component = unsafe { compiled.load(&engine, &file.file) }?;
+    let guest = Guest::link(&engine, &component, &file)?;
+    end_loading(jail)?;
 
     let runtime = super::engine::runtime()?;
     let watch = Watch {

@@ -2,15 +2,15 @@
 //!
 //! An embedder calls [`confine`] on the main thread, before it starts a runtime. Work that needs more access comes first:
 //! reading and compiling the component (with the compiler's threads ended), and making a [`Daemon`](crate::Daemon) with a
-//! broker, which starts workers for it:
+//! broker, which starts workers for it (their sockets need `Reach::sockets`):
 //!
 //! ```no_run
 //! use airlock::{Daemon, confine::{Reach, confine}};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let daemon = Daemon::find()?.brokered()?;
-//! // ... compile the component; then:
-//! for (layer, state) in confine(&Reach { folders: vec!["/srv/guest".into()], files: Vec::new() }) {
+//! // ... compile the component (or let another process do it, and load its code between `confine_to_load` and `end_loading`); then:
+//! for (layer, state) in confine(&Reach { folders: vec!["/srv/guest".into()], files: Vec::new(), sockets: true }) {
 //!     state.map_err(|why| format!("this process is not confined by {layer}: {why}"))?;
 //! }
 //! // ... start a runtime, make a context with `WasiWebGpuCtx::builder().daemon(daemon)`, run the guest.
@@ -18,4 +18,4 @@
 //! # }
 //! ```
 
-pub use airlock_jail::host::{Layer, Reach, confine, confine_front, note_inherited};
+pub use airlock_jail::host::{Layer, Reach, confine, confine_front, confine_to_load, end_loading, note_inherited};

@@ -5,17 +5,20 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
-    thread,
+    ptr, thread,
     time::{Duration, Instant},
 };
 
 use landlock::{Access, AccessFs, BitFlags, RulesetCreatedAttr, path_beneath_rules};
+use rustix::{
+    mm::{MapFlags, ProtFlags, mmap_anonymous, munmap},
+    net::{AddressFamily, SocketType, socket},
+};
 use seccompiler::TargetArch;
-use serde_json::json;
 
 use super::{
     inherited,
-    reach::{Accepts, Layer, Reach},
+    reach::{Layer, Reach, Role},
 };
 use crate::{
     capabilities,
@@ -40,7 +43,7 @@ const GPU_FOLDER: &str = "/dev/dri";
 const GPU_PREFIX: &str = "/dev/nvidia";
 
 /// Applies and tests the layers.
-pub fn confine(reach: &Reach, accepts: Accepts) -> Vec<Layer> {
+pub fn confine(reach: &Reach, role: Role) -> Vec<Layer> {
     // The nodes that this process can open so far must be out of reach afterwards.
     let nodes = gpu_nodes();
     let alone = alone();
@@ -50,11 +53,11 @@ pub fn confine(reach: &Reach, accepts: Accepts) -> Vec<Layer> {
         ("no-new-privileges", bound(capabilities::no_new_privileges())),
         ("capabilities", bound(capabilities::drop_all())),
         ("landlock", bound(restrict_files(reach).and_then(|()| out_of_reach(&nodes, reach)))),
-        ("seccomp", bound(filter_calls(accepts))),
+        ("seccomp", bound(filter_calls(role, reach.sockets))),
     ]
 }
 
-/// Waits for the end of the compiler's threads, which the layers of this thread would not bind.
+/// Waits for the end of other threads, such as the compilation cache's, which the layers of this thread would not bind.
 fn alone() -> Held {
     let start = Instant::now();
     loop {
@@ -119,16 +122,53 @@ fn out_of_reach(nodes: &[PathBuf], reach: &Reach) -> Held {
     Ok(())
 }
 
-fn filter_calls(accepts: Accepts) -> Held {
-    let mut rules = to_oneself(merge(&[rules(architecture()?)?])?);
-    if accepts == Accepts::Connections {
-        rules.push(json!({ "syscall": "accept4", "comment": "clients of the sockets that it was given" }));
+fn filter_calls(role: Role, sockets: bool) -> Held {
+    let mut files = vec![rules(architecture()?)?];
+    match role {
+        Role::Guest => {}
+        Role::Loader => files.push(LOAD),
+        Role::Front => files.push(FRONT),
     }
+    files.extend(sockets.then_some(SOCKETS));
     refuse_unseen(Threads::Calling)?;
-    install(&rules, Filter::Allow, Threads::Calling)?;
+    install(&to_oneself(merge(&files)?), Filter::Allow, Threads::Calling)?;
     forbidden("start a process", Command::new("/proc/self/exe").arg("--version").spawn())?;
-    forbidden("make an Internet socket", TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))))
+    forbidden("make an Internet socket", TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))))?;
+    let unix = || socket(AddressFamily::UNIX, SocketType::STREAM, None);
+    if !sockets {
+        forbidden("make a Unix socket", unix())?;
+    }
+    if role == Role::Loader { Ok(()) } else { no_machine_code() }
 }
+
+/// See [`super::end_loading`].
+pub fn end_loading() -> Layer {
+    ("seccomp", alone().and_then(|()| no_more_code()))
+}
+
+/// Applies a second filter after that of a [`Role::Loader`]. Filters add up, so it allows sockets either way.
+fn no_more_code() -> Held {
+    install(&to_oneself(merge(&[rules(architecture()?)?, SOCKETS])?), Filter::Allow, Threads::Calling)?;
+    no_machine_code()
+}
+
+#[allow(unsafe_code)]
+fn no_machine_code() -> Held {
+    const PAGE: usize = 4096;
+    // SAFETY: a new mapping at a place of the kernel's choice, which is unmapped at once where the kernel makes it.
+    let mapped = unsafe {
+        mmap_anonymous(ptr::null_mut(), PAGE, ProtFlags::READ | ProtFlags::EXEC, MapFlags::PRIVATE)
+            .and_then(|mapped| munmap(mapped, PAGE))
+    };
+    forbidden("make machine code", mapped)
+}
+
+/// Rules for a process that loads machine code.
+const LOAD: &str = include_str!("../../policy/host/load.json");
+/// Rules for a front process.
+const FRONT: &str = include_str!("../../policy/host/front.json");
+/// Rules for a process that connects to a worker.
+const SOCKETS: &str = include_str!("../../policy/host/sockets.json");
 
 fn rules(architecture: TargetArch) -> Result<&'static str, String> {
     match architecture {
@@ -153,7 +193,7 @@ mod tests {
         fs::create_dir_all(&given).unwrap();
         let confined = given.clone();
         thread::spawn(move || {
-            let reach = Reach { folders: vec![confined.clone()], files: Vec::new() };
+            let reach = Reach { folders: vec![confined.clone()], ..Reach::default() };
             // A node that every user may open stands for a GPU's.
             let nodes = [PathBuf::from("/dev/zero")];
             assert!(out_of_reach(&nodes, &reach).is_err(), "the trial cannot fail");
@@ -164,7 +204,10 @@ mod tests {
             fs::rename(confined.join("file"), confined.join("other")).unwrap();
             assert!(fs::write(&beside, "contents").is_err());
             assert!(Command::new("/bin/true").status().is_err());
-            filter_calls(Accepts::Nothing).unwrap();
+            filter_calls(Role::Loader, false).unwrap();
+            // Machine code comes first, and then no more of it.
+            assert!(no_machine_code().is_err(), "the trial cannot fail");
+            no_more_code().unwrap();
             thread::spawn(|| ()).join().unwrap();
             // WASI's file operations: contents, appending and times, but neither modes nor attributes.
             let path = confined.join("other");
@@ -187,12 +230,12 @@ mod tests {
     /// A socket that listens already accepts connections only in a front process.
     #[test]
     fn only_a_front_process_accepts_connections() {
-        for (accepts, taken) in [(Accepts::Nothing, false), (Accepts::Connections, true)] {
+        for (role, taken) in [(Role::Guest, false), (Role::Front, true)] {
             let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
             let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let accepted = thread::spawn(move || {
                 capabilities::no_new_privileges().unwrap();
-                filter_calls(accepts).unwrap();
+                filter_calls(role, false).unwrap();
                 listener.accept().map(drop)
             });
             let accepted = accepted.join().unwrap();
@@ -204,7 +247,7 @@ mod tests {
     #[test]
     fn the_rules_of_every_architecture_make_filters_and_say_why() {
         for architecture in [TargetArch::x86_64, TargetArch::aarch64] {
-            let rules = merge(&[rules(architecture).unwrap()]).unwrap();
+            let rules = merge(&[rules(architecture).unwrap(), SOCKETS, LOAD, FRONT]).unwrap();
             assert!(rules.iter().all(|rule| rule["comment"].as_str().is_some_and(|why| why.len() > 4)));
             compile(&rules, Filter::Allow, architecture).unwrap();
         }

@@ -7,7 +7,7 @@
 //! | `no-new-privileges` | set-user-id programs and file capabilities |
 //! | `capabilities` | all of them |
 //! | `landlock` | all files but the [`Reach`], devices among them; TCP; signals to others |
-//! | `seccomp` | every system call but those that a runtime and a guest's files need: no other programs or processes, no signals to them, no other sockets than Unix, no new machine code, no modes, owners and attributes of files |
+//! | `seccomp` | every system call but those that a runtime and a guest's files need: no other programs or processes, no signals to them, no sockets but pairs of its own (and those of [`Reach::sockets`]), no new machine code, no modes, owners and attributes of files |
 //!
 //! All layers bind the calling thread and the threads that it creates later. An embedder therefore calls [`confine`] on the
 //! main thread, before it starts a runtime. Work that needs more access comes first.
@@ -25,7 +25,7 @@ mod other;
 #[cfg(not(target_os = "linux"))]
 use other as system;
 
-use reach::Accepts;
+use reach::Role;
 
 pub use reach::{Layer, Reach};
 
@@ -43,7 +43,20 @@ pub fn note_inherited() {
 /// that are ending; after that, every layer reports that it does not hold. Systems other than Linux have no layers.
 #[must_use = "a layer may not hold"]
 pub fn confine(reach: &Reach) -> Vec<Layer> {
-    system::confine(reach, Accepts::Nothing)
+    system::confine(reach, Role::Guest)
+}
+
+/// Confines this process as [`confine`] does, except that it may still load machine code, until [`end_loading`]: a component's
+/// code comes from a compiler that the component may have taken over, or from a cache of such code.
+#[must_use = "a layer may not hold"]
+pub fn confine_to_load(reach: &Reach) -> Vec<Layer> {
+    system::confine(reach, Role::Loader)
+}
+
+/// Ends the loading of machine code after [`confine_to_load`]. The process must still have no second thread.
+#[must_use = "the layer may not hold"]
+pub fn end_loading() -> Layer {
+    system::end_loading()
 }
 
 /// Confines a front process, which accepts connections on sockets that were bound before and runs no guest. The layers are
@@ -51,5 +64,5 @@ pub fn confine(reach: &Reach) -> Vec<Layer> {
 /// bind a socket nor connect to an address; it can pass descriptors over its Unix sockets.
 #[must_use = "a layer may not hold"]
 pub fn confine_front() -> Vec<Layer> {
-    system::confine(&Reach::default(), Accepts::Connections)
+    system::confine(&Reach::default(), Role::Front)
 }

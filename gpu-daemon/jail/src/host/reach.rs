@@ -9,15 +9,19 @@ pub struct Reach {
     pub folders: Vec<PathBuf>,
     /// Files that this process writes. They must exist.
     pub files: Vec<PathBuf>,
+    /// Unix sockets of others, by their paths: those of workers and daemons are reached so. The filter cannot tell by which path.
+    pub sockets: bool,
 }
 
-/// The system-call filter's rule for `accept4`.
+/// The role of a confined process, by which its filter of system calls differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accepts {
-    /// Denied: the process runs a guest.
-    Nothing,
-    /// Allowed, on listening sockets that the process holds already: a front process.
-    Connections,
+pub enum Role {
+    /// It runs a guest.
+    Guest,
+    /// It loads a guest's machine code first.
+    Loader,
+    /// It accepts connections on listening sockets that it holds already: a front process.
+    Front,
 }
 
 /// The name of a layer, with the reason where it does not hold.

@@ -26,8 +26,9 @@ use super::{
     options::{Arguments, GpuSession},
 };
 use crate::{
-    confine::confine,
-    engine::{self, Compiled},
+    compiled::Compiled,
+    confine::{confine_to_load, end_loading},
+    engine,
     error::{CliError, plain, root_cause},
     gpu::{self, StartingGpu, Watch},
     limits::Memory,
@@ -40,15 +41,19 @@ const COMPONENT_WAIT: Duration = Duration::from_secs(60);
 pub fn run(arguments: &Arguments) -> Result<u8, CliError> {
     let lost = |error: std::io::Error| CliError::Channel { cause: plain(&error) };
     let channel = channel::of_standard_input().map_err(lost)?;
-    let engine = engine::engine(false, false)?;
+    let engine = engine::engine(false)?;
     let code = descriptors::receive(&channel, Some(COMPONENT_WAIT)).map_err(|error| lost_by(&error))?;
-    let component = load(&engine, &code)?;
-    drop(code);
-    let uses_gpu = component.component_type().imports(&engine).any(|(name, _)| name.starts_with("wasi:webgpu/"));
-    let handler = Handler::link(&engine, &component, &arguments.file.display().to_string())?;
-    let daemon = if uses_gpu { Some(daemon(arguments)?) } else { None };
-    confine(arguments.daemon.jail(), &Reach { folders: arguments.folders(), files: Vec::new() })?;
+    check_seals(&code)?;
+    let daemon = if arguments.imports_webgpu { Some(daemon(arguments)?) } else { None };
+    // A worker's server is connected to by its path.
+    let sockets = daemon.is_some();
+    confine_to_load(arguments.daemon.jail(), &Reach { folders: arguments.folders(), sockets, ..Reach::default() })?;
 
+    let file = arguments.file.display().to_string();
+    let component = load(&engine, &code, &file)?;
+    drop(code);
+    let handler = Handler::link(&engine, &component, &file)?;
+    end_loading(arguments.daemon.jail())?;
     end_with(&channel).map_err(lost)?;
     let runtime = crate::engine::runtime()?;
     let mut guest = Guest { arguments, engine, handler, daemon, checked: false, told: Told::default() };
@@ -61,19 +66,24 @@ fn lost_by(error: &DescriptorError) -> CliError {
     CliError::Channel { cause: error.to_string() }
 }
 
-/// Loads the component that the supervisor compiled.
-fn load(engine: &Engine, code: &OwnedFd) -> Result<wasmtime::component::Component, CliError> {
+/// Checks that nothing can change the machine code, whose pages are mapped.
+fn check_seals(code: &OwnedFd) -> Result<(), CliError> {
     let needed = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK;
     match fcntl_get_seals(code) {
-        Ok(seals) if seals.contains(needed) => {}
-        _ => return Err(CliError::Channel { cause: "the component came in a file that can be changed".to_owned() }),
+        Ok(seals) if seals.contains(needed) => Ok(()),
+        _ => Err(CliError::Channel { cause: "the component came in a file that can be changed".to_owned() }),
     }
+}
+
+/// Loads the component that the supervisor had compiled.
+fn load(engine: &Engine, code: &OwnedFd, file: &str) -> Result<wasmtime::component::Component, CliError> {
     let path = format!("/proc/self/fd/{}", code.as_raw_fd());
     // SAFETY: the file was received over the stream that this process was started with. Its other end is the supervisor's, the
-    // same program (/proc/self/exe), which sends its own compiled code; the seals prevent any change.
+    // same program (/proc/self/exe), which sends the compiler's code; the seals prevent any change. This process is confined by
+    // now, as far as `--jail` says.
     #[allow(unsafe_code)]
     unsafe {
-        Compiled::load_file(engine, &path)
+        Compiled::load_file(engine, &path, file)
     }
 }
 

@@ -7,7 +7,7 @@
 //!                        +-------- supervisor ----------+
 //! ```
 //!
-//! - The supervisor is the process of the command line. It compiles the component, binds the sockets, starts the other processes
+//! - The supervisor is the process of the command line. It has the component compiled, binds the sockets, starts the other processes
 //!   and restarts guest processes that end. Its only input is frames of fixed length from the front.
 //! - The front owns the sockets. It speaks HTTP/1.1, buffers each request, and forwards it to an idle guest process. It is
 //!   confined and never runs guest code.

@@ -94,6 +94,9 @@ pub struct Arguments {
     /// Role of this process
     #[arg(long, hide = true)]
     pub part: Option<Part>,
+    /// The component imports `wasi:webgpu`, as the supervisor has seen
+    #[arg(long, hide = true)]
+    pub imports_webgpu: bool,
     /// The component
     #[arg(value_name = "APP.WASM")]
     pub file: PathBuf,

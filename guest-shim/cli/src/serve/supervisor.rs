@@ -4,8 +4,6 @@ use std::{
     collections::{HashMap, HashSet},
     env,
     ffi::OsString,
-    fs::File,
-    io::Write as _,
     os::{
         fd::{AsFd as _, OwnedFd},
         unix::{net::UnixStream, process::ExitStatusExt as _},
@@ -17,10 +15,7 @@ use std::{
 };
 
 use airlock_protocol::descriptors;
-use rustix::{
-    fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create},
-    process::{Resource, Rlimit, getrlimit, setrlimit},
-};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     process::{Child, Command},
     signal::unix::{SignalKind, signal},
@@ -36,9 +31,11 @@ use super::{
     options::Arguments,
 };
 use crate::{
+    compiled::Compiled,
     component::ComponentFile,
-    engine::{self, Compiled},
+    engine::{self, Settings},
     error::{CliError, WRONG_USE, plain},
+    memory_file,
 };
 
 /// Exit code of a process that has printed its error; a successor would fail the same way.
@@ -61,11 +58,13 @@ pub fn run(arguments: &Arguments) -> Result<u8, CliError> {
     }
     let listening = listener::bind(arguments.listen, arguments.max_connections)?;
     let admin = arguments.admin.map(|address| listener::bind(address, 0)).transpose()?;
-    let engine = engine::engine(false, false)?;
-    let compiled = Compiled::new(&file, !arguments.no_cache, false)?;
-    let code = sealed(compiled.bytes()).map_err(|cause| CliError::Part { part: "guest", cause: cause.into() })?;
-    Handler::link(&engine, &compiled.load(&engine)?, &file.file)?;
-    drop((engine, file));
+    // Guest processes load it, each confined.
+    let settings = Settings { cache: !arguments.no_cache, interruptible: false, jail: arguments.daemon.jail() };
+    let compiled = Compiled::new(&file, &engine::engine(false)?, settings)?;
+    let code = memory_file::sealed("component", compiled.bytes());
+    let code = code.map_err(|cause| CliError::Part { part: "guest", cause })?;
+    let imports_webgpu = file.imports_webgpu();
+    drop((compiled, file));
 
     raise_descriptors();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -77,7 +76,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, CliError> {
         for socket in [Some(listening), admin].into_iter().flatten() {
             descriptors::send(&channel, socket.as_fd()).map_err(|cause| unreachable_part(&cause))?;
         }
-        Supervisor::new(channel, code)?.run(front, arguments.instances()).await
+        Supervisor::new(channel, code, imports_webgpu)?.run(front, arguments.instances()).await
     });
     runtime.shutdown_background();
     outcome
@@ -118,16 +117,6 @@ fn part(part: &str, channel: UnixStream) -> Command {
     command
 }
 
-/// Writes machine code to a memfd and seals it against changes.
-fn sealed(code: &[u8]) -> rustix::io::Result<OwnedFd> {
-    let file = memfd_create("component", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let mut file = File::from(file);
-    file.write_all(code)
-        .map_err(|error| rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::NOMEM))?;
-    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
-    Ok(file.into())
-}
-
 /// Events of the main loop.
 enum Event {
     /// A notice of the front.
@@ -144,6 +133,7 @@ enum Event {
 struct Supervisor {
     channel: Arc<UnixStream>,
     code: OwnedFd,
+    imports_webgpu: bool,
     events: mpsc::Receiver<Event>,
     sender: mpsc::Sender<Event>,
     /// Kill triggers, by process number.
@@ -157,7 +147,7 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn new(channel: UnixStream, code: OwnedFd) -> Result<Self, CliError> {
+    fn new(channel: UnixStream, code: OwnedFd, imports_webgpu: bool) -> Result<Self, CliError> {
         let channel = Arc::new(channel);
         let (sender, events) = mpsc::channel(MAX_EVENTS);
         let (notices, from) = (sender.clone(), Arc::clone(&channel));
@@ -173,6 +163,7 @@ impl Supervisor {
         Ok(Self {
             channel,
             code,
+            imports_webgpu,
             events,
             sender,
             guests: HashMap::new(),
@@ -244,7 +235,9 @@ impl Supervisor {
     fn start(&mut self) -> Result<(), CliError> {
         let failed = |cause| CliError::Part { part: "guest", cause };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-        let mut child = part("guest", theirs).spawn().map_err(failed)?;
+        let mut command = part("guest", theirs);
+        command.args(self.imports_webgpu.then_some("--imports-webgpu"));
+        let mut child = command.spawn().map_err(failed)?;
         descriptors::send(&ours, self.code.as_fd()).map_err(failed)?;
         if let Err(error) = descriptors::send(&*self.channel, ours.as_fd()) {
             // The front receives at once; a failure means that it has exited, which the main loop sees next.
@@ -297,22 +290,5 @@ fn how(status: ExitStatus) -> String {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => "in an unknown way".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{fs, io::Seek as _, os::fd::AsRawFd as _};
-
-    use super::*;
-
-    #[test]
-    fn code_is_sealed_and_readable_by_name() {
-        let file = sealed(b"code").unwrap();
-        assert_eq!(fs::read(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap(), b"code");
-        let mut file = File::from(file);
-        file.rewind().unwrap();
-        assert!(file.write_all(b"other").is_err());
-        assert!(file.set_len(1).is_err());
     }
 }
