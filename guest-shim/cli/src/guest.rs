@@ -80,7 +80,7 @@ impl Guest {
             let exports = if file.exports().is_empty() { "nothing".to_owned() } else { file.exports().join(", ") };
             return Err(CliError::NotCommand { file: file.file.clone(), exports, hint });
         }
-        let linker = linker(engine).map_err(|error| CliError::Engine { cause: root_cause(&error) })?;
+        let linker = linker(engine, file).map_err(|error| CliError::Engine { cause: root_cause(&error) })?;
         let instance = linker.instantiate_pre(component).map_err(|error| imports::explain(&file.file, &error))?;
         let entry = if exports("wasi:cli/run@0.3.") {
             p3::bindings::CommandPre::new(instance).map(Entry::Wasi3)
@@ -119,13 +119,17 @@ impl Guest {
     }
 }
 
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+fn linker(engine: &Engine, file: &ComponentFile) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     p2::add_to_linker_async(&mut linker)?;
     p3::add_to_linker(&mut linker)?;
     airlock::add_to_linker(&mut linker)?;
     airlock::passes::add_to_linker(&mut linker)?;
     airlock::surface::add_to_linker(&mut linker)?;
+    if file.imports_v0_0_1() {
+        airlock::v0_0_1::add_to_linker(&mut linker)?;
+        airlock::v0_0_1::add_surfaces_to_linker(&mut linker)?;
+    }
     Ok(linker)
 }
 
