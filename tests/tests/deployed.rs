@@ -11,6 +11,7 @@ use std::{
 
 use airlock_tests::{
     components::dummy_of,
+    http::Server,
     interface::{DEPLOYED, packages},
     pictures::Picture,
     processes::wait_until,
@@ -52,6 +53,37 @@ fn every_function_links() {
     let outcome = run(command);
     // It got as far as its entry point, which is a trap.
     assert!(outcome.code() == Some(134) && outcome.stderr.contains("unreachable"), "{outcome}");
+}
+
+/// A service may import it, too.
+#[test]
+fn a_service_links() {
+    const WIT: &str = "
+        package test:app;
+        world app {
+            import wasi:webgpu/webgpu@0.0.1;
+            export wasi:http/incoming-handler@0.2.0;
+        }
+        package wasi:webgpu@0.0.1 {
+            interface webgpu {
+                resource gpu { request-adapter: func() -> bool; }
+                resource gpu-map-mode { READ: static func() -> u32; }
+                get-gpu: func() -> gpu;
+            }
+        }
+    ";
+    // The wrong type is named, so that the right function was found.
+    let folders = ["tests/guests/wit/deps/io-0.2", "tests/guests/wit/deps/http-0.2"];
+    let write = |wit: &str, path: &Path| fs::write(path, dummy_of(packages(&folders), wit, "app")).expect("a file");
+    let folder = scratch();
+    let path = folder.path().join("service.wasm");
+    write(WIT, &path);
+    let mut command = airlock(["serve", "--listen", "127.0.0.1:0"]);
+    command.arg(&path);
+    run(command).refused(&["the method `gpu.request-adapter` from wasi:webgpu/webgpu@0.0.1 with another type"]);
+    write(&WIT.replace("request-adapter: func() -> bool;", ""), &path);
+    let server = Server::start(&path, &["--adapter", "noop", "--instances", "1"]);
+    assert_eq!(server.ask("GET", "/", b"").text(), "The guest trapped.\n");
 }
 
 /// 247 functions of WebGPU, and 27 of the packages beside it.
