@@ -24,9 +24,10 @@ use airlock_protocol::{
     transport::{DaemonChannels, HandedOver, Listener, ReceiveError, RingWriter, TransportError, connect},
 };
 use thiserror::Error;
+use wgpu_types as wgt;
 
 use crate::{
-    execute::execute,
+    execute::{execute, shader_bounds::excess},
     gpu::instances::Instances,
     options::Quotas,
     pending::{
@@ -34,8 +35,12 @@ use crate::{
         poll,
     },
     session::Session,
-    worker::{events::Events, vitals::Vitals},
+    shaders,
+    worker::{EXECUTOR_STACK, events::Events, vitals::Vitals},
 };
+
+/// Stack size in bytes of the thread that compiles shaders, as in a worker.
+pub const STACK: usize = EXECUTOR_STACK;
 
 /// A session cannot be created.
 #[derive(Debug, Error)]
@@ -151,11 +156,29 @@ impl LocalSession {
     }
 }
 
+/// Compiles a shader as a worker does: the bounds on its text, naga's front end and validator with the rules beside them, and
+/// the code generator for each entry point. Returns the number of entry points with code; `None` for an invalid shader.
+///
+/// Runs on the calling thread, whose stack must be [`STACK`] long.
+pub fn compile(text: &str) -> Option<usize> {
+    if excess(text).is_some() {
+        return None;
+    }
+    let features = wgt::Features::all_webgpu_mask();
+    let code = shaders::read(text, "", features, wgt::DownlevelFlags::all()).ok()?;
+    let entries = code.module.entry_points.iter();
+    let stages = entries.map(|entry| shaders::Stage {
+        code: &code,
+        stage: entry.stage,
+        entry_point: Some(&entry.name),
+        constants: &[],
+    });
+    Some(stages.filter(|stage| shaders::prepare(stage, &wgt::Limits::default()).is_none()).count())
+}
+
 /// Executes a session's batches on a thread of its own, as a worker does, until the client disconnects. The thread
 /// returns the error that would end a worker's session.
 pub fn serve(channels: DaemonChannels) -> Result<JoinHandle<Result<(), String>>, io::Error> {
-    /// Stack size in bytes: shader compilers recurse.
-    const STACK: usize = 64 << 20;
     thread::Builder::new().name("session".to_owned()).stack_size(STACK).spawn(move || {
         let DaemonChannels { commands, events, ring } = channels;
         let vitals = Arc::new(Vitals::new(None));

@@ -73,8 +73,12 @@ pub fn peak_memory(id: u32) -> Option<u64> {
 }
 
 fn status_bytes(id: u32, key: &str) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+    kib(&fs::read_to_string(format!("/proc/{id}/status")).ok()?, key)
+}
+
+/// The bytes of a line such as `VmRSS:  1024 kB`.
+fn kib(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib << 10)
 }
@@ -185,4 +189,10 @@ pub fn of_threads(id: u32, key: &str) -> Vec<String> {
 /// The current memory of a process, in bytes (`VmRSS`).
 pub fn memory(id: u32) -> Option<u64> {
     status_bytes(id, "VmRSS")
+}
+
+/// The proportional set size of a process, in bytes: a page that N processes map counts 1/N (`smaps_rollup`, proc(5)).
+pub fn proportional_memory(id: u32) -> Option<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
+    kib(&rollup, "Pss")
 }

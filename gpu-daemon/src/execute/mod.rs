@@ -44,7 +44,7 @@ mod render_bundle;
 mod render_pass;
 mod session;
 mod shader;
-mod shader_bounds;
+pub mod shader_bounds;
 mod stand_ins;
 mod texture;
 mod throttle;

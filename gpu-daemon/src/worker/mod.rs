@@ -58,7 +58,7 @@ use crate::{
 
 /// Stack size of the executor in bytes. Shader compilers recurse with the nesting of a source, which the guest chooses.
 /// Pages are committed only as far as the stack grows.
-const EXECUTOR_STACK: usize = 256 << 20;
+pub const EXECUTOR_STACK: usize = 256 << 20;
 
 /// A worker cannot start.
 #[derive(Debug, Error)]

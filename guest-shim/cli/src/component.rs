@@ -67,15 +67,28 @@ impl ComponentFile {
 
     /// True when the component imports `wasi-gfx:surface` or `wasi:surface`.
     pub fn imports_surface(&self) -> bool {
-        let is_surface =
-            |import: &String| ["wasi-gfx:surface/", "wasi:surface/"].iter().any(|name| import.starts_with(name));
-        self.imports.iter().any(is_surface)
+        self.imports_package("wasi-gfx:surface") || self.imports_package("wasi:surface")
     }
 
     /// True when the component imports an interface of version 0.0.1.
     pub fn imports_v0_0_1(&self) -> bool {
         let is_deployed = |import: &str| import == v0_0_1::WEBGPU || v0_0_1::SURFACES.contains(&import);
         self.imports.iter().any(|import| is_deployed(import))
+    }
+
+    /// True when the component imports an interface of a package, of any version.
+    pub fn imports_package(&self, package: &str) -> bool {
+        self.imports.iter().any(|import| import.split_once('/').is_some_and(|(name, _)| name == package))
+    }
+
+    /// True when the component imports an interface of this minor version of WASI, such as `0.2`. `wasi:webgpu` has versions
+    /// of its own.
+    pub fn imports_wasi(&self, minor: &str) -> bool {
+        let of_version = |version: &str| version.strip_prefix(minor).is_some_and(|rest| rest.starts_with('.'));
+        self.imports
+            .iter()
+            .filter(|import| import.starts_with("wasi:") && !import.starts_with("wasi:webgpu/"))
+            .any(|import| import.rsplit_once('@').is_some_and(|(_, version)| of_version(version)))
     }
 
     /// Names of the exports.

@@ -119,13 +119,24 @@ impl Guest {
     }
 }
 
+/// Adds the interfaces that the component imports; a function that the linker holds costs start-up time.
 fn linker(engine: &Engine, file: &ComponentFile) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    p2::add_to_linker_async(&mut linker)?;
-    p3::add_to_linker(&mut linker)?;
-    airlock::add_to_linker(&mut linker)?;
-    airlock::passes::add_to_linker(&mut linker)?;
-    airlock::surface::add_to_linker(&mut linker)?;
+    if file.imports_wasi("0.2") {
+        p2::add_to_linker_async(&mut linker)?;
+    }
+    if file.imports_wasi("0.3") {
+        p3::add_to_linker(&mut linker)?;
+    }
+    if file.imports_webgpu() {
+        airlock::add_to_linker(&mut linker)?;
+    }
+    if file.imports_package("airlock:passes") {
+        airlock::passes::add_to_linker(&mut linker)?;
+    }
+    if file.imports_package("wasi-gfx:surface") || file.imports_package("wasi-gfx:frame-buffer") {
+        airlock::surface::add_to_linker(&mut linker)?;
+    }
     if file.imports_v0_0_1() {
         airlock::v0_0_1::add_to_linker(&mut linker)?;
         airlock::v0_0_1::add_surfaces_to_linker(&mut linker)?;

@@ -103,10 +103,13 @@ impl Arguments {
         let mut daemon = self.daemon.daemon()?;
         let noop = self.adapter.as_deref().map(AdapterChoice::parse) == Some(AdapterChoice::Noop);
         if let Daemon::Spawn { arguments, .. } = &mut daemon {
-            arguments.extend((!noop).then(|| "--start-drivers".to_owned()));
-            if cfg!(target_os = "linux") {
-                // Other systems have no broker.
-                arguments.extend(self.shader_cache.to_arguments(self.file()));
+            // `noop` has no drivers to start, and no shaders to keep.
+            if !noop {
+                arguments.push("--start-drivers".to_owned());
+                if cfg!(target_os = "linux") {
+                    // Other systems have no broker.
+                    arguments.extend(self.shader_cache.to_arguments(self.file()));
+                }
             }
         }
         Ok(daemon.brokered()?)

@@ -1,7 +1,9 @@
 //! Resource limits (setrlimit(2)) and the OOM score.
 
+use std::os::fd::{AsRawFd as _, RawFd};
+
 use rustix::{
-    io::dup,
+    io::{Errno, fcntl_dupfd_cloexec},
     process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 
@@ -28,14 +30,12 @@ pub fn set(gpu: u64) -> Held {
     lower(Resource::Msgqueue, 0)?;
     lower(Resource::Fsize, gpu.saturating_add(OWN_FILE))?;
     set_oom_score()?;
-    let mut held = Vec::new();
-    for _ in 0..=MAX_DESCRIPTORS {
-        match dup(std::io::stderr()) {
-            Ok(descriptor) => held.push(descriptor),
-            Err(_) => return Ok(()),
-        }
+    match fcntl_dupfd_cloexec(std::io::stderr(), MAX_DESCRIPTORS as RawFd) {
+        // The kernel's error for a number above the limit (fcntl(2), F_DUPFD).
+        Err(Errno::INVAL) => Ok(()),
+        Err(error) => Err(because("the self-test of the descriptors", error)),
+        Ok(descriptor) => Err(format!("the self-test could open descriptor {}", descriptor.as_raw_fd())),
     }
-    Err(format!("the self-test could open more than {MAX_DESCRIPTORS} descriptors"))
 }
 
 /// Bounds the memory of a process that renders on the CPU, so that it cannot exhaust the machine's. Drivers of real

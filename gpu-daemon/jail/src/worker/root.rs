@@ -81,7 +81,7 @@ fn bind(path: &Path, root: &Path) -> io::Result<()> {
     if fs::symlink_metadata(&to).is_ok() {
         return Ok(());
     }
-    if let Some(around) = to.parent() {
+    if let Some(around) = to.parent().filter(|around| !around.is_dir()) {
         fs::create_dir_all(around)?;
     }
     let found = fs::symlink_metadata(path)?;

@@ -14,7 +14,8 @@ use watch::LossWatch;
 
 guest_support::main!(run);
 
-const USAGE: &str = "nbody [--no-watch] [BODIES [STEPS]]    (512 bodies and 400 steps by default)";
+const USAGE: &str =
+    "nbody [--no-watch] [--report-every N] [BODIES [STEPS]]    (512 bodies, 400 steps, 4 reports by default)";
 /// The number of bodies: fewer make a few close encounters instead of a ball, more take too long in the CPU's check of the
 /// energy.
 const BODIES: std::ops::RangeInclusive<u32> = 64..=16384;
@@ -35,6 +36,12 @@ async fn run() -> Outcome {
     if !watched {
         args.remove(0);
     }
+    let own_interval = args.first().is_some_and(|first| first == "--report-every");
+    let interval: Option<u32> =
+        own_interval.then(|| env::number_or(&args, 1, "N of --report-every", 0, USAGE)).transpose()?;
+    if own_interval {
+        args.drain(..args.len().min(2));
+    }
     let count: u32 = env::number_or(&args, 0, "BODIES", 512, USAGE)?;
     let steps: u32 = env::number_or(&args, 1, "STEPS", 400, USAGE)?;
     if args.len() > 2 || !BODIES.contains(&count) {
@@ -54,7 +61,8 @@ async fn run() -> Outcome {
 
     let clock = env::Stopwatch::start();
     let mut done = 0;
-    let mut next_report = steps / 4;
+    let interval = interval.unwrap_or(steps / 4).max(1);
+    let mut next_report = interval;
     while done < steps {
         let now = STEPS_PER_LOOK.min(steps - done);
         for _ in 0..now {
@@ -64,7 +72,7 @@ async fn run() -> Outcome {
         let [x, y, z, _] = watch.over(simulation.first_body(&gpu)).await?;
         if done >= next_report {
             outln!("  step {done:>6}: body 0 is at ({x:+.3}, {y:+.3}, {z:+.3})");
-            next_report += (steps / 4).max(1);
+            next_report = next_report.saturating_add(interval);
         }
     }
     let end = watch.over(simulation.download(&gpu)).await?;
