@@ -25,7 +25,11 @@ pub fn with_webgpu(component: &[u8], name: &str) -> Vec<u8> {
 
 /// The component of a world; `wit` is one package, which may contain others as nested packages.
 pub fn dummy(wit: &str, world: &str) -> Vec<u8> {
-    let mut resolve = Resolve::default();
+    dummy_of(Resolve::default(), wit, world)
+}
+
+/// As [`dummy`], for a package that uses others.
+pub fn dummy_of(mut resolve: Resolve, wit: &str, world: &str) -> Vec<u8> {
     let package = resolve.push_str("test.wit", wit).expect("the test's WIT is valid");
     let world = resolve.select_world(&[package], Some(world)).expect("the test's WIT has the world");
     let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);

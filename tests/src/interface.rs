@@ -23,6 +23,14 @@ pub const BESIDE: [(&str, &[&str]); 2] = [
     ("wasi-gfx:surface@0.2.0", &["wit", "wit/frame-buffer", "wit/surface"]),
 ];
 
+/// The packages of version 0.0.1, in the same form.
+pub const DEPLOYED: [(&str, &[&str]); 4] = [
+    ("wasi:graphics-context@0.0.1", &["wit/v0_0_1/graphics-context"]),
+    ("wasi:frame-buffer@0.0.1", &["wit/v0_0_1/graphics-context", "wit/v0_0_1/frame-buffer"]),
+    ("wasi:surface@0.0.1", &["wit/v0_0_1/io", "wit/v0_0_1/graphics-context", "wit/v0_0_1/surface"]),
+    ("wasi:webgpu@0.0.1", &["wit/v0_0_1/io", "wit/v0_0_1/graphics-context", "wit/v0_0_1/webgpu"]),
+];
+
 /// Packages of folders of the repository, each of which uses those before it.
 pub fn packages(folders: &[&str]) -> Resolve {
     let mut resolve = Resolve::default();

@@ -91,16 +91,16 @@ fn another_version_of_webgpu() {
     let wit = format!(
         "package test:app;
         world app {{
-            import wasi:webgpu/webgpu@0.0.1;
+            import wasi:webgpu/webgpu@0.0.2;
             export wasi:cli/run@0.3.0;
         }}
-        package wasi:webgpu@0.0.1 {{
+        package wasi:webgpu@0.0.2 {{
             interface webgpu {{ resource gpu {{}} get-gpu: func() -> gpu; }}
         }}
         {RUN}"
     );
     let path = file(folder.path(), "old.wasm", &dummy(&wit, "app"));
-    run_file(&path, &[]).refused(&["wasi:webgpu", "0.0.1", "0.3.0-rc.2"]);
+    run_file(&path, &[]).refused(&["wasi:webgpu", "0.0.2", "0.3.0-rc.2"]);
 }
 
 #[test]

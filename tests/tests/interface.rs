@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs};
 
 use airlock_tests::{
     components::with_webgpu,
-    interface::{BESIDE, functions, ours, packages, structure, undocumented},
+    interface::{BESIDE, DEPLOYED, functions, ours, packages, structure, undocumented},
     programs::{airlock, guest, root, run},
     scratch,
 };
@@ -24,8 +24,8 @@ fn the_structure_is_the_published_one() {
 
 /// The same for the packages beside it: `structure.txt` is in the folder of each.
 #[test]
-fn the_structure_of_surfaces_is_the_published_one() {
-    for (name, folders) in BESIDE {
+fn the_structure_of_surfaces_and_earlier_versions_is_the_published_one() {
+    for (name, folders) in BESIDE.into_iter().chain(DEPLOYED) {
         let file = root().join(folders.last().expect("a folder")).join("structure.txt");
         let published = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let ours = structure(&packages(folders));
@@ -79,7 +79,7 @@ fn the_earlier_version_is_an_alias() {
     fs::write(&path, with_webgpu(&component, "wasi:webgpu/webgpu@0.2.0-rc.1")).expect("a file");
     let mut command = airlock(["run"]);
     command.arg(&path);
-    run(command).refused(&["0.2.0-rc.1", "0.3.0-rc.2 and 0.2.0-rc.2 only"]);
+    run(command).refused(&["0.2.0-rc.1", "0.3.0-rc.2, 0.2.0-rc.2 and 0.0.1 only"]);
 }
 
 /// Functions of resources that the interface gives a guest no way to obtain.

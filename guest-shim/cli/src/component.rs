@@ -3,11 +3,12 @@
 
 use std::{fs, ops::Range, path::Path};
 
+use airlock::v0_0_1;
 use wasmparser::{Chunk, Parser, Payload};
 
 use super::{
     error::CliError,
-    versions::{WEBGPU_ALIAS, WEBGPU_VERSION},
+    versions::{WEBGPU_ALIAS, WEBGPU_DEPLOYED, WEBGPU_VERSION},
 };
 
 /// A component file with the names of its imports and exports.
@@ -64,9 +65,15 @@ impl ComponentFile {
         self.webgpu_imports().next().is_some()
     }
 
-    /// True when the component imports `wasi-gfx:surface`.
+    /// True when the component imports `wasi-gfx:surface` or `wasi:surface`.
     pub fn imports_surface(&self) -> bool {
-        self.imports_package("wasi-gfx:surface")
+        self.imports_package("wasi-gfx:surface") || self.imports_package("wasi:surface")
+    }
+
+    /// True when the component imports an interface of version 0.0.1.
+    pub fn imports_v0_0_1(&self) -> bool {
+        let is_deployed = |import: &str| import == v0_0_1::WEBGPU || v0_0_1::SURFACES.contains(&import);
+        self.imports.iter().any(|import| is_deployed(import))
     }
 
     /// True when the component imports an interface of a package, of any version.
@@ -95,7 +102,8 @@ impl ComponentFile {
 
     fn check_webgpu(&self) -> Result<(), CliError> {
         let is_offered = |import: &&String| {
-            import.rsplit_once('@').is_some_and(|(_, version)| [WEBGPU_VERSION, WEBGPU_ALIAS].contains(&version))
+            let offered = [WEBGPU_VERSION, WEBGPU_ALIAS, WEBGPU_DEPLOYED];
+            import.rsplit_once('@').is_some_and(|(_, version)| offered.contains(&version))
         };
         match self.webgpu_imports().find(|import| !is_offered(import)) {
             Some(found) => Err(CliError::WebGpuVersion { file: self.file.clone(), found: found.clone() }),
@@ -222,16 +230,18 @@ mod tests {
 
     #[test]
     fn an_import_is_found_and_a_cut_file_noticed() {
-        // An instance type without exports, then an import of it as `wasi:webgpu/webgpu@0.0.1`.
+        // An instance type without exports, then an import of it as `wasi:webgpu/webgpu@0.0.2`.
         let mut bytes = b"\0asm\x0d\0\x01\0\x07\x03\x01\x42\0".to_vec();
-        let name = b"wasi:webgpu/webgpu@0.0.1";
+        let name = b"wasi:webgpu/webgpu@0.0.2";
         bytes.extend([10, 5 + name.len() as u8, 1, 0, name.len() as u8]);
         bytes.extend(name);
         bytes.extend([5, 0]);
         let error = scan(&bytes).and_then(|file| file.check_webgpu()).err().map(|error| error.to_string());
         assert_eq!(
             error.as_deref(),
-            Some("f imports wasi:webgpu/webgpu@0.0.1; this airlock offers wasi:webgpu 0.3.0-rc.2 and 0.2.0-rc.2 only")
+            Some(
+                "f imports wasi:webgpu/webgpu@0.0.2; this airlock offers wasi:webgpu 0.3.0-rc.2, 0.2.0-rc.2 and 0.0.1 only"
+            )
         );
         for length in (9..bytes.len()).filter(|&length| length != 13) {
             let error = scan(&bytes[..length]).err().map(|error| error.to_string()).unwrap_or_default();

@@ -7,7 +7,7 @@ use airlock::ConnectError;
 use airlock_traces::cli::ToolError;
 use thiserror::Error;
 
-use super::versions::{WEBGPU_ALIAS, WEBGPU_VERSION};
+use super::versions::{WEBGPU_ALIAS, WEBGPU_DEPLOYED, WEBGPU_VERSION};
 
 /// Exit code for usage errors and for a set-up that cannot work; clap uses the same.
 pub const WRONG_USE: u8 = 2;
@@ -90,7 +90,9 @@ pub enum CliError {
         cause: String,
     },
     /// The component imports an unsupported version of `wasi:webgpu`.
-    #[error("{file} imports {found}; this airlock offers wasi:webgpu {WEBGPU_VERSION} and {WEBGPU_ALIAS} only")]
+    #[error(
+        "{file} imports {found}; this airlock offers wasi:webgpu {WEBGPU_VERSION}, {WEBGPU_ALIAS} and {WEBGPU_DEPLOYED} only"
+    )]
     WebGpuVersion {
         file: String,
         /// Interface and version.
@@ -99,7 +101,8 @@ pub enum CliError {
     /// The component has an unsupported import.
     #[error(
         "{file} imports {import}, which airlock does not have (it has WASI 0.2, WASI 0.3.0, wasi:webgpu \
-         {WEBGPU_VERSION} and {WEBGPU_ALIAS} and, for `airlock run`, wasi-gfx:surface 0.2.0)"
+         {WEBGPU_VERSION}, {WEBGPU_ALIAS} and {WEBGPU_DEPLOYED} and, for `airlock run`, wasi-gfx:surface 0.2.0 and \
+         wasi:surface 0.0.1)"
     )]
     UnknownImport {
         file: String,
@@ -223,7 +226,7 @@ pub enum CliError {
         cause: String,
     },
     /// An option for frames, with a guest that imports no surface.
-    #[error("{file} imports no wasi-gfx:surface, so that there are no frames for {option}")]
+    #[error("{file} imports no wasi-gfx:surface and no wasi:surface, so that there are no frames for {option}")]
     NoSurface {
         /// Path of the component.
         file: String,

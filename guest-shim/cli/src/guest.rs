@@ -144,8 +144,12 @@ fn linker(engine: &Engine, file: &ComponentFile) -> wasmtime::Result<Linker<Stat
     if file.imports_package("airlock:passes") {
         airlock::passes::add_to_linker(&mut linker)?;
     }
-    if file.imports_surface() || file.imports_package("wasi-gfx:frame-buffer") {
+    if file.imports_package("wasi-gfx:surface") || file.imports_package("wasi-gfx:frame-buffer") {
         airlock::surface::add_to_linker(&mut linker)?;
+    }
+    if file.imports_v0_0_1() {
+        airlock::v0_0_1::add_to_linker(&mut linker)?;
+        airlock::v0_0_1::add_surfaces_to_linker(&mut linker)?;
     }
     Ok(linker)
 }

@@ -53,7 +53,7 @@ The exit code is the guest's; 134 after a trap, 124 after --timeout, 2 when it c
 
 /// Run a component or a script on the GPU
 ///
-/// A component may import WASI 0.2, WASI 0.3, wasi:webgpu and wasi-gfx:surface, and must export wasi:cli/run. A script is a
+/// A component may import WASI 0.2, WASI 0.3, wasi:webgpu and surfaces, and must export wasi:cli/run. A script is a
 /// file that ends in .js or .mjs, or in .ts or .mts (TypeScript, of which the types are left out), with WebGPU as browsers
 /// have it. The GPU is driven by a process of its own, which ends with the guest. A guest has standard streams, and no
 /// folder, variable or network that it is not given.

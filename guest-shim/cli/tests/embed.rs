@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use airlock::{Daemon, WasiWebGpuCtx, WasiWebGpuCtxView, add_to_linker_with};
+use airlock::{Daemon, WasiWebGpuCtx, WasiWebGpuCtxView, WasiWebGpuView, add_to_linker_with, v0_0_1};
 use wasmtime::{
     Config, Engine, Store,
     component::{Component, Linker, ResourceTable},
@@ -95,4 +95,31 @@ fn linking_has_no_side_effects() {
     lenient.allow_shadowing(true);
     add_to_linker_with(&mut lenient, gpu).unwrap();
     add_to_linker_with(&mut lenient, gpu).expect("shadowing is still allowed");
+}
+
+/// A store type of the embedder's own.
+struct Own {
+    table: ResourceTable,
+    gpu: WasiWebGpuCtx,
+}
+
+impl WasiWebGpuView for Own {
+    fn webgpu(&mut self) -> WasiWebGpuCtxView<'_> {
+        WasiWebGpuCtxView { ctx: &mut self.gpu, table: &mut self.table }
+    }
+}
+
+/// The same for version 0.0.1, although it replaces functions that it has added itself.
+#[test]
+fn linking_an_earlier_version_has_no_side_effects() {
+    let engine = engine();
+    let mut strict = Linker::<Own>::new(&engine);
+    v0_0_1::add_to_linker(&mut strict).unwrap();
+    v0_0_1::add_to_linker(&mut strict).expect_err("a linker takes a name once unless it is told otherwise");
+    airlock::add_to_linker(&mut strict).expect("the versions have names of their own");
+    airlock::add_to_linker(&mut strict).expect_err("shadowing is still forbidden");
+    let mut lenient = Linker::<Own>::new(&engine);
+    lenient.allow_shadowing(true);
+    v0_0_1::add_to_linker(&mut lenient).unwrap();
+    v0_0_1::add_to_linker(&mut lenient).expect("shadowing is still allowed");
 }

@@ -10,6 +10,7 @@
 //! - [`WasiWebGpuCtx`] holds the GPU of one store: source of workers, choice of adapter, statistics.
 //! - [`passes`] records a whole list of a pass's commands in one call of the guest.
 //! - [`surface`] adds surfaces without a screen.
+//! - [`v0_0_1`] adds the version of the interface, and of surfaces, that deployed components import.
 //! - `confine` (with the feature of that name) confines the process that runs the guest.
 //!
 //! # Where a line of code belongs
@@ -25,6 +26,7 @@ mod ctx;
 pub mod passes;
 mod stats;
 pub mod surface;
+pub mod v0_0_1;
 mod v0_3;
 mod waits;
 

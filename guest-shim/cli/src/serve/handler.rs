@@ -97,7 +97,7 @@ impl Handler {
 
     /// Resolves the imports and selects the handler, the newer one of two.
     pub fn link(engine: &Engine, component: &Component, file: &str) -> Result<Self, CliError> {
-        let linker = linker(engine).map_err(|error| CliError::Engine { cause: root_cause(&error) })?;
+        let linker = linker(engine, component).map_err(|error| CliError::Engine { cause: root_cause(&error) })?;
         let instance = linker.instantiate_pre(component).map_err(|error| imports::explain(file, &error))?;
         let exported =
             |start: &str| component.component_type().exports(engine).any(|(name, _)| name.starts_with(start));
@@ -118,7 +118,7 @@ impl Handler {
     }
 }
 
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+fn linker(engine: &Engine, component: &Component) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
@@ -126,5 +126,8 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     p3::add_to_linker(&mut linker)?;
     airlock::add_to_linker(&mut linker)?;
     airlock::passes::add_to_linker(&mut linker)?;
+    if component.component_type().imports(engine).any(|(name, _)| name == airlock::v0_0_1::WEBGPU) {
+        airlock::v0_0_1::add_to_linker(&mut linker)?;
+    }
     Ok(linker)
 }

@@ -18,6 +18,7 @@ use wasmtime::component::{HasData, ResourceTable};
 use super::{
     display::Display,
     frame::{self, Frame, FrameSink, Interest},
+    state::State,
 };
 use crate::WasiWebGpuCtx;
 
@@ -59,7 +60,7 @@ impl SurfaceCtx {
 
     /// Passes frames that have arrived to the sink. True if there is room for another frame; otherwise the task of the context is
     /// woken when there may be.
-    pub(super) fn collect(&mut self, client: &mut Client, context: &mut Context<'_>) -> bool {
+    pub(crate) fn collect(&mut self, client: &mut Client, context: &mut Context<'_>) -> bool {
         while let Some(first) = self.flight.front_mut() {
             let texels = match first {
                 InFlight::Read(read, _) => read.poll(client, context),
@@ -68,7 +69,14 @@ impl SurfaceCtx {
             let Poll::Ready(texels) = texels else { break };
             self.landed(client, texels);
         }
-        self.flight.len() < MAX_FLIGHT
+        self.has_room()
+    }
+
+    /// True if there is room for another frame in flight. The display learns of it, for pollables, which have no access to this.
+    fn has_room(&self) -> bool {
+        let room = self.flight.len() < MAX_FLIGHT;
+        self.display.set_room(room);
+        room
     }
 
     /// Blocks until the first frame in flight has arrived.
@@ -104,7 +112,7 @@ impl SurfaceCtx {
         while interest == Interest::Every && self.flight.len() >= MAX_FLIGHT {
             self.wait(client);
         }
-        let room = self.flight.len() < MAX_FLIGHT;
+        let room = self.has_room();
         let wanted = interest != Interest::None && room;
         let Some(shown) = canvas.present(client, wanted.then_some(&mut self.spare)) else { return };
         let presented = frame::Presented { input: self.display.taken() };
@@ -113,6 +121,17 @@ impl SurfaceCtx {
             // Without room, the frame is not tracked: a guest that ignores beats is not limited.
             Presented::Done(done) if room => self.flight.push_back(InFlight::Done(done)),
             Presented::Done(_) => {}
+        }
+        self.has_room();
+        self.display.count();
+    }
+
+    /// Presents the frame buffer of a surface.
+    pub(super) fn present_bytes(&mut self, surface: &State) {
+        let number = self.display.number();
+        if self.sink.interest() != Interest::None {
+            let presented = frame::Presented { input: self.display.taken() };
+            self.sink.frame(&Frame::of_bytes(number, surface.size(), &surface.texels(), presented));
         }
         self.display.count();
     }

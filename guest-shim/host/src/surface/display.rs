@@ -74,6 +74,8 @@ struct Inner {
     /// Beats to let through while paused.
     steps: u32,
     ended: bool,
+    /// The maximum number of frames is in flight.
+    full: bool,
     wakers: Vec<Waker>,
 }
 
@@ -161,6 +163,12 @@ impl Display {
         (bounded(width), bounded(height))
     }
 
+    /// Changes the size of a surface to the one that the guest wants, if the size is the guest's.
+    pub(super) fn request_size(&self, surface: &State, (width, height): (Option<u32>, Option<u32>)) {
+        let (old_width, old_height) = surface.size();
+        surface.resize(self.size((width.or(Some(old_width)), height.or(Some(old_height)))));
+    }
+
     /// Opens a surface; `None` at the limit of [`MAX_SURFACES`].
     pub(super) fn open(&self, wanted: (Option<u32>, Option<u32>)) -> Option<Arc<State>> {
         let mut inner = self.inner();
@@ -213,12 +221,27 @@ impl Display {
     pub(super) fn beats(&self, waker: &Waker) -> bool {
         let mut inner = self.inner();
         if inner.paused && inner.steps == 0 && !inner.ended {
-            if !inner.wakers.iter().any(|other| other.will_wake(waker)) {
-                inner.wakers.push(waker.clone());
-            }
+            inner.wait(waker);
             return false;
         }
         true
+    }
+
+    /// Records whether there is room for another frame in flight.
+    pub(super) fn set_room(&self, room: bool) {
+        let mut inner = self.inner();
+        if std::mem::replace(&mut inner.full, !room) && room {
+            inner.wake();
+        }
+    }
+
+    /// True if there is room for another frame in flight; otherwise the waker is woken when there is.
+    pub(super) fn has_room(&self, waker: &Waker) -> bool {
+        let mut inner = self.inner();
+        if inner.full {
+            inner.wait(waker);
+        }
+        !inner.full
     }
 
     /// Uses up a step for a beat.
@@ -229,6 +252,12 @@ impl Display {
 }
 
 impl Inner {
+    fn wait(&mut self, waker: &Waker) {
+        if !self.wakers.iter().any(|other| other.will_wake(waker)) {
+            self.wakers.push(waker.clone());
+        }
+    }
+
     fn wake(&mut self) {
         self.wakers.drain(..).for_each(Waker::wake);
     }

@@ -48,6 +48,12 @@ pub(super) enum Kind {
     KeyDown,
 }
 
+impl Kind {
+    /// All kinds, in the order of their numbers.
+    pub(super) const ALL: [Self; 6] =
+        [Self::Resize, Self::PointerUp, Self::PointerDown, Self::PointerMove, Self::KeyUp, Self::KeyDown];
+}
+
 /// An event of any of the streams.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
@@ -86,6 +92,16 @@ impl Queue {
         self.0.push_back((number, event));
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes the oldest event.
+    pub(super) fn pop(&mut self) -> Option<(u64, Event)> {
+        self.0.pop_front()
+    }
+
+    /// Takes all events.
     pub(super) fn take(&mut self) -> Vec<(u64, Event)> {
         self.0.drain(..).collect()
     }

@@ -10,7 +10,6 @@ use super::{
         surface::surface_frame_buffer::{Host, HostContext},
     },
     ctx::WasiSurfaceCtxView,
-    frame::{Frame, Interest, Presented},
     resources::{BufferContext, FrameBuffer, Surface},
 };
 
@@ -47,15 +46,8 @@ impl HostContext for WasiSurfaceCtxView<'_> {
     }
 
     fn present(&mut self, context: Resource<BufferContext>) -> wasmtime::Result<()> {
-        let display = &self.surfaces.display;
-        display.live()?;
-        let surface = &self.table.get(&context)?.0;
-        let number = display.number();
-        if self.surfaces.sink.interest() != Interest::None {
-            let presented = Presented { input: display.taken() };
-            self.surfaces.sink.frame(&Frame::of_bytes(number, surface.size(), &surface.texels(), presented));
-        }
-        display.count();
+        self.surfaces.display.live()?;
+        self.surfaces.present_bytes(&self.table.get(&context)?.0);
         Ok(())
     }
 

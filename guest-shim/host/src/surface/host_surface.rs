@@ -13,6 +13,7 @@ use super::{
     events::Kind,
     frames::FrameProducer,
     resources::Surface,
+    state::State,
     streams::{EventProducer, FromEvent},
 };
 
@@ -20,8 +21,7 @@ impl Host for WasiSurfaceCtxView<'_> {}
 
 impl HostSurface for WasiSurfaceCtxView<'_> {
     fn new(&mut self, desc: CreateDesc) -> wasmtime::Result<Resource<Surface>> {
-        let surface = self.surfaces.display.open((desc.width, desc.height));
-        let surface = surface.ok_or_else(|| wasmtime::Error::msg(format!("more than {MAX_SURFACES} surfaces")))?;
+        let surface = self.open_surface(&desc)?;
         Ok(self.table.push(Surface(surface))?)
     }
 
@@ -39,10 +39,7 @@ impl HostSurface for WasiSurfaceCtxView<'_> {
         height: Option<u32>,
         width: Option<u32>,
     ) -> wasmtime::Result<()> {
-        let state = &self.table.get(&surface)?.0;
-        let (old_width, old_height) = state.size();
-        let wanted = (width.or(Some(old_width)), height.or(Some(old_height)));
-        state.resize(self.surfaces.display.size(wanted));
+        self.surfaces.display.request_size(&self.table.get(&surface)?.0, (width, height));
         Ok(())
     }
 
@@ -50,6 +47,14 @@ impl HostSurface for WasiSurfaceCtxView<'_> {
         let Surface(state) = self.table.delete(surface)?;
         self.surfaces.display.close(&state);
         Ok(())
+    }
+}
+
+impl WasiSurfaceCtxView<'_> {
+    /// Opens a surface.
+    pub(super) fn open_surface(&mut self, desc: &CreateDesc) -> wasmtime::Result<Arc<State>> {
+        let surface = self.surfaces.display.open((desc.width, desc.height));
+        surface.ok_or_else(|| wasmtime::Error::msg(format!("more than {MAX_SURFACES} surfaces")))
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`Display`] is the embedder's handle: size and pace, input, pause, the last frame.
 //! - [`SurfaceCtx`] is the store's part: the display, the sink, and the frames that are on their way to it.
 //! - `host_surface` has the functions of a surface, `webgpu` and `frame_buffer` those of the two kinds of context.
+//! - `v0_0_1` has the interfaces that came before: `wasi:surface@0.0.1` and its companions.
 //!
 //! Frames are read back only while the sink wants them. At most two are in flight at a time, as in a swap chain: a guest that draws
 //! by `on-frame` gets its next beat when the GPU is done with the one before the last, and its texels are here if they were wanted.
@@ -25,6 +26,7 @@ mod keys;
 mod resources;
 mod state;
 mod streams;
+pub(crate) mod v0_0_1;
 mod webgpu;
 
 use wasmtime::component::Linker;

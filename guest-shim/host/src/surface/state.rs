@@ -73,10 +73,11 @@ impl State {
         self.inner().tell(kind, number, &event);
     }
 
-    /// Ends the surface's streams.
+    /// Ends the surface's streams. A context may keep the surface, but not its texels: a guest could have any number of them.
     pub(super) fn close(&self) {
         let mut inner = self.inner();
         inner.closed = true;
+        inner.texels = Vec::new();
         let wakers = std::mem::take(&mut inner.wakers);
         wakers
             .into_iter()
@@ -130,6 +131,24 @@ impl State {
         }
     }
 
+    /// Ready while a stream has an unread event, or is at its end; otherwise the waker is woken when that changes.
+    pub(super) fn poll_unread(&self, number: u64, waker: &Waker) -> Poll<()> {
+        let mut inner = self.inner();
+        let closed = inner.closed;
+        match inner.streams.get_mut(&number) {
+            Some(stream) if stream.queue.is_empty() && !closed => {
+                stream.waker = Some(waker.clone());
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+
+    /// Takes the oldest unread event of a stream.
+    pub(super) fn next_event(&self, number: u64) -> Option<(u64, Event)> {
+        self.inner().streams.get_mut(&number)?.queue.pop()
+    }
+
     /// Texels of the frame buffer.
     pub(super) fn texels(&self) -> Vec<u8> {
         let inner = self.inner();
@@ -141,6 +160,9 @@ impl State {
     /// Sets the first texels of the frame buffer.
     pub(super) fn set_texels(&self, data: &[u8]) {
         let mut inner = self.inner();
+        if inner.closed {
+            return;
+        }
         let len = bytes(inner.size);
         inner.texels.resize(len, 0);
         let set = data.len().min(len);

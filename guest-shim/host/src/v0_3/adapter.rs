@@ -2,8 +2,14 @@
 
 use std::sync::Arc;
 
-use airlock_client::adapter::DeviceDescriptor;
-use airlock_protocol::events::{RequestDeviceError, RequestDeviceErrorKind};
+use airlock_client::{
+    Gone,
+    adapter::{DeviceDescriptor, DeviceWait, RequestedDevice},
+};
+use airlock_protocol::{
+    commands::adapter::Capabilities,
+    events::{RequestDeviceError, RequestDeviceErrorKind},
+};
 use wasmtime::component::{Accessor, Resource};
 
 use super::{
@@ -46,6 +52,7 @@ impl webgpu::HostGpuAdapter for WasiWebGpuCtxView<'_> {
     }
 }
 
+type DeviceReply = Result<Box<Capabilities>, RequestDeviceError>;
 type RequestDeviceResult = Result<Resource<webgpu::GpuDevice>, webgpu::RequestDeviceError>;
 
 impl<T: Send> webgpu::HostGpuAdapterWithStore<T> for WasiWebGpu {
@@ -54,43 +61,60 @@ impl<T: Send> webgpu::HostGpuAdapterWithStore<T> for WasiWebGpu {
         adapter: Resource<webgpu::GpuAdapter>,
         descriptor: Option<webgpu::GpuDeviceDescriptor>,
     ) -> wasmtime::Result<RequestDeviceResult> {
-        let requested = accessor.with(|mut access| -> wasmtime::Result<_> {
-            let view = access.get();
-            called!(view, "gpu-adapter.request-device");
-            let (label, queue_label, features, limits) = match descriptor {
-                Some(descriptor) => (
-                    descriptor.label,
-                    descriptor.default_queue.and_then(|queue| queue.label),
-                    descriptor.required_features.unwrap_or_default(),
-                    // The record is owned: it goes with the call.
-                    match descriptor.required_limits {
-                        Some(record) => view.table.delete(record)?.0,
-                        None => Default::default(),
-                    },
-                ),
-                None => Default::default(),
-            };
-            let adapter = view.table.get_mut(&adapter)?;
-            let descriptor = DeviceDescriptor {
-                label,
-                queue_label,
-                required_features: features.into_iter().map(ToWire::to_wire).collect(),
-                required_limits: limits.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
-            };
-            Ok(ask!(view, "gpu-adapter.request-device", |client| adapter.request_device(client, descriptor)))
-        })?;
+        let requested = accessor.with(|mut access| access.get().ask_for_device(&adapter, descriptor))?;
         let (reply, requested) = match requested {
             Ok(requested) => requested,
-            Err(error) => return Ok(Err(device_error(error))),
+            Err(error) => return Ok(Err(error)),
         };
         let reply = reply.spinning().await;
-        accessor.with(|mut access| {
-            let view = access.get();
-            let adapter = view.table.get_mut(&adapter).ok();
-            Ok(match requested.finish(&mut view.ctx.client, adapter, reply) {
-                Ok(device) => Ok(view.table.push(device)?),
-                Err(error) => Err(device_error(error)),
-            })
+        accessor.with(|mut access| access.get().requested_device(&adapter, requested, reply))
+    }
+}
+
+impl WasiWebGpuCtxView<'_> {
+    /// Requests a device.
+    pub(crate) fn ask_for_device(
+        &mut self,
+        adapter: &Resource<webgpu::GpuAdapter>,
+        descriptor: Option<webgpu::GpuDeviceDescriptor>,
+    ) -> wasmtime::Result<Result<(DeviceWait, RequestedDevice), webgpu::RequestDeviceError>> {
+        called!(self, "gpu-adapter.request-device");
+        let (label, queue_label, features, limits) = match descriptor {
+            Some(descriptor) => (
+                descriptor.label,
+                descriptor.default_queue.and_then(|queue| queue.label),
+                descriptor.required_features.unwrap_or_default(),
+                // The record is owned: it goes with the call.
+                match descriptor.required_limits {
+                    Some(record) => self.table.delete(record)?.0,
+                    None => Default::default(),
+                },
+            ),
+            None => Default::default(),
+        };
+        let adapter = self.table.get_mut(adapter)?;
+        let descriptor = DeviceDescriptor {
+            label,
+            queue_label,
+            required_features: features.into_iter().map(ToWire::to_wire).collect(),
+            required_limits: limits.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
+        };
+        let requested = ask!(self, "gpu-adapter.request-device", |client| adapter.request_device(client, descriptor));
+        Ok(requested.map_err(device_error))
+    }
+
+    /// The device of a request.
+    pub(crate) fn requested_device(
+        &mut self,
+        adapter: &Resource<webgpu::GpuAdapter>,
+        requested: RequestedDevice,
+        reply: Result<DeviceReply, Gone>,
+    ) -> wasmtime::Result<RequestDeviceResult> {
+        // The guest may have dropped it meanwhile.
+        let adapter = self.table.get_mut(adapter).ok();
+        Ok(match requested.finish(&mut self.ctx.client, adapter, reply) {
+            Ok(device) => Ok(self.table.push(device)?),
+            Err(error) => Err(device_error(error)),
         })
     }
 }

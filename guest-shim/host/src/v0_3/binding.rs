@@ -42,7 +42,7 @@ impl WasiWebGpuCtxView<'_> {
         Ok(self.table.push(layout)?)
     }
 
-    pub(super) fn new_pipeline_layout(
+    pub(crate) fn new_pipeline_layout(
         &mut self,
         device: &Resource<Device>,
         descriptor: GpuPipelineLayoutDescriptor,
@@ -57,7 +57,7 @@ impl WasiWebGpuCtxView<'_> {
         Ok(self.table.push(layout)?)
     }
 
-    pub(super) fn new_bind_group(
+    pub(crate) fn new_bind_group(
         &mut self,
         device: &Resource<Device>,
         descriptor: GpuBindGroupDescriptor,
@@ -91,7 +91,8 @@ fn binding_resource<'a>(
     })
 }
 
-fn layout_entry(entry: GpuBindGroupLayoutEntry) -> BindGroupLayoutEntry {
+/// An entry of a bind group layout.
+pub(crate) fn layout_entry(entry: GpuBindGroupLayoutEntry) -> BindGroupLayoutEntry {
     BindGroupLayoutEntry {
         binding: entry.binding,
         visibility: entry.visibility.to_wire(),

@@ -79,7 +79,8 @@ fn map_mode(mode: GpuMapMode) -> Option<MapMode> {
     }
 }
 
-fn map_error(error: MapError) -> MapAsyncError {
+/// The error of a map.
+pub(crate) fn map_error(error: MapError) -> MapAsyncError {
     let kind = match error.kind {
         MapErrorKind::Operation => MapAsyncErrorKind::OperationError,
         MapErrorKind::Abort => MapAsyncErrorKind::AbortError,

@@ -1,11 +1,13 @@
 //! `gpu-canvas-context`: an off-screen canvas. The interface has no constructor for it: an embedder pushes a
 //! [`CanvasContext`](crate::CanvasContext) into the table and passes it to the guest through an interface of its own.
 
-use airlock_client::device::Device;
+use airlock_client::{device::Device, texture::TextureDescriptor};
+use airlock_protocol::commands::texture::TextureUsage;
 use wasmtime::component::Resource;
 
 use super::{
     bindings::webgpu::{self, *},
+    convert::{FromWire, ToWire},
     functions::called,
     resources::CanvasConfiguration,
     texture::texture_descriptor,
@@ -24,7 +26,7 @@ impl webgpu::HostGpuCanvasContext for WasiWebGpuCtxView<'_> {
         self.table.get_mut(&canvas)?.configuration = Some(CanvasConfiguration {
             device,
             format: configuration.format,
-            usage: configuration.usage,
+            usage: configuration.usage.map(ToWire::to_wire),
             view_formats: configuration.view_formats,
             color_space: configuration.color_space,
             tone_mapping: configuration.tone_mapping,
@@ -53,7 +55,7 @@ impl webgpu::HostGpuCanvasContext for WasiWebGpuCtxView<'_> {
         Ok(Some(GpuCanvasConfigurationOwned {
             device,
             format,
-            usage,
+            usage: usage.map(GpuTextureUsage::from_wire),
             view_formats,
             color_space,
             tone_mapping,
@@ -70,11 +72,11 @@ impl webgpu::HostGpuCanvasContext for WasiWebGpuCtxView<'_> {
             // belongs to a device that was never granted.
             None => {
                 let texture = canvas_texture(width, height, GpuTextureFormat::Bgra8unorm, None, None);
-                Device::nowhere().create_texture(&mut self.ctx.client, texture_descriptor(texture))
+                Device::nowhere().create_texture(&mut self.ctx.client, texture)
             }
             Some(CanvasConfiguration { device, format, usage, view_formats, .. }) => {
                 let texture = canvas_texture(width, height, *format, *usage, view_formats.clone());
-                device.create_texture(&mut self.ctx.client, texture_descriptor(texture))
+                device.create_texture(&mut self.ctx.client, texture)
             }
         };
         Ok(self.table.push(texture)?)
@@ -88,7 +90,7 @@ impl webgpu::HostGpuCanvasContext for WasiWebGpuCtxView<'_> {
 }
 
 impl WasiWebGpuCtxView<'_> {
-    fn unconfigure_canvas(&mut self, canvas: &Resource<GpuCanvasContext>) -> wasmtime::Result<()> {
+    pub(crate) fn unconfigure_canvas(&mut self, canvas: &Resource<GpuCanvasContext>) -> wasmtime::Result<()> {
         if let Some(configuration) = self.table.get_mut(canvas)?.configuration.take() {
             configuration.device.release(&mut self.ctx.client);
         }
@@ -101,18 +103,21 @@ fn canvas_texture(
     width: u32,
     height: u32,
     format: GpuTextureFormat,
-    usage: Option<GpuTextureUsage>,
+    usage: Option<TextureUsage>,
     view_formats: Option<Vec<GpuTextureFormat>>,
-) -> GpuTextureDescriptor {
-    GpuTextureDescriptor {
+) -> TextureDescriptor {
+    let descriptor = GpuTextureDescriptor {
         size: GpuExtent3D { width, height: Some(height), depth_or_array_layers: None },
         mip_level_count: None,
         sample_count: None,
         dimension: None,
         format,
-        usage: usage.unwrap_or(GpuTextureUsage::RENDER_ATTACHMENT),
+        usage: GpuTextureUsage::RENDER_ATTACHMENT,
         view_formats,
         texture_binding_view_dimension: None,
         label: Some("canvas".to_owned()),
-    }
+    };
+    let mut descriptor = texture_descriptor(descriptor);
+    descriptor.usage = usage.unwrap_or(descriptor.usage);
+    descriptor
 }

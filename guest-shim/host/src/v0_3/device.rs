@@ -284,7 +284,8 @@ impl<T: Send> webgpu::HostGpuDeviceWithStore<T> for WasiWebGpu {
     }
 }
 
-fn empty_stack(error: EmptyScopeStack) -> PopErrorScopeError {
+/// The error of a scope that was never opened.
+pub(crate) fn empty_stack(error: EmptyScopeStack) -> PopErrorScopeError {
     PopErrorScopeError { kind: PopErrorScopeErrorKind::OperationError, message: error.to_string() }
 }
 

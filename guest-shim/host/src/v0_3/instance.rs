@@ -42,15 +42,7 @@ impl<T: Send> webgpu::HostGpuWithStore<T> for WasiWebGpu {
         options: Option<webgpu::GpuRequestAdapterOptions>,
     ) -> wasmtime::Result<Option<Resource<webgpu::GpuAdapter>>> {
         accessor.with(|mut access| called!(access.get(), "gpu.request-adapter"));
-        if let Some(level) = options.as_ref().and_then(|options| options.feature_level.as_deref())
-            && !is_feature_level(level)
-        {
-            return Ok(None);
-        }
-        let options = RequestAdapterOptions {
-            power_preference: options.as_ref().and_then(|options| options.power_preference).map(ToWire::to_wire),
-            force_fallback_adapter: options.and_then(|options| options.force_fallback_adapter),
-        };
+        let Some(options) = adapter_options(options) else { return Ok(None) };
         for _ in 0..WORKERS {
             if !has_worker(accessor).await {
                 return Ok(None);
@@ -77,9 +69,19 @@ impl<T: Send> webgpu::HostGpuWithStore<T> for WasiWebGpu {
     }
 }
 
+/// The options of a request for an adapter; `None` for an unknown feature level, which no adapter has.
+pub(crate) fn adapter_options(options: Option<webgpu::GpuRequestAdapterOptions>) -> Option<RequestAdapterOptions> {
+    let options = options.as_ref();
+    let level = options.and_then(|options| options.feature_level.as_deref());
+    level.is_none_or(is_feature_level).then(|| RequestAdapterOptions {
+        power_preference: options.and_then(|options| options.power_preference).map(ToWire::to_wire),
+        force_fallback_adapter: options.and_then(|options| options.force_fallback_adapter),
+    })
+}
+
 /// Maximum number of workers that one request for an adapter is sent to, one after the other. The first may be dying of an
 /// earlier call; the next is new, and dies only of calls that other tasks of the guest make meanwhile.
-const WORKERS: usize = 3;
+pub(crate) const WORKERS: usize = 3;
 
 /// Starts a worker if none is live; returns false on failure.
 async fn has_worker<T: Send>(accessor: &Accessor<T, WasiWebGpu>) -> bool {
@@ -108,7 +110,7 @@ async fn has_worker<T: Send>(accessor: &Accessor<T, WasiWebGpu>) -> bool {
 }
 
 /// Starts a worker on a thread of its own, so that other tasks of the guest continue.
-async fn connect(daemon: Result<Daemon, ConnectError>) -> Result<Connection, ConnectError> {
+pub(crate) async fn connect(daemon: Result<Daemon, ConnectError>) -> Result<Connection, ConnectError> {
     let daemon = daemon?;
     let (send, receive) = oneshot::channel();
     std::thread::spawn(move || {

@@ -3,28 +3,28 @@
 //! Code about this version of the interface belongs here: look-up in the resource table, conversion of enums, error kinds.
 //! The behaviour of a function is in `airlock-client`, in the file of the same name. Only `async` functions wait.
 
-mod adapter;
-mod binding;
+pub(crate) mod adapter;
+pub(crate) mod binding;
 pub(crate) mod bindings;
-mod buffer;
+pub(crate) mod buffer;
 mod canvas;
 mod command_encoder;
 mod compute_pass;
 pub(crate) mod convert;
 mod data;
-mod device;
+pub(crate) mod device;
 mod error;
-mod functions;
-mod instance;
-mod pipeline;
+pub(crate) mod functions;
+pub(crate) mod instance;
+pub(crate) mod pipeline;
 mod query_set;
 mod queue;
 mod record;
 mod render_bundle;
 mod render_pass;
-mod resources;
+pub(crate) mod resources;
 mod shader;
-mod texture;
+pub(crate) mod texture;
 
 use wasmtime::component::{HasData, Linker, Resource};
 
@@ -108,12 +108,18 @@ pub fn add_to_linker_with<T: Send + 'static>(
     linker: &mut Linker<T>,
     view: fn(&mut T) -> WasiWebGpuCtxView<'_>,
 ) -> wasmtime::Result<()> {
-    for name in INTERFACES {
-        let mut interface = linker.instance(name)?;
-        webgpu::add_to_linker_instance::<T, WasiWebGpu>(&mut interface, view)?;
-        data::add_to_linker(&mut interface, view)?;
-    }
-    Ok(())
+    INTERFACES.iter().try_for_each(|name| add_as(linker, name, view))
+}
+
+/// Adds the interface under a name.
+pub(crate) fn add_as<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    name: &str,
+    view: fn(&mut T) -> WasiWebGpuCtxView<'_>,
+) -> wasmtime::Result<()> {
+    let mut interface = linker.instance(name)?;
+    webgpu::add_to_linker_instance::<T, WasiWebGpu>(&mut interface, view)?;
+    data::add_to_linker(&mut interface, view)
 }
 
 /// Functions of the interface that belong to no object.

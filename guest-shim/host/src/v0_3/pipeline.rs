@@ -52,7 +52,8 @@ impl webgpu::HostGpuRenderPipeline for WasiWebGpuCtxView<'_> {
     }
 }
 
-pub(super) fn pipeline_error(error: PipelineError) -> CreatePipelineError {
+/// The error of a pipeline that was requested asynchronously.
+pub(crate) fn pipeline_error(error: PipelineError) -> CreatePipelineError {
     let reason = match error.reason {
         PipelineErrorReason::Validation => GpuPipelineErrorReason::Validation,
         PipelineErrorReason::Internal => GpuPipelineErrorReason::Internal,
@@ -62,7 +63,7 @@ pub(super) fn pipeline_error(error: PipelineError) -> CreatePipelineError {
 
 impl WasiWebGpuCtxView<'_> {
     /// Creates a compute pipeline, synchronously or asynchronously.
-    pub(super) fn compute_pipeline<R>(
+    pub(crate) fn compute_pipeline<R>(
         &mut self,
         device: &Resource<Device>,
         descriptor: GpuComputePipelineDescriptor,
@@ -80,7 +81,7 @@ impl WasiWebGpuCtxView<'_> {
     }
 
     /// Creates a render pipeline, synchronously or asynchronously.
-    pub(super) fn render_pipeline<R>(
+    pub(crate) fn render_pipeline<R>(
         &mut self,
         device: &Resource<Device>,
         descriptor: GpuRenderPipelineDescriptor,

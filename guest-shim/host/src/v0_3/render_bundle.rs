@@ -199,7 +199,7 @@ impl webgpu::HostGpuRenderBundleEncoder for WasiWebGpuCtxView<'_> {
 }
 
 impl WasiWebGpuCtxView<'_> {
-    pub(super) fn new_render_bundle_encoder(
+    pub(crate) fn new_render_bundle_encoder(
         &mut self,
         device: &Resource<Device>,
         descriptor: GpuRenderBundleEncoderDescriptor,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use airlock_client::{Lost, device::Device};
-use airlock_protocol::commands::{adapter::Capabilities, error, shader::CompilationMessage};
+use airlock_protocol::commands::{adapter::Capabilities, error, shader::CompilationMessage, texture::TextureUsage};
 use indexmap::IndexMap;
 
 use super::bindings::webgpu;
@@ -77,7 +77,7 @@ impl CanvasContext {
 pub(crate) struct CanvasConfiguration {
     pub(crate) device: Device,
     pub(crate) format: webgpu::GpuTextureFormat,
-    pub(crate) usage: Option<webgpu::GpuTextureUsage>,
+    pub(crate) usage: Option<TextureUsage>,
     pub(crate) view_formats: Option<Vec<webgpu::GpuTextureFormat>>,
     pub(crate) color_space: Option<webgpu::PredefinedColorSpace>,
     pub(crate) tone_mapping: Option<webgpu::GpuCanvasToneMapping>,

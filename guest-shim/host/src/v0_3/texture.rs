@@ -143,7 +143,8 @@ impl WasiWebGpuCtxView<'_> {
     }
 }
 
-pub(super) fn texture_descriptor(descriptor: GpuTextureDescriptor) -> TextureDescriptor {
+/// A texture as the client describes it.
+pub(crate) fn texture_descriptor(descriptor: GpuTextureDescriptor) -> TextureDescriptor {
     TextureDescriptor {
         label: descriptor.label,
         size: extent(&descriptor.size),
