@@ -159,6 +159,12 @@ fn the_exit_code_of_the_program() {
     assert_eq!(outcome.code(), Some(1), "WASI has two exit codes, and 1 is failure: {outcome}");
 }
 
+/// A network that is trained on the adapter, and the picture that it draws then. A difference in rounding is in every step.
+#[test]
+fn learn() {
+    draws("learn");
+}
+
 /// `wgpu-profiler`, a published crate.
 #[test]
 fn profiler() {
