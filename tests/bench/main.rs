@@ -12,14 +12,9 @@ mod table;
 mod targets;
 mod workloads;
 
-use std::{
-    cell::RefCell,
-    env, fs,
-    io::{self, IsTerminal, Write},
-    process::ExitCode,
-};
+use std::{cell::RefCell, env, fs, process::ExitCode};
 
-use airlock_tests::statistics::Spread;
+use airlock_tests::{benchmarks::progress, statistics::Spread};
 use clap::Parser;
 
 use distance::Distance;
@@ -222,15 +217,6 @@ fn machine() -> String {
     let load = load.split(' ').next().unwrap_or("unknown");
     let model = model.unwrap_or(env::consts::ARCH);
     format!("{model}, {cores} cores, Linux {}, load {load} before", kernel.trim())
-}
-
-/// A progress line, overwritten by the next one; printed to a terminal only.
-fn progress(text: &str) {
-    if io::stderr().is_terminal() {
-        eprint!("\r\x1b[K{text}");
-        // A failure to print progress is ignored.
-        let _ = io::stderr().flush();
-    }
 }
 
 fn clear_progress() {

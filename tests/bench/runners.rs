@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use airlock_tests::benchmarks::beside;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::{
@@ -157,12 +158,6 @@ impl Runner {
         }
         Ok(Run { command: text, lines, stderr, time, peaks })
     }
-}
-
-/// The `airlock` of this build: this program is `target/release/deps/<name>`.
-fn beside() -> PathBuf {
-    let own = env::current_exe().unwrap_or_default();
-    own.ancestors().nth(2).unwrap_or(Path::new("")).join("airlock")
 }
 
 /// Reads a pipe on its own thread.

@@ -4,6 +4,7 @@
 //! The tests see only what a user can see: processes, their output, exit codes, files. The programs are those that the
 //! same profile has built beside the tests.
 
+pub mod benchmarks;
 #[cfg(target_os = "linux")]
 pub mod browser;
 pub mod components;

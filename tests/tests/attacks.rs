@@ -204,7 +204,7 @@ fn nothing_tells_a_worker_or_a_host_of_other_processes() {
     let victim = Running::start(victim);
     for id in [worker, confined(host.id())] {
         let mut attacked = Stopped::new(id);
-        // Processors and clocks of one's own are there.
+        // The process's own processors and clocks stay readable.
         let own = [Argument::Number(id.into()), Argument::Number(64), Argument::Bytes(&[0; 64])];
         let affinity = attacked.call(libc::SYS_sched_getaffinity, &own);
         assert!(matches!(affinity, Outcome::Returned(1..)), "{affinity:?}");

@@ -98,9 +98,10 @@ impl Crowd {
     pub fn memory(&self, server: u32) -> Memory {
         let sum = |ids: &[u32]| ids.iter().map(|&id| proportional_memory(id)).sum::<Option<u64>>();
         let each = |bytes: u64| bytes as f64 / self.guests.len() as f64;
-        let hosts: Vec<_> =
-            self.guests.iter().flat_map(|guest| [vec![guest.id()], descendants(guest.id())].concat()).collect();
-        Memory { host: sum(&hosts).map(each), worker: sum(&descendants(server)).map(each) }
+        let workers = descendants(server);
+        let hosts = descendants(std::process::id()).into_iter().filter(|id| *id != server && !workers.contains(id));
+        let hosts: Vec<_> = hosts.collect();
+        Memory { host: sum(&hosts).map(each), worker: sum(&workers).map(each) }
     }
 
     /// Counts the steps of each guest in the next `window`, to the nearest report.

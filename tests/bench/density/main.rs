@@ -10,13 +10,13 @@ mod figures;
 mod server;
 
 use std::{
-    env,
-    io::{self, IsTerminal, Write},
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
+use airlock_tests::benchmarks::{beside, progress};
 use clap::Parser;
 
 use figures::{Figures, Table};
@@ -116,19 +116,4 @@ fn round_of(options: &Options, airlock: &Path, sessions: usize) -> Result<Figure
     let memory = crowd.memory(server.id());
     let steps = crowd.steps(Duration::from_secs(options.seconds.into()))?;
     Ok(Figures { sessions, ready, memory, steps, window: Duration::from_secs(options.seconds.into()) })
-}
-
-/// The `airlock` of this build: this program is `target/release/deps/<name>`.
-fn beside() -> PathBuf {
-    let own = env::current_exe().unwrap_or_default();
-    own.ancestors().nth(2).unwrap_or(Path::new("")).join("airlock")
-}
-
-/// A progress line, overwritten by the next one; printed to a terminal only.
-fn progress(text: &str) {
-    if io::stderr().is_terminal() {
-        eprint!("\r\x1b[K{text}");
-        // A failure to print progress is ignored.
-        let _ = io::stderr().flush();
-    }
 }

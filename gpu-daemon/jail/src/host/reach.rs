@@ -9,11 +9,11 @@ pub struct Reach {
     pub folders: Vec<PathBuf>,
     /// Files that this process writes. They must exist.
     pub files: Vec<PathBuf>,
-    /// Unix sockets of others, by their paths: those of workers and daemons are reached so. The filter cannot tell by which path.
+    /// Allows Unix sockets, for connections to workers and daemons. The filter cannot restrict their paths.
     pub sockets: bool,
 }
 
-/// The role of a confined process, by which its filter of system calls differs.
+/// The role of a confined process, which selects its filter of system calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// It runs a guest.
