@@ -40,7 +40,7 @@ use crate::{
 pub const PANICKED: &str = "the GPU process panicked";
 
 /// The version of the handshake and of the stream's framing. It changes when older builds are incompatible.
-pub const PROTOCOL_VERSION: u32 = 5;
+pub const PROTOCOL_VERSION: u32 = 6;
 
 /// A hash over the definitions of commands and events, the descriptions of commands, and [`codec::VERSION`]. Two builds
 /// with the same hash read each other's streams.

@@ -46,9 +46,18 @@ pub const RING_SIZE: u32 = 8 << 20;
 /// it; the ring need only be long enough for one side to copy in while the other copies out.
 pub const EVENT_RING_SIZE: u32 = 4 << 20;
 
-/// Bytes of the shared memory: the rings, and a page (of the longest size there is) in which the client counts the
-/// bytes that it has read of the second ring.
-pub const SHARED_SIZE: u32 = RING_SIZE + EVENT_RING_SIZE + (64 << 10);
+/// Bytes of the longest page that there is, to which the parts of the shared memory are aligned.
+pub const LONGEST_PAGE: u32 = 64 << 10;
+
+/// Bytes of the longest message in a queue of the shared memory: batches and events of a small readback. Longer ones take the
+/// socket, whose cost is small beside theirs.
+pub const MAX_QUEUED: usize = (2 << 10) - 16;
+
+/// Messages in a queue of the shared memory. Further ones take the socket.
+pub const QUEUE_SLOTS: u32 = 32;
+
+/// Bytes of the shared memory: the two rings, the two queues, and a page of numbers for each side.
+pub const SHARED_SIZE: u32 = RING_SIZE + EVENT_RING_SIZE + 4 * LONGEST_PAGE;
 
 /// Bytes of one piece in the ring: a quarter of it, so that copies in and out overlap.
 pub const MAX_PIECE: u32 = 2 << 20;

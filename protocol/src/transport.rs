@@ -5,8 +5,8 @@
 //! our own. ipc-channel itself receives one message there, the [`Bootstrap`] that completes the set-up.
 //!
 //! `setup` connects the two sides, `ends` are their senders and receivers, `channel` is a channel to another process
-//! and `local` one to another thread, `packets` are its system calls, `bulk` and `ring` carry data through
-//! the shared `memory`, and `received` lists the results of a wait.
+//! and `local` one to another thread, `packets` are its system calls, `queue` carries short messages, `bulk` and `ring` data
+//! through the shared `memory`, and `received` lists the results of a wait.
 
 #[cfg(target_os = "linux")]
 mod bulk;
@@ -18,6 +18,8 @@ mod local;
 mod memory;
 #[cfg(target_os = "linux")]
 mod packets;
+#[cfg(target_os = "linux")]
+mod queue;
 mod received;
 mod ring;
 mod setup;

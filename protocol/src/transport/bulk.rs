@@ -12,7 +12,7 @@
 //! through the socket, and its sender blocks as for any other: no sender ever waits for the ring.
 
 use super::{
-    memory::{CountReader, CountWriter},
+    memory::{Number, NumbersReader, NumbersWriter},
     received::{Gone, ReceiveError},
     ring::{RingReader, RingWriter},
 };
@@ -30,14 +30,14 @@ const SHORT: usize = 4 << 10;
 #[derive(Debug)]
 pub struct Sender {
     ring: RingWriter,
-    count: CountReader,
+    numbers: NumbersReader,
     /// Memory that serves again for each message.
     message: Vec<u8>,
 }
 
 impl Sender {
-    pub fn new(ring: RingWriter, count: CountReader) -> Self {
-        Self { ring, count, message: Vec::new() }
+    pub fn new(ring: RingWriter, numbers: NumbersReader) -> Self {
+        Self { ring, numbers, message: Vec::new() }
     }
 
     /// Sends an event in two parts; `None` where its data does not take the ring.
@@ -48,7 +48,7 @@ impl Sender {
         data: &[u8],
     ) -> Option<Result<(), Gone>> {
         let len = u32::try_from(data.len()).ok().filter(|_| data.len() >= SHORT)?;
-        self.ring.credit(self.count.get());
+        self.ring.credit(self.numbers.get(Number::RingRead));
         self.ring.rewind();
         let position = self.ring.write(data)?;
         self.message.clear();
@@ -100,19 +100,19 @@ pub fn refers(message: &mut Vec<u8>) -> Result<Option<Piece>, ReceiveError> {
 #[derive(Debug)]
 pub struct Receiver {
     ring: RingReader,
-    count: CountWriter,
+    numbers: NumbersWriter,
 }
 
 impl Receiver {
-    pub fn new(ring: RingReader, count: CountWriter) -> Self {
-        Self { ring, count }
+    pub fn new(ring: RingReader, numbers: NumbersWriter) -> Self {
+        Self { ring, numbers }
     }
 
     /// Appends a piece to the bytes before it.
     pub fn fetch(&mut self, piece: &Piece, to: &mut Vec<u8>) -> Result<(), ReceiveError> {
         let read = self.ring.append(piece.position, piece.len, to);
         read.map_err(|_| ReceiveError::NoMessage("it refers to what is not in the ring"))?;
-        self.count.set(self.ring.consumed());
+        self.numbers.set(Number::RingRead, self.ring.consumed());
         Ok(())
     }
 }
@@ -125,6 +125,7 @@ mod tests {
         transport::{
             channel,
             memory::{Shared, SharedPeer},
+            queue,
             ring::{RingReader, RingWriter},
         },
     };
@@ -135,11 +136,13 @@ mod tests {
         let (link, there) = std::os::unix::net::UnixStream::pair().unwrap();
         let sender = channel::pair(&link).unwrap();
         let receiver = channel::check(crate::platform::descriptors::receive(&there, None).unwrap()).unwrap();
+        let writer = queue::Writer::new(theirs.event_queue, theirs.ours, theirs.theirs.clone());
+        let reader = queue::Reader::new(ours.event_queue, ours.ours.clone(), ours.theirs);
         (
-            Sender::new(RingWriter::new(theirs.events), theirs.count),
-            Receiver::new(RingReader::rewinding(ours.events), ours.count),
-            channel::Sender::new(sender),
-            channel::Receiver::new(receiver),
+            Sender::new(RingWriter::new(theirs.events), theirs.theirs),
+            Receiver::new(RingReader::rewinding(ours.events), ours.ours.clone()),
+            channel::Sender::new(sender, writer),
+            channel::Receiver::new(receiver, reader, ours.ours),
         )
     }
 
@@ -175,7 +178,7 @@ mod tests {
         assert!(fetched(&mut receiver, &message).unwrap() == data);
         sender.send(|message| out.send(message), b"", &data).expect("room again").unwrap();
         // A count of bytes that were never written frees nothing.
-        receiver.count.set(u64::MAX);
+        receiver.numbers.set(Number::RingRead, u64::MAX);
         assert!(sender.send(|message| out.send(message), b"", &data).is_none());
     }
 

@@ -201,6 +201,24 @@ impl EventReceiver {
         }
     }
 
+    /// Says whether a thread receives by polling: while one does, the daemon's short events need no system call. A thread that
+    /// stops polling must take this back, and see [`EventReceiver::is_ready`], before any thread relies on
+    /// [`EventReceiver::wait`], which takes it back itself. Without effect on platforms that cannot do it.
+    pub fn set_awake(&self, awake: bool) {
+        match &self.receiver {
+            EventEnd::Process(end) => end.receiver().set_awake(awake),
+            EventEnd::Local(_) => {}
+        }
+    }
+
+    /// True where [`EventReceiver::try_recv_into`] has an event without a look at the socket.
+    pub fn is_ready(&self) -> bool {
+        match &self.receiver {
+            EventEnd::Process(end) => end.receiver().has_next(),
+            EventEnd::Local(_) => false,
+        }
+    }
+
     /// Interrupts a wait of another thread, or the next one.
     pub fn interrupt(&self) {
         match &self.receiver {

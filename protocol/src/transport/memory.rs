@@ -8,7 +8,7 @@ mod unsealed;
 #[cfg(target_os = "linux")]
 pub use sealed::MemoryError;
 #[cfg(target_os = "linux")]
-pub(super) use sealed::{CountReader, CountWriter, Shared, SharedPeer};
+pub(super) use sealed::{Number, NumbersReader, NumbersWriter, Shared, SharedPeer};
 #[cfg(target_os = "linux")]
 pub(super) use sealed::{ReadMemory, WriteMemory};
 #[cfg(not(target_os = "linux"))]

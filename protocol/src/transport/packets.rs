@@ -143,8 +143,8 @@ impl Inbox {
     }
 }
 
-/// Receives a message of at most `max` bytes. Calls `begun` when it has begun to arrive; with `wait` it blocks until
-/// then, without it returns `None`.
+/// Receives a message of at most `max` bytes. With `wait` it blocks until one begins to arrive, without it returns `None`.
+/// Calls `begun` before it waits for the rest of a message that is longer than its first packet.
 pub fn receive(
     socket: &OwnedFd,
     inbox: &mut Inbox,
@@ -166,7 +166,6 @@ pub fn receive(
         Err(Errno::AGAIN) if !wait => return Ok(None),
         Err(error) => return Err(broken(error)),
     };
-    begun();
     let mut sockets = Vec::new();
     for with in control.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = with {
@@ -191,6 +190,7 @@ pub fn receive(
     let mut message = start.to_vec();
     if total > length {
         let rest = sockets.pop().ok_or(ReceiveError::NoMessage("its rest cannot come"))?;
+        begun();
         finish(&rest, &mut message, total)?;
     }
     Ok(Some(message))

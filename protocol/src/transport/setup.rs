@@ -21,7 +21,7 @@ use crate::{
 };
 
 #[cfg(target_os = "linux")]
-use super::bulk;
+use super::{bulk, queue};
 use super::{
     channel,
     ends::{BatchReceiver, BatchSender, EventEnd, EventReceiver, EventSender, Receiver, Sender},
@@ -108,12 +108,15 @@ pub struct DaemonChannels {
 pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportError> {
     #[cfg(target_os = "linux")]
     let (batches, replies, memory, bulk, bootstrap) = {
-        let (memory::Shared { commands, events, count }, file) =
+        let (memory::Shared { commands, events, batch_queue, event_queue, ours, theirs }, file) =
             memory::Shared::create().map_err(TransportError::Channel)?;
         descriptors::send(link, file.as_fd()).map_err(TransportError::Connect)?;
         let batches = channel::pair(link).map_err(TransportError::Connect)?;
         let replies = channel::pair(link).map_err(TransportError::Connect)?;
-        let bulk = bulk::Receiver::new(RingReader::rewinding(events), count);
+        let batches = channel::Sender::new(batches, queue::Writer::new(batch_queue, ours.clone(), theirs.clone()));
+        let reader = queue::Reader::new(event_queue, ours.clone(), theirs);
+        let replies = channel::Receiver::new(replies, reader, ours.clone());
+        let bulk = bulk::Receiver::new(RingReader::rewinding(events), ours);
         (batches, replies, commands, Some(Mutex::new(bulk)), Bootstrap { marker: MARKER })
     };
     #[cfg(not(target_os = "linux"))]
@@ -122,17 +125,18 @@ pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportE
         let (batches, commands) = ipc::bytes_channel().map_err(TransportError::Channel)?;
         let (events, replies) = ipc::bytes_channel().map_err(TransportError::Channel)?;
         let (memory, ring) = memory::WriteMemory::create();
+        let (batches, replies) = (channel::Sender::new(batches), channel::Receiver::new(replies));
         (batches, replies, memory, Bootstrap { commands, events, ring })
     };
     let server = IpcSender::<Bootstrap>::connect(server).map_err(TransportError::Connect)?;
     server.send(bootstrap).map_err(|error| TransportError::Broken(error.to_string()))?;
-    let receiver = channel::Interruptible::new(channel::Receiver::new(replies)).map_err(TransportError::Channel)?;
+    let receiver = channel::Interruptible::new(replies).map_err(TransportError::Channel)?;
     let events = EventReceiver {
         receiver: EventEnd::Process(receiver),
         #[cfg(target_os = "linux")]
         bulk,
     };
-    let commands = BatchSender(Sender::Process(channel::Sender::new(batches)));
+    let commands = BatchSender(Sender::Process(batches));
     Ok(ClientChannels { commands, events, ring: RingWriter::new(memory) })
 }
 
@@ -240,18 +244,24 @@ impl Listener {
                 return Err(TransportError::Broken("the client's last message is another one".to_owned()));
             }
             let HandedOver { memory: shared, commands, events } = handed_over;
-            let bulk = bulk::Sender::new(RingWriter::new(shared.events), shared.count);
-            (shared.commands, commands, events, Some(Arc::new(Mutex::new(bulk))))
+            let memory::SharedPeer { commands: memory, events: ring, batch_queue, event_queue, ours, theirs } = shared;
+            let reader = queue::Reader::new(batch_queue, ours.clone(), theirs.clone());
+            let commands = channel::Receiver::new(commands, reader, ours.clone());
+            let events = channel::Sender::new(events, queue::Writer::new(event_queue, ours, theirs.clone()));
+            let bulk = bulk::Sender::new(RingWriter::new(ring), theirs);
+            (memory, commands, events, Some(Arc::new(Mutex::new(bulk))))
         };
         #[cfg(not(target_os = "linux"))]
         let (memory, commands, events) = {
             let HandedOver {} = handed_over;
-            (memory::ReadMemory::open(bootstrap.ring)?, bootstrap.commands, bootstrap.events)
+            let (commands, events) =
+                (channel::Receiver::new(bootstrap.commands), channel::Sender::new(bootstrap.events));
+            (memory::ReadMemory::open(bootstrap.ring)?, commands, events)
         };
         Ok(DaemonChannels {
-            commands: BatchReceiver(Receiver::Process(channel::Receiver::new(commands))),
+            commands: BatchReceiver(Receiver::Process(commands)),
             events: EventSender {
-                sender: Sender::Process(channel::Sender::new(events)),
+                sender: Sender::Process(events),
                 #[cfg(target_os = "linux")]
                 bulk,
             },

@@ -11,6 +11,7 @@ mod batches;
 mod daemons;
 mod floods;
 mod ids;
+mod queue;
 mod ring;
 mod setup;
 mod wire;
@@ -123,7 +124,7 @@ fn simulation(serve: &Serve) -> String {
 }
 
 fn client_cases() -> Vec<&'static Case> {
-    [setup::CASES, batches::CASES, ids::CASES, ring::CASES, floods::CASES].into_iter().flatten().collect()
+    [setup::CASES, batches::CASES, ids::CASES, ring::CASES, queue::CASES, floods::CASES].into_iter().flatten().collect()
 }
 
 /// Runs cases, a few at a time, and returns those that failed with their messages.

@@ -34,6 +34,9 @@ pub(crate) struct Receiver {
     /// Decides how long a waiting thread receives by itself before it blocks.
     spin: Mutex<SpinPolicy>,
     turns: Turns,
+    /// Held while it is decided whether the daemon may rely on a poll: a guest that begins to spin and a waiter that begins
+    /// to rely on the thread must not both decide it.
+    awake: Mutex<()>,
     blocks: Arc<Blocks>,
 }
 
@@ -58,7 +61,7 @@ impl Receiver {
     ) -> Self {
         let state = State { taps, bytes: Vec::new(), reason: None, over: false };
         let (state, spin) = (Mutex::new(state), Mutex::default());
-        Self { events, shared, worker, state, spin, turns: Turns::new(), blocks }
+        Self { events, shared, worker, state, spin, turns: Turns::new(), awake: Mutex::default(), blocks }
     }
 
     /// The thread's body: runs until the session ends. `done` is dropped then, which notifies the session.
@@ -148,14 +151,28 @@ impl Receiver {
 
     /// Keeps the receiving thread away from a spinning guest's events, until this time.
     pub(super) fn take_turn(&self, until: Instant) {
-        if self.events.sees_arrivals() && self.turns.take(until) {
+        if !self.events.sees_arrivals() {
+            return;
+        }
+        let _deciding = lock(&self.awake);
+        if self.turns.take(until) {
             self.events.interrupt();
+        }
+        // The thread is away now, or on its way; before it waits at the socket again, it takes this back.
+        if !self.turns.is_relied_on() {
+            self.events.set_awake(true);
         }
     }
 
     /// Makes the thread receive for a waiter that does not poll, until [`Receiver::release`].
     pub(super) fn rely(&self) {
+        let _deciding = lock(&self.awake);
         self.turns.rely();
+        self.events.set_awake(false);
+        // An event from before that has no packet on the socket, where the thread may wait.
+        if self.events.is_ready() {
+            self.events.interrupt();
+        }
     }
 
     /// Ends one [`Receiver::rely`].

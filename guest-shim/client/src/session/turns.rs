@@ -58,6 +58,11 @@ impl Turns {
         }
     }
 
+    /// True while there are waiters that do not poll.
+    pub(super) fn is_relied_on(&self) -> bool {
+        self.relying.load(SeqCst) > 0
+    }
+
     /// Ends one [`Turns::rely`].
     pub(super) fn release(&self) {
         self.relying.fetch_sub(1, SeqCst);

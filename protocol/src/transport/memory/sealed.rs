@@ -1,12 +1,15 @@
-//! The memory of the rings on Linux: a file without a name (`memfd`), sealed before the other process gets it.
+//! The memory of the rings and queues on Linux: a file without a name (`memfd`), sealed before the other process gets it.
 //!
 //! | bytes | contents | writer |
 //! |---|---|---|
 //! | `0..RING_SIZE` | the ring for data of commands | the client |
 //! | then `EVENT_RING_SIZE` | the ring for data of events | the daemon |
-//! | then 8, in a page of their own | how far the client has read the second ring | the client |
+//! | then a page | the client's numbers, each in a cache line of its own | the client |
+//! | then a page | the daemon's numbers | the daemon |
+//! | then a page | the queue for batches | the client |
+//! | then a page | the queue for events | the daemon |
 //!
-//! Each part is mapped by itself, so that a process can write only to its own parts.
+//! A page is of the longest size there is. Each part is mapped by itself, so that a process can write only to its own parts.
 //!
 //! Why sealed: a process that reads a mapping beyond the end of its file is killed (SIGBUS), so a peer that could
 //! shrink the file could kill the other one. `SHRINK` forbids that to both sides for good; `GROW` keeps the size that
@@ -21,7 +24,10 @@ use std::{
     io,
     os::fd::OwnedFd,
     ptr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -31,7 +37,7 @@ use rustix::{
 };
 use thiserror::Error;
 
-use crate::limits::{EVENT_RING_SIZE, RING_SIZE, SHARED_SIZE};
+use crate::limits::{EVENT_RING_SIZE, LONGEST_PAGE, RING_SIZE, SHARED_SIZE};
 
 /// Required seals; others are allowed.
 const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
@@ -41,8 +47,17 @@ const TMPFS: i64 = 0x0102_1994;
 
 /// Start of the ring for events.
 const EVENTS_AT: u32 = RING_SIZE;
-/// Start of the count.
-const COUNT_AT: u32 = RING_SIZE + EVENT_RING_SIZE;
+/// Start of the client's numbers.
+const CLIENT_AT: u32 = EVENTS_AT + EVENT_RING_SIZE;
+/// Start of the daemon's numbers.
+const DAEMON_AT: u32 = CLIENT_AT + LONGEST_PAGE;
+/// Start of the queue for batches.
+const BATCH_QUEUE_AT: u32 = DAEMON_AT + LONGEST_PAGE;
+/// Start of the queue for events.
+const EVENT_QUEUE_AT: u32 = BATCH_QUEUE_AT + LONGEST_PAGE;
+
+/// Distance between two numbers in bytes: two cache lines, which processors prefetch in pairs.
+const APART: usize = 128;
 
 /// Memory that cannot be used for rings.
 #[derive(Debug, Error)]
@@ -66,7 +81,10 @@ pub enum MemoryError {
 pub struct Shared {
     pub commands: WriteMemory,
     pub events: ReadMemory,
-    pub count: CountWriter,
+    pub batch_queue: WriteMemory,
+    pub event_queue: ReadMemory,
+    pub ours: NumbersWriter,
+    pub theirs: NumbersReader,
 }
 
 /// The daemon's mappings.
@@ -74,7 +92,23 @@ pub struct Shared {
 pub struct SharedPeer {
     pub commands: ReadMemory,
     pub events: WriteMemory,
-    pub count: CountReader,
+    pub batch_queue: ReadMemory,
+    pub event_queue: WriteMemory,
+    pub ours: NumbersWriter,
+    pub theirs: NumbersReader,
+}
+
+/// The numbers that one side writes and the other reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Number {
+    /// Bytes that the client has read of the ring for events. Unused on the daemon's side, which reports that in events.
+    RingRead,
+    /// Messages that this side has put into its queue.
+    Queued,
+    /// Messages that this side has taken from the other's queue.
+    Taken,
+    /// 1 while this side looks at the other's queue, or will before it sleeps.
+    Awake,
 }
 
 /// The writer's mapping of a ring.
@@ -85,13 +119,13 @@ pub struct WriteMemory(MmapRaw);
 #[derive(Debug)]
 pub struct ReadMemory(MmapRaw);
 
-/// The client's mapping of the count.
-#[derive(Debug)]
-pub struct CountWriter(MmapRaw);
+/// A side's mapping of its own numbers.
+#[derive(Clone, Debug)]
+pub struct NumbersWriter(Arc<MmapRaw>);
 
-/// The daemon's mapping of the count, which it cannot write to.
-#[derive(Debug)]
-pub struct CountReader(MmapRaw);
+/// A side's mapping of the other's numbers, which it cannot write to.
+#[derive(Clone, Debug)]
+pub struct NumbersReader(Arc<MmapRaw>);
 
 /// A part of a file.
 fn part(offset: u32, len: u32) -> MmapOptions {
@@ -139,7 +173,10 @@ impl Shared {
         let shared = Self {
             commands: WriteMemory(part(0, RING_SIZE).map_raw(&file)?),
             events: ReadMemory(part(EVENTS_AT, EVENT_RING_SIZE).map_raw_read_only(&file)?),
-            count: CountWriter(part(COUNT_AT, SHARED_SIZE - COUNT_AT).map_raw(&file)?),
+            batch_queue: WriteMemory(part(BATCH_QUEUE_AT, LONGEST_PAGE).map_raw(&file)?),
+            event_queue: ReadMemory(part(EVENT_QUEUE_AT, LONGEST_PAGE).map_raw_read_only(&file)?),
+            ours: NumbersWriter(Arc::new(part(CLIENT_AT, LONGEST_PAGE).map_raw(&file)?)),
+            theirs: NumbersReader(Arc::new(part(DAEMON_AT, LONGEST_PAGE).map_raw_read_only(&file)?)),
         };
         Ok((shared, file))
     }
@@ -162,7 +199,10 @@ impl SharedPeer {
         Ok(Self {
             commands: ReadMemory(part(0, RING_SIZE).map_raw_read_only(&file)?),
             events: WriteMemory(part(EVENTS_AT, EVENT_RING_SIZE).map_raw(&file)?),
-            count: CountReader(part(COUNT_AT, SHARED_SIZE - COUNT_AT).map_raw_read_only(&file)?),
+            batch_queue: ReadMemory(part(BATCH_QUEUE_AT, LONGEST_PAGE).map_raw_read_only(&file)?),
+            event_queue: WriteMemory(part(EVENT_QUEUE_AT, LONGEST_PAGE).map_raw(&file)?),
+            ours: NumbersWriter(Arc::new(part(DAEMON_AT, LONGEST_PAGE).map_raw(&file)?)),
+            theirs: NumbersReader(Arc::new(part(CLIENT_AT, LONGEST_PAGE).map_raw_read_only(&file)?)),
         })
     }
 }
@@ -224,26 +264,33 @@ impl ReadMemory {
     }
 }
 
-/// The count in a mapping of its page.
-fn count(map: &MmapRaw) -> &AtomicU64 {
-    // SAFETY: the mapping is a page at least, starts at a page's boundary, lives as long as the reference, and its
-    // file's size is sealed. Both processes use these bytes as this atomic only; a peer that does not can change the
-    // number at any moment, as any other thread may change an atomic, and it is checked wherever it is read.
-    unsafe { &*map.as_ptr().cast::<AtomicU64>() }
+/// A number in a mapping of its page.
+fn number(map: &MmapRaw, number: Number) -> &AtomicU64 {
+    const { assert!((Number::Awake as usize + 1) * APART <= LONGEST_PAGE as usize) };
+    // SAFETY: the mapping has LONGEST_PAGE bytes, which hold every number by the assertion above, starts at a page's
+    // boundary, lives as long as the reference, and its file's size is sealed. Both processes use these bytes as this atomic
+    // only; a peer that does not can change the number at any moment, as any other thread may change an atomic, and it is
+    // checked wherever it is read.
+    unsafe { &*map.as_ptr().add(number as usize * APART).cast::<AtomicU64>() }
 }
 
-impl CountWriter {
-    /// Returns the first `consumed` bytes of the ring to its writer.
-    pub fn set(&mut self, consumed: u64) {
-        // Release: the daemon that sees this sees the copies out of the ring as done.
-        count(&self.0).store(consumed, Ordering::Release);
+impl NumbersWriter {
+    /// Publishes a number. What this process wrote or read before is done for a process that sees it; sequentially
+    /// consistent, as [`NumbersReader::get`], so that of two sides that each publish and then read, one sees the other's.
+    pub fn set(&self, which: Number, value: u64) {
+        number(&self.0, which).store(value, Ordering::SeqCst);
+    }
+
+    /// The number that this side published last.
+    pub fn get(&self, which: Number) -> u64 {
+        number(&self.0, which).load(Ordering::Relaxed)
     }
 }
 
-impl CountReader {
-    /// The number of bytes that the client reports as read.
-    pub fn get(&self) -> u64 {
-        count(&self.0).load(Ordering::Acquire)
+impl NumbersReader {
+    /// The number that the other side published.
+    pub fn get(&self, which: Number) -> u64 {
+        number(&self.0, which).load(Ordering::SeqCst)
     }
 }
 
@@ -266,7 +313,7 @@ mod tests {
         assert_eq!(ftruncate(&file, 0), Err(Errno::PERM), "it can be shrunk");
         assert_eq!(ftruncate(&file, 16 << 20), Err(Errno::PERM), "it can grow");
         let theirs = SharedPeer::open(file).unwrap();
-        let SharedPeer { commands, mut events, count } = theirs;
+        let SharedPeer { commands, mut events, batch_queue, mut event_queue, ours: numbers, theirs: count } = theirs;
         for (writer, reader, end) in
             [(&mut ours.commands, &commands, RING_SIZE as usize), (&mut events, &ours.events, EVENT_RING_SIZE as usize)]
         {
@@ -281,8 +328,16 @@ mod tests {
         // The parts do not overlap.
         let mut to = [0xff; 3];
         assert!(commands.read(0, &mut to) && to == [0; 3]);
-        ours.count.set(u64::MAX - 1);
-        assert_eq!(count.get(), u64::MAX - 1);
+        for (index, which) in [Number::RingRead, Number::Queued, Number::Taken, Number::Awake].into_iter().enumerate() {
+            ours.ours.set(which, u64::MAX - index as u64);
+            numbers.set(which, index as u64);
+            assert_eq!(count.get(which), u64::MAX - index as u64);
+            assert_eq!(ours.theirs.get(which), index as u64);
+        }
+        let end = LONGEST_PAGE as usize;
+        assert!(ours.batch_queue.write(end - 3, b"def") && batch_queue.read(end - 3, &mut to) && &to == b"def");
+        assert!(event_queue.write(end - 3, b"ghi") && ours.event_queue.read(end - 3, &mut to) && &to == b"ghi");
+        assert!(!event_queue.write(end - 2, b"ghi") && !batch_queue.read(end - 2, &mut to));
         assert!(ours.events.read(EVENT_RING_SIZE as usize - 3, &mut to) && &to == b"abc");
     }
 
