@@ -1,6 +1,6 @@
 //! The target of each figure, in one table.
 
-use crate::table::Row;
+use crate::{processor, table::Row};
 
 /// Kinds of adapters with their own targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +81,14 @@ const TARGETS: [Target; 33] = [
     ("wgpu-draws", "held", Gpu, Ratio(1.1)),
 ];
 
+/// The target of processor time, of every workload on every device.
+const PROCESSOR: Bound = Ratio(1.15);
+
 /// The targets of a figure: none, one or two.
 pub fn of(workload: &str, figure: &str, device: Device) -> impl Iterator<Item = Bound> {
     let is = move |target: &&Target| target.0 == workload && target.1 == figure && target.2 == device;
-    TARGETS.iter().filter(is).map(|target| target.3)
+    let processor = processor::is_figure(figure).then_some(PROCESSOR);
+    TARGETS.iter().filter(is).map(|target| target.3).chain(processor)
 }
 
 impl Bound {
