@@ -127,9 +127,7 @@ impl Session {
                         head_of = Some(columns);
                     }
                     rows.iter().for_each(|row| self.print(row));
-                    if !workload.compares_guests() {
-                        self.publish(adapter, &rows);
-                    }
+                    self.publish(adapter, &rows);
                 }
                 Err(error) => {
                     eprintln!("error: {} on {adapter}: {error}", workload.name);
