@@ -7,6 +7,7 @@
 mod distance;
 mod memory;
 mod options;
+mod processor;
 mod runners;
 mod table;
 mod targets;
@@ -14,7 +15,11 @@ mod workloads;
 
 use std::{cell::RefCell, env, fs, process::ExitCode};
 
-use airlock_tests::{benchmarks::progress, statistics::Spread};
+use airlock_tests::{
+    benchmarks::progress,
+    published::{self, Column, NoTable},
+    statistics::Spread,
+};
 use clap::Parser;
 
 use distance::Distance;
@@ -39,13 +44,30 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut session =
-        Session { options, airlock, peer, distances: RefCell::default(), failed: false, met: 0, judged: 0 };
+    let mut session = Session {
+        options,
+        airlock,
+        peer,
+        distances: RefCell::default(),
+        published: Vec::new(),
+        failed: false,
+        met: 0,
+        judged: 0,
+    };
     session.say_what();
     for adapter in session.options.adapters.clone() {
         session.on(adapter);
     }
     session.conclude()
+}
+
+/// Published tables that were not updated.
+#[derive(Debug, thiserror::Error)]
+enum UpdateError {
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    #[error(transparent)]
+    Table(#[from] NoTable),
 }
 
 /// One run of the benchmark.
@@ -55,6 +77,8 @@ struct Session {
     peer: Option<Runner>,
     /// The distance between processors before each of Airlock's runs.
     distances: RefCell<Vec<Distance>>,
+    /// The tables to publish, by the adapter's kind.
+    published: Vec<(Adapter, Vec<(String, String)>)>,
     failed: bool,
     met: u32,
     judged: u32,
@@ -103,6 +127,7 @@ impl Session {
                         head_of = Some(columns);
                     }
                     rows.iter().for_each(|row| self.print(row));
+                    self.publish(adapter, &rows);
                 }
                 Err(error) => {
                     eprintln!("error: {} on {adapter}: {error}", workload.name);
@@ -162,6 +187,32 @@ impl Session {
         println!("{line}");
     }
 
+    /// Keeps the cells of a workload for its published table.
+    fn publish(&mut self, adapter: Adapter, rows: &[Row]) {
+        let busy_of = |row: &Row| rows.iter().find(|other| other.figure == processor::figure(&row.figure));
+        let times = rows.iter().filter(|row| !processor::is_figure(&row.figure));
+        let cells = times.filter_map(|row| row.published(busy_of(row)));
+        match self.published.iter_mut().find(|(of, _)| *of == adapter) {
+            Some((_, all)) => all.extend(cells),
+            None => self.published.push((adapter, cells.collect())),
+        }
+    }
+
+    /// Writes the columns of this processor to the file that the options name.
+    fn update(&self) -> Result<(), UpdateError> {
+        let Some(file) = &self.options.update else { return Ok(()) };
+        let mut text = fs::read_to_string(file)?;
+        for (adapter, cells) in &self.published {
+            let date = chrono::Utc::now().date_naive().to_string();
+            let column = Column { processor: processor_name(), date, cells: cells.clone() };
+            text = published::update(&text, &format!("peer on {adapter}"), &column)?;
+        }
+        // A file of the one who measures, at a path of theirs.
+        #[allow(clippy::disallowed_methods)]
+        fs::write(file, text)?;
+        Ok(())
+    }
+
     fn conclude(&self) -> ExitCode {
         if !self.options.json {
             let distances = self.distances.take();
@@ -174,6 +225,10 @@ impl Session {
             if self.judged > 0 {
                 println!("\n{} of {} targets are met.", self.met, self.judged);
             }
+        }
+        if let Err(error) = self.update() {
+            eprintln!("error: cannot update the tables: {error}");
+            return ExitCode::FAILURE;
         }
         if self.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
@@ -206,17 +261,21 @@ fn add(
     }
 }
 
-/// The machine: the processor's model, the number of cores, the kernel, and the load at the start.
-fn machine() -> String {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let info = read("/proc/cpuinfo");
+/// The processor's model and the number of cores.
+fn processor_name() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{}, {cores} cores", model.unwrap_or(env::consts::ARCH))
+}
+
+/// The machine: the processor, the kernel, and the load at the start.
+fn machine() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let kernel = read("/proc/sys/kernel/osrelease");
     let load = read("/proc/loadavg");
     let load = load.split(' ').next().unwrap_or("unknown");
-    let model = model.unwrap_or(env::consts::ARCH);
-    format!("{model}, {cores} cores, Linux {}, load {load} before", kernel.trim())
+    format!("{}, Linux {}, load {load} before", processor_name(), kernel.trim())
 }
 
 fn clear_progress() {

@@ -50,6 +50,10 @@ pub struct Options {
     #[arg(long)]
     pub markdown: bool,
 
+    /// Write this processor's column of the tables in FILE, such as README.md, beside what is printed
+    #[arg(long, value_name = "FILE", requires = "peer")]
+    pub update: Option<PathBuf>,
+
     /// `cargo bench` gives it to every benchmark
     #[arg(long, hide = true)]
     pub bench: bool,

@@ -17,6 +17,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use crate::{
     memory::{self, Peaks},
     options::{Adapter, Options},
+    processor,
 };
 
 /// The interval between samples of memory. The kernel keeps peaks, so only the end of a process can be missed.
@@ -70,13 +71,22 @@ pub struct Job<'a> {
 pub struct Run {
     /// The command, for messages.
     pub command: String,
-    /// The lines of standard output, each with the time since the start.
-    pub lines: Vec<(Duration, String)>,
+    /// The lines of standard output.
+    pub lines: Vec<Line>,
     /// Standard error.
     pub stderr: String,
     /// The time from the start to the exit.
     pub time: Duration,
     pub peaks: Peaks,
+}
+
+/// A line of standard output.
+pub struct Line {
+    /// The time since the start.
+    pub time: Duration,
+    /// At the begin and the end of repetitions, the processor time so far of the program and its descendants.
+    pub processor: Option<Duration>,
+    pub text: String,
 }
 
 impl Runner {
@@ -135,7 +145,8 @@ impl Runner {
         let since = Instant::now();
         let start = command.spawn();
         let mut child = start.map_err(|source| Error::Start { program: self.program.clone(), source })?;
-        let lines = read(child.stdout.take(), move |pipe| stamp(pipe, since));
+        let id = child.id();
+        let lines = read(child.stdout.take(), move |pipe| stamp(pipe, since, id));
         let errors = read(child.stderr.take(), all);
         let follow = |source| Error::Follow { program: self.program.clone(), source };
         let watch = Watch::start(&child, since, job).map_err(|source| {
@@ -172,8 +183,13 @@ fn read<R: Read + Send + 'static, T: Send + 'static>(
     receive
 }
 
-fn stamp(pipe: impl Read, since: Instant) -> Vec<(Duration, String)> {
-    BufReader::new(pipe).lines().map_while(Result::ok).map(|line| (since.elapsed(), line)).collect()
+fn stamp(pipe: impl Read, since: Instant, id: u32) -> Vec<Line> {
+    let lines = BufReader::new(pipe).lines().map_while(Result::ok);
+    let stamped = lines.map(|text| {
+        let processor = processor::is_mark(&text).then(|| processor::of_all(id));
+        Line { time: since.elapsed(), processor, text }
+    });
+    stamped.collect()
 }
 
 fn all(mut pipe: impl Read) -> String {

@@ -78,6 +78,22 @@ impl Row {
         format!("| {} |", self.cells().join(" | "))
     }
 
+    /// The row's name and cell in a published table: the ratio, the processor time's ratio, and Airlock's own value. `None` without a
+    /// peer.
+    pub fn published(&self, processor: Option<&Row>) -> Option<(String, String)> {
+        let (ratio, own) = (self.ratio()?, self.airlock()?);
+        let busy = processor.and_then(Row::ratio).map(|ratio| format!(", processor {:.2}", ratio.median));
+        let cell = format!(
+            "{:.2} ({:.2} to {:.2}){}; {}",
+            ratio.median,
+            ratio.low,
+            ratio.high,
+            busy.unwrap_or_default(),
+            one(own.median, self.unit)
+        );
+        Some((format!("`{}` {}", self.workload, self.figure), cell))
+    }
+
     /// The row as a JSON object.
     pub fn json(&self) -> String {
         let targets: Vec<_> = self

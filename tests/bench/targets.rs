@@ -1,6 +1,6 @@
 //! The target of each figure, in one table.
 
-use crate::table::Row;
+use crate::{processor, table::Row};
 
 /// Kinds of adapters with their own targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +45,8 @@ const MIB: f64 = (1 << 20) as f64;
 use Bound::{AtMost, Beyond, Ratio};
 use Device::{Gpu, Llvmpipe, Noop};
 
-const TARGETS: [Target; 33] = [
-    ("draws", "whole", Llvmpipe, Ratio(1.05)),
+const TARGETS: [Target; 36] = [
+    ("draws", "whole", Llvmpipe, Ratio(1.0)),
     ("draws", "whole", Gpu, Ratio(0.75)),
     ("draws", "whole", Noop, Ratio(1.1)),
     ("draws", "held", Llvmpipe, Ratio(0.75)),
@@ -54,10 +54,12 @@ const TARGETS: [Target; 33] = [
     ("dispatches", "whole", Llvmpipe, Ratio(1.05)),
     ("dispatches", "whole", Noop, Ratio(1.1)),
     ("create-drop", "whole", Llvmpipe, Ratio(0.7)),
-    ("create-drop", "whole", Noop, Ratio(0.95)),
+    ("create-drop", "whole", Noop, Ratio(0.7)),
+    ("create-drop-sampler", "whole", Noop, Ratio(0.7)),
+    ("create-drop-buffer", "whole", Noop, Ratio(0.7)),
     ("write-buffer-64b", "whole", Llvmpipe, Ratio(0.95)),
     ("write-buffer-64b", "whole", Noop, Ratio(0.6)),
-    ("write-buffer-64k", "whole", Llvmpipe, Ratio(0.95)),
+    ("write-buffer-64k", "whole", Llvmpipe, Ratio(0.8)),
     ("write-buffer-64k", "whole", Noop, Ratio(1.0)),
     ("write-buffer-1m", "whole", Llvmpipe, Ratio(1.0)),
     ("write-buffer-1m", "whole", Noop, Ratio(1.0)),
@@ -66,13 +68,14 @@ const TARGETS: [Target; 33] = [
     ("write-texture-4096", "whole", Llvmpipe, Ratio(1.0)),
     ("write-texture-4096", "whole", Noop, Ratio(1.0)),
     ("readback-4b", "round-trip", Llvmpipe, Beyond(40.0 * US)),
-    ("readback-4b", "round-trip", Noop, Beyond(40.0 * US)),
-    ("readback-1m", "round-trip", Llvmpipe, Ratio(1.25)),
+    ("readback-4b", "round-trip", Noop, Beyond(6.0 * US)),
+    ("readback-1m", "round-trip", Llvmpipe, Ratio(1.0)),
     ("readback-1m", "round-trip", Noop, Ratio(1.35)),
-    ("readback-16m", "round-trip", Llvmpipe, Ratio(1.1)),
+    ("readback-16m", "round-trip", Llvmpipe, Ratio(1.0)),
     ("readback-16m", "round-trip", Noop, Ratio(1.2)),
+    ("first-result", "in-guest", Llvmpipe, Ratio(1.0)),
     ("start-up", "spawn-to-exit", Llvmpipe, AtMost(120.0 * MS)),
-    ("start-up", "spawn-to-exit", Llvmpipe, Beyond(60.0 * MS)),
+    ("start-up", "spawn-to-exit", Llvmpipe, Ratio(0.5)),
     ("memory", "host-above-guest", Llvmpipe, AtMost(64.0 * MIB)),
     ("memory", "host-above-guest", Noop, AtMost(64.0 * MIB)),
     ("wgpu-draws", "whole", Llvmpipe, Ratio(1.1)),
@@ -81,10 +84,14 @@ const TARGETS: [Target; 33] = [
     ("wgpu-draws", "held", Gpu, Ratio(1.1)),
 ];
 
+/// The target of processor time, of every workload on every device.
+const PROCESSOR: Bound = Ratio(1.15);
+
 /// The targets of a figure: none, one or two.
 pub fn of(workload: &str, figure: &str, device: Device) -> impl Iterator<Item = Bound> {
     let is = move |target: &&Target| target.0 == workload && target.1 == figure && target.2 == device;
-    TARGETS.iter().filter(is).map(|target| target.3)
+    let processor = processor::is_figure(figure).then_some(PROCESSOR);
+    TARGETS.iter().filter(is).map(|target| target.3).chain(processor)
 }
 
 impl Bound {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     options::{Adapter, Options},
+    processor::{self, Busy},
     runners::{Error, Job, Run, Runner},
 };
 
@@ -138,7 +139,7 @@ impl Workload {
         let figures = match self.kind {
             Kind::Case => said.figures.into_iter().filter(|figure| figure.unit == Unit::Nanoseconds).collect(),
             Kind::FirstResult => {
-                let arrived = run.lines.first().map(|(time, _)| nanoseconds("spawn-to-line", *time));
+                let arrived = run.lines.first().map(|line| nanoseconds("spawn-to-line", line.time));
                 said.figures.into_iter().chain(arrived).collect()
             }
             Kind::StartUp => vec![nanoseconds("spawn-to-exit", run.time)],
@@ -183,9 +184,14 @@ fn in_folder(variable: &str, default: &str, name: &str, hint: &'static str) -> R
 fn said(run: &Run, adapter: Adapter) -> Result<Figures, Error> {
     let mut figures = Vec::new();
     let mut name = None;
-    for (_, line) in &run.lines {
-        let no_figure = || Error::NoFigure { command: run.command.clone(), line: line.clone() };
-        let value: Value = serde_json::from_str(line).map_err(|_| no_figure())?;
+    let mut busy = Busy::default();
+    for line in &run.lines {
+        let no_figure = || Error::NoFigure { command: run.command.clone(), line: line.text.clone() };
+        let value: Value = serde_json::from_str(&line.text).map_err(|_| no_figure())?;
+        if processor::is_mark(&line.text) {
+            busy.mark(line, &value);
+            continue;
+        }
         if adapter == Adapter::Default && value["checked"] != true {
             return Err(Error::Unchecked { command: run.command.clone() });
         }
@@ -195,7 +201,15 @@ fn said(run: &Run, adapter: Adapter) -> Result<Figures, Error> {
             _ => return Err(no_figure()),
         };
         let figure = value["figure"].as_str().ok_or_else(no_figure)?.to_owned();
-        figures.push(Figure { name: figure, unit, value: value["value"].as_f64().ok_or_else(no_figure)? });
+        let time = value["value"].as_f64().ok_or_else(no_figure)?;
+        // All figures of the same repetitions share their processor time; it stands with the first one.
+        let processor = (unit == Unit::Nanoseconds).then(|| busy.take()).flatten().map(|processors| Figure {
+            name: processor::figure(&figure),
+            unit,
+            value: time * processors,
+        });
+        figures.push(Figure { name: figure, unit, value: time });
+        figures.extend(processor);
         name = value["adapter"].as_str().map(str::to_owned);
     }
     if figures.is_empty() {
@@ -207,7 +221,7 @@ fn said(run: &Run, adapter: Adapter) -> Result<Figures, Error> {
 /// The figures of a guest `draws`, for each call: the time of all, and until the last submit returned. The one on wgpu prints them
 /// to standard error. Both fail for a wrong pixel.
 fn of_draws(run: &Run) -> Result<Figures, Error> {
-    let lines = run.lines.iter().map(|(_, line)| line.as_str()).chain(run.stderr.lines());
+    let lines = run.lines.iter().map(|line| line.text.as_str()).chain(run.stderr.lines());
     let (mut adapter, mut figures) = (None, Vec::new());
     for line in lines {
         adapter = adapter.or_else(|| line.strip_prefix("adapter: ").map(str::to_owned));

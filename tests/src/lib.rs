@@ -16,6 +16,7 @@ pub mod load;
 pub mod pictures;
 pub mod processes;
 pub mod programs;
+pub mod published;
 pub mod recordings;
 pub mod statistics;
 #[cfg(target_os = "linux")]

@@ -186,6 +186,18 @@ pub fn of_threads(id: u32, key: &str) -> Vec<String> {
         .collect()
 }
 
+/// The processor time of all threads that a process has now (the first number of `schedstat`, in nanoseconds); zero when it is
+/// gone.
+pub fn processor_time(id: u32) -> Duration {
+    let Ok(threads) = fs::read_dir(format!("/proc/{id}/task")) else { return Duration::ZERO };
+    threads
+        .filter_map(|thread| {
+            let statistics = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            Some(Duration::from_nanos(statistics.split_whitespace().next()?.parse().ok()?))
+        })
+        .sum()
+}
+
 /// The current memory of a process, in bytes (`VmRSS`).
 pub fn memory(id: u32) -> Option<u64> {
     status_bytes(id, "VmRSS")

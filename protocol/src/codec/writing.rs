@@ -1,4 +1,6 @@
-//! The serializer: the same calls of bincode as its own serde module makes, into memory that is allocated already.
+//! The serializer: the same calls of bincode as its own serde module makes, into memory that is allocated already. Only
+//! short numbers, which are most of a stream, are written here: whether the optimizer inlines bincode's function for
+//! numbers of every length depends on the rest of the program, and a draw costs a fifth more where it does not.
 //!
 //! Serde's functions pass the remaining space along as a value of two words and return the rest of it: both stay in
 //! registers for a whole command, where an encoder behind a reference is stored and loaded for every number. The error is
@@ -19,7 +21,9 @@ use serde::{
     },
 };
 
-/// The integers of the stream: one byte up to 250, longer ones with a mark of their length.
+use super::LAST_SHORT;
+
+/// The integers of the stream: one byte up to [`LAST_SHORT`], longer ones with a mark of their length.
 pub(super) const CONFIG: Configuration = standard();
 
 /// Encodes a value at the start of bytes and returns the rest of them.
@@ -76,6 +80,33 @@ impl<'a> Room<'a> {
         value.encode(&mut encoder)?;
         Ok(encoder.into_writer().0)
     }
+
+    /// Encodes an unsigned number of more than 8 bits.
+    #[inline(always)]
+    fn unsigned<T: Encode + Copy + TryInto<u8>>(self, value: T) -> Result<&'a mut [u8], Unwritten> {
+        match value.try_into() {
+            Ok(short) if short <= LAST_SHORT => self.byte(short),
+            _ => self.long(value),
+        }
+    }
+
+    /// Encodes a number by bincode, with one copy of its code.
+    #[inline(never)]
+    fn long<T: Encode>(self, value: T) -> Result<&'a mut [u8], Unwritten> {
+        self.put(value)
+    }
+
+    #[inline(always)]
+    fn bit(self, bit: bool) -> Result<&'a mut [u8], Unwritten> {
+        self.byte(u8::from(bit))
+    }
+
+    #[inline(always)]
+    fn byte(self, byte: u8) -> Result<&'a mut [u8], Unwritten> {
+        let (first, left) = self.0.split_first_mut().ok_or(Unwritten::NoRoom)?;
+        *first = byte;
+        Ok(left)
+    }
 }
 
 impl Writer for Room<'_> {
@@ -89,11 +120,11 @@ impl Writer for Room<'_> {
     }
 }
 
-macro_rules! numbers {
-    ($($function:ident $type:ty),* $(,)?) => {
+macro_rules! values {
+    ($($function:ident $type:ty, by $put:ident;)*) => {
         $(#[inline(always)]
         fn $function(self, value: $type) -> Result<&'a mut [u8], Unwritten> {
-            self.put(value)
+            self.$put(value)
         })*
     };
 }
@@ -109,31 +140,31 @@ impl<'a> Serializer for Room<'a> {
     type SerializeStruct = Self;
     type SerializeStructVariant = Self;
 
-    numbers! {
-        serialize_bool bool,
-        serialize_u8 u8,
-        serialize_u16 u16,
-        serialize_u32 u32,
-        serialize_u64 u64,
-        serialize_i8 i8,
-        serialize_i16 i16,
-        serialize_i32 i32,
-        serialize_i64 i64,
-        serialize_f32 f32,
-        serialize_f64 f64,
-        serialize_char char,
-        serialize_str &str,
-        serialize_bytes &[u8],
+    values! {
+        serialize_bool bool, by bit;
+        serialize_u8 u8, by byte;
+        serialize_u16 u16, by unsigned;
+        serialize_u32 u32, by unsigned;
+        serialize_u64 u64, by unsigned;
+        serialize_i8 i8, by put;
+        serialize_i16 i16, by put;
+        serialize_i32 i32, by put;
+        serialize_i64 i64, by put;
+        serialize_f32 f32, by put;
+        serialize_f64 f64, by put;
+        serialize_char char, by put;
+        serialize_str &str, by put;
+        serialize_bytes &[u8], by put;
     }
 
     #[inline(always)]
     fn serialize_none(self) -> Result<&'a mut [u8], Unwritten> {
-        self.put(0_u8)
+        self.byte(0)
     }
 
     #[inline(always)]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<&'a mut [u8], Unwritten> {
-        value.serialize(Room(self.put(1_u8)?))
+        value.serialize(Room(self.byte(1)?))
     }
 
     #[inline(always)]
@@ -148,7 +179,7 @@ impl<'a> Serializer for Room<'a> {
 
     #[inline(always)]
     fn serialize_unit_variant(self, _: &'static str, number: u32, _: &'static str) -> Result<&'a mut [u8], Unwritten> {
-        self.put(number)
+        self.unsigned(number)
     }
 
     #[inline(always)]
@@ -168,13 +199,13 @@ impl<'a> Serializer for Room<'a> {
         _: &'static str,
         value: &T,
     ) -> Result<&'a mut [u8], Unwritten> {
-        value.serialize(Room(self.put(number)?))
+        value.serialize(Room(self.unsigned(number)?))
     }
 
     #[inline(always)]
     fn serialize_seq(self, length: Option<usize>) -> Result<Self, Unwritten> {
         let length = length.ok_or_else(|| Unwritten::custom("a list without a length"))?;
-        self.put(length).map(Room)
+        self.unsigned(length).map(Room)
     }
 
     #[inline(always)]
@@ -195,7 +226,7 @@ impl<'a> Serializer for Room<'a> {
         _: &'static str,
         _: usize,
     ) -> Result<Self, Unwritten> {
-        self.put(number).map(Room)
+        self.unsigned(number).map(Room)
     }
 
     /// No record has a map.

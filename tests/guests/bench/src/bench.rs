@@ -44,9 +44,11 @@ impl Bench {
         self.fence.wait(&self.gpu).await
     }
 
-    /// Repeats the work, after a warm-up that does not count, and returns the median of each of its times.
+    /// Repeats the work, after a warm-up that does not count, and returns the median of each of its times. Two lines mark
+    /// the repetitions, between which the benchmark's runner counts processor time.
     pub async fn repeat<const N: usize>(&self, mut work: impl AsyncFnMut() -> Outcome<[f64; N]>) -> Outcome<[f64; N]> {
         work().await?;
+        outln!(r#"{{"case":"{}","repetitions":"begin"}}"#, self.case);
         let watch = Watch::start();
         let mut all: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
         let mut done = 0;
@@ -59,6 +61,9 @@ impl Bench {
                 None => done >= MOST || (done >= FEWEST && watch.ns() >= LONG_ENOUGH.as_nanos() as f64),
             };
             if enough {
+                outln!(r#"{{"case":"{}","repetitions":"end","ns":{:.0}}}"#, self.case, watch.ns());
+                // One that does not count, so that all processes are still there when the line is read.
+                work().await?;
                 return Ok(all.map(median));
             }
         }
