@@ -138,7 +138,7 @@ fn linker(engine: &Engine, file: &ComponentFile) -> wasmtime::Result<Linker<Stat
     if file.imports_wasi("0.3") {
         p3::add_to_linker(&mut linker)?;
     }
-    if file.imports_webgpu() {
+    if file.imports_v0_3() {
         airlock::add_to_linker(&mut linker)?;
     }
     if file.imports_package("airlock:passes") {
