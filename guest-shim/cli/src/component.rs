@@ -210,6 +210,15 @@ fn is_text(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+impl ComponentFile {
+    /// A component without contents that imports these interfaces.
+    pub fn importing(imports: &[&str]) -> Self {
+        let imports = imports.iter().map(|&import| import.to_owned()).collect();
+        Self { file: "f".to_owned(), bytes: Vec::new(), imports, exports: Vec::new(), source: None }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -218,13 +227,7 @@ mod tests {
     }
 
     fn scan(bytes: &[u8]) -> Result<ComponentFile, CliError> {
-        let mut file = ComponentFile {
-            file: "f".to_owned(),
-            bytes: Vec::new(),
-            imports: Vec::new(),
-            exports: Vec::new(),
-            source: None,
-        };
+        let mut file = ComponentFile::importing(&[]);
         file.scan(bytes).map(|()| file)
     }
 
@@ -239,6 +242,17 @@ mod tests {
         assert!(kind(b";; a comment\n\n  (component)").contains("wasm-tools parse"));
         assert!(kind(b"\x7fELF").contains("magic"));
         assert!(kind(b"(not wasm)").contains("magic"));
+    }
+
+    #[test]
+    fn the_imported_version_is_found() {
+        let newest = ComponentFile::importing(&["wasi:io/poll@0.2.0", "wasi:webgpu/webgpu@0.3.0-rc.2"]);
+        assert_eq!((newest.webgpu_version(), newest.imports_v0_3()), (Some("0.3.0-rc.2"), true));
+        let alias = ComponentFile::importing(&["wasi:webgpu/webgpu@0.2.0-rc.2"]);
+        assert_eq!((alias.webgpu_version(), alias.imports_v0_3()), (Some("0.2.0-rc.2"), true));
+        let deployed = ComponentFile::importing(&["wasi:webgpu/webgpu@0.0.1"]);
+        assert_eq!((deployed.webgpu_version(), deployed.imports_v0_3()), (Some("0.0.1"), false));
+        assert_eq!(ComponentFile::importing(&["wasi:io/poll@0.2.0"]).webgpu_version(), None);
     }
 
     #[test]
