@@ -200,6 +200,19 @@ fn a_recording_replays() {
     deployed(&["--record", &trace], &[]).succeeded();
     let outcome = run(airlock(["replay", &trace])).succeeded();
     assert!(outcome.stdout.contains("as recorded"), "{outcome}");
+    let outcome = run(airlock(["trace", "info", &trace])).succeeded();
+    assert!(outcome.stdout.contains("wasi:webgpu 0.0.1\n"), "{outcome}");
+}
+
+/// `airlock doctor` names the versions that a guest may import.
+#[test]
+fn the_doctor_names_the_versions() {
+    // Without an adapter it fails, and prints the same versions.
+    let text = run(airlock(["doctor"])).stdout;
+    assert!(text.contains("wasi:webgpu 0.3.0-rc.2, 0.2.0-rc.2 and 0.0.1\n"), "{text}");
+    let report: Value = serde_json::from_str(&run(airlock(["doctor", "--json"])).stdout).expect("JSON");
+    assert_eq!(report["versions"]["wasi_webgpu"], "0.3.0-rc.2");
+    assert_eq!(report["versions"]["wasi_webgpu_versions"], serde_json::json!(["0.3.0-rc.2", "0.2.0-rc.2", "0.0.1"]));
 }
 
 /// A run with a view.

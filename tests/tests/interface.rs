@@ -69,9 +69,14 @@ fn the_earlier_version_is_an_alias() {
         let path = folder.path().join(format!("{name}.wasm"));
         let component = fs::read(guest(name)).expect("the guest");
         fs::write(&path, with_webgpu(&component, "wasi:webgpu/webgpu@0.2.0-rc.2")).expect("a file");
-        let mut command = airlock(["run"]);
-        command.arg(&path);
+        let trace = folder.path().join(format!("{name}.airtrace"));
+        let mut command = airlock(["run", "--record"]);
+        command.arg(&trace).arg(&path);
         run(command).succeeded();
+        let mut command = airlock(["trace", "info"]);
+        command.arg(&trace);
+        let outcome = run(command).succeeded();
+        assert!(outcome.stdout.contains("wasi:webgpu 0.2.0-rc.2\n"), "{outcome}");
     }
     // Any other version is refused.
     let path = folder.path().join("other.wasm");

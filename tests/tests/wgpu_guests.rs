@@ -142,6 +142,45 @@ fn the_api_part_by_part() {
     prints("api");
 }
 
+/// A host may examine its devices in `map-async` alone, and resolve `on-submitted-work-done` no earlier. A wait ends there, too, if a
+/// map follows the request before the wait begins. The program's buffers are labelled by the waits that they come after.
+#[test]
+fn each_wait_has_a_map_after_its_request() {
+    let folder = scratch();
+    let commands = commands(&records(folder.path(), "api", &[]));
+    let (mut unanswered, mut requests, mut waits, mut hidden) = (0, 0, 0, 0);
+    for command in &commands {
+        if command.starts_with(r#"{"OnSubmittedWorkDone""#) {
+            unanswered += 1;
+            requests += 1;
+        } else if command.starts_with(r#"{"MapBuffer""#) {
+            unanswered = 0;
+        } else if command.contains(r#""label":"waited for"#) || command.contains(r#""label":"polled for"#) {
+            assert_eq!(unanswered, 0, "before {command} in {commands:#?}");
+            waits += 1;
+        } else if command.contains(r#""label":"progress of wgpu-wasi""#) {
+            hidden += 1;
+        }
+    }
+    assert_eq!((unanswered, waits, hidden), (0, 4, 1), "of {requests} requests, in {commands:#?}");
+}
+
+/// The buffer whose maps follow these requests is refused where the device has no room for it. The program's error scopes do not
+/// catch that, and its waits end.
+#[test]
+fn waits_without_room_for_a_buffer() {
+    let folder = scratch();
+    let trace = folder.path().join("crowded.airtrace");
+    let mut command = airlock(["run", "--worker", "max-objects=1", "--record"]);
+    command.arg(&trace).arg(component("api")).arg("crowded");
+    let outcome = run(command).succeeded();
+    assert_eq!(outcome.stdout, "waited: no error\nwaited: no error\n", "{outcome}");
+    let commands = commands(&trace);
+    let refused = commands.iter().filter(|command| command.contains("progress of wgpu-wasi")).count();
+    let maps = commands.iter().filter(|command| command.starts_with(r#"{"MapBuffer""#)).count();
+    assert_eq!((refused, maps), (1, 0), "{commands:#?}");
+}
+
 /// wgpu panics for an uncaught error, also when the program never waits for the GPU.
 #[test]
 fn an_error_that_nothing_catches() {

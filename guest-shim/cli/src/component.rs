@@ -8,7 +8,7 @@ use wasmparser::{Chunk, Parser, Payload};
 
 use super::{
     error::CliError,
-    versions::{WEBGPU_ALIAS, WEBGPU_DEPLOYED, WEBGPU_VERSION},
+    versions::{WEBGPU_DEPLOYED, WEBGPU_VERSIONS},
 };
 
 /// A component file with the names of its imports and exports.
@@ -60,9 +60,19 @@ impl ComponentFile {
         self.source.is_some().then_some(self.file.as_str())
     }
 
-    /// True when the component imports `wasi:webgpu`.
+    /// True when the component imports `wasi:webgpu`, of any version.
     pub fn imports_webgpu(&self) -> bool {
-        self.webgpu_imports().next().is_some()
+        self.webgpu_version().is_some()
+    }
+
+    /// Version of `wasi:webgpu` that the component imports, the first one of several.
+    pub fn webgpu_version(&self) -> Option<&str> {
+        self.webgpu_imports().find_map(|import| version(import))
+    }
+
+    /// True when the component imports `wasi:webgpu` of version 0.3.0-rc.2, or of 0.2.0-rc.2, which is its alias.
+    pub fn imports_v0_3(&self) -> bool {
+        self.webgpu_imports().filter_map(|import| version(import)).any(|version| version != WEBGPU_DEPLOYED)
     }
 
     /// True when the component imports `wasi-gfx:surface` or `wasi:surface`.
@@ -88,7 +98,8 @@ impl ComponentFile {
         self.imports
             .iter()
             .filter(|import| import.starts_with("wasi:") && !import.starts_with("wasi:webgpu/"))
-            .any(|import| import.rsplit_once('@').is_some_and(|(_, version)| of_version(version)))
+            .filter_map(|import| version(import))
+            .any(of_version)
     }
 
     /// Names of the exports.
@@ -101,10 +112,7 @@ impl ComponentFile {
     }
 
     fn check_webgpu(&self) -> Result<(), CliError> {
-        let is_offered = |import: &&String| {
-            let offered = [WEBGPU_VERSION, WEBGPU_ALIAS, WEBGPU_DEPLOYED];
-            import.rsplit_once('@').is_some_and(|(_, version)| offered.contains(&version))
-        };
+        let is_offered = |import: &&String| version(import).is_some_and(|version| WEBGPU_VERSIONS.contains(&version));
         match self.webgpu_imports().find(|import| !is_offered(import)) {
             Some(found) => Err(CliError::WebGpuVersion { file: self.file.clone(), found: found.clone() }),
             None => Ok(()),
@@ -154,6 +162,11 @@ impl ComponentFile {
     }
 }
 
+/// Version in the name of an interface.
+fn version(import: &str) -> Option<&str> {
+    import.rsplit_once('@').map(|(_, version)| version)
+}
+
 /// Byte range of a nested module or component, whose sections are not this component's.
 fn nested(payload: &Payload<'_>) -> Option<Range<usize>> {
     match payload {
@@ -197,6 +210,15 @@ fn is_text(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+impl ComponentFile {
+    /// A component without contents that imports these interfaces.
+    pub fn importing(imports: &[&str]) -> Self {
+        let imports = imports.iter().map(|&import| import.to_owned()).collect();
+        Self { file: "f".to_owned(), bytes: Vec::new(), imports, exports: Vec::new(), source: None }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -205,13 +227,7 @@ mod tests {
     }
 
     fn scan(bytes: &[u8]) -> Result<ComponentFile, CliError> {
-        let mut file = ComponentFile {
-            file: "f".to_owned(),
-            bytes: Vec::new(),
-            imports: Vec::new(),
-            exports: Vec::new(),
-            source: None,
-        };
+        let mut file = ComponentFile::importing(&[]);
         file.scan(bytes).map(|()| file)
     }
 
@@ -226,6 +242,17 @@ mod tests {
         assert!(kind(b";; a comment\n\n  (component)").contains("wasm-tools parse"));
         assert!(kind(b"\x7fELF").contains("magic"));
         assert!(kind(b"(not wasm)").contains("magic"));
+    }
+
+    #[test]
+    fn the_imported_version_is_found() {
+        let newest = ComponentFile::importing(&["wasi:io/poll@0.2.0", "wasi:webgpu/webgpu@0.3.0-rc.2"]);
+        assert_eq!((newest.webgpu_version(), newest.imports_v0_3()), (Some("0.3.0-rc.2"), true));
+        let alias = ComponentFile::importing(&["wasi:webgpu/webgpu@0.2.0-rc.2"]);
+        assert_eq!((alias.webgpu_version(), alias.imports_v0_3()), (Some("0.2.0-rc.2"), true));
+        let deployed = ComponentFile::importing(&["wasi:webgpu/webgpu@0.0.1"]);
+        assert_eq!((deployed.webgpu_version(), deployed.imports_v0_3()), (Some("0.0.1"), false));
+        assert_eq!(ComponentFile::importing(&["wasi:io/poll@0.2.0"]).webgpu_version(), None);
     }
 
     #[test]

@@ -138,7 +138,7 @@ fn linker(engine: &Engine, file: &ComponentFile) -> wasmtime::Result<Linker<Stat
     if file.imports_wasi("0.3") {
         p3::add_to_linker(&mut linker)?;
     }
-    if file.imports_webgpu() {
+    if file.imports_v0_3() {
         airlock::add_to_linker(&mut linker)?;
     }
     if file.imports_package("airlock:passes") {
@@ -187,4 +187,25 @@ fn exit_code(error: &wasmtime::Error, script: Option<&str>) -> u8 {
         }
     }
     TRAPPED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the guest's linker has `wasi:webgpu@0.3.0-rc.2`: a linker takes a name once.
+    fn has_v0_3(imports: &[&str]) -> bool {
+        let engine = crate::engine::engine(false).expect("an engine");
+        let mut linker = linker(&engine, &ComponentFile::importing(imports)).expect("a linker");
+        airlock::add_to_linker(&mut linker).is_err()
+    }
+
+    #[test]
+    fn the_imported_version_alone_is_linked() {
+        assert!(has_v0_3(&["wasi:webgpu/webgpu@0.3.0-rc.2"]));
+        assert!(has_v0_3(&["wasi:webgpu/webgpu@0.2.0-rc.2"]));
+        assert!(has_v0_3(&["wasi:webgpu/webgpu@0.0.1", "wasi:webgpu/webgpu@0.3.0-rc.2"]));
+        assert!(!has_v0_3(&["wasi:io/poll@0.2.0", "wasi:webgpu/webgpu@0.0.1", "wasi:surface/surface@0.0.1"]));
+        assert!(!has_v0_3(&["wasi:cli/environment@0.3.0"]));
+    }
 }

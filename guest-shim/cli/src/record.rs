@@ -89,7 +89,9 @@ impl RecordOptions {
             return Recordings::default();
         }
         let component = ComponentName::new(&file.name(), file.identity());
-        let header = Header::of_this_program(Some(component), WEBGPU_VERSION);
+        // Without the import nothing is recorded, and the header names what a guest can have.
+        let version = file.webgpu_version().unwrap_or(WEBGPU_VERSION);
+        let header = Header::of_this_program(Some(component), version);
         if let Some(path) = &self.record {
             let options = Options {
                 limit: self.record_limit.map(|Size(bytes)| bytes),

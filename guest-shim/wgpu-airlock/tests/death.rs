@@ -1,5 +1,6 @@
 //! The driver's process is killed during its work: the program's device is lost, and the program continues with a new one.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test ends at the first failure")]
 
 mod common;
 

@@ -2,6 +2,7 @@
 //! are listed with their reasons in `guest-shim/wgpu/METHODS.md`, and each place that can panic is listed here.
 //!
 //! Reads sources, whose layout is rustfmt's: an item ends at the first line that closes it at its own indentation.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first failure")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,5 +1,6 @@
 //! Programs that do not depend on this crate behave as on wgpu's own drivers: the same lines and the same pictures. The expected
 //! ones are in `tests/guests/wgpu/expected`, where `compare.sh` makes them with plain wgpu.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first failure")]
 
 mod common;
 

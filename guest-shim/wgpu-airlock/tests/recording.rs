@@ -1,5 +1,6 @@
 //! A native program is recorded like a guest: its trace replays, and the flight recorder writes one after an error. `AIRLOCK`
 //! names the program `airlock`.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first failure")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Several threads on one device, as wgpu's documentation promises: objects are shared, polls wait for their own requests, and
 //! error scopes are of one thread each.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first failure")]
 
 mod common;
 

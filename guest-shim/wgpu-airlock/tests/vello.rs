@@ -1,5 +1,6 @@
 //! vello, whose driver's process is killed while it renders: it loses its device, makes a new one, and draws the same picture.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test ends at the first failure")]
 
 mod common;
 

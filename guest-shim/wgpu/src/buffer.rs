@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use wgpu::WriteOnly;
@@ -22,6 +23,8 @@ struct Inner {
     size: u64,
     usage: wgpu::BufferUsages,
     mapping: Mutex<Option<Mapping>>,
+    /// How many times the buffer was unmapped, which gives up a map that pends. A host may have resolved the map already.
+    unmaps: AtomicU64,
 }
 
 impl fmt::Debug for Inner {
@@ -35,9 +38,9 @@ enum Mapping {
     /// Mapped at creation: zero except for the written ranges.
     Fresh(Vec<Range<u64>>),
     /// Mapped for writing: the previous contents, which are fetched on demand.
-    Write,
+    Write(Range<u64>),
     /// Mapped for reading.
-    Read,
+    Read(Range<u64>),
 }
 
 pub fn create(device: &Arc<Shared>, desc: &wgpu::BufferDescriptor<'_>) -> Buffer {
@@ -69,6 +72,7 @@ pub fn create(device: &Arc<Shared>, desc: &wgpu::BufferDescriptor<'_>) -> Buffer
         size: desc.size,
         usage: desc.usage,
         mapping: Mutex::new(desc.mapped_at_creation.then(|| Mapping::Fresh(Vec::new()))),
+        unmaps: AtomicU64::new(0),
     }))
 }
 
@@ -124,6 +128,11 @@ impl Inner {
         self.mapping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn unmapped(&self) {
+        self.unmaps.fetch_add(1, Relaxed);
+        *self.mapping() = None;
+    }
+
     /// Copies a mapped range out of the host's buffer.
     fn fetch(&self, range: &Range<u64>) -> Result<Vec<u8>, String> {
         let size = range.end - range.start;
@@ -142,7 +151,7 @@ impl Inner {
         });
         if let Some(buffer) = buffer.as_custom::<Buffer>() {
             // Otherwise wgpu would call this function again for the error.
-            *buffer.0.mapping() = Some(Mapping::Write);
+            *buffer.0.mapping() = Some(Mapping::Write(0..4));
         }
         match buffer.slice(..).get_mapped_range() {
             Err(error) => error,
@@ -154,19 +163,27 @@ impl Inner {
 impl BufferInterface for Buffer {
     fn map_async(&self, mode: wgpu::MapMode, range: Range<u64>, callback: BufferMapCallback) {
         let (flags, mapping) = match mode {
-            wgpu::MapMode::Read => (gpu::GpuMapMode::READ, Mapping::Read),
-            wgpu::MapMode::Write => (gpu::GpuMapMode::WRITE, Mapping::Write),
+            wgpu::MapMode::Read => (gpu::GpuMapMode::READ, Mapping::Read(range.clone())),
+            wgpu::MapMode::Write => (gpu::GpuMapMode::WRITE, Mapping::Write(range.clone())),
         };
-        let buffer = self.0.clone();
+        let unmaps = self.0.unmaps.load(Relaxed);
+        let (buffer, work) = (self.0.clone(), &self.0.device.work);
         let mapped = async move {
             let size = range.end - range.start;
             let result = buffer.gpu.map_async(flags, Some(range.start), Some(size)).await;
-            if result.is_ok() {
-                *buffer.mapping() = Some(mapping);
+            if result.is_err() {
+                buffer.device.work.progress.map_failed();
+                return Err(wgpu::BufferAsyncError);
             }
-            result.map_err(|_| wgpu::BufferAsyncError)
+            if buffer.unmaps.load(Relaxed) != unmaps {
+                return Err(wgpu::BufferAsyncError);
+            }
+            *buffer.mapping() = Some(mapping);
+            Ok(())
         };
-        self.0.device.work.call_back(mapped, callback);
+        // Most programs wait for the end of work after a map. Requested before it, the end needs no further map.
+        work.watch(&self.0.device.queue);
+        work.call_back(mapped, callback);
     }
 
     fn get_mapped_range(&self, range: Range<u64>) -> Result<DispatchBufferMappedRange, wgpu::MapRangeError> {
@@ -174,12 +191,18 @@ impl BufferInterface for Buffer {
         let length = usize::try_from(range.end - range.start).map_err(|_| self.0.not_mapped())?;
         let known = match &*self.0.mapping() {
             None => Err(()),
+            // Checked here, too: a host may trap.
+            Some(Mapping::Write(mapped) | Mapping::Read(mapped))
+                if range.start < mapped.start || range.end > mapped.end =>
+            {
+                Err(())
+            }
             Some(Mapping::Fresh(written)) => {
                 let is_zero = written.iter().all(|part| part.end <= range.start || range.end <= part.start);
                 Ok(is_zero.then(|| vec![0; length]))
             }
-            Some(Mapping::Write) => Ok(None),
-            Some(Mapping::Read) => self.0.fetch(&range).map(Some).map_err(drop),
+            Some(Mapping::Write(_)) => Ok(None),
+            Some(Mapping::Read(_)) => self.0.fetch(&range).map(Some).map_err(drop),
         };
         if let Some(known) = known.map_err(|()| self.0.not_mapped())? {
             let _ = data.set(known);
@@ -194,13 +217,13 @@ impl BufferInterface for Buffer {
     }
 
     fn unmap(&self) {
-        *self.0.mapping() = None;
+        self.0.unmapped();
         // A pending map fails, and its callback is called.
         let _ = self.0.gpu.unmap();
     }
 
     fn destroy(&self) {
-        *self.0.mapping() = None;
+        self.0.unmapped();
         self.0.gpu.destroy();
     }
 }

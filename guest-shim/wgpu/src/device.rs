@@ -91,10 +91,28 @@ impl Shared {
     /// on a timeout.
     pub fn wait(&self, submission: Option<u64>, timeout: Option<Duration>) -> bool {
         executor::turn();
-        let in_time = self.work.wait(&self.queue, submission, timeout);
+        let submission = submission.unwrap_or(self.work.submitted());
+        self.watch(submission);
+        let in_time = self.work.wait(&self.gpu, submission, timeout);
         // Errors of finished work may arrive after the notice of its end.
         executor::turn();
         in_time
+    }
+
+    /// Requests the end of the submitted work, and runs callbacks without blocking.
+    pub fn poll(&self) {
+        self.watch(self.work.submitted());
+        executor::turn();
+    }
+
+    /// Requests the end of the submitted work, unless that of `submission` has been requested, with a map after the request.
+    fn watch(&self, submission: u64) {
+        if self.work.is_watched(submission) {
+            return;
+        }
+        self.work.progress.prepare(&self.gpu);
+        self.work.watch(&self.queue);
+        self.work.progress.map(&self.work);
     }
 
     /// True if no work is pending and no callback is due.
@@ -124,6 +142,7 @@ impl Shared {
 impl Drop for Shared {
     /// Waits at the program's end for the errors of the last calls.
     fn drop(&mut self) {
+        self.work.progress.release();
         let device = self.gpu.clone();
         executor::spawn_to_the_end(async move {
             // A request whose reply follows every error of earlier calls.
@@ -305,8 +324,7 @@ impl DeviceInterface for Device {
                 true
             }
             wgpu::wgt::PollType::Poll => {
-                self.0.work.watch(&self.0.queue);
-                executor::turn();
+                self.0.poll();
                 false
             }
         };
@@ -326,6 +344,7 @@ impl DeviceInterface for Device {
     }
 
     fn destroy(&self) {
+        self.0.work.progress.stop();
         self.0.gpu.destroy();
     }
 }

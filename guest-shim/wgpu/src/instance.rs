@@ -84,9 +84,11 @@ impl InstanceInterface for Instance {
     fn poll_all_devices(&self, force_wait: bool) -> bool {
         executor::turn();
         let devices = self.devices.alive();
-        if force_wait {
-            for device in &devices {
+        for device in &devices {
+            if force_wait {
                 device.wait(None, None);
+            } else {
+                device.poll();
             }
         }
         devices.iter().all(|device| device.is_idle())

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Any host of the interface works if it runs the export `wasi:cli/run@0.3.0`: only a task whose type is `async` may block, and
-//! wgpu's API waits for the GPU in `Device::poll`.
+//! wgpu's API waits for the GPU in `Device::poll`. A host may even examine its devices in `map-async` alone: a wait without a map of
+//! the program's maps a buffer of 4 bytes, which the device has from the first such wait on.
 //!
 //! With the feature `passes`, the commands of passes and bundles cross to the host as lists (`airlock:passes`), which takes less
 //! time for each. Such a component runs on Airlock only.
@@ -64,6 +65,7 @@ mod limits;
 #[cfg(feature = "old-wasi-libc")]
 mod old_wasi_libc;
 mod pipeline;
+mod progress;
 mod query_set;
 mod queue;
 mod render_bundle;

@@ -16,6 +16,7 @@ use crate::buffer::Buffer;
 use crate::command_encoder::CommandBuffer;
 use crate::device::{Shared, own};
 use crate::error::Absent;
+use crate::progress::Progress;
 use crate::{executor, texture};
 
 /// Pending and finished work of a queue, by the numbers of submits.
@@ -29,6 +30,7 @@ pub struct Work {
     watched: AtomicU64,
     /// Callbacks of maps and of `on_submitted_work_done` that have not run.
     callbacks: AtomicUsize,
+    pub progress: Progress,
 }
 
 impl Work {
@@ -56,7 +58,12 @@ impl Work {
         });
     }
 
-    /// Requests the end of the submitted work from the host, unless that has been requested.
+    /// Whether the end of this submit and of all before it was requested.
+    pub fn is_watched(&self, submission: u64) -> bool {
+        self.watched.load(Relaxed) >= submission
+    }
+
+    /// Requests the end of the submitted work from the host, unless that has been requested. A map has to follow.
     pub fn watch(self: &Arc<Self>, queue: &Arc<gpu::GpuQueue>) {
         let submitted = self.submitted();
         if self.watched.swap(submitted, Relaxed) >= submitted {
@@ -69,19 +76,15 @@ impl Work {
         });
     }
 
-    /// Blocks until `submission`, by default the last one, is done and every callback has run. Returns false on a
-    /// timeout.
-    pub fn wait(
-        self: &Arc<Self>,
-        queue: &Arc<gpu::GpuQueue>,
-        submission: Option<u64>,
-        timeout: Option<Duration>,
-    ) -> bool {
-        let submission = submission.unwrap_or(self.submitted());
-        if self.done.load(Relaxed) < submission {
-            self.watch(queue);
-        }
-        let is_done = || self.done.load(Relaxed) >= submission && self.callbacks.load(Relaxed) == 0;
+    /// Blocks until `submission`, whose end was requested, is done and every callback has run. Returns false on a timeout.
+    pub fn wait(self: &Arc<Self>, device: &gpu::GpuDevice, submission: u64, timeout: Option<Duration>) -> bool {
+        let is_done = || {
+            if self.progress.take_failure() {
+                self.progress.prepare(device);
+                self.progress.map(self);
+            }
+            self.done.load(Relaxed) >= submission && self.callbacks.load(Relaxed) == 0
+        };
         let Some(timeout) = timeout else {
             return executor::block_on(std::future::poll_fn(
                 |_| if is_done() { Poll::Ready(true) } else { Poll::Pending },
@@ -181,8 +184,10 @@ impl QueueInterface for Queue {
     }
 
     fn on_submitted_work_done(&self, callback: BoxSubmittedWorkDoneCallback) {
-        let queue = self.0.queue.clone();
-        self.0.work.call_back(async move { queue.on_submitted_work_done().await }, |()| callback());
+        let (queue, work) = (self.0.queue.clone(), &self.0.work);
+        work.progress.prepare(&self.0.gpu);
+        work.call_back(async move { queue.on_submitted_work_done().await }, |()| callback());
+        work.progress.map(work);
     }
 
     fn compact_blas(&self, _: &DispatchBlas) -> (Option<u64>, DispatchBlas) {

@@ -24,7 +24,7 @@ pub struct Header {
     pub commands: usize,
     /// Number of kinds of events in that version.
     pub events: usize,
-    /// Version of `wasi:webgpu` that the guest was offered.
+    /// Version of `wasi:webgpu` that the guest imports. In older traces it is always the newest one that the guest was offered.
     pub webgpu: String,
     /// The system of the run.
     pub platform: Platform,

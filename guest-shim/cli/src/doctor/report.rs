@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::jail::JailReport;
 use crate::{
     error::CliError,
-    versions::{WASMTIME_VERSION, WEBGPU_VERSION},
+    versions::{WASMTIME_VERSION, WEBGPU_VERSION, WEBGPU_VERSIONS},
 };
 
 /// The whole report.
@@ -39,8 +39,10 @@ pub struct Versions {
     pub protocol: u32,
     /// Hash of the protocol's commands.
     pub schema: &'static str,
-    /// Version of `wasi:webgpu` for guests.
+    /// Preferred version of `wasi:webgpu` for guests.
     pub wasi_webgpu: &'static str,
+    /// All versions of `wasi:webgpu` for guests; a guest gets the one that it imports.
+    pub wasi_webgpu_versions: [&'static str; 3],
     /// Versions of WASI for guests.
     pub wasi: [&'static str; 2],
     /// Major version of wasmtime.
@@ -54,6 +56,7 @@ impl Default for Versions {
             protocol: PROTOCOL_VERSION,
             schema: SCHEMA_HASH,
             wasi_webgpu: WEBGPU_VERSION,
+            wasi_webgpu_versions: WEBGPU_VERSIONS,
             wasi: ["0.2", "0.3.0"],
             wasmtime: WASMTIME_VERSION,
         }

@@ -69,7 +69,9 @@ impl Text {
         let versions = &report.versions;
         self.heading(&format!("airlock {}", versions.airlock), "");
         self.line(&format!("  protocol   {}, schema {}", versions.protocol, versions.schema));
-        self.line(&format!("  guests     WASI {}, wasi:webgpu {}", versions.wasi.join(" and "), versions.wasi_webgpu));
+        let [newest, alias, deployed] = versions.wasi_webgpu_versions;
+        let wasi = versions.wasi.join(" and ");
+        self.line(&format!("  guests     WASI {wasi}, wasi:webgpu {newest}, {alias} and {deployed}"));
         self.line(&format!("  wasmtime   {}", versions.wasmtime));
         self.line("");
     }

@@ -118,6 +118,7 @@ impl Handler {
     }
 }
 
+/// Adds what a service may import: no surfaces, whose frames have a clock and viewers, while an instance lasts for some requests.
 fn linker(engine: &Engine, component: &Component) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;

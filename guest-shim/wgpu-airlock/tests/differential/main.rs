@@ -3,6 +3,7 @@
 //!
 //! `AIRLOCK_DIFFERENTIAL` is the number of programs, 200 by default; `AIRLOCK_DIFFERENTIAL_SEED` the number of the first. A run of
 //! one program prints its calls. Both sides have the same software adapter and the same limits and features.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first failure")]
 
 mod generate;
 mod known;

@@ -15,6 +15,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     match std::env::args().nth(1).as_deref() {
         None => {}
         Some("exit") => std::process::exit(3),
+        Some("crowded") => return memory::crowded(&gpu),
+        // Each part alone, for hosts that cannot run them all.
+        Some("memory") => return memory::run(&gpu),
+        Some("shaders") => return shaders::run(&gpu),
+        Some("draws") => return draws::run(&gpu),
+        Some("errors") => return errors::run(&gpu),
+        Some("absent") => return absent::run(),
         Some(case) => return errors::uncaught(&gpu, case),
     }
     about(&gpu);

@@ -14,7 +14,8 @@ pub fn run(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     refused_ranges(gpu)?;
     queue_writes(gpu)?;
     polling(gpu)?;
-    callbacks(gpu)
+    callbacks(gpu)?;
+    waits(gpu)
 }
 
 /// Ranges are written one after the other, one of them twice, and the other bytes remain zero.
@@ -130,5 +131,54 @@ fn callbacks(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     });
     gpu.device.poll(wgpu::PollType::wait_indefinitely())?;
     println!("callbacks: {}", count.lock().unwrap());
+    Ok(())
+}
+
+/// Waits that no map of the program goes with. The label of a buffer marks the end of each in a recording.
+fn waits(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
+    let waited = |label| {
+        drop(gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: 4,
+            usage: Usage::COPY_DST,
+            mapped_at_creation: false,
+        }));
+    };
+    gpu.queue.submit([]);
+    gpu.device.poll(wgpu::PollType::wait_indefinitely())?;
+    waited("waited for a submit");
+
+    let called = Arc::new(Mutex::new(false));
+    let told = called.clone();
+    gpu.queue.on_submitted_work_done(move || *told.lock().unwrap() = true);
+    gpu.device.poll(wgpu::PollType::wait_indefinitely())?;
+    waited("waited for a callback");
+
+    gpu.queue.submit([]);
+    while !gpu.device.poll(wgpu::PollType::Poll)?.is_queue_empty() {}
+    waited("polled for a submit");
+
+    let buffer = gpu.buffer(16, Usage::MAP_READ | Usage::COPY_DST);
+    gpu.queue.submit([]);
+    buffer.map_async(wgpu::MapMode::Read, .., |_| {});
+    buffer.unmap();
+    gpu.device.poll(wgpu::PollType::wait_indefinitely())?;
+    waited("waited for a submit and no map");
+    println!("waited without a map: {}", called.lock().unwrap());
+    Ok(())
+}
+
+/// A wait where the device has no memory for one more buffer than the program's.
+pub fn crowded(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
+    let _only = gpu.buffer(16, Usage::COPY_DST);
+    let scopes = [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]
+        .map(|filter| gpu.device.push_error_scope(filter));
+    for _ in 0..2 {
+        gpu.queue.submit([]);
+        gpu.device.poll(wgpu::PollType::wait_indefinitely())?;
+    }
+    for scope in scopes.into_iter().rev() {
+        println!("waited: {}", crate::kind(&pollster::block_on(scope.pop())));
+    }
     Ok(())
 }

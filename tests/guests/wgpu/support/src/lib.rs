@@ -103,7 +103,7 @@ pub fn read_texture(
 }
 
 /// Writes an 8-bit RGBA texture to the PNG file that the first argument names, `out.png` by default, and prints a digest of
-/// its texels.
+/// its texels. For `-` there is no file, as on a host that has none.
 pub fn write_picture(
     device: &wgpu::Device,
     queue: &wgpu::Queue,
@@ -111,10 +111,12 @@ pub fn write_picture(
 ) -> Result<(), Box<dyn Error>> {
     let texels = read_texture(device, queue, texture)?;
     let path = std::env::args().nth(1).unwrap_or("out.png".to_owned());
-    let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), texture.width(), texture.height());
-    encoder.set_color(png::ColorType::Rgba);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.write_header()?.write_image_data(&texels)?;
+    if path != "-" {
+        let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), texture.width(), texture.height());
+        encoder.set_color(png::ColorType::Rgba);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.write_header()?.write_image_data(&texels)?;
+    }
     println!("{} x {} texels, FNV-1a {:016x}", texture.width(), texture.height(), digest(&texels));
     Ok(())
 }
