@@ -1,58 +1,25 @@
-//! A guest: store data, linking, entry point and exit code.
+//! A guest: linking, entry point and exit code.
 
-use airlock::{
-    WasiWebGpuCtx, WasiWebGpuCtxView, WasiWebGpuView,
-    surface::{Ended, SurfaceCtx, WasiSurfaceCtxView, WasiSurfaceView},
-};
+use airlock::{WasiWebGpuView as _, surface::Ended};
 use airlock_protocol::printing;
 use airlock_traces::cli::terminal;
 use wasmtime::{
     Engine, Store, Trap, WasmBacktrace,
-    component::{Component, Linker, ResourceTable},
+    component::{Component, Linker},
 };
-use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView, p2, p3};
+use wasmtime_wasi::{I32Exit, p2, p3};
 
 use super::{
     component::ComponentFile,
     error::{CliError, root_cause},
-    imports,
-    limits::{self, Memory},
+    imports, limits,
+    store::State,
 };
 
 /// Exit code of a script that fails, the same as the runtime's.
 const SCRIPT_FAILED: u8 = 1;
 /// Exit code after a trap: that of a process ended by SIGABRT, as in wasmtime's own command.
 const TRAPPED: u8 = 134;
-
-/// Store data of a guest.
-pub struct State {
-    /// Files, streams, arguments, clocks.
-    pub wasi: WasiCtx,
-    pub gpu: WasiWebGpuCtx,
-    pub surfaces: SurfaceCtx,
-    /// Table of the guest's handles.
-    pub table: ResourceTable,
-    /// Limiter of linear memory.
-    pub memory: Memory,
-}
-
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
-}
-
-impl WasiWebGpuView for State {
-    fn webgpu(&mut self) -> WasiWebGpuCtxView<'_> {
-        WasiWebGpuCtxView { ctx: &mut self.gpu, table: &mut self.table }
-    }
-}
-
-impl WasiSurfaceView for State {
-    fn surfaces(&mut self) -> WasiSurfaceCtxView<'_> {
-        WasiSurfaceCtxView { surfaces: &mut self.surfaces, gpu: &mut self.gpu, table: &mut self.table }
-    }
-}
 
 /// A component with its imports resolved.
 pub struct Guest {

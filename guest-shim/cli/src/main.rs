@@ -8,7 +8,7 @@
 //! - `component` checks a file before anything is started for it,
 //! - `script` accepts a JavaScript file in place of a component,
 //! - `compiled` has its machine code, from a cache or from `compiler`'s process; `engine` configures wasmtime; `guest` links and
-//!   runs it,
+//!   runs it, with the data of `store`,
 //! - `limits` bounds its memory and time,
 //! - `confine` confines the process, by the policy of `--jail`,
 //! - `gpu` starts the worker and checks the choice of an adapter,
@@ -45,6 +45,7 @@ mod script;
 #[cfg(target_os = "linux")]
 mod serve;
 mod shader_cache;
+mod store;
 mod surface;
 mod versions;
 #[cfg(target_os = "linux")]

@@ -15,7 +15,7 @@ use airlock::{AdapterChoice, Daemon, Stats, WasiWebGpuCtx, confine::Reach, nanos
 use airlock_protocol::printing;
 use airlock_traces::cli::daemon::DaemonOption;
 use clap::{Args, ValueEnum};
-use wasmtime::{Engine, Store, component::ResourceTable};
+use wasmtime::{Engine, Store};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
 
 use super::{
@@ -25,11 +25,12 @@ use super::{
     engine::{self, Settings},
     error::{CliError, plain},
     gpu::{self, StartingGpu, Watch},
-    guest::{Guest, State},
+    guest::Guest,
     limits::{self, LimitOptions},
     record::RecordOptions,
     script::Script,
     shader_cache::ShaderCacheOptions,
+    store::State,
     surface::{Showing, SurfaceOptions},
 };
 
@@ -185,7 +186,7 @@ async fn run_guest(
         None => gpu::context(None, None, &watch),
     };
     let memory = arguments.limits.memory();
-    let mut store = Store::new(engine, State { wasi, gpu, surfaces, table: ResourceTable::new(), memory });
+    let mut store = Store::new(engine, State::new(wasi, gpu, surfaces, memory));
     store.limiter(|state| &mut state.memory);
     let start = Instant::now();
     let code = match timeout {

@@ -16,12 +16,11 @@ use rustix::{
     fs::{SealFlags, fcntl_get_seals},
     io::Errno,
 };
-use wasmtime::{Engine, Store, component::ResourceTable};
-use wasmtime_wasi_http::WasiHttpCtx;
+use wasmtime::{Engine, Store};
 
 use super::{
     channel::{self, Ready},
-    handler::{Handler, NoNetwork, Service, State},
+    handler::{Handler, Service},
     instance::{self, Left},
     options::{Arguments, GpuSession},
 };
@@ -32,6 +31,8 @@ use crate::{
     error::{CliError, plain, root_cause},
     gpu::{self, StartingGpu, Watch},
     limits::Memory,
+    store::State,
+    surface,
 };
 
 /// Deadline for the compiled component, which the supervisor sends right after the start.
@@ -180,14 +181,8 @@ impl Guest<'_> {
                 }
             }
         };
-        let state = State {
-            wasi: self.arguments.wasi()?,
-            http: WasiHttpCtx::new(),
-            hooks: NoNetwork,
-            gpu,
-            table: ResourceTable::new(),
-            memory: Memory::of(self.arguments.max_guest_memory.0),
-        };
+        let memory = Memory::of(self.arguments.max_guest_memory.0);
+        let state = State::new(self.arguments.wasi()?, gpu, surface::none(), memory);
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.memory);
         let service = self.handler.instantiate(&mut store).await;

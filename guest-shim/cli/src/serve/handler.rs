@@ -1,72 +1,20 @@
 //! HTTP components: detection of the `wasi:http` version, and linking.
 
-use airlock::{WasiWebGpuCtx, WasiWebGpuCtxView, WasiWebGpuView};
-use hyper::{Request, Response};
 use wasmtime::{
     Engine, Store,
-    component::{Component, Linker, ResourceTable},
+    component::{Component, Linker},
 };
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{
-    Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView, p2, p3,
-};
+use wasmtime_wasi_http::{p2, p3};
 
 use crate::{
     component::ComponentFile,
     error::{CliError, root_cause},
     imports,
-    limits::Memory,
+    store::State,
 };
 
 /// Prefixes of the handler's export name, newest version first.
 const EXPORTS: [&str; 2] = ["wasi:http/handler@0.3.", "wasi:http/incoming-handler@0.2."];
-
-/// Store data of an instance.
-pub struct State {
-    /// Streams, variables, folders, clocks.
-    pub wasi: WasiCtx,
-    /// Requests and answers.
-    pub http: WasiHttpCtx,
-    /// Outgoing requests.
-    pub hooks: NoNetwork,
-    /// The GPU.
-    pub gpu: WasiWebGpuCtx,
-    /// Resource table.
-    pub table: ResourceTable,
-    /// Memory limiter.
-    pub memory: Memory,
-}
-
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
-}
-
-impl WasiHttpView for State {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
-    }
-}
-
-impl WasiWebGpuView for State {
-    fn webgpu(&mut self) -> WasiWebGpuCtxView<'_> {
-        WasiWebGpuCtxView { ctx: &mut self.gpu, table: &mut self.table }
-    }
-}
-
-/// Denies every outgoing request: a guest process has no network.
-#[derive(Debug, Default)]
-pub struct NoNetwork;
-
-type Done = Box<dyn Future<Output = Result<(), Error>> + Send>;
-type Sent = Box<dyn Future<Output = Result<(Response<WasiBody>, Done), Error>> + Send>;
-
-impl WasiHttpHooks for NoNetwork {
-    fn send_request(&mut self, _: Request<WasiBody>, _: Option<RequestOptions>, _: Done) -> Sent {
-        Box::new(async { Err(Error::HttpRequestDenied) })
-    }
-}
 
 /// A component with its imports resolved, by the version of its handler.
 pub enum Handler {

@@ -32,10 +32,10 @@ use wasmtime_wasi_http::{
 
 use super::{
     answer,
-    handler::{Service, State},
+    handler::Service,
     limits::{MAX_HEAD, MAX_HEADERS},
 };
-use crate::error::root_cause;
+use crate::{error::root_cause, store::State};
 
 /// Body of a request or a response in the form of `wasi:http`.
 type Body = UnsyncBoxBody<Bytes, Error>;

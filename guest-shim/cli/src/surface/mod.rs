@@ -128,3 +128,8 @@ impl Showing {
         tracing::debug!("{} frames were presented", self.display.presented());
     }
 }
+/// Surfaces of a service, whose linker has no interface that makes one.
+#[cfg(target_os = "linux")]
+pub fn none() -> SurfaceCtx {
+    SurfaceCtx::new(Display::new(DisplayOptions::default()), Box::new(Sinks::new(Vec::new())))
+}

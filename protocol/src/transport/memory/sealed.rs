@@ -280,11 +280,6 @@ impl NumbersWriter {
     pub fn set(&self, which: Number, value: u64) {
         number(&self.0, which).store(value, Ordering::SeqCst);
     }
-
-    /// The number that this side published last.
-    pub fn get(&self, which: Number) -> u64 {
-        number(&self.0, which).load(Ordering::Relaxed)
-    }
 }
 
 impl NumbersReader {
