@@ -13,8 +13,10 @@ use clap::Args;
 use serde_json::json;
 use thiserror::Error;
 
+#[cfg(target_os = "linux")]
+use crate::gpu::imported;
 use crate::{
-    gpu::instances::Instances,
+    gpu::instances::{Found, Instances},
     options::{ShaderCacheOptions, WorkerOptions},
 };
 
@@ -89,35 +91,55 @@ fn enter(arguments: &JailArguments) -> Result<ExitCode, JailError> {
         cache: arguments.shader_cache.capacity().map(cache_space),
     };
     let mut instances = Instances::new(Jail::enter(mode, plan)?, None);
-    if !arguments.no_drivers {
-        instances.adapters()?;
-    }
+    let adapters = if arguments.no_drivers { Vec::new() } else { instances.adapters()? };
+    let uploads: Vec<_> = adapters.iter().map(Upload::examine).collect();
     let jail = instances.jail();
-    let text = if arguments.json { as_json(arguments, jail) } else { as_text(jail) };
+    let text = if arguments.json { as_json(arguments, jail, &uploads) } else { as_text(jail, &uploads) };
     // Without a reader, the exit code still has the result.
     let _ = printing::print(&text);
     let complete = mode != Mode::Off && jail.layers().iter().all(|(_, state)| state.is_ok());
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })
 }
 
+/// How an adapter gets the data of writes.
+struct Upload {
+    adapter: String,
+    /// The reason why its driver does not read the client's ring.
+    why: Option<String>,
+}
+
+impl Upload {
+    /// Imports a ring, in the jail, as a session's device does.
+    fn examine(found: &Found) -> Self {
+        #[cfg(target_os = "linux")]
+        let why = imported::examine(&found.adapter).err().map(|why| why.to_string());
+        #[cfg(not(target_os = "linux"))]
+        let why = Some("the system has no sealed memory".to_owned());
+        Self { adapter: found.name(), why }
+    }
+}
+
 fn families(jail: &Jail) -> Vec<&'static str> {
     jail.families().map(|family| family.name()).collect()
 }
 
-fn as_json(arguments: &JailArguments, jail: &Jail) -> String {
+fn as_json(arguments: &JailArguments, jail: &Jail, uploads: &[Upload]) -> String {
     let layers: Vec<_> = jail
         .layers()
         .iter()
         .map(|(layer, state)| json!({ "layer": layer.name(), "holds": state.is_ok(), "why": state.as_ref().err() }))
         .collect();
     let cache = jail.cache().map(|cache| json!({ "holds": cache.is_ok(), "why": cache.err() }));
+    let upload = |of: &Upload| json!({ "adapter": of.adapter, "imported": of.why.is_none(), "why": of.why });
+    let uploads: Vec<_> = uploads.iter().map(upload).collect();
     let report = json!({
         "mode": arguments.options.jail.to_string(), "layers": layers, "drivers": families(jail), "shader-cache": cache,
+        "uploads": uploads,
     });
     format!("{report}\n")
 }
 
-fn as_text(jail: &Jail) -> String {
+fn as_text(jail: &Jail, uploads: &[Upload]) -> String {
     let mut text = String::new();
     for (layer, state) in jail.layers() {
         // Writing to a string does not fail.
@@ -134,6 +156,12 @@ fn as_text(jail: &Jail) -> String {
     }
     if !families.is_empty() {
         let _ = writeln!(text, "system calls are narrowed to drivers of: {}", families.join(", "));
+    }
+    for Upload { adapter, why } in uploads {
+        let _ = match why {
+            None => writeln!(text, "uploads to {adapter}: copied by the GPU, out of shared memory"),
+            Some(why) => writeln!(text, "uploads to {adapter}: copied by the worker first: {why}"),
+        };
     }
     text
 }

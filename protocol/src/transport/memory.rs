@@ -6,9 +6,9 @@ mod sealed;
 mod unsealed;
 
 #[cfg(target_os = "linux")]
-pub use sealed::MemoryError;
-#[cfg(target_os = "linux")]
 pub(super) use sealed::{CountReader, CountWriter, Shared, SharedPeer};
+#[cfg(target_os = "linux")]
+pub use sealed::{MemoryError, RingMemory};
 #[cfg(target_os = "linux")]
 pub(super) use sealed::{ReadMemory, WriteMemory};
 #[cfg(not(target_os = "linux"))]

@@ -21,7 +21,10 @@ use std::{
     io,
     os::fd::OwnedFd,
     ptr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -83,7 +86,23 @@ pub struct WriteMemory(MmapRaw);
 
 /// The reader's mapping of a ring, which it cannot write to.
 #[derive(Debug)]
-pub struct ReadMemory(MmapRaw);
+pub struct ReadMemory(Arc<MmapRaw>);
+
+/// The address range of a reader's mapping, which it keeps mapped: for a GPU that reads from it. No slice of it may be made.
+#[derive(Clone, Debug)]
+pub struct RingMemory(Arc<MmapRaw>);
+
+impl RingMemory {
+    /// Its start, at a page's boundary. The file under it is sealed against shrinking.
+    pub fn as_ptr(&self) -> *const u8 {
+        self.0.as_ptr()
+    }
+
+    /// Its length in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
 
 /// The client's mapping of the count.
 #[derive(Debug)]
@@ -138,7 +157,7 @@ impl Shared {
         fcntl_add_seals(&file, SEALS)?;
         let shared = Self {
             commands: WriteMemory(part(0, RING_SIZE).map_raw(&file)?),
-            events: ReadMemory(part(EVENTS_AT, EVENT_RING_SIZE).map_raw_read_only(&file)?),
+            events: ReadMemory(Arc::new(part(EVENTS_AT, EVENT_RING_SIZE).map_raw_read_only(&file)?)),
             count: CountWriter(part(COUNT_AT, SHARED_SIZE - COUNT_AT).map_raw(&file)?),
         };
         Ok((shared, file))
@@ -160,7 +179,7 @@ impl SharedPeer {
             return Err(MemoryError::Size { found });
         }
         Ok(Self {
-            commands: ReadMemory(part(0, RING_SIZE).map_raw_read_only(&file)?),
+            commands: ReadMemory(Arc::new(part(0, RING_SIZE).map_raw_read_only(&file)?)),
             events: WriteMemory(part(EVENTS_AT, EVENT_RING_SIZE).map_raw(&file)?),
             count: CountReader(part(COUNT_AT, SHARED_SIZE - COUNT_AT).map_raw_read_only(&file)?),
         })
@@ -188,6 +207,11 @@ impl WriteMemory {
 }
 
 impl ReadMemory {
+    /// The mapping itself.
+    pub fn mapping(&self) -> RingMemory {
+        RingMemory(Arc::clone(&self.0))
+    }
+
     /// Bytes of the ring.
     pub fn size(&self) -> u64 {
         self.0.len() as u64
