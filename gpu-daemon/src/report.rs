@@ -8,7 +8,12 @@ use std::{
 };
 
 use airlock_jail::worker::{Jail, JailError, Mode, Plan, cache_space, prepare};
-use airlock_protocol::{output::Relay, printing, visible::visible};
+use airlock_protocol::{
+    output::Relay,
+    printing,
+    transport::{DaemonChannels, in_memory},
+    visible::visible,
+};
 use clap::Args;
 use serde_json::json;
 use thiserror::Error;
@@ -53,6 +58,9 @@ pub enum ReportError {
     /// The jail cannot be entered.
     #[error(transparent)]
     Jail(#[from] JailError),
+    /// There is no ring to try imports with.
+    #[error("cannot make a ring: {0}")]
+    Ring(String),
     /// The process to enter the jail cannot be started.
     #[error("cannot start a process to enter the jail: {0}")]
     Start(#[from] io::Error),
@@ -62,7 +70,7 @@ pub enum ReportError {
 /// worker's streams are part of the jail, and the caller's may be a terminal.
 pub fn run(arguments: &JailArguments) -> Result<ExitCode, ReportError> {
     if arguments.inner {
-        return Ok(enter(arguments)?);
+        return enter(arguments);
     }
     let mut command = Command::new(std::env::current_exe()?);
     command.args(std::env::args_os().skip(1)).arg("--inner");
@@ -82,7 +90,7 @@ pub fn run(arguments: &JailArguments) -> Result<ExitCode, ReportError> {
 }
 
 /// Enters the jail and reports. A process cannot leave its jail, so it exits then.
-fn enter(arguments: &JailArguments) -> Result<ExitCode, JailError> {
+fn enter(arguments: &JailArguments) -> Result<ExitCode, ReportError> {
     let mode = Mode::from(arguments.options.jail);
     let plan = Plan {
         prepared: prepare(mode, &[]),
@@ -90,9 +98,11 @@ fn enter(arguments: &JailArguments) -> Result<ExitCode, JailError> {
         memory: arguments.options.quotas.max_gpu_memory.0,
         cache: arguments.shader_cache.capacity().map(cache_space),
     };
+    // Made before the jail, which forbids that; a worker's ring comes from its client.
+    let (_, ring) = in_memory(0).map_err(|error| ReportError::Ring(error.to_string()))?;
     let mut instances = Instances::new(Jail::enter(mode, plan)?, None);
     let adapters = if arguments.no_drivers { Vec::new() } else { instances.adapters()? };
-    let uploads: Vec<_> = adapters.iter().map(Upload::examine).collect();
+    let uploads: Vec<_> = adapters.iter().map(|found| Upload::examine(found, &ring)).collect();
     let jail = instances.jail();
     let text = if arguments.json { as_json(arguments, jail, &uploads) } else { as_text(jail, &uploads) };
     // Without a reader, the exit code still has the result.
@@ -110,9 +120,11 @@ struct Upload {
 
 impl Upload {
     /// Imports a ring, in the jail, as a session's device does.
-    fn examine(found: &Found) -> Self {
+    fn examine(found: &Found, channels: &DaemonChannels) -> Self {
         #[cfg(target_os = "linux")]
-        let why = imported::examine(&found.adapter).err().map(|why| why.to_string());
+        let why = imported::examine(&found.adapter, channels.ring.mapping()).err().map(|why| why.to_string());
+        #[cfg(not(target_os = "linux"))]
+        let _ = channels;
         #[cfg(not(target_os = "linux"))]
         let why = Some("the system has no sealed memory".to_owned());
         Self { adapter: found.name(), why }

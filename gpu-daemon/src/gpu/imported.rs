@@ -10,7 +10,7 @@
 
 use std::ffi::c_void;
 
-use airlock_protocol::transport::{RingMemory, in_memory};
+use airlock_protocol::transport::RingMemory;
 use ash::{ext::external_memory_host as extension, vk};
 use thiserror::Error;
 use wgpu_core::{
@@ -49,8 +49,8 @@ pub enum NotImported {
     /// wgpu refuses.
     #[error("wgpu refuses: {0}")]
     Wgpu(String),
-    /// There is no ring, or no device, to try it with.
-    #[error("it cannot be tried: {0}")]
+    /// There is no device to try it with.
+    #[error("there is no device to try it with: {0}")]
     Untried(String),
 }
 
@@ -109,15 +109,14 @@ pub fn import(global: &Global, device: DeviceId, ring: RingMemory) -> Result<Buf
     }
 }
 
-/// Tries an import on an adapter, with a device and a ring that end with the call.
-pub fn examine(adapter: &Adapter) -> Result<(), NotImported> {
-    let untried = |error: &dyn std::error::Error| NotImported::Untried(error.to_string());
-    let (_client, channels) = in_memory(0).map_err(|error| untried(&error))?;
+/// Tries an import of a ring on an adapter, with a device that ends with the call.
+pub fn examine(adapter: &Adapter, ring: RingMemory) -> Result<(), NotImported> {
     let global = &adapter.global;
     let descriptor =
         DeviceDescriptor { required_limits: global.adapter_limits(adapter.id), ..DeviceDescriptor::default() };
-    let (device, queue) = request_device(global, adapter.id, &descriptor).map_err(|error| untried(&error))?;
-    let imported = import(global, device, channels.ring.mapping());
+    let (device, queue) =
+        request_device(global, adapter.id, &descriptor).map_err(|error| NotImported::Untried(error.to_string()))?;
+    let imported = import(global, device, ring);
     if let Ok(buffer) = imported {
         global.buffer_drop(buffer);
     }
