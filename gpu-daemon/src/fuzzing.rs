@@ -108,7 +108,8 @@ impl LocalSession {
         self.session.batch_start = Instant::now();
         let outcome = execute(&mut self.session, command);
         self.completions.settle_losses();
-        self.ring.credit(self.session.payloads.consumed());
+        let free = free_ring(&mut self.session);
+        self.ring.credit(free);
         outcome.map_err(|violation| violation.to_string())
     }
 
@@ -195,9 +196,24 @@ pub fn serve(channels: DaemonChannels) -> Result<JoinHandle<Result<(), String>>,
             run(&mut session, &batch)?;
             completions.settle_losses();
             poll::poll_now(&completions);
-            completions.events.send(&Event::Credit { consumed: session.payloads.consumed() });
+            free_ring(&mut session);
         }
     })
+}
+
+/// Sends credit and returns how much of the ring is free. Waits for the GPU where a client may wait for it, as a worker's
+/// poll thread does.
+fn free_ring(session: &mut Session) -> u64 {
+    let completions = Arc::clone(&session.completions);
+    completions.credit.settle(session.payloads.consumed());
+    if completions.credit.is_short() {
+        session.await_uploads();
+    }
+    while completions.credit.is_short() {
+        poll::poll_now(&completions);
+        completions.credit.settle(session.payloads.consumed());
+    }
+    completions.credit.position()
 }
 
 fn run(session: &mut Session, batch: &[u8]) -> Result<(), String> {

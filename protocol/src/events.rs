@@ -20,7 +20,7 @@ pub enum Event<'a> {
         reason: String,
     },
     /// Flow control of the shared ring: sent when a good part of it has been read since the last credit, and before the
-    /// daemon blocks.
+    /// daemon blocks. Data that the GPU copies out of the ring has been read when the GPU is done with it.
     Credit {
         /// Bytes since the session's start.
         consumed: u64,

@@ -26,6 +26,8 @@ mod setup;
 
 pub use ends::{BatchReceiver, BatchSender, EventReceiver, EventSender, Incoming, Piece};
 pub use memory::MemoryError;
+#[cfg(target_os = "linux")]
+pub use memory::RingMemory;
 pub use received::{Awaited, Gone, ReceiveError};
 pub use ring::{RingError, RingReader, RingWriter, place as ring_place};
 #[cfg(target_os = "linux")]

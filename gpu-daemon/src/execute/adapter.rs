@@ -7,8 +7,20 @@ use airlock_protocol::{
     commands::adapter::{Capabilities, RequestDevice},
     events::{RequestDeviceError, RequestDeviceErrorKind},
 };
-use wgpu_core::device::DeviceDescriptor;
+use wgpu_core::{
+    device::DeviceDescriptor,
+    global::Global,
+    id::{BufferId, DeviceId},
+};
+#[cfg(not(target_os = "linux"))]
+use wgpu_core::{
+    id::{AdapterId, QueueId},
+    instance::RequestDeviceError as CoreError,
+};
 use wgpu_types as wgt;
+
+#[cfg(target_os = "linux")]
+use crate::gpu::imported::{self, request_device};
 
 use crate::{
     convert,
@@ -16,6 +28,7 @@ use crate::{
         device::{CoreDevice, Device},
         errors,
         memory::Counted,
+        uploads::Uploads,
         violation::{Outcome, check_list},
     },
     session::Session,
@@ -71,7 +84,7 @@ impl Session {
             memory_hints: wgt::MemoryHints::Performance,
             trace: wgt::Trace::Off,
         };
-        let (device, queue) = match global.adapter_request_device(adapter.id, &descriptor, None, None) {
+        let (device, queue) = match request_device(global, adapter.id, &descriptor) {
             Ok(ids) => ids,
             Err(error) => {
                 let message = errors::describe("GPUAdapter.requestDevice", c.label, &error);
@@ -79,7 +92,8 @@ impl Session {
             }
         };
         let held = self.completions.submits.held();
-        let core = Arc::new(CoreDevice::new(Arc::clone(global), device, queue, self.serial, c.device, held));
+        let uploads = Uploads::new(self.import_ring(global, device));
+        let core = Arc::new(CoreDevice::new(Arc::clone(global), device, queue, self.serial, c.device, held, uploads));
         let capabilities = convert::adapter::capabilities(
             &global.device_adapter_info(device),
             global.device_features(device),
@@ -99,4 +113,30 @@ impl Session {
         self.devices.insert(c.device, Rc::new(Device::new(core, self.completions.events.clone())))?;
         Ok(Ok(capabilities))
     }
+
+    /// The ring as a buffer of the device, where its driver imports it.
+    #[cfg(target_os = "linux")]
+    fn import_ring(&self, global: &Global, device: DeviceId) -> Option<BufferId> {
+        match imported::import(global, device, self.payloads.ring_memory()) {
+            Ok(ring) => Some(ring),
+            Err(reason) => {
+                tracing::debug!("the GPU does not read the ring: {reason}");
+                None
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn import_ring(&self, _: &Global, _: DeviceId) -> Option<BufferId> {
+        None
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn request_device(
+    global: &Global,
+    adapter: AdapterId,
+    descriptor: &DeviceDescriptor<'_>,
+) -> Result<(DeviceId, QueueId), CoreError> {
+    global.adapter_request_device(adapter, descriptor, None, None)
 }

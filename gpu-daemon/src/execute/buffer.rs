@@ -83,6 +83,7 @@ impl Session {
     pub(super) fn map_buffer(&mut self, c: MapBuffer) -> Outcome {
         let buffer = self.buffers.get(c.buffer)?;
         let (id, device) = (buffer.id, &buffer.device);
+        self.flush_uploads(&device.core);
         self.completions.check_room()?;
         let refuse = |kind, message: &str| {
             self.completions.reject_map(c.request, MapError { kind, message: message.to_owned() });
@@ -144,6 +145,8 @@ impl Session {
 
     /// WebGPU's unmap raises no errors and ignores a buffer that is unmapped or invalid.
     pub(super) fn unmap_buffer(&mut self, c: UnmapBuffer) -> Outcome {
+        let device = Rc::clone(&self.buffers.get(c.buffer)?.device);
+        self.flush_uploads(&device.core);
         let buffer = self.buffers.get_mut(c.buffer)?;
         self.completions.end_mapping(c.buffer);
         if let Err(error) = buffer.device.global.buffer_unmap(buffer.id) {
@@ -157,6 +160,8 @@ impl Session {
     }
 
     pub(super) fn destroy_buffer(&mut self, c: DestroyBuffer) -> Outcome {
+        let device = Rc::clone(&self.buffers.get(c.buffer)?.device);
+        self.flush_uploads(&device.core);
         let buffer = self.buffers.get_mut(c.buffer)?;
         self.completions.end_mapping(c.buffer);
         buffer.device.global.buffer_destroy(buffer.id);

@@ -14,6 +14,7 @@ impl Session {
         if device.is_lost() {
             return Ok(());
         }
+        self.flush_uploads(&device);
         for buffer in self.completions.end_mappings(&device, "the device was destroyed before the map was done") {
             // The only error is that the buffer is not mapped.
             let _ = device.global.buffer_unmap(buffer);

@@ -6,7 +6,10 @@ use airlock_protocol::{
     Event, Payload,
     commands::queue::{OnSubmittedWorkDone, Submit, WriteBuffer, WriteTexture},
 };
-use wgpu_core::{device::queue::QueueWriteError, id::CommandBufferId};
+use wgpu_core::{
+    device::queue::QueueWriteError,
+    id::{BufferId, CommandBufferId},
+};
 
 use crate::{
     convert::texture::{copy_layout, copy_texture, extent},
@@ -16,6 +19,7 @@ use crate::{
         objects::NamedInVain,
         refusal::Refusal,
         sizes::staged_rows,
+        uploads::Open,
         violation::{Outcome, check_list},
     },
     pending::completions::Current,
@@ -52,8 +56,9 @@ impl Session {
     }
 
     pub(super) fn on_submitted_work_done(&mut self, c: OnSubmittedWorkDone) -> Outcome {
-        let device = self.devices.get(c.device)?;
+        let device = Rc::clone(self.devices.get(c.device)?);
         self.completions.check_room()?;
+        self.flush_uploads(&device.core);
         if device.is_lost() {
             self.completions.events.send(&Event::WorkDone { request: c.request });
             return Ok(());
@@ -83,6 +88,15 @@ impl Session {
             return self.skip(c.data);
         }
         let buffer = buffer.id;
+        let upload = match c.data {
+            Payload::Shared { start, len } if ours && !unavailable => {
+                device.uploads.source(start, len).map(|ring| (ring, start, len))
+            }
+            Payload::Shared { .. } | Payload::Inline(_) | Payload::Staged { .. } => None,
+        };
+        if upload.is_none() {
+            self.flush_uploads(&device.core);
+        }
         if let Err(refusal) = self.make_way(&device, c.data, c.data.len()) {
             self.out_of_memory(&device, WRITE_BUFFER, "", &refusal);
             return self.skip(c.data);
@@ -105,6 +119,11 @@ impl Session {
         };
         match valid {
             Ok(Some(size)) => {
+                if let Some((ring, start, len)) = upload {
+                    let at = self.payloads.pass(start, len)?;
+                    self.upload(&device, (ring, at, start), (buffer, c.offset), size.get());
+                    return Ok(());
+                }
                 let payloads = &mut self.payloads;
                 let fill = |to: &mut [u8]| payloads.copy_to(c.data, to);
                 match mapped::stage(&device.global, device.queue, size, fill) {
@@ -124,11 +143,33 @@ impl Session {
         self.skip(c.data)
     }
 
+    /// Records a copy out of the ring by the GPU: `size` bytes at `at`, whose position is `start`.
+    fn upload(
+        &self,
+        device: &Device,
+        (ring, at, start): (BufferId, u64, u64),
+        (buffer, offset): (BufferId, u64),
+        size: u64,
+    ) {
+        let (global, credit) = (&device.global, &self.completions.credit);
+        let encoder = device.uploads.encoder(size, || {
+            let (encoder, _) = global.device_create_command_encoder(device.id, &Default::default(), None);
+            Open::new(encoder, credit.hold(device.serial, start))
+        });
+        // wgpu reports what is wrong with the copy at the encoder's end; its checks of a write were made before.
+        if let Err(error) = global.command_encoder_copy_buffer_to_buffer(encoder, ring, at, buffer, offset, Some(size))
+        {
+            tracing::debug!("an upload: {error}");
+        }
+        self.hold(device, size);
+    }
+
     pub(super) fn write_texture(&mut self, c: WriteTexture<'_>) -> Outcome {
         let device = Rc::clone(self.devices.get(c.device)?);
         let texture = self.textures.get(c.destination.texture)?;
         let destination = copy_texture(&c.destination, texture.id);
         let (layout, size) = (copy_layout(&c.layout), extent(c.size));
+        self.flush_uploads(&device.core);
         let bytes = staged_rows(&layout, &size, texture.format.block_dimensions().1, c.data.len());
         if let Err(refusal) = self.make_way(&device, c.data, bytes) {
             self.out_of_memory(&device, WRITE_TEXTURE, "", &refusal);

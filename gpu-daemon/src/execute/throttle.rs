@@ -7,6 +7,7 @@ use wgpu_types::PollType;
 
 use crate::{
     gpu::{
+        credit::Hold,
         device::{CoreDevice, Device},
         memory::Counted,
         refusal::Refusal,
@@ -31,11 +32,35 @@ impl Session {
 
     /// Submits command buffers, and counts the submit until it is done.
     pub fn hand_in(&self, device: &Arc<CoreDevice>, ids: &[CommandBufferId]) -> Result<(), Box<QueueSubmitError>> {
+        if let Some(open) = device.uploads.take() {
+            let (id, _) = device.global.command_encoder_finish(open.encoder, &Default::default(), None);
+            device.global.command_encoder_drop(open.encoder);
+            let copied = self.submit_group(device, &[id], Some(open.hold));
+            device.global.command_buffer_drop(id);
+            if let Err(error) = copied {
+                tracing::debug!("a submit of uploads: {error}");
+            } else if ids.is_empty() {
+                return Ok(());
+            }
+        }
+        self.submit_group(device, ids, None)
+    }
+
+    /// The same for one group; `hold` is dropped when it is done.
+    fn submit_group(
+        &self,
+        device: &Arc<CoreDevice>,
+        ids: &[CommandBufferId],
+        hold: Option<Hold>,
+    ) -> Result<(), Box<QueueSubmitError>> {
         let submit = self.completions.submits.begin(device);
         match device.global.queue_submit(device.queue, ids) {
             Ok(_) => {
                 let completions = Arc::clone(&self.completions);
-                let done = move || completions.submits.done(submit);
+                let done = move || {
+                    completions.submits.done(submit);
+                    drop(hold);
+                };
                 device.global.queue_on_submitted_work_done(device.queue, Box::new(done));
                 Ok(())
             }
@@ -44,6 +69,35 @@ impl Session {
                 self.completions.submits.refused(device, submit);
                 Err(Box::new(error))
             }
+        }
+    }
+
+    /// Submits the copies out of the ring, before a call that must come after them.
+    pub fn flush_uploads(&self, device: &Arc<CoreDevice>) {
+        if device.uploads.are_open() {
+            self.flush(device);
+        }
+    }
+
+    /// Has the poll thread wait for the copies out of the ring, because the client may wait for its room.
+    pub fn await_uploads(&mut self) {
+        let copying = self.completions.credit.devices();
+        let devices: Vec<_> = self.counted.iter().filter_map(Counted::device).collect();
+        for device in devices.iter().filter(|device| copying.contains(&device.serial)) {
+            self.flush_uploads(device);
+            if device.uploads.set_awaited(true) {
+                continue;
+            }
+            let ticket = self.completions.watch.open(device);
+            let (completions, awaited) = (Arc::clone(&self.completions), Arc::downgrade(device));
+            let done = move || {
+                if let Some(device) = awaited.upgrade() {
+                    device.uploads.set_awaited(false);
+                    completions.watch.close(&device, ticket);
+                }
+            };
+            device.global.queue_on_submitted_work_done(device.queue, Box::new(done));
+            self.waiting = true;
         }
     }
 

@@ -22,6 +22,7 @@ use crate::{
     gpu::{
         errors::{self, Scopes},
         held::Held,
+        uploads::Uploads,
     },
     worker::events::Events,
 };
@@ -39,6 +40,8 @@ pub struct CoreDevice {
     pub client: DeviceId,
     /// Staged writes before the next submit.
     pub held: Held,
+    /// Writes that the GPU copies out of the ring.
+    pub uploads: Uploads,
     lost: AtomicBool,
     destroyed: AtomicBool,
     announced: AtomicBool,
@@ -54,9 +57,22 @@ impl CoreDevice {
         serial: u64,
         client: DeviceId,
         held: Held,
+        uploads: Uploads,
     ) -> Self {
         let no = || AtomicBool::new(false);
-        Self { global, id, queue, serial, client, held, lost: no(), destroyed: no(), announced: no(), dropped: no() }
+        Self {
+            global,
+            id,
+            queue,
+            serial,
+            client,
+            held,
+            uploads,
+            lost: no(),
+            destroyed: no(),
+            announced: no(),
+            dropped: no(),
+        }
     }
 
     /// True when the device is lost or destroyed; later calls treat both alike.
@@ -98,6 +114,13 @@ impl CoreDevice {
 
 impl Drop for CoreDevice {
     fn drop(&mut self) {
+        let (ring, open) = self.uploads.end();
+        if let Some(open) = open {
+            self.global.command_encoder_drop(open.encoder);
+        }
+        if let Some(ring) = ring {
+            self.global.buffer_drop(ring);
+        }
         self.global.queue_drop(self.queue);
         self.global.device_drop(self.id);
     }

@@ -3,11 +3,14 @@
 //! Commands are in [`crate::execute`], asynchronous work is in [`crate::pending`].
 
 pub mod aliases;
+pub mod credit;
 pub mod device;
 pub mod discards;
 pub mod errors;
 pub mod held;
 pub mod immediates;
+#[cfg(target_os = "linux")]
+pub mod imported;
 pub mod instances;
 pub mod made;
 pub mod mapped;
@@ -18,4 +21,5 @@ pub mod payloads;
 pub mod refusal;
 pub mod sizes;
 pub mod slab;
+pub mod uploads;
 pub mod violation;

@@ -5,6 +5,8 @@
 
 use std::ops::Deref;
 
+#[cfg(target_os = "linux")]
+use airlock_protocol::transport::RingMemory;
 use airlock_protocol::{
     Payload,
     limits::{MAX_PIECE, MAX_STAGED},
@@ -23,6 +25,8 @@ pub trait Pieces {
     fn read(&mut self, start: u64, to: &mut [u8]) -> Result<(), RingError>;
     /// Appends one piece to `to`.
     fn append(&mut self, start: u64, len: u32, to: &mut Vec<u8>) -> Result<(), RingError>;
+    /// Passes over one piece, which the GPU copies; returns where it starts in the ring's memory.
+    fn pass(&mut self, start: u64, len: u32) -> Result<u64, RingError>;
     /// Read position, for the client's credit.
     fn consumed(&self) -> u64;
 }
@@ -34,6 +38,10 @@ impl Pieces for RingReader {
 
     fn append(&mut self, start: u64, len: u32, to: &mut Vec<u8>) -> Result<(), RingError> {
         RingReader::append(self, start, len, to)
+    }
+
+    fn pass(&mut self, start: u64, len: u32) -> Result<u64, RingError> {
+        RingReader::pass(self, start, len)
     }
 
     fn consumed(&self) -> u64 {
@@ -73,6 +81,14 @@ pub struct Payloads<R> {
     /// Quota of staged bytes.
     max: u64,
     scratch: Vec<u8>,
+}
+
+impl Payloads<RingReader> {
+    /// The ring's memory, for a GPU that reads from it.
+    #[cfg(target_os = "linux")]
+    pub fn ring_memory(&self) -> RingMemory {
+        self.ring.mapping()
+    }
 }
 
 impl<R: Pieces> Payloads<R> {
@@ -148,6 +164,11 @@ impl<R: Pieces> Payloads<R> {
         Ok(())
     }
 
+    /// Passes over a piece, which the GPU copies out of the ring; returns where it starts in the ring's memory.
+    pub fn pass(&mut self, start: u64, len: u32) -> Result<u64, Violation> {
+        Ok(self.ring.pass(start, len)?)
+    }
+
     /// Reuses the memory of a piece for the next one.
     pub fn give_back(&mut self, bytes: Bytes<'_>) {
         if let Bytes::Scratch(bytes) = bytes {
@@ -203,6 +224,10 @@ mod tests {
             let before = to.len();
             to.resize(before + len as usize, 0);
             self.read(start, &mut to[before..])
+        }
+
+        fn pass(&mut self, start: u64, len: u32) -> Result<u64, RingError> {
+            self.read(start, &mut vec![0; len as usize]).map(|()| start)
         }
 
         fn consumed(&self) -> u64 {

@@ -31,6 +31,7 @@ use wgpu_types::error::{ErrorType, WebGpuError};
 
 use crate::{
     gpu::{
+        credit::Credit,
         device::CoreDevice,
         errors, mapped,
         violation::{Outcome, Violation},
@@ -52,6 +53,8 @@ const MAPS_PATIENCE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Completions {
     pub events: Events,
+    /// What the client may write to of its ring.
+    pub credit: Arc<Credit>,
     /// Open tickets, for the poll thread.
     pub watch: Watch,
     /// Unfinished submits.
@@ -112,6 +115,7 @@ impl Completions {
     /// Creates tables without entries.
     pub fn new(events: Events) -> Self {
         Self {
+            credit: Credit::new(events.clone()),
             events,
             watch: Watch::default(),
             submits: Submits::default(),
@@ -354,6 +358,7 @@ impl Completions {
             let message = cut(message, MAX_MESSAGE).to_owned();
             self.events.send(&Event::DeviceLost { device: device.client, reason, message });
         }
+        self.credit.forget(device.serial);
     }
 
     /// Reports the loss of every live device at the end of the session. If a hung thread holds the lock over the maps,

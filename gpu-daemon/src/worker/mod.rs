@@ -322,7 +322,7 @@ fn serve(
             Err(panic) => broken(completions, vitals, &*panic),
         }
         completions.settle_losses();
-        intake.done(&session);
+        completions.credit.read(session.payloads.consumed());
         let data = session.payloads.consumed().saturating_sub(before);
         Vitals::add(&vitals.bytes_in, (batch.len() as u64).saturating_add(data));
         Vitals::add(&vitals.batches, 1);

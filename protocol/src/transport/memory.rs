@@ -6,7 +6,7 @@ mod sealed;
 mod unsealed;
 
 #[cfg(target_os = "linux")]
-pub use sealed::MemoryError;
+pub use sealed::{MemoryError, RingMemory};
 #[cfg(target_os = "linux")]
 pub(super) use sealed::{Number, NumbersReader, NumbersWriter, Shared, SharedPeer};
 #[cfg(target_os = "linux")]

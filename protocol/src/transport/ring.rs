@@ -10,6 +10,8 @@
 
 use thiserror::Error;
 
+#[cfg(target_os = "linux")]
+use super::memory::RingMemory;
 use super::memory::{ReadMemory, WriteMemory};
 use crate::limits::{MAX_PIECE, RING_SIZE};
 
@@ -108,6 +110,19 @@ impl RingReader {
         self.take(start, len as usize, |memory, offset| memory.append(offset, len as usize, to))
     }
 
+    /// Passes over a piece, which another reader copies out of the ring before its bytes are given back as credit; returns
+    /// where it starts in the memory.
+    pub fn pass(&mut self, start: u64, len: u32) -> Result<u64, RingError> {
+        self.take(start, len as usize, |_, _| true)?;
+        Ok(start % self.memory.size())
+    }
+
+    /// The memory, for a GPU that reads from it.
+    #[cfg(target_os = "linux")]
+    pub fn mapping(&self) -> RingMemory {
+        self.memory.mapping()
+    }
+
     fn take(&mut self, start: u64, len: usize, copy: impl FnOnce(&ReadMemory, usize) -> bool) -> Result<(), RingError> {
         let error = RingError { start, len: u32::try_from(len).unwrap_or(u32::MAX), consumed: self.consumed };
         let size = self.memory.size();
@@ -182,6 +197,20 @@ mod tests {
             let mut byte = [0];
             assert!(reader.read(reader.consumed() + 1, &mut byte).is_err(), "a piece is passed over");
             assert!(reader.read(0, &mut byte).is_err(), "a piece is read twice");
+        }
+    }
+
+    #[test]
+    fn a_piece_is_passed_over_as_it_is_read() {
+        let [(mut writer, mut reader), _] = ends();
+        let piece = vec![7; MAX_PIECE as usize - 4];
+        for round in 0..8 {
+            let start = writer.write(&piece).unwrap();
+            assert!(reader.pass(start + 4, 8).is_err() && reader.pass(start, MAX_PIECE + 1).is_err());
+            let size = reader.mapping().bytes();
+            assert_eq!(reader.pass(start, piece.len() as u32), Ok(start % size), "{round}");
+            assert!(start % size + piece.len() as u64 <= size);
+            writer.credit(reader.consumed());
         }
     }
 

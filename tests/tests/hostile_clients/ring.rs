@@ -1,6 +1,7 @@
 //! Invalid use of the shared ring.
 
 use std::{
+    fs::File,
     os::fd::AsFd,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -12,7 +13,7 @@ use airlock_protocol::{
     limits::{MAX_PIECE, RING_SIZE, SHARED_SIZE},
 };
 use rustix::{
-    fs::{SealFlags, fcntl_add_seals, ftruncate},
+    fs::{FallocateFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate},
     io::{Errno, pwrite},
 };
 
@@ -49,6 +50,18 @@ pub const CASES: &[Case] = &[
         torn,
     ),
     case(
+        "torn-under-the-gpu",
+        "writes to the ring, and punches holes into it, while a real adapter's driver copies its pieces, without waiting for credit",
+        "nothing: the data is its own loss",
+        torn_under_the_gpu,
+    ),
+    case(
+        "wrong-pieces-for-the-gpu",
+        "names pieces beyond the ring, too long, at another place, and twice, on a real adapter",
+        "`does not lie in the ring`",
+        wrong_for_the_gpu,
+    ),
+    case(
         "ring-shrunk",
         "shrinks and grows the ring, and asks for more seals",
         "the system refuses it; the session goes on",
@@ -64,7 +77,10 @@ fn write(data: Payload<'_>) -> WriteBuffer<'_> {
 
 /// Writes from pieces and expects the end of the session.
 fn closes(world: &World, pieces: &[(u64, u32)]) {
-    let mut client = Client::with_buffer(world.serve.socket());
+    closes_for(Client::with_buffer(world.serve.socket()), pieces);
+}
+
+fn closes_for(mut client: Client, pieces: &[(u64, u32)]) {
     for &(start, len) in pieces {
         client.push(write(Payload::Shared { start, len }));
     }
@@ -113,7 +129,18 @@ fn credits_exceeded(world: &World) {
 }
 
 fn torn(world: &World) {
-    let mut client = Client::with_buffer(world.serve.socket());
+    tear(Client::with_buffer(world.serve.socket()), |_, _| {});
+}
+
+fn torn_under_the_gpu(world: &World) {
+    let client = Client::with_real_buffer(world.serve.socket());
+    tear(client, |memory, offset| {
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        fallocate(memory, hole, offset, 1 << 20).expect("a hole");
+    });
+}
+
+fn tear(mut client: Client, and: impl Fn(&File, u64) + Sync) {
     let memory = client.memory.try_clone().expect("a second descriptor");
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -122,7 +149,9 @@ fn torn(world: &World) {
                 if over.load(Ordering::Relaxed) {
                     break;
                 }
-                pwrite(&memory, &vec![round; 1 << 20], u64::from(round % 8) << 20).expect("it is written");
+                let offset = u64::from(round % 8) << 20;
+                pwrite(&memory, &vec![round; 1 << 20], offset).expect("it is written");
+                and(&memory, offset);
             }
         });
         for piece in 0..256 {
@@ -133,6 +162,15 @@ fn torn(world: &World) {
         client.lives();
         over.store(true, Ordering::Relaxed);
     });
+}
+
+fn wrong_for_the_gpu(world: &World) {
+    let long = 64 << 10;
+    let wrong: [&[(u64, u32)]; 4] =
+        [&[(1 << 40, long)], &[(0, MAX_PIECE + 4)], &[(0, long), (u64::from(long) + 4, long)], &[(0, long), (0, long)]];
+    for pieces in wrong {
+        closes_for(Client::with_real_buffer(world.serve.socket()), pieces);
+    }
 }
 
 fn shrunk(world: &World) {

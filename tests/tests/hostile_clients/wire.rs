@@ -235,6 +235,21 @@ impl Client {
         client
     }
 
+    /// As [`Client::with_buffer`], on the first real adapter, whose driver may import the ring.
+    pub fn with_real_buffer(socket: &Path) -> Self {
+        let mut client = Self::open(socket);
+        let request = client.request();
+        client.push(RequestAdapter { selector: AdapterSelector::Any, ..noop_adapter(request, AdapterId(0)) });
+        let adapter = client.wait(|event| match event {
+            Event::AdapterReply { request: of, result } if of == request => Some(result),
+            _ => None,
+        });
+        adapter.expect("an adapter: a machine without a GPU needs lavapipe");
+        client.request_device(DEVICE).expect("a device");
+        client.create_buffer(BUFFER, 4 << 20);
+        client
+    }
+
     /// As [`Client::noop`], with a buffer of 4 MiB.
     pub fn with_buffer(socket: &Path) -> Self {
         let mut client = Self::noop(socket);

@@ -14,6 +14,20 @@ pub struct JailReport {
     pub layers: Vec<LayerReport>,
     /// Kinds of drivers that the jail is restricted to.
     pub drivers: Vec<String>,
+    /// The way of data to each adapter.
+    #[serde(default)]
+    pub uploads: Vec<UploadReport>,
+}
+
+/// The way of data to an adapter.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct UploadReport {
+    /// The adapter's name and backend.
+    pub adapter: String,
+    /// True when the GPU copies data out of the memory that the host shares with the worker; otherwise the worker copies it first.
+    pub imported: bool,
+    /// Reason why it does not.
+    pub why: Option<String>,
 }
 
 /// One layer.

@@ -157,6 +157,13 @@ impl Text {
             let drivers: Vec<_> = jail.drivers.iter().map(|name| harmless(name).into_owned()).collect();
             self.line(&format!("      system calls are narrowed to drivers of: {}", drivers.join(", ")));
         }
+        for upload in &jail.uploads {
+            let how = match &upload.why {
+                _ if upload.imported => "the GPU reads it from shared memory".to_owned(),
+                why => format!("the worker copies it: {}", harmless(why.as_deref().unwrap_or("for an unknown reason"))),
+            };
+            self.line(&format!("      data for {}: {how}", harmless(&upload.adapter)));
+        }
         self.line("");
     }
 

@@ -117,7 +117,23 @@ pub struct WriteMemory(MmapRaw);
 
 /// The reader's mapping of a ring, which it cannot write to.
 #[derive(Debug)]
-pub struct ReadMemory(MmapRaw);
+pub struct ReadMemory(Arc<MmapRaw>);
+
+/// The address range of a reader's mapping, which it keeps mapped: for a GPU that reads from it. No slice of it may be made.
+#[derive(Clone, Debug)]
+pub struct RingMemory(Arc<MmapRaw>);
+
+impl RingMemory {
+    /// Its start, at a page's boundary. The file under it is sealed against shrinking.
+    pub fn as_ptr(&self) -> *const u8 {
+        self.0.as_ptr()
+    }
+
+    /// Its length in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
 
 /// A side's mapping of its own numbers.
 #[derive(Clone, Debug)]
@@ -172,9 +188,9 @@ impl Shared {
         fcntl_add_seals(&file, SEALS)?;
         let shared = Self {
             commands: WriteMemory(part(0, RING_SIZE).map_raw(&file)?),
-            events: ReadMemory(part(EVENTS_AT, EVENT_RING_SIZE).map_raw_read_only(&file)?),
+            events: ReadMemory(Arc::new(part(EVENTS_AT, EVENT_RING_SIZE).map_raw_read_only(&file)?)),
             batch_queue: WriteMemory(part(BATCH_QUEUE_AT, LONGEST_PAGE).map_raw(&file)?),
-            event_queue: ReadMemory(part(EVENT_QUEUE_AT, LONGEST_PAGE).map_raw_read_only(&file)?),
+            event_queue: ReadMemory(Arc::new(part(EVENT_QUEUE_AT, LONGEST_PAGE).map_raw_read_only(&file)?)),
             ours: NumbersWriter(Arc::new(part(CLIENT_AT, LONGEST_PAGE).map_raw(&file)?)),
             theirs: NumbersReader(Arc::new(part(DAEMON_AT, LONGEST_PAGE).map_raw_read_only(&file)?)),
         };
@@ -197,9 +213,9 @@ impl SharedPeer {
             return Err(MemoryError::Size { found });
         }
         Ok(Self {
-            commands: ReadMemory(part(0, RING_SIZE).map_raw_read_only(&file)?),
+            commands: ReadMemory(Arc::new(part(0, RING_SIZE).map_raw_read_only(&file)?)),
             events: WriteMemory(part(EVENTS_AT, EVENT_RING_SIZE).map_raw(&file)?),
-            batch_queue: ReadMemory(part(BATCH_QUEUE_AT, LONGEST_PAGE).map_raw_read_only(&file)?),
+            batch_queue: ReadMemory(Arc::new(part(BATCH_QUEUE_AT, LONGEST_PAGE).map_raw_read_only(&file)?)),
             event_queue: WriteMemory(part(EVENT_QUEUE_AT, LONGEST_PAGE).map_raw(&file)?),
             ours: NumbersWriter(Arc::new(part(DAEMON_AT, LONGEST_PAGE).map_raw(&file)?)),
             theirs: NumbersReader(Arc::new(part(CLIENT_AT, LONGEST_PAGE).map_raw_read_only(&file)?)),
@@ -228,6 +244,11 @@ impl WriteMemory {
 }
 
 impl ReadMemory {
+    /// The mapping itself.
+    pub fn mapping(&self) -> RingMemory {
+        RingMemory(Arc::clone(&self.0))
+    }
+
     /// Bytes of the ring.
     pub fn size(&self) -> u64 {
         self.0.len() as u64
