@@ -35,6 +35,8 @@ pub struct Uploads {
     /// The ring as a buffer; `None` where it was not imported.
     ring: Option<BufferId>,
     open: Mutex<Option<Open>>,
+    /// Whether `open` is an encoder: each command that must follow the copies looks here first.
+    is_open: AtomicBool,
     /// Writes to be staged, see [`WORTH`].
     staged: AtomicU32,
     /// The poll thread waits for the copies, because the client may wait for credit.
@@ -66,7 +68,7 @@ impl Uploads {
     pub fn source(&self, start: u64, len: u32) -> Option<BufferId> {
         let ring = self.ring.filter(|_| len >= MIN_UPLOAD && start.is_multiple_of(ALIGNMENT))?;
         let staged = self.staged.load(Ordering::Relaxed);
-        if staged > 0 && u64::from(len) < WORTH.0 && lock(&self.open).is_none() {
+        if staged > 0 && u64::from(len) < WORTH.0 && !self.are_open() {
             self.staged.store(staged.saturating_sub(1), Ordering::Relaxed);
             return None;
         }
@@ -78,12 +80,14 @@ impl Uploads {
         let mut current = lock(&self.open);
         let open = current.get_or_insert_with(open);
         open.bytes = open.bytes.saturating_add(bytes);
+        self.is_open.store(true, Ordering::Release);
         open.encoder
     }
 
     /// Takes the encoder with its copies, to be submitted.
     pub fn take(&self) -> Option<Open> {
         let open = lock(&self.open).take()?;
+        self.is_open.store(false, Ordering::Release);
         let (bytes, writes) = WORTH;
         if open.bytes < bytes {
             self.staged.store(writes, Ordering::Relaxed);
@@ -93,7 +97,7 @@ impl Uploads {
 
     /// True when there are copies to be submitted.
     pub fn are_open(&self) -> bool {
-        self.ring.is_some() && lock(&self.open).is_some()
+        self.is_open.load(Ordering::Acquire)
     }
 
     /// Records that the poll thread waits for the copies; returns whether it did already.
