@@ -95,13 +95,11 @@ fn too_many_objects_are_an_exception() {
         const held = [];
         try { for (;;) held.push(device.createSampler()); } catch (error) { console.log(error.name, held.length > 90000); }
         held.length = 0;
-        const promises = Array.from({ length: 60000 }, () => device.queue.onSubmittedWorkDone());
-        console.log((await Promise.allSettled(promises)).at(-1).reason.name);
         for (;;) held.push(device.createSampler());";
     let outcome = run_text(&["--adapter=noop"], text);
     assert_eq!(outcome.code(), Some(1), "{outcome}");
-    assert_eq!(outcome.stdout, "RangeError true\nRangeError\n", "{outcome}");
+    assert_eq!(outcome.stdout, "RangeError true\n", "{outcome}");
     let expected =
-        "app.js:7:35: RangeError: a script may hold 95000 objects of WebGPU; a pending promise counts as two\n";
+        "app.js:5:35: RangeError: a script may hold 95000 objects of WebGPU; a pending promise counts as two\n";
     assert_eq!(outcome.stderr, expected, "{outcome}");
 }
