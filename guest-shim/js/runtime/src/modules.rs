@@ -266,10 +266,11 @@ fn json_module(ctx: &Ctx<'_>, name: &str, text: String) -> Result<String> {
         let thrown = ctx.catch();
         let message = thrown.as_object().and_then(|object| object.get::<_, String>("message").ok());
         let Some(message) = message.filter(|_| error.is_exception()) else { return Err(ctx.throw(thrown)) };
-        // "… in JSON at position 1 (line 1 column 2)".
-        let digits =
-            |word: &str| Some(message.rsplit_once(word)?.1.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?);
-        let place = digits("line ").zip(digits("column "));
+        // The engine's stack begins with the place: "at <input>:3:1".
+        let stack = thrown.as_object().and_then(|object| object.get::<_, String>("stack").ok()).unwrap_or_default();
+        let mut numbers = stack.lines().next().unwrap_or_default().rsplit(':').map(|part| part.trim_end().parse().ok());
+        let (column, line) = (numbers.next().flatten(), numbers.next().flatten());
+        let place = line.zip(column);
         return Err(match source::syntax_error(ctx, name, &message, place) {
             Ok(error) => ctx.throw(error.into_value()),
             Err(error) => error,

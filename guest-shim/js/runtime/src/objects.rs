@@ -31,6 +31,9 @@ pub enum Known {
 /// wasmtime traps a guest at 100 000 handles, of which calls lend some; a script gets an exception before.
 const MAX_OBJECTS: usize = 95_000;
 
+/// The number of refused objects between two collections, which take milliseconds.
+const REFUSALS_PER_COLLECTION: usize = 10_000;
+
 /// The number of `Known`'s values.
 pub const KNOWN: usize = 5;
 
@@ -42,6 +45,8 @@ struct State {
     known: [Option<JSValue>; KNOWN],
     /// The number of objects with handles.
     live: usize,
+    /// The number of objects and promises that were refused.
+    refused: usize,
 }
 
 thread_local! {
@@ -125,13 +130,18 @@ pub fn wrap_result(ctx: Context, resource: usize, handle: u32) -> Js<JSValue> {
 /// Throws a RangeError if there is no handle for another object or promise.
 pub fn room(ctx: Context) -> Js<()> {
     let full = || STATE.with_borrow(|state| state.live) + 2 * pending::waiting() >= MAX_OBJECTS;
-    if full() {
-        // Objects in cycles may be unreachable already.
-        unsafe { qjs::JS_RunGC(qjs::JS_GetRuntime(ctx)) };
-    }
     if !full() {
         return Ok(());
     }
+    // Objects in cycles may be unreachable already. A script that goes on after a refusal does not collect each time.
+    let refused = STATE.with_borrow(|state| state.refused);
+    if refused.is_multiple_of(REFUSALS_PER_COLLECTION) {
+        unsafe { qjs::JS_RunGC(qjs::JS_GetRuntime(ctx)) };
+        if !full() {
+            return Ok(());
+        }
+    }
+    STATE.with_borrow_mut(|state| state.refused = refused.wrapping_add(1));
     js::range_error(ctx, &format!("a script may hold {MAX_OBJECTS} objects of WebGPU; a pending promise counts as two"))
 }
 
