@@ -29,7 +29,7 @@ impl Device {
 pub enum Bound {
     /// The median of the first column's value divided by the second's: Airlock's by the peer's.
     Ratio(f64),
-    /// The median of Airlock's value minus the peer's.
+    /// The median of the first column's value minus the second's: Airlock's minus the peer's.
     Beyond(f64),
     /// The median of Airlock's value.
     AtMost(f64),
@@ -45,7 +45,7 @@ const MIB: f64 = (1 << 20) as f64;
 use Bound::{AtMost, Beyond, Ratio};
 use Device::{Gpu, Llvmpipe, Noop};
 
-const TARGETS: [Target; 36] = [
+const TARGETS: [Target; 39] = [
     ("draws", "whole", Llvmpipe, Ratio(1.0)),
     ("draws", "whole", Gpu, Ratio(0.75)),
     ("draws", "whole", Noop, Ratio(1.1)),
@@ -82,6 +82,9 @@ const TARGETS: [Target; 36] = [
     ("wgpu-draws", "whole", Gpu, Ratio(1.1)),
     ("wgpu-draws", "held", Llvmpipe, Ratio(1.1)),
     ("wgpu-draws", "held", Gpu, Ratio(1.1)),
+    ("js-start", "spawn-to-line", Llvmpipe, Beyond(60.0 * MS)),
+    ("js-start", "spawn-to-line", Gpu, Beyond(60.0 * MS)),
+    ("js-start", "spawn-to-line", Noop, Beyond(60.0 * MS)),
 ];
 
 /// The target of processor time, of every workload on every device.

@@ -24,6 +24,8 @@ enum Kind {
     /// The guest `draws` written on wgpu, and the one on the bare interface, both under Airlock. The component is in this folder of
     /// wgpu's guests.
     Wgpu(&'static str),
+    /// A case of `bench` as a script, and as the component, both under Airlock.
+    Script(&'static str),
 }
 
 /// The run of a pair: the first column of the table, or the second.
@@ -44,8 +46,15 @@ const fn case(name: &'static str) -> Workload {
     Workload { name, kind: Kind::Case }
 }
 
+const fn script(name: &'static str, case: &'static str) -> Workload {
+    Workload { name, kind: Kind::Script(case) }
+}
+
+/// The case whose line is timed from the start of the process.
+const FIRST_RESULT: &str = "first-result";
+
 /// All workloads, in the order of the table.
-pub const WORKLOADS: [Workload; 21] = [
+pub const WORKLOADS: [Workload; 26] = [
     case("draws"),
     case("dispatches"),
     case("create-drop"),
@@ -67,6 +76,11 @@ pub const WORKLOADS: [Workload; 21] = [
     Workload { name: "memory", kind: Kind::Memory },
     Workload { name: "wgpu-draws", kind: Kind::Wgpu(".") },
     Workload { name: "wgpu-draws-lists", kind: Kind::Wgpu("lists") },
+    script("js-dispatches", "dispatches"),
+    script("js-create-drop", "create-drop"),
+    script("js-create-drop-buffer", "create-drop-buffer"),
+    script("js-write-buffer-64b", "write-buffer-64b"),
+    script("js-start", FIRST_RESULT),
 ];
 
 /// The guest's repetitions of its 4 uploads in the workload for memory.
@@ -104,17 +118,21 @@ impl Workload {
 
     /// Whether Airlock runs both guests of a pair, in place of the peer the second one.
     pub fn compares_guests(self) -> bool {
-        matches!(self.kind, Kind::Wgpu(_))
+        matches!(self.kind, Kind::Wgpu(_) | Kind::Script(_))
     }
 
     /// The heads of the two columns.
     pub fn columns(self) -> [&'static str; 2] {
-        if self.compares_guests() { ["through wgpu", "bare interface"] } else { ["Airlock", "peer"] }
+        match self.kind {
+            Kind::Wgpu(_) => ["through wgpu", "bare interface"],
+            Kind::Script(_) => ["JavaScript", "Rust"],
+            _ => ["Airlock", "peer"],
+        }
     }
 
     /// Whether a run before the first round must fill the caches.
     pub fn wants_warm_caches(self) -> bool {
-        matches!(self.kind, Kind::StartUp | Kind::FirstResult)
+        matches!(self.kind, Kind::StartUp | Kind::FirstResult | Kind::Script(_))
     }
 
     /// Runs the workload once, for one column of the table.
@@ -122,6 +140,7 @@ impl Workload {
         let (guest_name, arguments) = self.guest(options);
         let guest = match (self.kind, side) {
             (Kind::Wgpu(folder), Side::First) => wgpu_guest(folder, guest_name)?,
+            (Kind::Script(_), Side::First) => in_repository("guests/js/bench.js")?,
             _ => guest(guest_name)?,
         };
         let run = runner.run(&Job {
@@ -133,14 +152,16 @@ impl Workload {
         })?;
         let said = match self.kind {
             Kind::StartUp => Figures { adapter: None, figures: Vec::new() },
-            Kind::Case | Kind::FirstResult | Kind::Memory => said(&run, adapter)?,
+            Kind::Case | Kind::FirstResult | Kind::Memory | Kind::Script(_) => said(&run, adapter)?,
             Kind::Wgpu(_) => of_draws(&run)?,
         };
         let figures = match self.kind {
-            Kind::Case => said.figures.into_iter().filter(|figure| figure.unit == Unit::Nanoseconds).collect(),
-            Kind::FirstResult => {
+            Kind::FirstResult | Kind::Script(FIRST_RESULT) => {
                 let arrived = run.lines.first().map(|line| nanoseconds("spawn-to-line", line.time));
                 said.figures.into_iter().chain(arrived).collect()
+            }
+            Kind::Case | Kind::Script(_) => {
+                said.figures.into_iter().filter(|figure| figure.unit == Unit::Nanoseconds).collect()
             }
             Kind::StartUp => vec![nanoseconds("spawn-to-exit", run.time)],
             Kind::Memory => of_memory(&run, &said.figures),
@@ -152,6 +173,7 @@ impl Workload {
     fn guest(self, options: &Options) -> (&'static str, Vec<String>) {
         let (guest, case, count) = match self.kind {
             Kind::Case | Kind::FirstResult => ("bench", Some(self.name), options.count.map(|count| count.to_string())),
+            Kind::Script(case) => ("bench", Some(case), options.count.map(|count| count.to_string())),
             Kind::StartUp => ("triangle", None, None),
             Kind::Memory => ("bench", Some("write-buffer-16m"), Some(MEMORY_COUNT.to_owned())),
             Kind::Wgpu(_) => return ("draws", DRAWS.map(|number| number.to_string()).to_vec()),
@@ -169,6 +191,15 @@ fn guest(name: &str) -> Result<PathBuf, Error> {
 fn wgpu_guest(folder: &str, name: &str) -> Result<PathBuf, Error> {
     let name = format!("{folder}/{name}");
     in_folder("AIRLOCK_WGPU_GUESTS", "guests/wgpu/prebuilt", &name, "tests/guests/wgpu/build.sh builds them")
+}
+
+/// The path of a script, which the repository has as it is run.
+fn in_repository(path: &str) -> Result<PathBuf, Error> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(Error::Missing { what: "guest", path, hint: "it belongs to the repository" })
 }
 
 fn in_folder(variable: &str, default: &str, name: &str, hint: &'static str) -> Result<PathBuf, Error> {

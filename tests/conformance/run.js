@@ -6,6 +6,8 @@ import './device.js';
 import './buffer.js';
 import './work.js';
 import './rules.js';
+import './pictures.js';
+import './interfaces.js';
 import './functions/labels.js';
 import './functions/limits.js';
 import './functions/attributes.js';

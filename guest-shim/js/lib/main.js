@@ -26,4 +26,5 @@ import './webgpu/encoders.js';
 import './webgpu/shader.js';
 import './web/image.js';
 import './web/canvas.js';
+import './webgpu/external.js';
 import './web/navigator.js';

@@ -349,7 +349,7 @@ impl<'a> Generator<'a> {
             }
             TypeDefKind::Tuple(tuple) => {
                 self.named.insert(id, format!("Ty::Record(&{place})"));
-                let fields = self.fields(tuple.types.iter().map(|ty| (String::new(), *ty)).collect());
+                let fields = self.fields(tuple.types.iter().map(|ty| (String::new(), *ty)).collect(), None);
                 (
                     "Record",
                     format!(
@@ -359,7 +359,8 @@ impl<'a> Generator<'a> {
             }
             TypeDefKind::Record(record) => {
                 self.named.insert(id, format!("Ty::Record(&{place})"));
-                let fields = self.fields(record.fields.iter().map(|field| (field.name.clone(), field.ty)).collect());
+                let members = record.fields.iter().map(|field| (field.name.clone(), field.ty)).collect();
+                let fields = self.fields(members, Some(&name));
                 let (sequence, poison) = record_rules(&name);
                 (
                     "Record",
@@ -422,17 +423,23 @@ impl<'a> Generator<'a> {
         expression
     }
 
-    fn fields(&mut self, fields: Vec<(String, Type)>) -> String {
+    /// The fields of a record; in the order in which WebIDL reads the members of the dictionary with this name, if there is
+    /// one.
+    fn fields(&mut self, fields: Vec<(String, Type)>, dictionary: Option<&str>) -> String {
         let types: Vec<Type> = fields.iter().map(|(_, ty)| *ty).collect();
         let offsets: Vec<usize> =
             self.sizes.field_offsets(types.iter()).iter().map(|(offset, _)| offset.size_wasm32()).collect();
         let mut out = String::new();
-        for ((name, ty), offset) in fields.iter().zip(offsets) {
+        let mut fields: Vec<_> = fields.into_iter().map(|(name, ty)| (camel(&name), ty)).zip(offsets).collect();
+        if let Some(dictionary) = dictionary {
+            fields.sort_by_key(|((member, _), _)| (generation(dictionary, member), member.clone()));
+        }
+        for ((name, ty), offset) in &fields {
             let rust = self.ty(ty);
             let _ = write!(
                 out,
                 "Field {{ name: {:?}, ty: {rust}, offset: {offset}, nullable: false, id: {} }}, ",
-                camel(name),
+                name,
                 self.id()
             );
         }
@@ -450,6 +457,19 @@ fn record_rules(name: &str) -> (&'static str, &'static str) {
         "gpu-bind-group-layout-entry" => ("None", "Poison::Binding"),
         "gpu-color-target-state" => ("None", "Poison::Format"),
         _ => ("None", "Poison::Nothing"),
+    }
+}
+
+/// How many dictionaries a member's own one inherits from, as far as the order depends on it: WebIDL reads inherited members
+/// first, and those of one dictionary by their names.
+fn generation(dictionary: &str, member: &str) -> u8 {
+    match (dictionary, member) {
+        (_, "label") => 0,
+        ("gpu-render-pipeline-descriptor" | "gpu-compute-pipeline-descriptor", "layout") => 1,
+        ("gpu-vertex-state", "buffers") | ("gpu-fragment-state", "targets") => 3,
+        ("gpu-render-bundle-encoder-descriptor", "depthReadOnly" | "stencilReadOnly") => 3,
+        ("gpu-texel-copy-buffer-info", "buffer") => 3,
+        _ => 2,
     }
 }
 

@@ -5,6 +5,7 @@
 mod browser;
 mod conformance;
 mod guests;
+mod messages;
 mod traces;
 mod typescript;
 

@@ -2,11 +2,14 @@
 
 import native from 'airlock:native';
 import { global } from '../define.js';
+import { mayDetach } from '../webgpu/buffer.js';
 
 const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
 
 /** Classes of this library that can be cloned, with how: the array is filled by the modules that define them. */
 export const cloneable = [];
+/** Those of them that can be transferred, with what takes their contents from the original. */
+export const transferable = [];
 
 function refuse(value) {
   const what = typeof value === 'object' ? Object.prototype.toString.call(value).slice(8, -1) : typeof value;
@@ -54,17 +57,21 @@ function copy(value, seen, moved) {
 export function structuredClone(value, options = {}) {
   const moved = new Map();
   const ports = new Set();
+  const given = [];
   for (const item of options?.transfer ?? []) {
     if (item instanceof ArrayBuffer) {
       if (item.detached || moved.has(item)) throw new DOMException('a buffer is detached, or listed twice', 'DataCloneError');
       moved.set(item, null);
+      mayDetach(item);
     } else if (item instanceof globalThis.MessagePort) ports.add(item);
+    else if (transferable.some(([constructor]) => item instanceof constructor)) given.push(item);
     else refuse(item);
   }
   const seen = new Map([...ports].map((port) => [port, port]));
   for (const buffer of moved.keys()) moved.set(buffer, buffer.slice(0));
   const clone = copy(value, seen, moved);
   for (const buffer of moved.keys()) native.detach(buffer);
+  for (const item of given) transferable.find(([constructor]) => item instanceof constructor)[1](item);
   return clone;
 }
 

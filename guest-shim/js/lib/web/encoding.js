@@ -90,4 +90,4 @@ class TextDecoder {
   }
 }
 
-global({ TextEncoder: webInterface(TextEncoder), TextDecoder: webInterface(TextDecoder) });
+global({ TextEncoder: webInterface(TextEncoder), TextDecoder: webInterface(TextDecoder, { decode: 0 }) });

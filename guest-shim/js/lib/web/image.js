@@ -1,32 +1,43 @@
-// ImageData and ImageBitmap: pictures in memory as 8-bit RGBA.
+// ImageData and ImageBitmap: pictures in memory.
 
 import native from 'airlock:native';
-import { global, webInterface } from '../define.js';
+import { dictionary, global, oneOf, required, size32, webInterface } from '../define.js';
+import { part, resized } from '../webgpu/pixels.js';
 import { blobBytes } from './blob.js';
-import { cloneable } from './clone.js';
+import { cloneable, transferable } from './clone.js';
 
 const secret = Symbol('ImageBitmap');
+const COLOR_SPACES = ['srgb', 'display-p3'];
+/** The most bytes of an ImageData, as of the largest typed array here. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+const indexSizeError = (message) => new DOMException(`ImageData: ${message}`, 'IndexSizeError');
+const invalidState = (message) => new DOMException(message, 'InvalidStateError');
 
 class ImageData {
-  #data; #width; #height;
-  constructor(first, second, third) {
-    if (typeof first === 'object') {
-      if (!(first instanceof Uint8ClampedArray)) throw new TypeError('ImageData: the data is not a Uint8ClampedArray');
-      const width = Number(second) >>> 0;
-      if (!width || first.length % (4 * width)) throw new DOMException('ImageData: the data does not fill whole rows', 'IndexSizeError');
-      const height = first.length / 4 / width;
-      if (third !== undefined && typeof third !== 'object' && Number(third) !== height) throw new DOMException('ImageData: the data has another height', 'IndexSizeError');
-      [this.#data, this.#width, this.#height] = [first, width, height];
+  #data; #width; #height; #colorSpace;
+  constructor(first, second, third, fourth) {
+    required(arguments.length, 2, 'ImageData');
+    const given = first instanceof Uint8ClampedArray;
+    this.#colorSpace = oneOf(dictionary(given ? fourth : third, 'ImageData: settings').colorSpace, COLOR_SPACES, 'ImageData: colorSpace', 'srgb');
+    if (given) {
+      this.#data = first;
+      this.#width = Number(second) >>> 0;
+      if (!first.length || first.length % 4) throw invalidState('ImageData: the data are not whole pixels');
+      if (!this.#width || (first.length / 4) % this.#width) throw indexSizeError('the data do not fill whole rows');
+      this.#height = first.length / 4 / this.#width;
+      if (third !== undefined && Number(third) >>> 0 !== this.#height) throw indexSizeError('the data have another height');
     } else {
       [this.#width, this.#height] = [Number(first) >>> 0, Number(second) >>> 0];
-      if (!this.#width || !this.#height) throw new DOMException('ImageData: a side is 0', 'IndexSizeError');
+      if (!this.#width || !this.#height) throw indexSizeError('a side is 0');
+      if (this.#width * this.#height * 4 > MAX_BYTES) throw indexSizeError('the sides are too long');
       this.#data = new Uint8ClampedArray(this.#width * this.#height * 4);
     }
   }
   get width() { return this.#width; }
   get height() { return this.#height; }
   get data() { return this.#data; }
-  get colorSpace() { return 'srgb'; }
+  get colorSpace() { return this.#colorSpace; }
 }
 
 class ImageBitmap {
@@ -44,7 +55,10 @@ const pictureOf = ImageBitmap.picture;
 delete ImageBitmap.picture;
 
 const readers = [
-  [ImageData, ({ width, height, data }) => ({ width, height, data, premultiplied: false })],
+  [ImageData, ({ width, height, data, colorSpace }) => {
+    if (!data.length) throw invalidState('the data of the picture are detached');
+    return { width, height, data, premultiplied: false, colorSpace };
+  }],
   [ImageBitmap, pictureOf],
 ];
 
@@ -53,12 +67,12 @@ export function readable(constructor, read) {
   readers.push([constructor, read]);
 }
 
-/** The pixels of a picture; undefined for what is none. */
+/** The pixels of a picture; undefined for another object. */
 export function pixelsOf(source) {
   for (const [constructor, read] of readers) {
     if (!(source instanceof constructor)) continue;
     const picture = read(source);
-    if (!picture) throw new DOMException('the picture is closed', 'InvalidStateError');
+    if (!picture) throw invalidState('the picture is closed');
     return picture;
   }
   return undefined;
@@ -68,40 +82,61 @@ export function bitmap(picture) {
   return new ImageBitmap(secret, picture);
 }
 
-function crop(picture, x, y, width, height, flipY) {
-  const data = new Uint8ClampedArray(width * height * 4);
-  for (let row = 0; row < height; row += 1) {
-    const from = y + (flipY ? height - 1 - row : row);
-    if (from < 0 || from >= picture.height) continue;
-    for (let column = 0; column < width; column += 1) {
-      const at = x + column;
-      if (at < 0 || at >= picture.width) continue;
-      const start = (from * picture.width + at) * 4;
-      data.set(picture.data.subarray(start, start + 4), (row * width + column) * 4);
-    }
+function decode(blob) {
+  try {
+    const { width, height, data } = native.decodePng(blobBytes(blob));
+    return { width, height, data: new Uint8ClampedArray(data), premultiplied: false, colorSpace: 'srgb' };
+  } catch (error) {
+    throw invalidState(`${error.message}; only PNG can be read`);
   }
-  return { width, height, data, premultiplied: picture.premultiplied };
 }
+
+/** The members of ImageBitmapOptions. */
+function bitmapOptions(value) {
+  const options = dictionary(value, 'createImageBitmap: options');
+  const name = (member) => `createImageBitmap: ${member}`;
+  const size = (member) => {
+    const given = options[member];
+    return given === undefined ? undefined : size32(given, name(member));
+  };
+  oneOf(options.colorSpaceConversion, ['none', 'default'], name('colorSpaceConversion'));
+  const flipY = oneOf(options.imageOrientation, ['from-image', 'flipY', 'none'], name('imageOrientation')) === 'flipY';
+  const premultiplied = oneOf(options.premultiplyAlpha, ['none', 'premultiply', 'default'], name('premultiplyAlpha')) !== 'none';
+  const resizeHeight = size('resizeHeight');
+  const quality = oneOf(options.resizeQuality, ['pixelated', 'low', 'medium', 'high'], name('resizeQuality'), 'low');
+  return { flipY, premultiplied, resizeHeight, quality, resizeWidth: size('resizeWidth') };
+}
+
+/** WebIDL's long. */
+const long = (value) => Number(value) | 0;
 
 async function createImageBitmap(source, ...rest) {
-  const options = (typeof rest.at(-1) === 'object' ? rest.pop() : undefined) ?? {};
-  let picture;
-  if (source instanceof Blob) {
-    try {
-      const { width, height, data } = native.decodePng(blobBytes(source));
-      picture = { width, height, data: new Uint8ClampedArray(data), premultiplied: false };
-    } catch (error) {
-      throw new DOMException(`${error.message}; only PNG can be read`, 'InvalidStateError');
-    }
-  } else {
-    picture = pixelsOf(source);
-    if (!picture) throw new TypeError('createImageBitmap: the source is not a Blob, ImageData, ImageBitmap or OffscreenCanvas');
+  required(arguments.length, 1, 'createImageBitmap');
+  if (rest.length === 2 || rest.length === 3) throw new TypeError(`createImageBitmap: 1, 2 or 5 arguments required, ${arguments.length} given`);
+  const rectangle = rest.length >= 4 ? rest.slice(0, 4).map(long) : null;
+  const { flipY, premultiplied, quality, resizeWidth, resizeHeight } = bitmapOptions(rest[rectangle ? 4 : 0]);
+  if (rectangle && (!rectangle[2] || !rectangle[3])) throw new RangeError('createImageBitmap: a side of the rectangle is 0');
+  if (resizeWidth === 0 || resizeHeight === 0) throw invalidState('createImageBitmap: a side of the result is 0');
+  const picture = source instanceof Blob ? decode(source) : pixelsOf(source);
+  if (!picture) throw new TypeError('createImageBitmap: the source is not a Blob, ImageData, ImageBitmap or OffscreenCanvas');
+  const [left, top, across, down] = rectangle ?? [0, 0, picture.width, picture.height];
+  const [width, height] = [Math.abs(across), Math.abs(down)];
+  const place = { x: Math.min(left, left + across), y: Math.min(top, top + down), width, height, flipY };
+  try {
+    if (resizeWidth === undefined && resizeHeight === undefined) return bitmap(part(picture, { ...place, premultiplied }));
+    const toWidth = resizeWidth ?? Math.ceil((width * resizeHeight) / height);
+    const toHeight = resizeHeight ?? Math.ceil((height * resizeWidth) / width);
+    const result = resized(part(picture, { ...place, premultiplied: true }), toWidth, toHeight, quality);
+    return bitmap(premultiplied ? result : part(result, { premultiplied }));
+  } catch (error) {
+    throw invalidState(`createImageBitmap: ${error.message}`);
   }
-  const [x = 0, y = 0, width = picture.width, height = picture.height] = rest.map(Number);
-  const flipY = options.imageOrientation === 'flipY';
-  if (options.resizeWidth !== undefined || options.resizeHeight !== undefined) throw new DOMException('createImageBitmap does not resize', 'NotSupportedError');
-  return bitmap(crop(picture, x, y, width, height, flipY));
 }
+Object.defineProperty(createImageBitmap, 'length', { value: 1, configurable: true });
 
-cloneable.push([ImageData, (image) => new ImageData(image.data.slice(), image.width)], [ImageBitmap, (image) => bitmap(pictureOf(image))]);
-global({ ImageData: webInterface(ImageData), ImageBitmap: webInterface(ImageBitmap), createImageBitmap });
+cloneable.push(
+  [ImageData, ({ data, width, height, colorSpace }) => new ImageData(data.slice(), width, height, { colorSpace })],
+  [ImageBitmap, (image) => bitmap(pictureOf(image))],
+);
+transferable.push([ImageBitmap, (image) => image.close()]);
+global({ ImageData: webInterface(ImageData, { constructor: 2 }), ImageBitmap: webInterface(ImageBitmap, { constructor: 0 }), createImageBitmap });

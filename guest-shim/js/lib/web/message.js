@@ -34,7 +34,7 @@ const join = MessagePort.join;
 delete MessagePort.join;
 handler(MessagePort.prototype, 'message', function () { this.start(); });
 handler(MessagePort.prototype, 'messageerror');
-webInterface(MessagePort);
+webInterface(MessagePort, { constructor: 0, postMessage: 1 });
 
 class MessageChannel {
   #ports = [new MessagePort(secret), new MessagePort(secret)];

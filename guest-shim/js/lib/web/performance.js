@@ -3,8 +3,11 @@
 import native from 'airlock:native';
 import { global, webInterface } from '../define.js';
 
+const secret = Symbol('Performance');
+
 class Performance extends EventTarget {
   #marks = [];
+  constructor(key) { if (key !== secret) throw new TypeError('Illegal constructor'); super(); }
   get timeOrigin() { return native.timeOrigin; }
   now() { return native.now(); }
   mark(name, options = {}) {
@@ -26,5 +29,5 @@ class Performance extends EventTarget {
   getEntriesByType(type) { return this.#marks.filter((entry) => entry.entryType === type); }
   toJSON() { return { timeOrigin: this.timeOrigin }; }
 }
-webInterface(Performance);
-global({ Performance, performance: new Performance() });
+webInterface(Performance, { constructor: 0, measure: 1 });
+global({ Performance, performance: new Performance(secret) });

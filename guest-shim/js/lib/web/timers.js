@@ -52,23 +52,23 @@ function frame() {
   const now = native.now();
   const due = frames;
   frames = null;
-  for (const listener of beforeFrame) listener();
+  number += 1;
   for (const callback of due.values()) {
     try { callback(now); } catch (error) { reportError(error); }
   }
 }
-const beforeFrame = [];
+let number = 0;
 
-/** Calls a function before each animation frame. */
-export function onFrame(listener) {
-  beforeFrame.push(listener);
-}
+/** The number of animation frames so far. */
+export const frameNumber = () => number;
 
+// The engine's own functions, with the web's attributes.
+for (const name of ['queueMicrotask', 'atob', 'btoa']) if (globalThis[name]) global({ [name]: globalThis[name] });
 global({
   setTimeout(callback, delay = 0, ...values) { return start(callback, delay, values, false); },
   setInterval(callback, delay = 0, ...values) { return start(callback, delay, values, true); },
-  clearTimeout: stop,
-  clearInterval: stop,
+  clearTimeout(id = undefined) { stop(id); },
+  clearInterval(id = undefined) { stop(id); },
   requestAnimationFrame(callback) {
     if (typeof callback !== 'function') throw new TypeError('requestAnimationFrame needs a function');
     if (!frames) {

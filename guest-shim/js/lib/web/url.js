@@ -40,8 +40,8 @@ class URL {
 }
 for (const part of [...READ_ONLY, ...PARTS]) {
   Object.defineProperty(URL.prototype, part, {
-    get() { return this[read](part); },
-    set: READ_ONLY.includes(part) ? undefined : function (value) { this[change](part, value); },
+    get: Object.defineProperty(function () { return this[read](part); }, 'name', { value: `get ${part}` }),
+    set: READ_ONLY.includes(part) ? undefined : Object.defineProperty(function (value) { this[change](part, value); }, 'name', { value: `set ${part}` }),
     enumerable: true, configurable: true,
   });
 }
@@ -114,7 +114,7 @@ class URLSearchParams {
   * keys() { for (const [name] of this) yield name; }
   * values() { for (const [, value] of this) yield value; }
   * entries() { for (const [name, value] of this.#pairs) yield [name, value]; }
-  [Symbol.iterator]() { return this.entries(); }
 }
+Object.defineProperty(URLSearchParams.prototype, Symbol.iterator, { value: URLSearchParams.prototype.entries, writable: true, configurable: true });
 
-global({ URL: webInterface(URL), URLSearchParams: webInterface(URLSearchParams) });
+global({ URL: webInterface(URL, { constructor: 1, canParse: 1, parse: 1, createObjectURL: 1, revokeObjectURL: 1 }), URLSearchParams: webInterface(URLSearchParams, { delete: 1, has: 1, forEach: 1 }) });

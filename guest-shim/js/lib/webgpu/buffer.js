@@ -3,7 +3,7 @@
 import native from 'airlock:native';
 import { calls, methods, without } from './interfaces.js';
 import { first } from './order.js';
-import { enforceRange, required, size64 } from '../define.js';
+import { enforceRange, pieces, required, size64 } from '../define.js';
 
 const { mapAsync, unmap, destroy, getMappedRangeGetWithCopy: read, getMappedRangeSetWithCopy: write } = calls['gpu-buffer'];
 
@@ -33,14 +33,37 @@ function end(buffer, keep) {
   mappings.delete(buffer);
   byDevice.get(owners.get(buffer))?.delete(mapping.weak);
   for (const { offset, data } of mapping.ranges) {
-    if (keep && mapping.mode === GPUMapMode.WRITE && data.byteLength) write.call(buffer, data, offset, data.byteLength);
+    if (keep && mapping.mode === GPUMapMode.WRITE) {
+      for (const [start, bytes] of pieces(new Uint8Array(data))) write.call(buffer, bytes, offset + start, bytes.length);
+    }
     native.detach(data);
   }
+}
+
+/** The bytes of a buffer that the library made, once the GPU has written them: waits for it. */
+export function readNow(buffer) {
+  native.mapNow(buffer);
+  return read.call(buffer);
 }
 
 /** All buffers of a device. */
 export function unmapAll(device) {
   for (const weak of byDevice.get(device) ?? []) weak.deref()?.unmap();
+}
+
+/** The ArrayBuffers of mapped ranges, which only `unmap` detaches. */
+const ranges = new WeakSet();
+
+/** Throws for the ArrayBuffer of a mapped range: a script cannot transfer it. */
+export function mayDetach(buffer) {
+  if (ranges.has(buffer) && !buffer.detached) throw new TypeError('the ArrayBuffer is a mapped range, which only unmap() detaches');
+}
+for (const name of ['transfer', 'transferToFixedLength', 'resize']) {
+  const original = ArrayBuffer.prototype[name];
+  if (typeof original !== 'function') continue;
+  const guarded = { [name](length) { mayDetach(this); return original.apply(this, arguments); } }[name];
+  Object.defineProperty(guarded, 'length', { value: original.length, configurable: true });
+  Object.defineProperty(ArrayBuffer.prototype, name, { value: guarded, writable: true, configurable: true, enumerable: false });
 }
 
 const operationError = (message) => new DOMException(message, 'OperationError');
@@ -73,6 +96,7 @@ methods('gpu-buffer', {
       if (offset < range.offset + range.length && range.offset < offset + length) throw operationError('the range overlaps one that was given out');
     }
     const data = read.call(this, offset, length);
+    ranges.add(data);
     mapping.ranges.push({ offset, length, data });
     return data;
   },

@@ -2,12 +2,11 @@
 
 import native from 'airlock:native';
 import { attributes, calls, classes, methods } from './interfaces.js';
-import { required } from '../define.js';
+import { dictionary, global, required, size64, webInterface } from '../define.js';
 import { gpuError } from './errors.js';
-import { handler } from '../web/event.js';
-import { formats } from './texture.js';
+import { handler, trust } from '../web/event.js';
 import { unmapAll, watch } from './buffer.js';
-import { join } from './order.js';
+import { join, own } from './order.js';
 
 const device = classes['gpu-device'];
 Object.setPrototypeOf(device, EventTarget);
@@ -22,7 +21,7 @@ const alive = new Set();
 export function setUp(object) {
   const weak = new WeakRef(object);
   alive.add(weak);
-  join(object.queue, object);
+  own(join(object.queue, object), object);
   lost.set(object, new Promise((resolve) => {
     native.onLost(object, (info) => {
       alive.delete(weak);
@@ -34,7 +33,7 @@ export function setUp(object) {
 }
 
 function tell(object, error) {
-  const event = new GPUUncapturedErrorEvent('uncapturederror', { error, cancelable: true });
+  const event = trust(new GPUUncapturedErrorEvent('uncapturederror', { error, cancelable: true }));
   // The host has logged the error already.
   object?.dispatchEvent(event);
 }
@@ -51,49 +50,32 @@ native.whenIdle(() => {
   }
 });
 
+class GPUExternalTexture {
+  constructor() { throw new TypeError('Illegal constructor'); }
+  get label() { throw new TypeError('GPUExternalTexture.label: called on another object'); }
+  set label(value) { throw new TypeError('GPUExternalTexture.label: called on another object'); }
+}
+global({ GPUExternalTexture: webInterface(GPUExternalTexture) });
+
 attributes('gpu-device', { lost() { return lost.get(this) ?? Promise.reject(new TypeError('GPUDevice.lost: called on another object')); } });
 
-const { createBuffer, createTexture, createBindGroupLayout, createRenderPipeline, createRenderPipelineAsync, createRenderBundleEncoder, destroy, popErrorScope } = calls['gpu-device'];
-
-/** Formats of a render pipeline's descriptor. */
-function* pipelineFormats(descriptor) {
-  for (const target of descriptor?.fragment?.targets ?? []) if (target) yield target.format;
-  if (descriptor?.depthStencil) yield descriptor.depthStencil.format;
-}
+const { createBuffer, destroy, popErrorScope } = calls['gpu-device'];
 
 methods('gpu-device', {
   createBuffer(descriptor) {
-    required(arguments.length, 1, 'GPUDevice.createBuffer');
-    if (descriptor?.mappedAtCreation && Number(descriptor.size) % 4) throw new RangeError(`GPUDevice.createBuffer: a mapped buffer's size of ${descriptor.size} is not a multiple of 4`);
-    const buffer = join(createBuffer.call(this, descriptor), this);
-    if (descriptor?.mappedAtCreation) watch(this, buffer, GPUMapMode.WRITE);
+    const { label, mappedAtCreation, size, usage } = dictionary(descriptor, 'GPUDevice.createBuffer: descriptor');
+    const read = { label, mappedAtCreation, size, usage };
+    if (!mappedAtCreation) return join(createBuffer.call(this, read), this);
+    read.size = size64(size, 'GPUDevice.createBuffer: descriptor.size');
+    if (read.size % 4) throw new RangeError(`GPUDevice.createBuffer: a mapped buffer's size of ${read.size} is not a multiple of 4`);
+    const buffer = join(createBuffer.call(this, read), this);
+    watch(this, buffer, GPUMapMode.WRITE);
     return buffer;
   },
-  createTexture(descriptor) {
-    required(arguments.length, 1, 'GPUDevice.createTexture');
-    formats(this, [descriptor?.format, ...(descriptor?.viewFormats ?? [])]);
-    return createTexture.call(this, descriptor);
-  },
-  createBindGroupLayout(descriptor) {
-    required(arguments.length, 1, 'GPUDevice.createBindGroupLayout');
-    const entries = descriptor?.entries;
-    if (Array.isArray(entries)) for (const entry of entries) if (entry?.storageTexture) formats(this, [entry.storageTexture.format]);
-    return createBindGroupLayout.call(this, descriptor);
-  },
-  createRenderPipeline(descriptor) {
-    required(arguments.length, 1, 'GPUDevice.createRenderPipeline');
-    formats(this, pipelineFormats(descriptor));
-    return createRenderPipeline.call(this, descriptor);
-  },
-  async createRenderPipelineAsync(descriptor) {
-    required(arguments.length, 1, 'GPUDevice.createRenderPipelineAsync');
-    formats(this, pipelineFormats(descriptor));
-    return createRenderPipelineAsync.call(this, descriptor);
-  },
-  createRenderBundleEncoder(descriptor) {
-    required(arguments.length, 1, 'GPUDevice.createRenderBundleEncoder');
-    formats(this, [...(descriptor?.colorFormats ?? []), descriptor?.depthStencilFormat]);
-    return createRenderBundleEncoder.call(this, descriptor);
+  importExternalTexture(descriptor) {
+    required(arguments.length, 1, 'GPUDevice.importExternalTexture');
+    // No script has an object of the classes that the web imports.
+    throw new TypeError('GPUDevice.importExternalTexture: descriptor.source is not an HTMLVideoElement or a VideoFrame');
   },
   async popErrorScope() {
     const error = await popErrorScope.call(this);

@@ -1,7 +1,7 @@
 // Encoders: functions with two overloads on the web and one signature in WIT.
 
 import native from 'airlock:native';
-import { calls, methods } from './interfaces.js';
+import { calls, classes, methods } from './interfaces.js';
 import { required } from '../define.js';
 import { part } from './queue.js';
 
@@ -27,4 +27,5 @@ for (const wit of ['gpu-compute-pass-encoder', 'gpu-render-pass-encoder', 'gpu-r
       setImmediates.call(this, rangeOffset, part(data, dataOffset, dataSize, 'setImmediates', rangeError));
     },
   });
+  Object.defineProperty(classes[wit].prototype.setImmediates, 'length', { value: 2, configurable: true });
 }

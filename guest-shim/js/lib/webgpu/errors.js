@@ -3,13 +3,14 @@
 import native from 'airlock:native';
 import { global, webInterface } from '../define.js';
 import { calls, getters } from './interfaces.js';
+import { inspect } from '../web/inspect.js';
 
 class GPUError {
   #message;
   constructor(message) {
     if (new.target === GPUError) throw new TypeError('Illegal constructor');
     if (message === undefined && arguments.length < 1) throw new TypeError(`${new.target.name}: 1 argument required, 0 given`);
-    this.#message = String(message);
+    this.#message = `${message}`;
   }
   get message() { return this.#message; }
 }
@@ -21,7 +22,7 @@ class GPUPipelineError extends DOMException {
   #reason;
   constructor(message = '', options) {
     if (typeof options !== 'object' || options === null) throw new TypeError('GPUPipelineError: options are required');
-    const reason = String(options.reason);
+    const reason = `${options.reason}`;
     if (reason !== 'validation' && reason !== 'internal') throw new TypeError(`GPUPipelineError: ${JSON.stringify(reason)} is not a GPUPipelineErrorReason`);
     super(message, 'GPUPipelineError');
     this.#reason = reason;
@@ -65,12 +66,13 @@ function toArray(value) {
   if (iterator === undefined || iterator === null) return undefined;
   return Array.from({ [Symbol.iterator]: () => iterator.call(value) });
 }
-function entries(value) {
-  return Object.entries(value).filter(([, item]) => item !== undefined);
+function needFeature(device, feature, format) {
+  const features = getters['gpu-device'].features.call(device);
+  if (!calls['gpu-supported-features'].has.call(features, feature)) throw new TypeError(`the format ${format} needs the feature ${feature}`);
 }
-native.setHelpers([toArray, entries, makeError]);
+native.setHelpers([toArray, Object.entries, makeError, needFeature, (value) => (typeof value === 'string' ? value : inspect(value))]);
 
 for (const constructor of [GPUError, GPUValidationError, GPUOutOfMemoryError, GPUInternalError, GPUPipelineError, GPUUncapturedErrorEvent]) {
-  webInterface(constructor);
+  webInterface(constructor, { constructor: { GPUError: 0, GPUPipelineError: 1, GPUUncapturedErrorEvent: 2 }[constructor.name] ?? 1 });
   global({ [constructor.name]: constructor });
 }

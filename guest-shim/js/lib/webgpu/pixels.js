@@ -1,58 +1,73 @@
-// Pixels of a picture (8-bit RGBA, not premultiplied) in a texture's format, and back.
+// Pixels of pictures and textures, converted by the runtime. A picture is `{ width, height, data, premultiplied, colorSpace,
+// opaque }`; its data are RGBA, as bytes or as floats from 0 to 1.
 
-/** How many components a format has, and how one is stored. */
+import native from 'airlock:native';
+
+/** The formats that pictures can be copied to: how many components each has, and how one is stored. */
 const FORMATS = {
-  r8unorm: [1, 'unorm'], rg8unorm: [2, 'unorm'], rgba8unorm: [4, 'unorm'], 'rgba8unorm-srgb': [4, 'unorm'],
-  bgra8unorm: [4, 'unorm', true], 'bgra8unorm-srgb': [4, 'unorm', true],
+  r8unorm: [1, 'byte'], rg8unorm: [2, 'byte'], rgba8unorm: [4, 'byte'], 'rgba8unorm-srgb': [4, 'byte'],
+  bgra8unorm: [4, 'byte', true], 'bgra8unorm-srgb': [4, 'byte', true], rgb10a2unorm: [4, 'packed'],
   r16float: [1, 'half'], rg16float: [2, 'half'], rgba16float: [4, 'half'],
   r32float: [1, 'float'], rg32float: [2, 'float'], rgba32float: [4, 'float'],
 };
-const ARRAYS = { unorm: Uint8Array, half: Float16Array, float: Float32Array };
+const WIDE = 'display-p3';
 
-/** The part of a picture as bytes for writeTexture. */
-export function convert(picture, { x, y, width, height, flipY, format, premultiply }) {
-  const known = FORMATS[format];
-  if (!known) throw new DOMException(`pictures cannot be copied to the format ${format}`, 'OperationError');
-  const [count, kind, swap] = known;
-  const out = new ARRAYS[kind](width * height * count);
-  const scale = kind === 'unorm' ? 1 : 1 / 255;
-  const alphaToo = premultiply !== picture.premultiplied;
-  let at = 0;
-  for (let row = 0; row < height; row += 1) {
-    let from = ((y + (flipY ? height - 1 - row : row)) * picture.width + x) * 4;
-    for (let column = 0; column < width; column += 1, from += 4) {
-      const alpha = picture.data[from + 3];
-      // Components change only where the picture and the texture differ in premultiplication.
-      const factor = !alphaToo || alpha === 255 ? 1 : premultiply ? alpha / 255 : alpha ? 255 / alpha : 0;
-      for (let component = 0; component < count; component += 1) {
-        const index = swap && component < 3 ? 2 - component : component;
-        const value = picture.data[from + index] * (index < 3 ? factor : 1);
-        out[at++] = kind === 'unorm' ? Math.min(255, Math.round(value)) : value * scale;
-      }
-    }
-  }
-  return { bytes: new Uint8Array(out.buffer), bytesPerRow: width * count * out.BYTES_PER_ELEMENT };
+/** Whether pictures can be copied to a format. */
+export const copyable = (format) => Object.hasOwn(FORMATS, format);
+
+const unitOf = (data) => (data instanceof Float32Array ? 'float' : 'byte');
+const sideOf = ({ data, premultiplied, colorSpace }) => ({ unit: unitOf(data), components: 4, swapped: false, premultiplied, wide: colorSpace === WIDE });
+
+function convert(picture, to, change) {
+  const { width, height, data, opaque = false } = picture;
+  return native.convertPixels(data, {
+    from: sideOf(picture), to, stride: width, columns: width, rows: height, x: 0, y: 0, width, height, flipY: false, opaque, ...change,
+  });
 }
 
-/** A canvas's pixels, read back from its texture, as RGBA of 8 bits. */
-export function picture(bytes, { width, height, bytesPerRow, format, opaque }) {
-  const data = new Uint8ClampedArray(width * height * 4);
+/** A part of a picture as bytes for writeTexture. */
+export function texels(picture, { x, y, width, height, flipY, format, premultiplied, colorSpace }) {
+  const [components, kind, swapped = false] = FORMATS[format];
+  const to = { unit: kind === 'half' ? 'float' : kind, components, swapped, premultiplied, wide: colorSpace === WIDE };
+  const converted = convert(picture, to, { x, y, width, height, flipY });
+  const bytes = new Uint8Array(kind === 'half' ? new Float16Array(new Float32Array(converted)).buffer : converted);
+  return { bytes, bytesPerRow: height ? bytes.length / height : 0 };
+}
+
+/** A part of a picture as a picture of its own. */
+export function part(picture, { x = 0, y = 0, width = picture.width, height = picture.height, flipY = false, premultiplied }) {
+  const to = { ...sideOf(picture), premultiplied };
+  const converted = convert(picture, to, { x, y, width, height, flipY });
+  const data = to.unit === 'float' ? new Float32Array(converted) : new Uint8ClampedArray(converted);
+  return { width, height, data, premultiplied, colorSpace: picture.colorSpace };
+}
+
+/** A premultiplied picture in another size. */
+export function resized(picture, toWidth, toHeight, quality) {
+  const { width, height, data } = picture;
+  const unit = unitOf(data);
+  const bytes = native.resizePixels(data, { unit, width, height, toWidth, toHeight, quality });
+  return { ...picture, width: toWidth, height: toHeight, data: unit === 'float' ? new Float32Array(bytes) : new Uint8ClampedArray(bytes) };
+}
+
+/** The pixels of a canvas, read back from its texture. */
+export function frame(bytes, { width, height, bytesPerRow, format, opaque, colorSpace }) {
   const half = format === 'rgba16float';
-  const source = half ? new Float16Array(bytes) : new Uint8Array(bytes);
-  const stride = bytesPerRow / source.BYTES_PER_ELEMENT;
-  const swap = format.startsWith('bgra');
-  const scale = half ? 255 : 1;
-  for (let row = 0; row < height; row += 1) {
-    let from = row * stride;
-    let to = row * width * 4;
-    for (let column = 0; column < width; column += 1, from += 4, to += 4) {
-      const alpha = opaque ? 255 : source[from + 3] * scale;
-      const factor = opaque || alpha >= 255 ? scale : alpha > 0 ? (scale * 255) / alpha : 0;
-      data[to] = source[from + (swap ? 2 : 0)] * factor;
-      data[to + 1] = source[from + 1] * factor;
-      data[to + 2] = source[from + (swap ? 0 : 2)] * factor;
-      data[to + 3] = alpha;
-    }
-  }
-  return data;
+  const data = half ? new Float32Array(new Float16Array(bytes)) : new Uint8Array(bytes);
+  const unit = unitOf(data);
+  const side = { unit, components: 4, premultiplied: !opaque, wide: false };
+  const converted = native.convertPixels(data, {
+    from: { ...side, swapped: format.startsWith('bgra') }, to: { ...side, swapped: false }, stride: bytesPerRow / (half ? 8 : 4),
+    columns: width, rows: height, x: 0, y: 0, width, height, flipY: false, opaque,
+  });
+  return { width, height, data: half ? new Float32Array(converted) : new Uint8ClampedArray(converted), premultiplied: !opaque, colorSpace, opaque };
 }
+
+/** A picture as a PNG file. */
+export function png(picture) {
+  const to = { unit: 'byte', components: 4, swapped: false, premultiplied: false, wide: false };
+  return native.encodePng(picture.width, picture.height, new Uint8Array(convert(picture, to, {})));
+}
+
+/** The picture of a canvas that shows nothing. */
+export const blank = (width, height) => ({ width, height, data: new Uint8ClampedArray(width * height * 4), premultiplied: true, colorSpace: 'srgb' });

@@ -27,8 +27,9 @@ for (const [wit, names] of [['gpu-supported-features', native.features], ['wgsl-
     keys() { return set(this).keys(); },
     values() { return set(this).values(); },
     entries() { return set(this).entries(); },
-    forEach(callback, thisArgument) { for (const value of set(this)) callback.call(thisArgument, value, value, this); },
+    forEach(callback, thisArgument) { if (typeof callback !== 'function') throw new TypeError(`${classes[wit].name}.forEach: the callback is not a function`); for (const value of set(this)) callback.call(thisArgument, value, value, this); },
   });
+  Object.defineProperty(classes[wit].prototype.forEach, 'length', { value: 1, configurable: true });
   attributes(wit, { size() { return set(this).size; } });
   Object.defineProperty(classes[wit].prototype, Symbol.iterator, { value: classes[wit].prototype.values, writable: true, configurable: true });
 }

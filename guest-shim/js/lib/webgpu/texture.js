@@ -1,22 +1,19 @@
-// GPUTexture, and the features that formats need.
+// GPUTexture, and the textures of canvases.
 
 import { attributes, getters } from './interfaces.js';
 
-/** A format's feature, by the start of its name. */
-const FEATURES = [
-  ['bc', 'texture-compression-bc'], ['etc2-', 'texture-compression-etc2'], ['eac-', 'texture-compression-etc2'],
-  ['astc-', 'texture-compression-astc'], ['depth32float-stencil8', 'depth32float-stencil8'],
-];
+/** The usages that scripts asked for, of textures that have more. */
+const asked = new WeakMap();
 
-/** Throws a TypeError for a format that the device does not have. */
-export function formats(device, values) {
-  for (const format of values) {
-    if (typeof format !== 'string') continue;
-    const feature = FEATURES.find(([start]) => format.startsWith(start))?.[1];
-    if (feature && !device.features.has(feature)) throw new TypeError(`the format ${format} needs the feature ${feature}`);
-  }
+/** Lets a texture tell the usage that a script asked for. */
+export function withUsage(texture, bits) {
+  asked.set(texture, bits);
+  return texture;
 }
 
 // An absent value is undefined on the web; the binding's getter may return null.
-const { textureBindingViewDimension } = getters['gpu-texture'];
-attributes('gpu-texture', { textureBindingViewDimension() { return textureBindingViewDimension.call(this) ?? undefined; } });
+const { textureBindingViewDimension, usage } = getters['gpu-texture'];
+attributes('gpu-texture', {
+  textureBindingViewDimension() { return textureBindingViewDimension.call(this) ?? undefined; },
+  usage() { return asked.get(this) ?? usage.call(this); },
+});

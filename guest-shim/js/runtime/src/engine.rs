@@ -72,7 +72,7 @@ fn late() -> bool {
 pub async fn run(options: Options) -> u8 {
     let Options { main, source, arguments, timeout } = options;
     ARGUMENTS.set(arguments);
-    modules::set_main(main.clone());
+    modules::set_main(main.clone(), source.clone());
     if let Some(milliseconds) = timeout {
         let deadline = monotonic_clock::now().saturating_add(milliseconds.saturating_mul(1_000_000));
         DEADLINE.set(Some((deadline, milliseconds)));
@@ -230,8 +230,8 @@ pub fn fail(ctx: &Ctx<'_>, error: Value<'_>) -> ! {
     // The report needs memory beyond the limit.
     let raw = ctx.as_raw().as_ptr();
     unsafe { qjs::JS_SetMemoryLimit(qjs::JS_GetRuntime(raw), usize::MAX as _) };
-    // The engine throws null when it cannot allocate an exception.
-    let exhausted = error.is_null()
+    // The engine throws null when it cannot allocate an exception. A script may throw it, too.
+    let exhausted = error.is_null() && exhausted(raw)
         || error
             .as_object()
             .is_some_and(|object| object.get::<_, String>("message").is_ok_and(|message| message == "out of memory"));
@@ -240,6 +240,13 @@ pub fn fail(ctx: &Ctx<'_>, error: Value<'_>) -> ! {
         fatal(&format!("{name}: out of memory: a script may take {} MiB", MEMORY_LIMIT >> 20));
     }
     fatal(&describe(ctx, &error))
+}
+
+/// Whether the script's objects fill almost all of the memory that they may take.
+fn exhausted(raw: js::Context) -> bool {
+    let mut usage = unsafe { std::mem::zeroed::<qjs::JSMemoryUsage>() };
+    unsafe { qjs::JS_ComputeMemoryUsage(qjs::JS_GetRuntime(raw), &mut usage) };
+    usize::try_from(usage.malloc_size).is_ok_and(|taken| taken > MEMORY_LIMIT / 2)
 }
 
 fn fatal_timeout(place: Option<String>) -> ! {
@@ -260,7 +267,11 @@ fn fatal(message: &str) -> ! {
 /// An error's text: `FILE:LINE:COLUMN: NAME: MESSAGE`, then the stack without the library's frames.
 fn describe(ctx: &Ctx<'_>, error: &Value<'_>) -> String {
     let Some(object) = error.as_object().filter(|object| object.contains_key("stack").unwrap_or(false)) else {
-        let text = js::to_string(ctx.as_raw().as_ptr(), error.as_raw()).unwrap_or_default();
+        let raw = ctx.as_raw().as_ptr();
+        let text = objects::known(objects::Known::Inspect, |inspect| {
+            js::call(raw, inspect, js::UNDEFINED, &mut [error.as_raw()])
+        });
+        let text = text.and_then(|text| js::to_string(raw, text.1)).unwrap_or_default();
         return format!("{}: uncaught {text}", modules::main().name);
     };
     let text = |key: &str| object.get::<_, String>(key).unwrap_or_default();

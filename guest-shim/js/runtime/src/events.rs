@@ -1,11 +1,11 @@
-//! Events of devices: their loss, and errors that no scope caught.
+//! Events of devices: their loss, and errors that no scope caught. Mappings that the library waits for within a call.
 #![allow(unsafe_code)]
 
 use std::mem::ManuallyDrop;
 
 use rquickjs::{Ctx, Function, Value};
 
-use crate::bindings::wasi::webgpu::webgpu::GpuDevice;
+use crate::bindings::wasi::webgpu::webgpu::{GpuBuffer, GpuDevice, GpuMapMode};
 use crate::js::{self, Context, JSValue, Owned};
 use crate::{objects, pending};
 
@@ -57,4 +57,14 @@ pub fn on_uncaptured<'js>(ctx: &Ctx<'js>, value: &Value<'js>, tell: &Function<'j
             callback.call(objects::wrap(callback.ctx, objects::number("gpu-error"), error.take_handle()));
         }
     });
+}
+
+/// Maps a buffer for reading, and blocks the script until it is mapped: a canvas's pixels are the result of functions that
+/// return no promise. The task of `run` is async, and so it may wait.
+pub fn map_now(value: &Value<'_>) -> Result<(), String> {
+    let handle = objects::handle(value.as_raw(), objects::number("gpu-buffer")).ok_or("not a GPUBuffer")?;
+    // SAFETY: the handle is a buffer's, and remains the object's: this binding is never dropped.
+    let buffer = ManuallyDrop::new(unsafe { GpuBuffer::from_handle(handle) });
+    wit_bindgen::block_on(async move { buffer.map_async(GpuMapMode::READ, None, None).await })
+        .map_err(|error| error.message)
 }

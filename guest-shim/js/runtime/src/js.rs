@@ -76,6 +76,13 @@ pub fn type_error<T>(ctx: Context, message: &str) -> Js<T> {
     Err(Thrown)
 }
 
+/// Throws a RangeError.
+pub fn range_error<T>(ctx: Context, message: &str) -> Js<T> {
+    let message = CString::new(message.replace('\0', " ")).unwrap_or_default();
+    unsafe { qjs::JS_ThrowRangeError(ctx, c"%s".as_ptr(), message.as_ptr()) };
+    Err(Thrown)
+}
+
 /// The property named by a table field. New.
 pub fn member(ctx: Context, object: JSValue, field: &Field) -> Js<Owned> {
     let known = ATOMS.with_borrow(|atoms| atoms[field.id]);

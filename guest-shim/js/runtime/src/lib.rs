@@ -18,6 +18,7 @@ mod modules;
 mod native;
 mod objects;
 mod pending;
+mod pixels;
 mod print;
 mod source;
 mod tables;

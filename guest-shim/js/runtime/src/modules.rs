@@ -22,10 +22,13 @@ pub struct Main {
 
 thread_local! {
     static MAIN: RefCell<Main> = RefCell::default();
+    /// The main script's text, for places in messages: no opened folder need contain it.
+    static TEXT: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-pub fn set_main(main: Main) {
+pub fn set_main(main: Main, text: String) {
     MAIN.set(main);
+    TEXT.set(text);
 }
 
 pub fn main() -> Main {
@@ -75,9 +78,36 @@ impl Resolver for Modules {
             });
         }
         let main = main();
-        let path = locate(ctx, base, name, &main).or_else(|problem| Err(Exception::throw_type(ctx, &problem)))?;
+        let path = locate(ctx, base, name, &main).or_else(|problem| Err(import_error(ctx, base, name, &problem)))?;
+        if !files::exists(&path) {
+            let problem = files::read(&path).err().unwrap_or_default();
+            return Err(import_error(ctx, base, name, &problem));
+        }
         Ok(if main.path.as_deref() == Some(path.as_str()) { main.name } else { path })
     }
+}
+
+/// A TypeError with the place of the import in the importing module. The engine has no such place: it is that of the first
+/// string with the imported name.
+fn import_error(ctx: &Ctx<'_>, base: &str, name: &str, problem: &str) -> Error {
+    let source = if base == main().name {
+        Some(TEXT.with_borrow(Clone::clone))
+    } else {
+        files::read(base).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+    };
+    let place = source.as_deref().and_then(|source| {
+        let at = ['"', '\'', '`'].iter().filter_map(|quote| source.find(&format!("{quote}{name}{quote}"))).min()?;
+        let before = source.get(..at)?;
+        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+        Some((before.matches('\n').count() + 1, column))
+    });
+    let thrown = Exception::throw_type(ctx, problem);
+    let Some((line, column)) = place else { return thrown };
+    let error = ctx.catch();
+    if let Some(object) = error.as_object() {
+        let _ = object.set("stack", format!("    at {base}:{line}:{column}\n"));
+    }
+    ctx.throw(error)
 }
 
 fn join_library(base: &str, name: &str) -> String {
@@ -225,9 +255,29 @@ impl Loader for Modules {
         let text = files::read(name)
             .and_then(|bytes| source::decode(name, bytes))
             .or_else(|problem| Err(Exception::throw_type(ctx, &problem)))?;
-        let text = if json { format!("export default {text}") } else { source::prepare(ctx, name, text)? };
+        let text = if json { json_module(ctx, name, text)? } else { source::prepare(ctx, name, text)? };
         declare(ctx, name, text)
     }
+}
+
+/// A module whose default export is a JSON file's value. JSON is data: it is never evaluated as a script.
+fn json_module(ctx: &Ctx<'_>, name: &str, text: String) -> Result<String> {
+    if let Err(error) = ctx.json_parse(text.as_str()) {
+        let thrown = ctx.catch();
+        let message = thrown.as_object().and_then(|object| object.get::<_, String>("message").ok());
+        let Some(message) = message.filter(|_| error.is_exception()) else { return Err(ctx.throw(thrown)) };
+        // The engine's stack begins with the place: "at <input>:3:1".
+        let stack = thrown.as_object().and_then(|object| object.get::<_, String>("stack").ok()).unwrap_or_default();
+        let mut numbers = stack.lines().next().unwrap_or_default().rsplit(':').map(|part| part.trim_end().parse().ok());
+        let (column, line) = (numbers.next().flatten(), numbers.next().flatten());
+        let place = line.zip(column);
+        return Err(match source::syntax_error(ctx, name, &message, place) {
+            Ok(error) => ctx.throw(error.into_value()),
+            Err(error) => error,
+        });
+    }
+    let literal = ctx.json_stringify(text)?.map(|literal| literal.to_string()).transpose()?.unwrap_or_default();
+    Ok(format!("export default JSON.parse({literal});"))
 }
 
 /// Replaces the exception for a source that exceeds the parser's stack, which reads like one for recursive calls.

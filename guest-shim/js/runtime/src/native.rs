@@ -10,7 +10,7 @@ use crate::bindings::wasi::clocks::{monotonic_clock, system_clock};
 use crate::bindings::wasi::random::random;
 use crate::print::{self, Target};
 use crate::tables::FEATURES;
-use crate::{address, engine, events, files, image, js, modules, objects, pending};
+use crate::{address, engine, events, files, image, js, modules, objects, pending, pixels};
 
 pub struct Native;
 
@@ -121,6 +121,14 @@ fn data<'js>(ctx: &Ctx<'js>, native: &Object<'js>) -> Result<()> {
         object.set("data", buffer(&ctx, picture.pixels))?;
         Ok::<_, rquickjs::Error>(object)
     });
+    offer!(native, ctx, "convertPixels", |ctx: Ctx<'js>, bytes: Value<'js>, options: Object<'js>| {
+        let converted = pixels::convert(&bytes_of(&bytes).unwrap_or_default(), &options)?;
+        Ok::<_, rquickjs::Error>(buffer(&ctx, failed(&ctx, converted)?))
+    });
+    offer!(native, ctx, "resizePixels", |ctx: Ctx<'js>, bytes: Value<'js>, options: Object<'js>| {
+        let resized = pixels::resize(&bytes_of(&bytes).unwrap_or_default(), &options)?;
+        Ok::<_, rquickjs::Error>(buffer(&ctx, failed(&ctx, resized)?))
+    });
     offer!(native, ctx, "parseUrl", |ctx: Ctx<'js>, text: String, base: Opt<String>| {
         address::parse(&ctx, &text, base.0.as_deref())
     });
@@ -140,8 +148,11 @@ fn interface<'js>(ctx: &Ctx<'js>, native: &Object<'js>) -> Result<()> {
             .map_err(|js::Thrown| rquickjs::Error::Exception)
     });
     offer!(native, ctx, "setHelpers", |ctx: Ctx<'js>, helpers: Array<'js>| {
-        let [a, b, c] = [0, 1, 2].map(|index| helpers.get::<Value>(index));
-        objects::set_known(ctx.as_raw().as_ptr(), [a?.as_raw(), b?.as_raw(), c?.as_raw()]);
+        let mut functions = [js::UNDEFINED; objects::KNOWN];
+        for (index, function) in functions.iter_mut().enumerate() {
+            *function = helpers.get::<Value>(index)?.as_raw();
+        }
+        objects::set_known(ctx.as_raw().as_ptr(), functions);
         Ok::<_, rquickjs::Error>(())
     });
     native.set("features", FEATURES.values.to_vec())?;
@@ -152,5 +163,6 @@ fn interface<'js>(ctx: &Ctx<'js>, native: &Object<'js>) -> Result<()> {
     offer!(native, ctx, "onUncaptured", |ctx: Ctx<'js>, device: Value<'js>, tell: Function<'js>| {
         events::on_uncaptured(&ctx, &device, &tell);
     });
+    offer!(native, ctx, "mapNow", |ctx: Ctx<'js>, buffer: Value<'js>| failed(&ctx, events::map_now(&buffer)));
     Ok(())
 }

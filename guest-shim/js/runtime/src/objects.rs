@@ -8,7 +8,8 @@ use std::ffi::{CString, c_void};
 use rquickjs::qjs;
 
 use crate::abi::call;
-use crate::js::{self, Context, JSValue, Js, Owned};
+use crate::js::{self, Context, JSValue, Js, Owned, Thrown};
+use crate::pending;
 use crate::tables::{FUNCTIONS, RESOURCES};
 
 /// The library's functions that conversions call.
@@ -16,18 +17,36 @@ use crate::tables::{FUNCTIONS, RESOURCES};
 pub enum Known {
     /// The elements of an iterable as an array; undefined for a value that is not iterable.
     ToArray,
-    /// An object's own entries whose values are not undefined.
+    /// An object's own entries.
     Entries,
     /// The web's error for a kind, a message and a reason.
     MakeError,
+    /// Throws unless a device has the feature that a format needs.
+    NeedFeature,
+    /// A value as `console.log` shows it, a string without quotes.
+    Inspect,
 }
+
+/// The maximum number of objects with handles. A pending promise counts as two: its call, and the object that it is lent.
+/// wasmtime traps a guest at 100 000 handles, of which calls lend some; a script gets an exception before.
+const MAX_OBJECTS: usize = 95_000;
+
+/// The number of refused objects between two collections, which take milliseconds.
+const REFUSALS_PER_COLLECTION: usize = 10_000;
+
+/// The number of `Known`'s values.
+pub const KNOWN: usize = 5;
 
 #[derive(Default)]
 struct State {
     /// QuickJS's class number of each resource, in the order of `RESOURCES`.
     classes: Vec<u32>,
     prototypes: Vec<JSValue>,
-    known: [Option<JSValue>; 3],
+    known: [Option<JSValue>; KNOWN],
+    /// The number of objects with handles.
+    live: usize,
+    /// The number of objects and promises that were refused.
+    refused: usize,
 }
 
 thread_local! {
@@ -77,6 +96,7 @@ unsafe extern "C" fn finalize(_: *mut qjs::JSRuntime, object: JSValue) {
         && let Some(resource) = STATE.with_borrow(|state| state.classes.iter().position(|&known| known == class))
     {
         drop_handle(resource, handle);
+        STATE.with_borrow_mut(|state| state.live = state.live.saturating_sub(1));
     }
 }
 
@@ -92,8 +112,37 @@ pub fn wrap(ctx: Context, resource: usize, handle: u32) -> JSValue {
         drop_handle(resource, handle);
     } else {
         unsafe { qjs::JS_SetOpaque(object, handle as usize as *mut c_void) };
+        STATE.with_borrow_mut(|state| state.live += 1);
     }
     object
+}
+
+/// Like [`wrap`], for a call's result: a RangeError if the script holds too many objects.
+pub fn wrap_result(ctx: Context, resource: usize, handle: u32) -> Js<JSValue> {
+    if let Err(Thrown) = room(ctx) {
+        drop_handle(resource, handle);
+        return Err(Thrown);
+    }
+    let object = wrap(ctx, resource, handle);
+    if js::is_exception(object) { Err(Thrown) } else { Ok(object) }
+}
+
+/// Throws a RangeError if there is no handle for another object or promise.
+pub fn room(ctx: Context) -> Js<()> {
+    let full = || STATE.with_borrow(|state| state.live) + 2 * pending::waiting() >= MAX_OBJECTS;
+    if !full() {
+        return Ok(());
+    }
+    // Objects in cycles may be unreachable already. A script that goes on after a refusal does not collect each time.
+    let refused = STATE.with_borrow(|state| state.refused);
+    if refused.is_multiple_of(REFUSALS_PER_COLLECTION) {
+        unsafe { qjs::JS_RunGC(qjs::JS_GetRuntime(ctx)) };
+        if !full() {
+            return Ok(());
+        }
+    }
+    STATE.with_borrow_mut(|state| state.refused = refused.wrapping_add(1));
+    js::range_error(ctx, &format!("a script may hold {MAX_OBJECTS} objects of WebGPU; a pending promise counts as two"))
 }
 
 /// The handle of an object, if it is of this resource.
@@ -124,7 +173,7 @@ pub fn set_prototype(ctx: Context, name: &str, prototype: JSValue) -> Js<()> {
     })
 }
 
-pub fn set_known(ctx: Context, functions: [JSValue; 3]) {
+pub fn set_known(ctx: Context, functions: [JSValue; KNOWN]) {
     STATE.with_borrow_mut(|state| state.known = functions.map(|function| Some(js::dup(ctx, function))));
 }
 

@@ -34,6 +34,8 @@ thread_local! {
     static TIMERS: RefCell<Timers> = RefCell::default();
     /// Unfinished work has called the script since the last turn.
     static CALLED: Cell<bool> = const { Cell::new(false) };
+    /// The number of unfinished calls.
+    static WAITING: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A promise's resolving functions.
@@ -68,7 +70,16 @@ impl Drop for Capability {
 }
 
 pub fn add(work: impl Future<Output = ()> + 'static) {
-    push(Kind::Awaited, work);
+    WAITING.set(WAITING.get() + 1);
+    push(Kind::Awaited, async move {
+        work.await;
+        WAITING.set(WAITING.get() - 1);
+    });
+}
+
+/// The number of calls whose promises are pending.
+pub fn waiting() -> usize {
+    WAITING.get()
 }
 
 pub fn add_background(work: impl Future<Output = ()> + 'static) {

@@ -29,6 +29,8 @@ pub struct Arena {
     given: Vec<(usize, u32)>,
     /// Set when the flags of the dictionary that is being stored have unknown bits.
     pub unknown_bits: bool,
+    /// Formats among the arguments that need a feature, each with the feature.
+    pub featured: Vec<(&'static str, &'static str)>,
 }
 
 impl Arena {
@@ -41,6 +43,7 @@ impl Arena {
             lent: Vec::new(),
             given: Vec::new(),
             unknown_bits: false,
+            featured: Vec::new(),
         })
     }
 
@@ -90,6 +93,7 @@ impl Arena {
         self.more.clear();
         self.used = 0;
         self.unknown_bits = false;
+        self.featured.clear();
         POOL.with_borrow_mut(|pool| pool.0.push(self));
     }
 }

@@ -11,9 +11,9 @@ use super::arena::Arena;
 use super::lift;
 use super::lower::{Lower, Path, Step};
 use crate::js::{self, Context, JSValue, Js, Owned, Thrown, type_error};
-use crate::objects;
+use crate::objects::{self, Known};
 use crate::pending;
-use crate::tables::{FUNCTIONS, Function, Load, MAX_ARGUMENTS};
+use crate::tables::{FUNCTIONS, Function, Load, MAX_ARGUMENTS, Ty};
 
 /// The maximum size of a result in bytes: the largest are a result with an error of two words and a variant.
 const MAX_RESULT: usize = 64;
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn later(ctx: Context, this: JSValue, argc: c_int, argv: *
     }
     let capability = pending::Capability { ctx, resolve: settle[0], reject: settle[1] };
     let mut arena = Arena::take();
-    match prepare(ctx, &mut arena, function, this, argc, argv) {
+    match objects::room(ctx).and_then(|()| prepare(ctx, &mut arena, function, this, argc, argv)) {
         Err(Thrown) => {
             arena.release(ctx);
             capability.reject();
@@ -83,13 +83,51 @@ fn prepare(
             &format!("{}: {} arguments required, {given} given", function.path, function.required()),
         );
     }
+    if given > OFFSETS_SEQUENCE && function.web == "setBindGroup" {
+        // SAFETY: the engine passes at least `given` arguments.
+        offsets_overload(ctx, function, unsafe { std::slice::from_raw_parts(argv, given) })?;
+    }
     let path = Path { parent: None, step: Step::Function(function.path) };
     let mut lower = Lower { ctx, arena };
     for (index, field) in function.parameters.iter().enumerate() {
         let value = if index < given { unsafe { *argv.add(index) } } else { js::UNDEFINED };
         lower.field(field, value, base, &Path { parent: Some(&path), step: Step::Member(field.name) })?;
     }
+    if !arena.featured.is_empty() && function.resource.is_some_and(|resource| objects::wit(resource) == "gpu-device") {
+        check_features(ctx, arena, this)?;
+    }
     Ok(flatten(function, base))
+}
+
+/// Throws a TypeError for a format whose feature the device lacks. In WIT, that is a validation error.
+fn check_features(ctx: Context, arena: &mut Arena, device: JSValue) -> Js<()> {
+    for (format, feature) in std::mem::take(&mut arena.featured) {
+        let (format, feature) = (Owned(ctx, js::string(ctx, format)), Owned(ctx, js::string(ctx, feature)));
+        objects::known(Known::NeedFeature, |function| {
+            js::call(ctx, function, js::UNDEFINED, &mut [device, feature.1, format.1])
+        })?;
+    }
+    Ok(())
+}
+
+/// The number of arguments of `setBindGroup` whose dynamic offsets are a sequence. With more, they are a part of a typed array.
+const OFFSETS_SEQUENCE: usize = 3;
+
+/// Checks the arguments of `setBindGroup(index, bindGroup, data, start, length)`: WebIDL's overloads differ in their number,
+/// and this one takes only a Uint32Array.
+fn offsets_overload(ctx: Context, function: &Function, arguments: &[JSValue]) -> Js<()> {
+    let [_, _, data, start, length, ..] = arguments else {
+        let given = arguments.len();
+        return type_error(ctx, &format!("{}: 5 arguments required, {given} given", function.path));
+    };
+    let kind = unsafe { qjs::JS_GetTypedArrayType(*data) };
+    if kind != qjs::JSTypedArrayEnum_JS_TYPED_ARRAY_UINT32 as c_int {
+        return type_error(ctx, &format!("{}: dynamicOffsetsData is not a Uint32Array", function.path));
+    }
+    if js::is_undefined(*start) || js::is_undefined(*length) {
+        return type_error(ctx, &format!("{}: the start and the length are required", function.path));
+    }
+    Ok(())
 }
 
 fn flatten(function: &Function, base: *const u8) -> [u64; MAX_ARGUMENTS] {
@@ -207,6 +245,11 @@ impl Map {
         let name = objects::wit(resource);
         let make = find(&format!("[constructor]{name}"));
         Map { handle: (make.call)(&[0; MAX_ARGUMENTS]) as u32, add: find(&format!("[method]{name}.add")) }
+    }
+
+    /// Whether a value may be absent.
+    pub fn optional(&self) -> bool {
+        matches!(self.add.parameters, [_, value] if matches!(value.ty, Ty::Option(_)))
     }
 
     pub fn add(&self, lower: &mut Lower, key: &str, value: JSValue, path: &Path) -> Js<()> {

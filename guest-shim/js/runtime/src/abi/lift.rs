@@ -29,7 +29,7 @@ pub fn load(ctx: Context, ty: &Ty, from: *const u8) -> Js<JSValue> {
             0 => js::NULL,
             _ => load(ctx, &option.inner, unsafe { from.add(option.offset) })?,
         },
-        Ty::Own(resource) | Ty::Borrow(resource) => objects::wrap(ctx, *resource, get::<u32>(from)),
+        Ty::Own(resource) | Ty::Borrow(resource) => objects::wrap_result(ctx, *resource, get::<u32>(from))?,
         Ty::Record(record) => dictionary(ctx, record, from)?,
         Ty::List(list) => array(ctx, list, from)?,
         Ty::Variant(variant) => js::string(ctx, case(variant, from).0),

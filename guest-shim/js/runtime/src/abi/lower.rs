@@ -17,6 +17,15 @@ const MAX_SEQUENCE: usize = 1 << 20;
 /// A binding number that is always invalid: `maxBindingsPerBindGroup` is far below.
 const INVALID_BINDING: u32 = u32::MAX;
 
+/// The features that formats need, by the start of a format's name.
+const FEATURES: [(&str, &str); 5] = [
+    ("bc", "texture-compression-bc"),
+    ("etc2-", "texture-compression-etc2"),
+    ("eac-", "texture-compression-etc2"),
+    ("astc-", "texture-compression-astc"),
+    ("depth32float-stencil8", "depth32float-stencil8"),
+];
+
 /// A value's position in the arguments, from the innermost step outwards.
 #[derive(Clone, Copy)]
 pub struct Path<'a> {
@@ -146,11 +155,17 @@ impl Lower<'_> {
         })
     }
 
-    fn enumeration(&self, cases: &Enum, value: JSValue, to: *mut u8, path: &Path) -> Js<()> {
+    fn enumeration(&mut self, cases: &Enum, value: JSValue, to: *mut u8, path: &Path) -> Js<()> {
         let found =
             js::to_text(self.ctx, value, |bytes| cases.values.iter().position(|case| case.as_bytes() == bytes))?;
         match found {
-            Some(case) => put_sized(to, case as u32, cases.size),
+            Some(case) => {
+                let format = if cases.name == "GPUTextureFormat" { cases.values[case] } else { "" };
+                if let Some((_, feature)) = FEATURES.iter().find(|(start, _)| format.starts_with(start)) {
+                    self.arena.featured.push((format, feature));
+                }
+                put_sized(to, case as u32, cases.size);
+            }
             None => {
                 let text = js::to_string(self.ctx, value)?;
                 return self.fail(path, &format!("is {text:?}, not a {}", cases.name));
@@ -232,7 +247,10 @@ impl Lower<'_> {
         if length < min || length > max {
             return self.fail(path, &format!("has {length} elements, not {min} to {max}"));
         }
-        for (index, field) in record.fields.iter().enumerate() {
+        // The table has the members by their names; numbers come in the order of the record.
+        let rank = |field: &Field| record.fields.iter().filter(|other| other.offset < field.offset).count();
+        for index in 0..record.fields.len() {
+            let Some(field) = record.fields.iter().find(|field| rank(field) == index) else { continue };
             let value = if index < length {
                 js::element(self.ctx, array.1, index as u32)?
             } else {
@@ -349,6 +367,10 @@ impl Lower<'_> {
             let entry = js::element(self.ctx, entries.1, index as u32)?;
             let key = js::to_string(self.ctx, js::element(self.ctx, entry.1, 0)?.1)?;
             let value = js::element(self.ctx, entry.1, 1)?;
+            // `requiredLimits` ignores limits without a value; a constant needs one.
+            if js::is_undefined(value.1) && map.optional() {
+                continue;
+            }
             let path = Path { parent: Some(path), step: Step::Member(&key) };
             map.add(self, &key, value.1, &path)?;
         }
