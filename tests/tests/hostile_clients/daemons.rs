@@ -24,8 +24,8 @@ use airlock_protocol::{
     events::{DeviceLostReason, Report},
     handshake::{Hello, PROTOCOL_VERSION, SCHEMA_HASH},
     ids::{DeviceId, RequestId},
-    limits::{EVENT_RING_SIZE, MAX_EVENT, RING_SIZE},
-    transport::{self, DaemonChannels, EventReceiver, HandedOver, Incoming, Listener},
+    limits::{MAX_EVENT, RING_SIZE},
+    transport::{self, DaemonChannels, HandedOver, Listener},
 };
 use airlock_tests::{
     processes::{descriptors, open_files, peak_memory, wait_until, wait_until_idle},
@@ -34,7 +34,7 @@ use airlock_tests::{
 };
 use rustix::{
     fs::fstat,
-    io::pread,
+    io::{pread, pwrite},
     net::{
         AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, accept, bind, listen, socket_with,
         sockopt::socket_peercred,
@@ -469,9 +469,9 @@ fn paced(
     let (link, server) = greeted(world.serve.socket());
     let (around, here) = UnixStream::pair().expect("sockets");
     let ours = transport::connect(server, &Link::from(around)).expect("the worker's server");
-    let [_, to_worker, from_worker] = handed_over(&here);
-    // The worker reads the host's own ring.
-    for descriptor in [&memory, &to_worker, &from_worker] {
+    let [own, to_worker, from_worker] = handed_over(&here);
+    // Memory of the relay's own: each message in the host's queues may be taken once.
+    for descriptor in [&own, &to_worker, &from_worker] {
         descriptors::send(&link, descriptor.as_fd()).expect("it is sent");
     }
     // Held here, they would keep the channels open after the worker's end.
@@ -479,13 +479,20 @@ fn paced(
     thread::scope(|scope| {
         let (batches, link) = (ours.commands, &link);
         scope.spawn(move || {
+            let mut ring = vec![0; RING_SIZE as usize];
             while pace()
                 && let Ok(batch) = commands.recv()
-                && batches.send(&batch).is_ok()
-            {}
+            {
+                // The data of the batch has the same place in both rings.
+                assert_eq!(pread(&memory, &mut ring, 0), Ok(ring.len()));
+                assert_eq!(pwrite(&own, &ring, 0), Ok(ring.len()));
+                if batches.send(&batch).is_err() {
+                    break;
+                }
+            }
             let _ = link.shutdown(std::net::Shutdown::Both);
         });
-        while let Some(event) = event_in(&ours.events, &memory) {
+        while let Ok(event) = ours.events.recv() {
             for event in lie(event) {
                 let _ = events.send(&event);
             }
@@ -494,18 +501,6 @@ fn paced(
         // The host goes now, if it has not gone before.
         let _ = stream.shutdown(std::net::Shutdown::Both);
     });
-}
-
-/// An event of a worker that puts data into this memory.
-fn event_in(events: &EventReceiver, memory: &OwnedFd) -> Option<Vec<u8>> {
-    let mut event = Vec::new();
-    if let Incoming::Data(piece) = events.recv_into(&mut event).ok()? {
-        let mut data = vec![0; piece.bytes()];
-        let place = u64::from(RING_SIZE) + piece.position() % u64::from(EVENT_RING_SIZE);
-        pread(memory, &mut data, place).expect("the ring can be read");
-        event.extend(data);
-    }
-    Some(event)
 }
 
 /// Runs a host behind a relay that changes events.
