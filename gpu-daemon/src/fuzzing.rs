@@ -86,7 +86,7 @@ impl LocalSession {
         let (ours, theirs) = UnixStream::pair().map_err(FuzzingError::Sockets)?;
         let listener = Listener::new()?;
         // All messages fit the socket buffers, so that one thread can be both sides.
-        let client = connect(listener.name().to_owned(), &Link::from(ours))?;
+        let client = connect(listener.told(), &Link::from(ours))?;
         let DaemonChannels { ring, events, .. } = listener.accept(HandedOver::receive(&theirs)?)?;
         let receiver = client.events;
         let reader = thread::spawn(move || {
