@@ -53,7 +53,7 @@ pub fn confine(reach: &Reach, role: Role) -> Vec<Layer> {
         ("no-new-privileges", bound(capabilities::no_new_privileges())),
         ("capabilities", bound(capabilities::drop_all())),
         ("landlock", bound(restrict_files(reach).and_then(|()| out_of_reach(&nodes, reach)))),
-        ("seccomp", bound(filter_calls(role, reach.sockets))),
+        ("seccomp", bound(filter_calls(role))),
     ]
 }
 
@@ -122,22 +122,18 @@ fn out_of_reach(nodes: &[PathBuf], reach: &Reach) -> Held {
     Ok(())
 }
 
-fn filter_calls(role: Role, sockets: bool) -> Held {
+fn filter_calls(role: Role) -> Held {
     let mut files = vec![rules(architecture()?)?];
     match role {
         Role::Guest => {}
         Role::Loader => files.push(LOAD),
         Role::Front => files.push(FRONT),
     }
-    files.extend(sockets.then_some(SOCKETS));
     refuse_unseen(Threads::Calling)?;
     install(&to_oneself(merge(&files)?), Filter::Allow, Threads::Calling)?;
     forbidden("start a process", Command::new("/proc/self/exe").arg("--version").spawn())?;
     forbidden("make an Internet socket", TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))))?;
-    let unix = || socket(AddressFamily::UNIX, SocketType::STREAM, None);
-    if !sockets {
-        forbidden("make a Unix socket", unix())?;
-    }
+    forbidden("make a Unix socket", socket(AddressFamily::UNIX, SocketType::STREAM, None))?;
     if role == Role::Loader { Ok(()) } else { no_machine_code() }
 }
 
@@ -146,9 +142,9 @@ pub fn end_loading() -> Layer {
     ("seccomp", alone().and_then(|()| no_more_code()))
 }
 
-/// Applies a second filter after that of a [`Role::Loader`]. Filters add up, so it allows sockets either way.
+/// Applies a second filter after that of a [`Role::Loader`].
 fn no_more_code() -> Held {
-    install(&to_oneself(merge(&[rules(architecture()?)?, SOCKETS])?), Filter::Allow, Threads::Calling)?;
+    install(&to_oneself(merge(&[rules(architecture()?)?])?), Filter::Allow, Threads::Calling)?;
     no_machine_code()
 }
 
@@ -167,8 +163,6 @@ fn no_machine_code() -> Held {
 const LOAD: &str = include_str!("../../policy/host/load.json");
 /// Rules for a front process.
 const FRONT: &str = include_str!("../../policy/host/front.json");
-/// Rules for a process that connects to a worker.
-const SOCKETS: &str = include_str!("../../policy/host/sockets.json");
 
 fn rules(architecture: TargetArch) -> Result<&'static str, String> {
     match architecture {
@@ -204,7 +198,7 @@ mod tests {
             fs::rename(confined.join("file"), confined.join("other")).unwrap();
             assert!(fs::write(&beside, "contents").is_err());
             assert!(Command::new("/bin/true").status().is_err());
-            filter_calls(Role::Loader, false).unwrap();
+            filter_calls(Role::Loader).unwrap();
             // Machine code comes first, and then no more of it.
             assert!(no_machine_code().is_err(), "the trial cannot fail");
             no_more_code().unwrap();
@@ -227,6 +221,22 @@ mod tests {
         fs::remove_dir_all(given).unwrap();
     }
 
+    /// A datagram socket sends to any address, whoever its pair is.
+    #[test]
+    fn pairs_of_sockets_reach_no_other() {
+        use rustix::net::{SocketFlags, socketpair};
+
+        let made = thread::spawn(|| {
+            capabilities::no_new_privileges().unwrap();
+            filter_calls(Role::Guest).unwrap();
+            [SocketType::STREAM, SocketType::SEQPACKET, SocketType::DGRAM, SocketType::RAW].map(|kind| {
+                let flags = [SocketFlags::empty(), SocketFlags::CLOEXEC | SocketFlags::NONBLOCK];
+                flags.map(|flags| socketpair(AddressFamily::UNIX, kind, flags, None).is_ok())
+            })
+        });
+        assert_eq!(made.join().unwrap(), [[true; 2], [true; 2], [false; 2], [false; 2]]);
+    }
+
     /// A socket that listens already accepts connections only in a front process.
     #[test]
     fn only_a_front_process_accepts_connections() {
@@ -235,7 +245,7 @@ mod tests {
             let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let accepted = thread::spawn(move || {
                 capabilities::no_new_privileges().unwrap();
-                filter_calls(role, false).unwrap();
+                filter_calls(role).unwrap();
                 listener.accept().map(drop)
             });
             let accepted = accepted.join().unwrap();
@@ -247,7 +257,7 @@ mod tests {
     #[test]
     fn the_rules_of_every_architecture_make_filters_and_say_why() {
         for architecture in [TargetArch::x86_64, TargetArch::aarch64] {
-            let rules = merge(&[rules(architecture).unwrap(), SOCKETS, LOAD, FRONT]).unwrap();
+            let rules = merge(&[rules(architecture).unwrap(), LOAD, FRONT]).unwrap();
             assert!(rules.iter().all(|rule| rule["comment"].as_str().is_some_and(|why| why.len() > 4)));
             compile(&rules, Filter::Allow, architecture).unwrap();
         }
