@@ -74,8 +74,10 @@ fn alone() -> Held {
 
 fn restrict_files(reach: &Reach) -> Held {
     let all = AccessFs::from_all(ruleset::NEWEST);
-    // Access to a guest's files: neither devices nor programs.
-    let guest = all & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
+    // Access to a guest's files: neither devices nor programs, nor the servers of sockets.
+    let special =
+        AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev | AccessFs::ResolveUnix;
+    let guest = all & !special;
     let write: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
     let abi = ruleset::restrict(|rules| {
         rules
@@ -219,6 +221,39 @@ mod tests {
         .join()
         .unwrap();
         fs::remove_dir_all(given).unwrap();
+    }
+
+    /// Landlock denies the sockets of others, even in a folder that is given, before the filter denies all.
+    #[test]
+    fn a_socket_of_another_process_is_out_of_reach() {
+        use std::os::unix::net::{UnixListener, UnixStream};
+
+        let given = std::env::temp_dir().join(format!("airlock-confine-unix-{}", std::process::id()));
+        fs::create_dir_all(&given).unwrap();
+        let path = given.join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let reach = Reach { folders: vec![given.clone()], ..Reach::default() };
+        let abi = thread::spawn(|| {
+            capabilities::no_new_privileges().unwrap();
+            ruleset::restrict(Ok).unwrap()
+        });
+        let abi = abi.join().unwrap();
+        let tried = thread::spawn(move || {
+            capabilities::no_new_privileges().unwrap();
+            restrict_files(&reach).unwrap();
+            let connected = UnixStream::connect(&path);
+            filter_calls(Role::Guest).unwrap();
+            (connected, UnixStream::connect(&path))
+        });
+        let (connected, filtered) = tried.join().unwrap();
+        drop(listener);
+        fs::remove_dir_all(given).unwrap();
+        if abi >= landlock::ABI::V9 {
+            assert_eq!(connected.unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
+        } else {
+            connected.expect("this kernel's Landlock has no rules for it, and the trial can fail");
+        }
+        assert_eq!(filtered.unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
     }
 
     /// A datagram socket sends to any address, whoever its pair is.
