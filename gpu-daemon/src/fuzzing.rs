@@ -2,7 +2,7 @@
 //! poll thread. Panics reach the caller; an error that would end a worker's session is returned as text.
 //!
 //! Devices are polled between commands, not on another thread, so that the same commands always have the same results. Use
-//! only the noop backend: real drivers do not belong in a process without a jail.
+//! the noop backend, except in a fuzzer of a driver's: real drivers do not belong in a process without a jail.
 
 use std::{
     collections::HashSet,
@@ -86,7 +86,7 @@ impl LocalSession {
         let (ours, theirs) = UnixStream::pair().map_err(FuzzingError::Sockets)?;
         let listener = Listener::new()?;
         // All messages fit the socket buffers, so that one thread can be both sides.
-        let client = connect(listener.name().to_owned(), &Link::from(ours))?;
+        let client = connect(listener.told(), &Link::from(ours))?;
         let DaemonChannels { ring, events, .. } = listener.accept(HandedOver::receive(&theirs)?)?;
         let receiver = client.events;
         let reader = thread::spawn(move || {
@@ -148,7 +148,7 @@ impl LocalSession {
     /// shows as a hang.
     pub fn end(self) -> Answers {
         let Self { session, completions, ring, reader } = self;
-        poll::poll_now(&completions);
+        poll::finish(&completions);
         drop((session, completions, ring));
         match reader.join() {
             Ok(answers) => answers,

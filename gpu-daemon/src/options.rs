@@ -20,9 +20,6 @@ pub struct WorkerArguments {
     /// Inherited descriptor of the memory that the shader cache is exchanged in.
     #[arg(long, value_name = "N", hide = true)]
     pub shader_cache_fd: Option<i32>,
-    /// The client is another user: the socket must be accessible to it.
-    #[arg(long, hide = true)]
-    pub foreign_client: bool,
     /// Standby worker: starts its drivers at once and receives the client's connection later, on standard input.
     #[arg(long, hide = true)]
     pub standby: bool,

@@ -92,7 +92,7 @@ mod linux {
     fn channels() -> (ClientChannels, DaemonChannels) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let listener = Listener::new().unwrap();
-        let server = listener.name().to_owned();
+        let server = listener.told();
         let daemon = thread::spawn(move || listener.accept(HandedOver::receive(theirs).unwrap()).unwrap());
         let client = transport::connect(server, &Link::from(ours)).unwrap();
         (client, daemon.join().unwrap())

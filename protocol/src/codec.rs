@@ -28,7 +28,7 @@ use crate::{
     Command, Event,
     codec::{
         reading::Wrong,
-        writing::{CONFIG, Unwritten},
+        writing::{CONFIG, LAST_SHORT, Unwritten},
     },
     commands::{Number, Record},
     ids::RequestId,
@@ -219,9 +219,6 @@ pub fn first_command(bytes: &[u8]) -> Result<(Command<'_>, usize), DecodeError> 
         None => Err(DecodeError::NoHeader { found: bytes.len() }),
     }
 }
-
-/// The largest number that bincode encodes as one byte, the number itself.
-const LAST_SHORT: u8 = 250;
 
 /// Gathers commands into a batch.
 #[derive(Debug)]

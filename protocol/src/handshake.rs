@@ -4,14 +4,17 @@
 //! spawned it, or to the client of `gpu-daemon serve` or `gpu-daemon broker`. The worker writes one line to it:
 //!
 //! ```text
-//! AIRLOCK <protocol version> <schema hash> <name of an ipc-channel one-shot server>
+//! AIRLOCK <protocol version> <schema hash>
 //! REFUSED <reason>
 //! ```
 //!
 //! The line lies outside the codec, so that any two builds can tell why they do not fit. The client checks it and sends,
 //! on the same connection, three descriptors, each with one byte: the ring's memory, the socket of commands, the socket of
-//! events. The worker takes exactly these and reads nothing else from it but its end. Then the client connects to the server
-//! and sends one [`Bootstrap`](crate::transport::Bootstrap). The first event is then `Welcome`.
+//! events. The worker takes exactly these and reads nothing else from it but its end. The first event is then `Welcome`.
+//!
+//! A client therefore creates no socket but pairs and connects to no address, so that a confined process can be one. Where
+//! descriptors cannot be sent, the line has a fourth word, the name of an ipc-channel one-shot server: the client connects to
+//! it and sends one [`Bootstrap`](crate::transport::Bootstrap) with the ring and the channels.
 //!
 //! When a worker ends that is not its client's own child, the process that started it writes a last line. A worker
 //! writes the line itself after an orderly end of its client, unless a server counts its workers' ends and writes the
@@ -64,8 +67,8 @@ pub enum Hello {
         version: u32,
         /// Its [`SCHEMA_HASH`].
         schema: String,
-        /// The name of its one-shot server.
-        server: String,
+        /// The name of its one-shot server, where it has one for clients.
+        server: Option<String>,
     },
     /// No worker is available.
     Refused {
@@ -108,21 +111,22 @@ pub enum HelloError {
 }
 
 impl Hello {
-    /// This build's line for a server's name.
-    pub fn ready(server: String) -> Self {
+    /// This build's line, with a server's name where there is one.
+    pub fn ready(server: Option<String>) -> Self {
         Hello::Ready { version: PROTOCOL_VERSION, schema: SCHEMA_HASH.to_owned(), server }
     }
 
     /// The line, newline included.
     pub fn to_line(&self) -> String {
         match self {
-            Hello::Ready { version, schema, server } => format!("AIRLOCK {version} {schema} {server}\n"),
+            Hello::Ready { version, schema, server: None } => format!("AIRLOCK {version} {schema}\n"),
+            Hello::Ready { version, schema, server: Some(server) } => format!("AIRLOCK {version} {schema} {server}\n"),
             Hello::Refused { reason } => format!("REFUSED {}\n", reason.replace('\n', " ")),
         }
     }
 
-    /// Reads a line and checks that its sender fits this build. Returns the server's name.
-    pub fn check(line: &str) -> Result<String, HelloError> {
+    /// Reads a line and checks that its sender fits this build. Returns the server's name, if it has one.
+    pub fn check(line: &str) -> Result<Option<String>, HelloError> {
         let foreign = || HelloError::Foreign { found: crate::limits::cut(line, 80).to_owned() };
         if let Some(reason) = line.strip_prefix("REFUSED ") {
             // The text is shown on a terminal.
@@ -136,17 +140,20 @@ impl Hello {
         if version != PROTOCOL_VERSION {
             return Err(HelloError::Version { expected: PROTOCOL_VERSION, found: version });
         }
-        let (Some(schema), Some(server)) = (words.next(), words.next()) else {
+        let (Some(schema), server) = (words.next(), words.next()) else {
             return Err(foreign());
         };
         if schema != SCHEMA_HASH {
             return Err(HelloError::Schema { expected: SCHEMA_HASH.to_owned(), found: schema.to_owned() });
         }
-        // The name is the path of a socket: ipc-channel accepts no other, and panics on a NUL.
-        if server.is_empty() || server.chars().any(char::is_control) {
+        let is_name = |server: &str| {
+            // The name is the path of a socket: ipc-channel accepts no other, and panics on a NUL.
+            cfg!(not(target_os = "linux")) && !server.is_empty() && !server.chars().any(char::is_control)
+        };
+        if server.is_some_and(|server| !is_name(server)) {
             return Err(foreign());
         }
-        Ok(server.to_owned())
+        Ok(server.map(str::to_owned))
     }
 }
 

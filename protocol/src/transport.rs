@@ -2,7 +2,7 @@
 //!
 //! ipc-channel's receivers trust their peer: malformed messages can end the process that reads them. Hence a worker serves
 //! one session only, `gpu-daemon serve` never reads from a client, and batches and events cross on Linux in socket pairs of
-//! our own. ipc-channel itself receives one message there, the [`Bootstrap`] that completes the set-up.
+//! our own. ipc-channel itself receives one message there, the worker's own [`Bootstrap`], which completes the set-up.
 //!
 //! `setup` connects the two sides, `ends` are their senders and receivers, `channel` is a channel to another process
 //! and `local` one to another thread, `packets` are its system calls, `queue` carries short messages, `bulk` and `ring` data
@@ -30,6 +30,4 @@ pub use memory::MemoryError;
 pub use memory::RingMemory;
 pub use received::{Awaited, Gone, ReceiveError};
 pub use ring::{RingError, RingReader, RingWriter, place as ring_place};
-#[cfg(target_os = "linux")]
-pub use setup::MARKER;
 pub use setup::{Bootstrap, ClientChannels, DaemonChannels, HandedOver, Listener, TransportError, connect, in_memory};

@@ -15,7 +15,7 @@ use std::{
 use airlock_protocol::{
     connect::{ConnectError, Daemon},
     descriptors,
-    handshake::Hello,
+    handshake::{Hello, SCHEMA_HASH},
 };
 
 /// A shell script in place of a worker; it records its folder, process id and arguments.
@@ -62,10 +62,10 @@ fn a_worker_that_ends_before_its_line_is_explained() {
 }
 
 #[test]
-fn a_worker_that_cannot_be_reached_is_ended_and_its_folder_removed() {
-    let hello = Hello::ready("/nowhere/socket".to_owned()).to_line();
+fn a_worker_that_does_not_fit_is_ended_and_its_folder_removed() {
+    let hello = Hello::Ready { version: 0, schema: SCHEMA_HASH.to_owned(), server: None }.to_line();
     let script = Script::new(&format!("mkdir $TMPDIR/b; touch $TMPDIR/b/c; echo '{}'; exec sleep 60", hello.trim()));
-    assert!(matches!(script.fail(), ConnectError::Transport(_)));
+    assert!(matches!(script.fail(), ConnectError::Hello { .. }));
     let foreign = Script::new("echo hello; exec sleep 60").fail();
     assert!(matches!(foreign, ConnectError::Hello { .. }), "{foreign}");
     let refused = Script::new("echo REFUSED for now; exec sleep 60").fail().to_string();
@@ -78,8 +78,7 @@ fn behind_a_socket(last: &'static [u8], hold: bool) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let listener = UnixListener::bind(&path).unwrap();
-    let server = airlock_protocol::transport::Listener::new().unwrap();
-    let hello = Hello::ready(server.name().to_owned()).to_line();
+    let hello = Hello::ready(None).to_line();
     let (release, released) = std::sync::mpsc::channel::<()>();
     let daemon = thread::spawn(move || {
         let (mut connection, _) = listener.accept().unwrap();

@@ -36,6 +36,11 @@ pub fn name(id: u32) -> String {
     fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default().trim().to_owned()
 }
 
+/// The parent of a process; `None` when it is gone.
+pub fn parent(id: u32) -> Option<u32> {
+    stat(id).map(|(_, parent)| parent)
+}
+
 /// State and parent of a process; `None` when it is gone.
 fn stat(id: u32) -> Option<(char, u32)> {
     let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;

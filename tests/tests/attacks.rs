@@ -443,6 +443,55 @@ fn a_host_signals_only_itself() {
     let _ = victim.wait();
 }
 
+/// Whether its worker is its broker's or a server's, a host has the sockets that it started with, and pairs of its own. A
+/// server of the same user stands for a session bus, an SSH agent, a container engine.
+#[test]
+fn a_host_connects_to_no_socket() {
+    use std::os::unix::net::{UnixDatagram, UnixListener};
+
+    let folder = scratch();
+    let (bus, log) = (folder.path().join("bus"), folder.path().join("log"));
+    let server = UnixListener::bind(&bus).expect("a server");
+    server.set_nonblocking(true).expect("its mode");
+    let logs = UnixDatagram::bind(&log).expect("a server of datagrams");
+    logs.set_nonblocking(true).expect("its mode");
+    let serve = Serve::start(&["--jail=strict"]);
+    let socket = serve.socket().to_str().expect("a printable path").to_owned();
+    for options in [&["--jail=strict"][..], &["--jail=strict", "--daemon", &socket]] {
+        let host = Running::start(long_run(options));
+        host.prints("adapter: ");
+        let mut attacked = Stopped::new(confined(host.id()));
+        let no = |number: i64| Argument::Number(number);
+        let address = |path: &Path| [&1_u16.to_le_bytes()[..], path.as_os_str().as_encoded_bytes(), b"\0"].concat();
+        let [bus, log] = [&bus, &log].map(|path| address(path));
+        let to = |address: &Vec<u8>| no(address.len() as i64);
+        // A pair's ends are sockets, so that only the call is refused.
+        let (made, pair) = attacked.call_with(libc::SYS_socketpair, &[no(1), no(5), no(0), Argument::Bytes(&[0; 8])]);
+        assert_eq!(made, Outcome::Returned(0));
+        let end = no(i64::from(u32::from_ne_bytes([pair[0], pair[1], pair[2], pair[3]])));
+        for kind in [libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_SEQPACKET] {
+            refused(&mut attacked, "socket", libc::SYS_socket, &[no(1), no(kind.into()), no(0)]);
+        }
+        for address in [&bus, &log] {
+            let arguments = [end, Argument::Bytes(address), to(address)];
+            refused(&mut attacked, "connect", libc::SYS_connect, &arguments);
+            refused(&mut attacked, "bind", libc::SYS_bind, &arguments);
+        }
+        // A datagram socket would need no connection.
+        let space = [0; 8];
+        for kind in [libc::SOCK_DGRAM, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, libc::SOCK_RAW] {
+            let arguments = [no(1), no(kind.into()), no(0), Argument::Bytes(&space)];
+            refused(&mut attacked, "socketpair", libc::SYS_socketpair, &arguments);
+        }
+        let sent = [end, Argument::Bytes(b"x"), no(1), no(0), Argument::Bytes(&log), to(&log)];
+        attacked.call(libc::SYS_sendto, &sent);
+        drop(attacked);
+        assert!(runs(host.id()), "the host does not go on");
+    }
+    assert!(server.accept().is_err(), "a host is connected to the user's server");
+    assert!(logs.recv(&mut [0; 8]).is_err(), "a host has sent to the user's server");
+}
+
 /// Compilation works on a stranger's bytes. The JavaScript runtime is a component that takes long enough to be caught at it.
 #[test]
 fn a_component_is_compiled_by_a_process_that_reaches_nothing() {

@@ -9,8 +9,8 @@ use std::{
 };
 
 use airlock_tests::{
-    processes::{arguments, children, name, of_threads, worker_of},
-    programs::{Running, airlock, guest, program, run},
+    processes::{arguments, children, name, of_threads, open_files, runs, wait_until, worker_of},
+    programs::{LIMIT, Running, Serve, airlock, guest, program, run},
     scratch,
 };
 
@@ -38,6 +38,29 @@ fn every_thread_of_the_host_is_confined_while_a_guest_runs() {
     let children: Vec<_> = children(running.id()).into_iter().map(|id| (name(id), arguments(id))).collect();
     let [(name, arguments)] = children.as_slice() else { panic!("{children:?}") };
     assert_eq!((name.as_str(), arguments.get(1).map(String::as_str)), ("gpu-daemon", Some("broker")));
+}
+
+/// With a server's workers, its only child is the process that connects, which keeps nothing open but its end of the requests.
+#[test]
+fn a_host_has_one_child_that_connects_to_a_server() {
+    let serve = Serve::start(&[]);
+    let socket = serve.socket().to_str().expect("a printable path").to_owned();
+    let running = long_run(&["--jail=strict", "--daemon", &socket]);
+    running.prints("adapter: ");
+    let children = children(running.id());
+    let [connector] = children.as_slice() else { panic!("{children:?}") };
+    let words = arguments(*connector);
+    let [program, command] = [0, 1].map(|place| words.get(place).map(String::as_str));
+    assert_eq!((program, command), (Some("airlock"), Some("connect")), "{words:?}");
+    let environment = fs::read(format!("/proc/{connector}/environ")).expect("its environment");
+    assert!(!String::from_utf8_lossy(&environment).contains("HOME="));
+    let opened = open_files(*connector);
+    let known = |name: &&String| !name.starts_with("socket:") && *name != "/dev/null";
+    assert_eq!(opened.iter().find(known), None, "{opened:?}");
+    assert!(opened.len() <= 3, "{opened:?}");
+    let connector = *connector;
+    drop(running);
+    wait_until("end of the connector", LIMIT, || !runs(connector));
 }
 
 #[test]

@@ -42,7 +42,7 @@ use airlock_traces::{
 #[ignore = "it is the worker of the other tests"]
 fn fake_worker() {
     let listener = Listener::new().unwrap();
-    let hello = Hello::ready(listener.name().to_owned()).to_line();
+    let hello = Hello::ready(listener.told()).to_line();
     let connection = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
     fs::File::from(connection).write_all(hello.as_bytes()).unwrap();
     let ring = HandedOver::from_stdin().unwrap();

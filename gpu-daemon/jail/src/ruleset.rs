@@ -1,4 +1,4 @@
-//! Landlock: denies files, TCP and signals to other processes, except for the rules that a caller adds.
+//! Landlock: denies files, TCP, signals to other processes and their Unix sockets, except for the rules that a caller adds.
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, Ruleset, RulesetAttr, RulesetCreated,
@@ -7,11 +7,11 @@ use landlock::{
 
 use crate::trial::because;
 
-/// The newest Landlock ABI that is used: with scopes, Linux 6.12.
-pub const NEWEST: ABI = ABI::V6;
+/// The newest Landlock ABI that is used: with rules for Unix sockets by their paths, Linux 7.1.
+pub const NEWEST: ABI = ABI::V9;
 /// The first ABI with rules for TCP: Linux 6.7.
 pub const TCP: ABI = ABI::V4;
-/// The first ABI with scopes for signals and abstract sockets.
+/// The first ABI with scopes for signals and abstract sockets: Linux 6.12.
 pub const SCOPES: ABI = ABI::V6;
 
 /// Restricts this thread, and the threads that it creates later, to the rules that `allow` adds. Returns the effective

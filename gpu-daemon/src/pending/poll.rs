@@ -70,6 +70,12 @@ pub fn poll_now(completions: &Completions) {
     poll(completions, completions.submits.devices());
 }
 
+/// Waits until the GPU has finished all work, and polls the devices: for a session in this process, to which nothing else submits.
+pub fn finish(completions: &Completions) {
+    let devices = completions.submits.devices().into_iter().chain(completions.watch.devices()).collect();
+    poll_as(completions, devices, &PollType::wait_indefinitely());
+}
+
 /// Polls the devices with open tickets once; false when there are none.
 pub fn poll_waited_for(completions: &Completions) -> bool {
     let waited_for = completions.watch.devices();
@@ -80,8 +86,12 @@ pub fn poll_waited_for(completions: &Completions) -> bool {
 
 /// Polls devices. Dropping the last handle of one calls into wgpu too.
 fn poll(completions: &Completions, devices: Vec<Arc<CoreDevice>>) {
+    poll_as(completions, devices, &PollType::Poll);
+}
+
+fn poll_as(completions: &Completions, devices: Vec<Arc<CoreDevice>>, how: &PollType<u64>) {
     for device in devices {
-        if let Err(error) = device.global.device_poll(device.id, PollType::Poll) {
+        if let Err(error) = device.global.device_poll(device.id, how.clone()) {
             // A lost device; its callback reports the loss.
             tracing::debug!("poll of device {}: {error}", device.client.0);
         }

@@ -27,8 +27,3 @@ pub fn say_last(_: &str) {}
 pub fn end_with_parent(_: u32) -> std::io::Result<bool> {
     Ok(true)
 }
-
-/// Does nothing: clients of other users are not supported.
-pub fn open_to_others(_: &std::path::Path) -> std::io::Result<()> {
-    Ok(())
-}

@@ -3,13 +3,8 @@
 
 use std::{
     ffi::c_int,
-    fs::{self, Permissions},
     io,
-    os::{
-        fd::{FromRawFd, OwnedFd, RawFd},
-        unix::fs::PermissionsExt,
-    },
-    path::Path,
+    os::fd::{FromRawFd, OwnedFd, RawFd},
 };
 
 // SAFETY: this is the signature of POSIX's `_exit`, which may be called at any time and does not return.
@@ -104,12 +99,4 @@ pub fn inherited(number: RawFd) -> Option<OwnedFd> {
             None
         }
     }
-}
-
-/// Opens a socket to other users: its folder can be searched and not listed, so that clients must know its name.
-pub fn open_to_others(socket: &Path) -> io::Result<()> {
-    if let Some(folder) = socket.parent() {
-        fs::set_permissions(folder, Permissions::from_mode(0o711))?;
-    }
-    fs::set_permissions(socket, Permissions::from_mode(0o666))
 }

@@ -179,7 +179,7 @@ impl Starter {
         let descriptor = lent.as_ref().and_then(|lent| lent.descriptor().ok());
         let given = descriptor.map(|descriptor| vec![(shader_cache::OPTION, descriptor)]);
         shader_cache::give_to(&mut command, given.unwrap_or_default());
-        match launch::launch(command, connection, false) {
+        match launch::launch(command, connection) {
             Ok(mut launched) => {
                 let output = launched.child.stderr.take().map(Relay::start).map(Arc::new);
                 let worker = Worker { pid: Pid::from_child(&launched.child), output, lent: lent.map(Arc::new) };

@@ -121,7 +121,7 @@ fn claims(parent: &Path) -> io::Result<Vec<String>> {
 fn spec(kind: &str, parent: &Path, claims: &[String]) -> Value {
     let device = |claim: &String| {
         let folder = parent.join(claim);
-        // The same path inside: the server sends clients the path of the worker's socket, which is in this folder too.
+        // The same path inside, so that the variable is right in a container and out of it.
         json!({
             "name": claim,
             "containerEdits": {

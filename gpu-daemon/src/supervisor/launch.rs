@@ -59,11 +59,8 @@ pub struct Started {
 /// Starts a worker on a connection, with the program, arguments and inherited descriptors of `command`. The error
 /// returns the connection. The command is consumed because it holds clones of the connection, whose end the client must
 /// see.
-///
-/// A `foreign` client is another user, to whom the worker's socket must be accessible: see [`Folder::for_others`].
-pub fn launch(command: Command, connection: UnixStream, foreign: bool) -> Result<Launched, (UnixStream, io::Error)> {
-    let folder = if foreign { Folder::for_others() } else { Folder::new() };
-    match folder.and_then(|folder| start(command, &connection, folder)) {
+pub fn launch(command: Command, connection: UnixStream) -> Result<Launched, (UnixStream, io::Error)> {
+    match Folder::new().and_then(|folder| start(command, &connection, folder)) {
         Ok(started) => Ok(started.with_client(connection)),
         Err(error) => Err((connection, error)),
     }
@@ -85,19 +82,6 @@ impl Started {
     pub fn with_client(self, connection: UnixStream) -> Launched {
         let Self { child, folder, watch } = self;
         Launched { child, rest: Rest { connection, folder, watch } }
-    }
-
-    /// Opens the worker's socket to other users: see [`Folder::for_others`].
-    #[cfg(target_os = "linux")]
-    pub fn open_to_others(&self) -> io::Result<()> {
-        lock(&FOLDERS).get(&self.folder).map_or(Ok(()), Folder::open_to_others)
-    }
-
-    /// False where the worker's socket was removed, for example by a clean-up of old files. Valid before a client
-    /// connects.
-    #[cfg(target_os = "linux")]
-    pub fn can_be_reached(&self) -> bool {
-        !self.watch.as_ref().is_some_and(|watch| watch.emptied(&self.folder) == Ok(true))
     }
 
     /// Kills and reaps the worker and removes its folder; returns its exit status.

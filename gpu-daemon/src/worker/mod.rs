@@ -78,9 +78,6 @@ pub enum WorkerError {
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] std::io::Error),
-    /// The socket cannot be opened to the client's user.
-    #[error("cannot open the socket to another user: {0}")]
-    Socket(#[source] std::io::Error),
     /// A required layer of the jail does not hold.
     #[error(transparent)]
     Jail(#[from] JailError),
@@ -124,9 +121,6 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     let keep: Vec<_> = arguments.status_fd.into_iter().chain(arguments.shader_cache_fd).collect();
     let prepared = jail::prepare(arguments.options.jail.into(), &keep);
     let listener = Listener::new()?;
-    if arguments.foreign_client {
-        platform::open_to_others(Path::new(listener.name())).map_err(WorkerError::Socket)?;
-    }
     let has_gpu = jail::has_gpu();
     let mut plan = plan(arguments, prepared, listener.name());
     plan.cache = cache.as_ref().map(|cache| jail::cache_space(cache.capacity()));
@@ -143,7 +137,7 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     if arguments.options.start_drivers || arguments.standby {
         instances.start_drivers().map_err(WorkerError::Thread)?;
     }
-    let hello = Hello::ready(listener.name().to_owned()).to_line();
+    let hello = Hello::ready(listener.told()).to_line();
     let waiting = Waiting::new(listener.name());
     if arguments.standby && !platform::take_connection().map_err(WorkerError::Handover)? {
         waiting.clean_up();

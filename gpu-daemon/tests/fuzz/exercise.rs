@@ -1,5 +1,8 @@
-//! Invariants of any session on the noop backend, for the fuzzer and for a test without one: no panic, every event has
-//! an encoding, every request a reply, every piece of the ring is read, and nothing outlives the session.
+//! Invariants of any session, for the fuzzer and for a test without one: no panic, every event has an encoding, every request a
+//! reply, every piece of the ring is read, and nothing outlives the session.
+//!
+//! The adapter is wgpu's noop backend, or the one that [`ADAPTER`] names, for the fuzzer with a software driver in its process.
+//! There is no watchdog there, so that the work of a command is bounded on a real adapter.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 #[path = "chunks.rs"]
@@ -16,6 +19,7 @@ mod valid;
 use std::{
     collections::{HashMap, HashSet},
     panic::resume_unwind,
+    sync::LazyLock,
     thread,
 };
 
@@ -48,6 +52,53 @@ const DEVICES: usize = 4;
 const OWN: u32 = 200;
 /// First id of renamed objects.
 const RENAMED: u32 = 2000;
+/// The variable with a part of the adapter's name.
+const ADAPTER: &str = "AIRLOCK_FUZZ_ADAPTER";
+/// Upper bound of a draw's instances, and of a dispatch's workgroups in each direction, on a real adapter.
+const WORK: u32 = 16;
+/// Upper bound of a draw's vertices on a real adapter.
+const VERTICES: u32 = 1024;
+
+/// A part of the real adapter's name; `None` for the noop backend.
+fn real() -> Option<&'static str> {
+    static NAME: LazyLock<Option<String>> = LazyLock::new(|| std::env::var(ADAPTER).ok().filter(|name| name != "noop"));
+    NAME.as_deref()
+}
+
+fn selector() -> AdapterSelector<'static> {
+    real().map_or(AdapterSelector::Noop, AdapterSelector::Name)
+}
+
+/// Bounds the work of a command; `false` for one whose work is a buffer's contents.
+fn bound(command: &mut Command<'_>) -> bool {
+    match command {
+        Command::DispatchWorkgroups(c) => {
+            // Counts above the limits are errors, and stay.
+            for count in [&mut c.x, &mut c.y, &mut c.z] {
+                *count = if *count > u32::from(u16::MAX) { *count } else { *count % WORK };
+            }
+        }
+        Command::RenderPassDraw(c) => {
+            (c.vertex_count, c.instance_count) = (c.vertex_count % VERTICES, c.instance_count % WORK)
+        }
+        Command::RenderPassDrawIndexed(c) => {
+            (c.index_count, c.instance_count) = (c.index_count % VERTICES, c.instance_count % WORK);
+        }
+        Command::BundleDraw(c) => {
+            (c.vertex_count, c.instance_count) = (c.vertex_count % VERTICES, c.instance_count % WORK)
+        }
+        Command::BundleDrawIndexed(c) => {
+            (c.index_count, c.instance_count) = (c.index_count % VERTICES, c.instance_count % WORK);
+        }
+        Command::DispatchWorkgroupsIndirect(_)
+        | Command::RenderPassDrawIndirect(_)
+        | Command::RenderPassDrawIndexedIndirect(_)
+        | Command::BundleDrawIndirect(_)
+        | Command::BundleDrawIndexedIndirect(_) => return false,
+        _ => {}
+    }
+    true
+}
 
 /// Result of an input.
 #[derive(Debug, Default)]
@@ -124,7 +175,7 @@ impl Run {
     fn prelude(&mut self, features: bool) -> Result<(), String> {
         let (request, adapter, label) = (RequestId(u64::MAX), AdapterId(0), "");
         let (power_preference, force_fallback_adapter) = (None, false);
-        let selector = AdapterSelector::Noop;
+        let selector = selector();
         self.must(RequestAdapter { request, adapter, power_preference, force_fallback_adapter, selector }.into())?;
         let required_features = if features { FeatureName::ALL.to_vec() } else { vec![] };
         let device = DEVICE;
@@ -199,13 +250,16 @@ impl Run {
     }
 
     fn execute(&mut self, mut command: Command<'_>, repair: bool) -> Result<(), Skip> {
+        if real().is_some() && !bound(&mut command) {
+            return Err(Skip::Command);
+        }
         if repair {
             self.repair_data(&mut command)?;
         }
         match &mut command {
             // Real adapters are for processes with a jail.
             Command::ListAdapters(_) => return Err(Skip::Command),
-            Command::RequestAdapter(c) => c.selector = AdapterSelector::Noop,
+            Command::RequestAdapter(c) => c.selector = selector(),
             Command::RequestDevice(_) if self.live.ids.get("DeviceId").is_some_and(|ids| ids.len() >= DEVICES) => {
                 return Err(Skip::Command);
             }

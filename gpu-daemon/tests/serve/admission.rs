@@ -96,7 +96,7 @@ fn each_user_has_a_bound_of_its_own() {
     until("the place is not free again", || Hello::check(&server.connect().1).is_ok());
 }
 
-/// End to end: the worker's own socket is in folders of the server's user.
+/// End to end: nothing of a worker's that its client needs is in folders of the server's user.
 #[test]
 fn another_user_gets_a_session() {
     if !is_root() {

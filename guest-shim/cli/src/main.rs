@@ -27,6 +27,7 @@ mod compiled;
 mod compiler;
 mod component;
 mod confine;
+mod connector;
 mod doctor;
 mod engine;
 mod error;
@@ -124,6 +125,9 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Compile(compiler::Arguments),
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Connect(connector::Arguments),
 }
 
 /// Runs the subcommand of the command line.
@@ -146,6 +150,8 @@ fn main() -> ExitCode {
         Command::ViewFront(arguments) => view::run_front(arguments),
         #[cfg(target_os = "linux")]
         Command::Compile(arguments) => compiler::run(&arguments),
+        #[cfg(target_os = "linux")]
+        Command::Connect(arguments) => connector::run(&arguments),
         Command::Replay(arguments) => tool(replay::run(arguments)),
         Command::Verify(arguments) => tool(verify::run(arguments)),
         Command::VerifyMerge(arguments) => tool(verify_merge::run(arguments)),

@@ -22,6 +22,7 @@ use super::{
     compiled::Compiled,
     component::ComponentFile,
     confine::{confine_to_load, end_loading},
+    connector::prepared,
     engine::{self, Settings},
     error::{CliError, plain},
     gpu::{self, StartingGpu, Watch},
@@ -114,7 +115,7 @@ impl Arguments {
                 }
             }
         }
-        Ok(daemon.brokered()?)
+        prepared(daemon)
     }
 }
 
@@ -147,9 +148,7 @@ pub fn run(arguments: Arguments) -> Result<u8, CliError> {
 
     let records = arguments.record.has_flight_recorder();
     let shown = arguments.surface.prepare(&file, jail, records)?;
-    // A worker's server is connected to by its path.
-    let sockets = daemon.is_some();
-    let reach = Reach { folders: folders(&arguments.dir), sockets, ..Reach::default() };
+    let reach = Reach { folders: folders(&arguments.dir), ..Reach::default() };
     confine_to_load(jail, &shown.reach(arguments.record.reach(reach)))?;
 
     // SAFETY: this process is confined by now, as far as `--jail` says.

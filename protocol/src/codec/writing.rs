@@ -21,7 +21,8 @@ use serde::{
     },
 };
 
-use super::LAST_SHORT;
+/// The largest number that bincode encodes as one byte, the number itself.
+pub(super) const LAST_SHORT: u8 = 250;
 
 /// The integers of the stream: one byte up to [`LAST_SHORT`], longer ones with a mark of their length.
 pub(super) const CONFIG: Configuration = standard();

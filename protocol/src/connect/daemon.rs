@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[cfg(target_os = "linux")]
-use super::broker::Broker;
+use super::{broker::Broker, connector::Connector};
 use super::{
     environment,
     error::{ConnectError, DAEMON_NAME, DAEMON_VARIABLE, plain},
@@ -39,6 +39,9 @@ pub enum Daemon {
     /// A worker from a broker that this process has started before it gave up its right to start processes.
     #[cfg(target_os = "linux")]
     Broker(Arc<Broker>),
+    /// A worker from `gpu-daemon serve`, through a process that connects for one that cannot.
+    #[cfg(target_os = "linux")]
+    Connector(Arc<Connector>),
 }
 
 impl Daemon {
@@ -81,6 +84,8 @@ impl Daemon {
             }
             #[cfg(target_os = "linux")]
             Daemon::Broker(broker) => broker.connect(),
+            #[cfg(target_os = "linux")]
+            Daemon::Connector(connector) => connector.connect(),
         }
     }
 }
@@ -91,6 +96,8 @@ impl fmt::Display for Daemon {
             Daemon::Spawn { program: path, .. } | Daemon::Socket(path) => path.display().fmt(f),
             #[cfg(target_os = "linux")]
             Daemon::Broker(broker) => broker.program().display().fmt(f),
+            #[cfg(target_os = "linux")]
+            Daemon::Connector(connector) => connector.path().display().fmt(f),
         }
     }
 }

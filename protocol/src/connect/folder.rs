@@ -1,6 +1,6 @@
-//! The private folder for the socket on which a worker waits for its client.
+//! The private folder for the socket of a worker's one-shot server.
 //!
-//! ipc-channel makes that socket in a folder below `TMPDIR` and removes both when the client has connected. A worker
+//! ipc-channel makes that socket in a folder below `TMPDIR` and removes both when the client's set-up is complete. A worker
 //! that is killed before that removes nothing, and a jailed one may write nowhere else. So the process that starts a
 //! worker creates a folder for it, sets it as `TMPDIR`, and removes it once the client is connected or the worker has
 //! ended. A folder outlives its worker in one case: its maker is killed with SIGKILL in the milliseconds in which a
@@ -36,37 +36,6 @@ impl Folder {
     /// temporary files.
     pub fn new() -> io::Result<Self> {
         Self::within(env::var_os("XDG_RUNTIME_DIR"), env::temp_dir())
-    }
-
-    /// Creates one for a worker whose client is another user, in the folder for temporary files, because this user's runtime
-    /// folder is closed to others. It is searchable and not listable, so that only a client that knows the socket's name finds it.
-    #[cfg(unix)]
-    pub fn for_others() -> io::Result<Self> {
-        let folder = Self::for_anybody()?;
-        folder.open_to_others()?;
-        Ok(folder)
-    }
-
-    /// Creates one within `folder`, for a worker whose client sees no other folder. Others may enter it, as with
-    /// [`Folder::for_others`].
-    #[cfg(unix)]
-    pub fn in_folder(folder: &Path) -> io::Result<Self> {
-        let folder = Self::within(None, folder.to_owned())?;
-        folder.open_to_others()?;
-        Ok(folder)
-    }
-
-    /// Creates one for a worker whose client is not known yet. Only this user can enter it until
-    /// [`Folder::open_to_others`].
-    #[cfg(unix)]
-    pub fn for_anybody() -> io::Result<Self> {
-        Self::within(None, env::temp_dir())
-    }
-
-    /// Makes the folder searchable for others.
-    #[cfg(unix)]
-    pub fn open_to_others(&self) -> io::Result<()> {
-        fs::set_permissions(self.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))
     }
 
     fn within(runtime: Option<OsString>, temporary: PathBuf) -> io::Result<Self> {

@@ -30,11 +30,15 @@ use super::{
     ring::{RingReader, RingWriter},
 };
 
-/// The client's message to the worker's one-shot server. On Linux the ring and the channels have crossed before, as
-/// descriptors on the connection of the hello line, and the message only completes the set-up. Elsewhere they are in it.
+/// The message to the worker's one-shot server. Elsewhere than on Linux the client sends it, with the ring and the channels.
+///
+/// On Linux these cross as descriptors on the connection of the hello line, and the worker sends the message to itself when it has
+/// them: a client then needs neither `socket` nor `connect`, which the host's jail denies. The worker sends a client no descriptor
+/// in return: descriptors in flight count for the user who sends them, and clients that do not receive theirs would
+/// exhaust the count (`ETOOMANYREFS`) for all workers of a server.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Bootstrap {
-    /// [`MARKER`]: other messages are refused.
+    /// `complete`: other messages are refused.
     #[cfg(target_os = "linux")]
     marker: [u8; 8],
     #[cfg(not(target_os = "linux"))]
@@ -45,9 +49,9 @@ pub struct Bootstrap {
     ring: IpcSharedMemory,
 }
 
-/// The bytes of a [`Bootstrap`] on Linux, as ipc-channel writes it.
+/// The bytes of a [`Bootstrap`], as ipc-channel writes it.
 #[cfg(target_os = "linux")]
-pub const MARKER: [u8; 8] = *b"complete";
+const MARKER: [u8; 8] = *b"complete";
 
 /// A failure to connect client and worker.
 #[derive(Debug, Error)]
@@ -55,9 +59,13 @@ pub enum TransportError {
     /// The system cannot make a channel.
     #[error("cannot make a channel: {0}")]
     Channel(#[source] io::Error),
-    /// The worker's server cannot be reached.
+    /// The worker cannot be reached.
     #[error("cannot connect to the worker: {0}")]
     Connect(#[source] io::Error),
+    /// The worker names no server to connect to.
+    #[cfg(not(target_os = "linux"))]
+    #[error("the worker names no server")]
+    NoServer,
     /// The other side went away during the exchange.
     #[error("the connection broke while the session was set up: {0}")]
     Broken(String),
@@ -103,11 +111,12 @@ pub struct DaemonChannels {
     pub ring: RingReader,
 }
 
-/// Connects a client to the worker with this server name. On Linux the ring and the worker's ends of the channels cross on
-/// `link`, the connection of the hello line.
-pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportError> {
+/// Connects a client to a worker. On Linux the ring and the worker's ends of the channels cross on `link`, the connection of the
+/// hello line, and no `server` is connected to.
+pub fn connect(server: Option<String>, link: &Link) -> Result<ClientChannels, TransportError> {
     #[cfg(target_os = "linux")]
-    let (batches, replies, memory, bulk, bootstrap) = {
+    let (batches, replies, memory, bulk) = {
+        let _ = server;
         let (memory::Shared { commands, events, batch_queue, event_queue, ours, theirs }, file) =
             memory::Shared::create().map_err(TransportError::Channel)?;
         descriptors::send(link, file.as_fd()).map_err(TransportError::Connect)?;
@@ -117,19 +126,20 @@ pub fn connect(server: String, link: &Link) -> Result<ClientChannels, TransportE
         let reader = queue::Reader::new(event_queue, ours.clone(), theirs);
         let replies = channel::Receiver::new(replies, reader, ours.clone());
         let bulk = bulk::Receiver::new(RingReader::rewinding(events), ours);
-        (batches, replies, commands, Some(Mutex::new(bulk)), Bootstrap { marker: MARKER })
+        (batches, replies, commands, Some(Mutex::new(bulk)))
     };
     #[cfg(not(target_os = "linux"))]
-    let (batches, replies, memory, bootstrap) = {
+    let (batches, replies, memory) = {
         let _ = link;
         let (batches, commands) = ipc::bytes_channel().map_err(TransportError::Channel)?;
         let (events, replies) = ipc::bytes_channel().map_err(TransportError::Channel)?;
         let (memory, ring) = memory::WriteMemory::create();
-        let (batches, replies) = (channel::Sender::new(batches), channel::Receiver::new(replies));
-        (batches, replies, memory, Bootstrap { commands, events, ring })
+        let server = server.ok_or(TransportError::NoServer)?;
+        let server = IpcSender::<Bootstrap>::connect(server).map_err(TransportError::Connect)?;
+        let bootstrap = Bootstrap { commands, events, ring };
+        server.send(bootstrap).map_err(|error| TransportError::Broken(error.to_string()))?;
+        (channel::Sender::new(batches), channel::Receiver::new(replies), memory)
     };
-    let server = IpcSender::<Bootstrap>::connect(server).map_err(TransportError::Connect)?;
-    server.send(bootstrap).map_err(|error| TransportError::Broken(error.to_string()))?;
     let receiver = channel::Interruptible::new(replies).map_err(TransportError::Channel)?;
     let events = EventReceiver {
         receiver: EventEnd::Process(receiver),
@@ -221,27 +231,42 @@ impl HandedOver {
 pub struct Listener {
     server: IpcOneShotServer<Bootstrap>,
     name: String,
+    /// The server's only connection.
+    #[cfg(target_os = "linux")]
+    own: IpcSender<Bootstrap>,
 }
 
 impl Listener {
-    /// Opens it.
+    /// Opens it. On Linux it is connected to here, before a jail denies that.
     pub fn new() -> Result<Self, TransportError> {
         let (server, name) = IpcOneShotServer::new().map_err(TransportError::Channel)?;
-        Ok(Self { server, name })
+        Ok(Self {
+            #[cfg(target_os = "linux")]
+            own: IpcSender::connect(name.clone()).map_err(TransportError::Connect)?,
+            server,
+            name,
+        })
     }
 
-    /// The name to put into the hello line.
+    /// The path of its socket where there is one.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Waits for the client's [`Bootstrap`].
+    /// The name to put into the hello line.
+    pub fn told(&self) -> Option<String> {
+        cfg!(not(target_os = "linux")).then(|| self.name.clone())
+    }
+
+    /// Waits for the [`Bootstrap`], which is this process's own on Linux.
     pub fn accept(self, handed_over: HandedOver) -> Result<DaemonChannels, TransportError> {
+        #[cfg(target_os = "linux")]
+        self.own.send(Bootstrap { marker: MARKER }).map_err(|error| TransportError::Broken(error.to_string()))?;
         let (_, bootstrap) = self.server.accept().map_err(|error| TransportError::Broken(error.to_string()))?;
         #[cfg(target_os = "linux")]
         let (memory, commands, events, bulk) = {
             if bootstrap.marker != MARKER {
-                return Err(TransportError::Broken("the client's last message is another one".to_owned()));
+                return Err(TransportError::Broken("the one-shot server's message is another one".to_owned()));
             }
             let HandedOver { memory: shared, commands, events } = handed_over;
             let memory::SharedPeer { commands: memory, events: ring, batch_queue, event_queue, ours, theirs } = shared;
@@ -267,5 +292,31 @@ impl Listener {
             },
             ring: RingReader::new(memory),
         })
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, recv, send, socket_with};
+
+    use super::*;
+
+    /// Another process of the user can connect to a worker's server. It gets no answer, and what it sends is not read.
+    #[test]
+    fn a_one_shot_server_hears_its_own_process_only() {
+        let listener = Listener::new().unwrap();
+        assert_eq!(listener.told(), None);
+        let intruder = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        rustix::net::connect(&intruder, &SocketAddrUnix::new(listener.name()).unwrap()).unwrap();
+        send(&intruder, b"hello worker", rustix::net::SendFlags::empty()).unwrap();
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let client = connect(None, &Link::from(ours)).unwrap();
+        let daemon = listener.accept(HandedOver::receive(theirs).unwrap()).unwrap();
+        daemon.events.send(b"welcome").unwrap();
+        assert_eq!(client.events.recv().unwrap(), b"welcome");
+        let end = recv(&intruder, [0_u8; 8].as_mut_slice(), RecvFlags::empty());
+        assert!(matches!(end, Err(_) | Ok((_, 0))), "{end:?}");
     }
 }

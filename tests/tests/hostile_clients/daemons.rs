@@ -24,21 +24,18 @@ use airlock_protocol::{
     events::{DeviceLostReason, Report},
     handshake::{Hello, PROTOCOL_VERSION, SCHEMA_HASH},
     ids::{DeviceId, RequestId},
-    limits::{MAX_EVENT, RING_SIZE},
-    transport::{self, DaemonChannels, HandedOver, Listener},
+    limits::{EVENT_RING_SIZE, MAX_EVENT, RING_SIZE},
+    transport::{self, DaemonChannels, EventReceiver, HandedOver, Incoming, Listener},
 };
 use airlock_tests::{
-    processes::{descriptors, open_files, peak_memory, wait_until, wait_until_idle},
+    processes::{arguments, descriptors, open_files, parent, peak_memory, wait_until, wait_until_idle},
     programs::{LIMIT, Outcome, Running, airlock, guest, run, signal},
     scratch,
 };
 use rustix::{
     fs::fstat,
     io::{pread, pwrite},
-    net::{
-        AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, accept, bind, listen, socket_with,
-        sockopt::socket_peercred,
-    },
+    net::{RecvFlags, sockopt::socket_peercred},
     process::Signal,
 };
 
@@ -57,7 +54,7 @@ pub const CASES: &[Case] = &[
         without_end,
     ),
     case("hello-of-noise", "sends noise, NULs, nothing, half a line, a last line first", "one line", noise),
-    case("hello-to-nowhere", "names servers that are not there, or no socket", "one line", nowhere),
+    case("hello-with-a-name", "names a server to connect to", "one line; the host connects to none", with_a_name),
     case(
         "refusal-with-escapes",
         "refuses with a reason that would move a terminal's cursor",
@@ -177,7 +174,9 @@ fn host(name: &str, arguments: &[&str], daemon: impl Fn(UnixStream) + Sync) -> O
 /// The process at the other end of a connection.
 fn host_of(stream: &UnixStream) -> u32 {
     let id = socket_peercred(stream).expect("the host").pid.as_raw_nonzero().get();
-    u32::try_from(id).expect("a process")
+    let id = u32::try_from(id).expect("a process");
+    // A confined host connects through a child.
+    if arguments(id).get(1).is_some_and(|word| word == "connect") { parent(id).expect("the host") } else { id }
 }
 
 /// Checks the conditions that hold for every host, whatever its daemon sends.
@@ -227,8 +226,8 @@ fn other_schema(_: &World) {
 
 fn without_end(_: &World) {
     refused(&[b'A'; 5 << 10], "does not speak Airlock's protocol");
-    let ready = Hello::ready("x".repeat(5 << 10)).to_line();
-    refused(ready.trim_end().as_bytes(), "cannot connect to the worker");
+    let ready = format!("AIRLOCK {PROTOCOL_VERSION} {SCHEMA_HASH} {}", "x".repeat(5 << 10));
+    refused(ready.as_bytes(), "does not speak Airlock's protocol");
     let outcome = host("collatz", &[], |mut stream| while stream.write_all(&[b'x'; 4096]).is_ok() {});
     survives(outcome).refused(&["does not speak Airlock's protocol"]);
 }
@@ -249,12 +248,9 @@ fn noise(_: &World) {
     refused(b"ENDED exit code 0\n", "exit code 0");
 }
 
-fn nowhere(_: &World) {
+fn with_a_name(_: &World) {
     let ready = |server: &str| format!("AIRLOCK {PROTOCOL_VERSION} {SCHEMA_HASH} {server}\n");
-    for server in ["/nowhere/at/all", "/dev/null", "/", "relative", &"/x".repeat(200)] {
-        refused(ready(server).as_bytes(), "cannot connect to the worker");
-    }
-    for server in ["", "/tmp/\0hidden", "/tmp/\x1b[2J"] {
+    for server in ["/nowhere/at/all", "/", &"/x".repeat(200), "/tmp/\0hidden", "/tmp/\x1b[2J"] {
         refused(ready(server).as_bytes(), "does not speak Airlock's protocol");
     }
 }
@@ -264,10 +260,10 @@ fn refusal(_: &World) {
     refused(&[b"REFUSED ", &[b'x'; 4000][..], b"\n"].concat(), "refuses the session");
 }
 
-/// Sends the hello line and receives the ring and the channels; the host then connects to the listener.
+/// Sends the hello line and receives the ring and the channels.
 fn hello(stream: &UnixStream) -> (Listener, HandedOver, OwnedFd) {
     let listener = Listener::new().expect("a server");
-    let _ = (&*stream).write_all(Hello::ready(listener.name().to_owned()).to_line().as_bytes());
+    let _ = (&*stream).write_all(Hello::ready(listener.told()).to_line().as_bytes());
     let [ring, commands, events] = handed_over(stream);
     let (here, there) = UnixStream::pair().expect("sockets");
     for descriptor in [&ring, &commands, &events] {
@@ -288,18 +284,8 @@ fn meet(stream: &UnixStream) -> DaemonChannels {
 
 /// Channels as plain sockets: for batches, and for events.
 fn meet_raw(stream: &UnixStream) -> (OwnedFd, OwnedFd) {
-    let folder = scratch();
-    let path = folder.path().join("socket");
-    let server = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).expect("a socket");
-    bind(&server, &SocketAddrUnix::new(&path).expect("a path")).expect("its name");
-    listen(&server, 1).expect("a server");
-    (&*stream).write_all(Hello::ready(path.display().to_string()).to_line().as_bytes()).expect("the hello line");
+    (&*stream).write_all(Hello::ready(None).to_line().as_bytes()).expect("the hello line");
     let [_, commands, events] = handed_over(stream);
-    let one_shot = accept(&server).expect("the host");
-    let mut message = [0; 64];
-    let (_, length) =
-        rustix::net::recv(&one_shot, message.as_mut_slice(), RecvFlags::empty()).expect("the last message");
-    assert_eq!(length, 16 + transport::MARKER.len());
     (commands, events)
 }
 
@@ -311,16 +297,13 @@ fn encoded(event: &Event<'_>) -> Vec<u8> {
 
 fn closes(_: &World) {
     fails(host("collatz", &[], drop), "says nothing");
-    fails(
-        host("collatz", &[], |mut stream| {
-            let _ = stream.write_all(Hello::ready("/nowhere".to_owned()).to_line().as_bytes());
-        }),
-        "cannot connect to the worker",
-    );
-    // The host may connect to the worker's server after it is gone, before it, or before it and send its last message after.
-    let outcome = survives(host("collatz", &[], |stream| drop(hello(&stream))));
-    let ends = ["the worker", "the GPU ", "the connection broke while the session was set up"];
+    // The host may send its descriptors before the end of the connection, or after it.
+    let outcome = survives(host("collatz", &[], |mut stream| {
+        let _ = stream.write_all(Hello::ready(None).to_line().as_bytes());
+    }));
+    let ends = ["cannot connect to the worker", "the GPU "];
     assert!(ends.iter().any(|end| outcome.stderr.contains(end)), "{outcome}");
+    fails(host("collatz", &[], |stream| drop(hello(&stream))), ENDED);
     fails(host("collatz", &[], |stream| drop(meet(&stream))), ENDED);
     let welcome = |stream: UnixStream| {
         let _ = meet(&stream).events.send(&encoded(&Event::Welcome));
@@ -466,33 +449,32 @@ fn paced(
 ) {
     let (listener, ring, memory) = hello(stream);
     let DaemonChannels { commands, events, .. } = listener.accept(ring).expect("the host's channels");
-    let (link, server) = greeted(world.serve.socket());
+    let link = greeted(world.serve.socket());
     let (around, here) = UnixStream::pair().expect("sockets");
-    let ours = transport::connect(server, &Link::from(around)).expect("the worker's server");
-    let [own, to_worker, from_worker] = handed_over(&here);
-    // Memory of the relay's own: each message in the host's queues may be taken once.
-    for descriptor in [&own, &to_worker, &from_worker] {
+    let ours = transport::connect(None, &Link::from(around)).expect("a ring and channels");
+    let [its_memory, to_worker, from_worker] = handed_over(&here);
+    for descriptor in [&its_memory, &to_worker, &from_worker] {
         descriptors::send(&link, descriptor.as_fd()).expect("it is sent");
     }
     // Held here, they would keep the channels open after the worker's end.
     drop((to_worker, from_worker));
     thread::scope(|scope| {
-        let (batches, link) = (ours.commands, &link);
+        let (batches, link, its_memory) = (ours.commands, &link, &its_memory);
         scope.spawn(move || {
-            let mut ring = vec![0; RING_SIZE as usize];
+            let mut data = vec![0; RING_SIZE as usize];
             while pace()
                 && let Ok(batch) = commands.recv()
             {
-                // The data of the batch has the same place in both rings.
-                assert_eq!(pread(&memory, &mut ring, 0), Ok(ring.len()));
-                assert_eq!(pwrite(&own, &ring, 0), Ok(ring.len()));
+                // The queues in a memory are of two sides only, so that the worker has another, with the same data.
+                assert_eq!(pread(&memory, &mut data, 0), Ok(data.len()));
+                assert_eq!(pwrite(its_memory, &data, 0), Ok(data.len()));
                 if batches.send(&batch).is_err() {
                     break;
                 }
             }
             let _ = link.shutdown(std::net::Shutdown::Both);
         });
-        while let Ok(event) = ours.events.recv() {
+        while let Some(event) = event_in(&ours.events, its_memory) {
             for event in lie(event) {
                 let _ = events.send(&event);
             }
@@ -501,6 +483,18 @@ fn paced(
         // The host goes now, if it has not gone before.
         let _ = stream.shutdown(std::net::Shutdown::Both);
     });
+}
+
+/// An event of a worker that puts data into this memory.
+fn event_in(events: &EventReceiver, memory: &OwnedFd) -> Option<Vec<u8>> {
+    let mut event = Vec::new();
+    if let Incoming::Data(piece) = events.recv_into(&mut event).ok()? {
+        let mut data = vec![0; piece.bytes()];
+        let place = u64::from(RING_SIZE) + piece.position() % u64::from(EVENT_RING_SIZE);
+        pread(memory, &mut data, place).expect("the ring can be read");
+        event.extend(data);
+    }
+    Some(event)
 }
 
 /// Runs a host behind a relay that changes events.

@@ -11,13 +11,12 @@ use airlock_protocol::{
     commands::session::ReportStats,
     ids::RequestId,
     limits::{EVENT_RING_SIZE, LONGEST_PAGE, QUEUE_SLOTS, RING_SIZE},
-    transport::MARKER,
 };
 use rustix::io::pwrite;
 
 use crate::{
     Case, World, case,
-    wire::{Raw, channel_pair, good_ring, greeted, one_shot, send, whole},
+    wire::{Raw, channel_pair, good_ring, greeted, send, whole},
 };
 
 pub const CASES: &[Case] = &[
@@ -53,13 +52,12 @@ const QUEUE: u64 = NUMBERS + 2 * LONGEST_PAGE as u64;
 
 /// A session whose memory is accessible, and whose channels are sockets. Its first event has been received.
 fn open(world: &World) -> (Raw, OwnedFd) {
-    let (link, server) = greeted(world.serve.socket());
+    let link = greeted(world.serve.socket());
     let ring = good_ring();
     let ((batches, theirs), (events, their_events)) = (channel_pair(), channel_pair());
     for descriptor in [&ring, &theirs, &their_events] {
         send(&link, b"+", &[descriptor.as_fd()]).expect("it is sent");
     }
-    send(one_shot(&server), &whole(&MARKER), &[]).expect("the last message");
     let raw = Raw { link, batches, events };
     assert!(raw.event().is_some(), "no first event");
     (raw, ring)

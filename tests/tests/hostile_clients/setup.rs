@@ -5,12 +5,12 @@ use std::{
     io::Write,
     net::Shutdown,
     os::{
-        fd::{AsFd, AsRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd},
         unix::net::UnixStream,
     },
 };
 
-use airlock_protocol::{limits::SHARED_SIZE, transport::MARKER};
+use airlock_protocol::limits::SHARED_SIZE;
 use rustix::{
     fs::SealFlags,
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
@@ -18,10 +18,7 @@ use rustix::{
 
 use crate::{
     Case, World, case,
-    wire::{
-        Client, Raw, SEALS, channel_pair, dial, ended, good_ring, greeted, hand_over, line, memory, one_shot, packet,
-        send, whole,
-    },
+    wire::{Client, Raw, SEALS, channel_pair, dial, ended, good_ring, greeted, hand_over, line, memory, packet, send},
 };
 
 pub const CASES: &[Case] = &[
@@ -50,39 +47,9 @@ pub const CASES: &[Case] = &[
     ),
     case("same-channel-twice", "sends one socket as both channels", "its worker ends", same_channel_twice),
     case(
-        "no-bootstrap",
-        "sends the one-shot server noise, nothing, another message, or impossible lengths",
-        "its worker ends",
-        no_bootstrap,
-    ),
-    case(
-        "long-bootstrap",
-        "sends the one-shot server 1 MiB in packets",
-        "its worker ends with exit code 2",
-        long_bootstrap,
-    ),
-    case(
-        "more-descriptors",
-        "sends the one-shot server 62 sockets, 64 files, or memory with its message",
-        "nothing: the session is open",
-        more_descriptors,
-    ),
-    case(
-        "one-shot-closed",
-        "connects to the one-shot server and closes",
-        "its worker ends with exit code 2",
-        one_shot_closed,
-    ),
-    case(
-        "two-on-one-server",
-        "connects to the one-shot server twice",
-        "the first has the session, the second is turned away",
-        two_on_one_server,
-    ),
-    case(
         "closed-at-each-step",
-        "closes the connection right away, after the hello line, the ring, a channel, the one-shot server, the last \
-         message, the first event, or in the middle of a batch",
+        "closes the connection right away, after the hello line, the ring, a channel, the last channel, the first event, \
+         or in the middle of a batch",
         "its worker ends with exit code 0",
         closed_at_each_step,
     ),
@@ -98,7 +65,7 @@ fn silent(world: &World) {
 
 /// Sends other bytes and descriptors in place of the ring.
 fn refused(world: &World, bytes: &[u8], descriptors: &[&dyn AsFd]) {
-    let (link, _) = greeted(world.serve.socket());
+    let link = greeted(world.serve.socket());
     let descriptors: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
     send(&link, bytes, &descriptors).expect("it is sent");
     assert_eq!(ended(&link), "ENDED exit code 2");
@@ -159,7 +126,7 @@ fn descriptors_after_the_ring(world: &World) {
 
 /// Sends `good` channels and then something else in the place of the next.
 fn refused_after(world: &World, good: usize, bytes: &[u8], descriptors: &[&dyn AsFd]) {
-    let (link, _) = greeted(world.serve.socket());
+    let link = greeted(world.serve.socket());
     send(&link, b"+", &[good_ring().as_fd()]).expect("the ring is sent");
     let (_ours, theirs) = channel_pair();
     for _ in 0..good {
@@ -190,80 +157,16 @@ fn no_channels(world: &World) {
 
 /// The worker then reads its own events, or its client writes commands where events come from.
 fn same_channel_twice(world: &World) {
-    let (link, server) = greeted(world.serve.socket());
+    let link = greeted(world.serve.socket());
     let (ours, theirs) = channel_pair();
     for descriptor in [&good_ring(), &theirs, &theirs] {
         send(&link, b"+", &[descriptor.as_fd()]).expect("it is sent");
     }
-    send(one_shot(&server), &whole(&MARKER), &[]).expect("the last message");
     let raw = Raw { link, batches: ours.try_clone().expect("a descriptor"), events: ours };
     assert!(raw.event().is_some(), "no session");
     let Raw { link, batches, events } = raw;
     drop((batches, events));
     assert_eq!(ended(&link), "ENDED exit code 0");
-}
-
-/// Sends the one-shot server packets, and waits for the worker's end.
-fn bootstrap(world: &World, packets: &[Vec<u8>]) -> String {
-    let (link, server) = greeted(world.serve.socket());
-    let _channels = hand_over(&link);
-    let one_shot = one_shot(&server);
-    for bytes in packets {
-        // The worker may be gone before the last.
-        let _ = send(&one_shot, bytes, &[]);
-    }
-    ended(&link)
-}
-
-fn no_bootstrap(world: &World) {
-    let short =
-        [b"hello worker".to_vec(), packet(u64::MAX, 3, b"abc"), packet(24, 0, &MARKER), packet(24, 1 << 60, &MARKER)];
-    let whole = [&[][..], &[0, 1], &MARKER[..7], b"COMPLETE", &[0xff; 5], &[0xff; 60_000]].map(whole);
-    for bytes in [vec![]].into_iter().chain(whole).chain(short) {
-        // A worker that waits for the rest of a packet gets it, so that it does not wait for its deadline.
-        let end = bootstrap(world, &[bytes.clone(), vec![]]);
-        assert!(end == "ENDED exit code 2" || end.starts_with("ENDED signal "), "{end} after {bytes:?}");
-    }
-}
-
-fn long_bootstrap(world: &World) {
-    let mut packets = vec![packet(200_016, 1 << 20, &vec![0; 200_000])];
-    packets.extend(vec![vec![0; 200_000]; 5]);
-    assert_eq!(bootstrap(world, &packets), "ENDED exit code 2");
-}
-
-fn more_descriptors(world: &World) {
-    let sockets: Vec<_> = (0..31).flat_map(|_| <[OwnedFd; 2]>::from(channel_pair())).collect();
-    let (null, ring) = (File::open("/dev/null").expect("/dev/null"), good_ring());
-    for beside in [sockets.iter().map(AsFd::as_fd).collect(), vec![null.as_fd(); 64], vec![ring.as_fd(); 64]] {
-        let (link, server) = greeted(world.serve.socket());
-        let (batches, events) = hand_over(&link);
-        send(one_shot(&server), &whole(&MARKER), &beside).expect("the last message");
-        let raw = Raw { link, batches, events };
-        assert!(raw.event().is_some(), "no session");
-    }
-}
-
-fn one_shot_closed(world: &World) {
-    let (link, server) = greeted(world.serve.socket());
-    let _channels = hand_over(&link);
-    drop(one_shot(&server));
-    assert_eq!(ended(&link), "ENDED exit code 2");
-}
-
-fn two_on_one_server(world: &World) {
-    let (link, server) = greeted(world.serve.socket());
-    let (first, second) = (one_shot(&server), one_shot(&server));
-    let (_batches, events) = hand_over(&link);
-    // It is rejected before or after it has sent something.
-    let _ = send(&second, &whole(&MARKER), &[]);
-    send(&first, &whole(&MARKER), &[]).expect("the last message");
-    let mut bytes = [0; 64];
-    let (_, length) =
-        rustix::net::recv(&events, bytes.as_mut_slice(), rustix::net::RecvFlags::empty()).expect("an event");
-    assert!(length > 16);
-    let end = rustix::net::recv(&second, bytes.as_mut_slice(), rustix::net::RecvFlags::empty());
-    assert!(matches!(end, Err(_) | Ok((_, 0))), "{end:?}");
 }
 
 fn closed_at_each_step(world: &World) {
@@ -272,20 +175,19 @@ fn closed_at_each_step(world: &World) {
     drop(dial(socket));
     drop(greeted(socket));
     let ringed = || {
-        let (link, server) = greeted(socket);
+        let link = greeted(socket);
         send(&link, b"+", &[good_ring().as_fd()]).expect("the ring is sent");
-        (link, server)
+        link
     };
     drop(ringed());
-    let (link, server) = ringed();
+    let link = ringed();
     let (_ours, theirs) = channel_pair();
     send(&link, b"+", &[theirs.as_fd()]).expect("a channel is sent");
-    drop((link, server));
-    let (link, server) = greeted(socket);
-    let channels = hand_over(&link);
-    let one_shot = one_shot(&server);
     drop(link);
-    drop((one_shot, channels));
+    let link = greeted(socket);
+    let channels = hand_over(&link);
+    drop(link);
+    drop(channels);
     drop(Raw::open(socket));
     let raw = Raw::open(socket);
     assert!(raw.event().is_some());

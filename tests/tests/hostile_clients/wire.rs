@@ -31,13 +31,13 @@ use airlock_protocol::{
     handshake::Hello,
     ids::{AdapterId, BufferId, DeviceId, RequestId},
     limits::SHARED_SIZE,
-    transport::{self, BatchSender, ClientChannels, EventReceiver, MARKER, RingWriter},
+    transport::{self, BatchSender, ClientChannels, EventReceiver, RingWriter},
 };
 use rustix::{
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
     net::{
-        AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
-        sendmsg, socket_with, socketpair,
+        AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
+        socketpair,
     },
 };
 
@@ -66,12 +66,12 @@ pub fn line(mut stream: &UnixStream) -> String {
     String::from_utf8_lossy(&line).into_owned()
 }
 
-/// Connects, reads the hello line, and returns the path of the worker's server.
-pub fn greeted(socket: &Path) -> (UnixStream, String) {
+/// Connects and reads the hello line.
+pub fn greeted(socket: &Path) -> UnixStream {
     let stream = dial(socket);
     let hello = line(&stream);
-    let server = Hello::check(&hello).unwrap_or_else(|error| panic!("{error}: {hello:?}"));
-    (stream, server)
+    Hello::check(&hello).unwrap_or_else(|error| panic!("{error}: {hello:?}"));
+    stream
 }
 
 /// The last line of a connection: the worker's end.
@@ -116,13 +116,6 @@ pub fn whole(message: &[u8]) -> Vec<u8> {
     packet(16 + message.len() as u64, message.len() as u64, message)
 }
 
-/// A connection to a worker's one-shot server.
-pub fn one_shot(server: &str) -> OwnedFd {
-    let client = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).expect("a socket");
-    rustix::net::connect(&client, &SocketAddrUnix::new(server).expect("a path")).expect("the worker's server");
-    client
-}
-
 /// Two ends of a channel.
 pub fn channel_pair() -> (OwnedFd, OwnedFd) {
     socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).expect("sockets")
@@ -147,9 +140,8 @@ pub struct Raw {
 impl Raw {
     /// Opens one, without receiving its first event.
     pub fn open(socket: &Path) -> Self {
-        let (link, server) = greeted(socket);
+        let link = greeted(socket);
         let (batches, events) = hand_over(&link);
-        send(one_shot(&server), &whole(&MARKER), &[]).expect("the last message");
         Self { link, batches, events }
     }
 
@@ -193,22 +185,20 @@ pub struct Client {
 impl Client {
     /// Opens a session and receives its first event.
     pub fn open(socket: &Path) -> Self {
-        let (link, server) = greeted(socket);
-        let mut client = Self::bootstrap(link, server, true);
+        let mut client = Self::bootstrap(greeted(socket), true);
         client.expect(|event| matches!(event, Event::Welcome).then_some(()));
         client
     }
 
     /// A session of a client that never reads an event.
     pub fn deaf(socket: &Path) -> Self {
-        let (link, server) = greeted(socket);
-        Self::bootstrap(link, server, false)
+        Self::bootstrap(greeted(socket), false)
     }
 
-    fn bootstrap(link: UnixStream, server: String, listens: bool) -> Self {
+    fn bootstrap(link: UnixStream, listens: bool) -> Self {
         // The descriptors are sent through a socket pair, so that the ring's memory is accessible here.
         let (around, here) = UnixStream::pair().expect("a pair of sockets");
-        let channels = transport::connect(server, &Link::from(around)).expect("the worker's server");
+        let channels = transport::connect(None, &Link::from(around)).expect("a ring and channels");
         let ClientChannels { commands, events, ring } = channels;
         let [memory, commands_end, events_end] = ["the ring", "the commands", "the events"]
             .map(|what| descriptors::receive(&here, Some(PATIENCE)).expect(what));

@@ -53,7 +53,7 @@ pub fn confine(reach: &Reach, role: Role) -> Vec<Layer> {
         ("no-new-privileges", bound(capabilities::no_new_privileges())),
         ("capabilities", bound(capabilities::drop_all())),
         ("landlock", bound(restrict_files(reach).and_then(|()| out_of_reach(&nodes, reach)))),
-        ("seccomp", bound(filter_calls(role, reach.sockets))),
+        ("seccomp", bound(filter_calls(role))),
     ]
 }
 
@@ -74,8 +74,10 @@ fn alone() -> Held {
 
 fn restrict_files(reach: &Reach) -> Held {
     let all = AccessFs::from_all(ruleset::NEWEST);
-    // Access to a guest's files: neither devices nor programs.
-    let guest = all & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
+    // Access to a guest's files: neither devices nor programs, nor the servers of sockets.
+    let special =
+        AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev | AccessFs::ResolveUnix;
+    let guest = all & !special;
     let write: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
     let abi = ruleset::restrict(|rules| {
         rules
@@ -122,22 +124,18 @@ fn out_of_reach(nodes: &[PathBuf], reach: &Reach) -> Held {
     Ok(())
 }
 
-fn filter_calls(role: Role, sockets: bool) -> Held {
+fn filter_calls(role: Role) -> Held {
     let mut files = vec![rules(architecture()?)?];
     match role {
         Role::Guest => {}
         Role::Loader => files.push(LOAD),
         Role::Front => files.push(FRONT),
     }
-    files.extend(sockets.then_some(SOCKETS));
     refuse_unseen(Threads::Calling)?;
     install(&to_oneself(merge(&files)?), Filter::Allow, Threads::Calling)?;
     forbidden("start a process", Command::new("/proc/self/exe").arg("--version").spawn())?;
     forbidden("make an Internet socket", TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))))?;
-    let unix = || socket(AddressFamily::UNIX, SocketType::STREAM, None);
-    if !sockets {
-        forbidden("make a Unix socket", unix())?;
-    }
+    forbidden("make a Unix socket", socket(AddressFamily::UNIX, SocketType::STREAM, None))?;
     if role == Role::Loader { Ok(()) } else { no_machine_code() }
 }
 
@@ -146,9 +144,9 @@ pub fn end_loading() -> Layer {
     ("seccomp", alone().and_then(|()| no_more_code()))
 }
 
-/// Applies a second filter after that of a [`Role::Loader`]. Filters add up, so it allows sockets either way.
+/// Applies a second filter after that of a [`Role::Loader`].
 fn no_more_code() -> Held {
-    install(&to_oneself(merge(&[rules(architecture()?)?, SOCKETS])?), Filter::Allow, Threads::Calling)?;
+    install(&to_oneself(merge(&[rules(architecture()?)?])?), Filter::Allow, Threads::Calling)?;
     no_machine_code()
 }
 
@@ -167,8 +165,6 @@ fn no_machine_code() -> Held {
 const LOAD: &str = include_str!("../../policy/host/load.json");
 /// Rules for a front process.
 const FRONT: &str = include_str!("../../policy/host/front.json");
-/// Rules for a process that connects to a worker.
-const SOCKETS: &str = include_str!("../../policy/host/sockets.json");
 
 fn rules(architecture: TargetArch) -> Result<&'static str, String> {
     match architecture {
@@ -204,7 +200,7 @@ mod tests {
             fs::rename(confined.join("file"), confined.join("other")).unwrap();
             assert!(fs::write(&beside, "contents").is_err());
             assert!(Command::new("/bin/true").status().is_err());
-            filter_calls(Role::Loader, false).unwrap();
+            filter_calls(Role::Loader).unwrap();
             // Machine code comes first, and then no more of it.
             assert!(no_machine_code().is_err(), "the trial cannot fail");
             no_more_code().unwrap();
@@ -227,6 +223,55 @@ mod tests {
         fs::remove_dir_all(given).unwrap();
     }
 
+    /// Landlock denies the sockets of others, even in a folder that is given, before the filter denies all.
+    #[test]
+    fn a_socket_of_another_process_is_out_of_reach() {
+        use std::os::unix::net::{UnixListener, UnixStream};
+
+        let given = std::env::temp_dir().join(format!("airlock-confine-unix-{}", std::process::id()));
+        fs::create_dir_all(&given).unwrap();
+        let path = given.join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let reach = Reach { folders: vec![given.clone()], ..Reach::default() };
+        let abi = thread::spawn(|| {
+            capabilities::no_new_privileges().unwrap();
+            ruleset::restrict(Ok).unwrap()
+        });
+        let abi = abi.join().unwrap();
+        let tried = thread::spawn(move || {
+            capabilities::no_new_privileges().unwrap();
+            restrict_files(&reach).unwrap();
+            let connected = UnixStream::connect(&path);
+            filter_calls(Role::Guest).unwrap();
+            (connected, UnixStream::connect(&path))
+        });
+        let (connected, filtered) = tried.join().unwrap();
+        drop(listener);
+        fs::remove_dir_all(given).unwrap();
+        if abi >= landlock::ABI::V9 {
+            assert_eq!(connected.unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
+        } else {
+            connected.expect("this kernel's Landlock has no rules for it, and the trial can fail");
+        }
+        assert_eq!(filtered.unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
+    }
+
+    /// A datagram socket sends to any address, whoever its pair is.
+    #[test]
+    fn pairs_of_sockets_reach_no_other() {
+        use rustix::net::{SocketFlags, socketpair};
+
+        let made = thread::spawn(|| {
+            capabilities::no_new_privileges().unwrap();
+            filter_calls(Role::Guest).unwrap();
+            [SocketType::STREAM, SocketType::SEQPACKET, SocketType::DGRAM, SocketType::RAW].map(|kind| {
+                let flags = [SocketFlags::empty(), SocketFlags::CLOEXEC | SocketFlags::NONBLOCK];
+                flags.map(|flags| socketpair(AddressFamily::UNIX, kind, flags, None).is_ok())
+            })
+        });
+        assert_eq!(made.join().unwrap(), [[true; 2], [true; 2], [false; 2], [false; 2]]);
+    }
+
     /// A socket that listens already accepts connections only in a front process.
     #[test]
     fn only_a_front_process_accepts_connections() {
@@ -235,7 +280,7 @@ mod tests {
             let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let accepted = thread::spawn(move || {
                 capabilities::no_new_privileges().unwrap();
-                filter_calls(role, false).unwrap();
+                filter_calls(role).unwrap();
                 listener.accept().map(drop)
             });
             let accepted = accepted.join().unwrap();
@@ -247,7 +292,7 @@ mod tests {
     #[test]
     fn the_rules_of_every_architecture_make_filters_and_say_why() {
         for architecture in [TargetArch::x86_64, TargetArch::aarch64] {
-            let rules = merge(&[rules(architecture).unwrap(), SOCKETS, LOAD, FRONT]).unwrap();
+            let rules = merge(&[rules(architecture).unwrap(), LOAD, FRONT]).unwrap();
             assert!(rules.iter().all(|rule| rule["comment"].as_str().is_some_and(|why| why.len() > 4)));
             compile(&rules, Filter::Allow, architecture).unwrap();
         }

@@ -6,8 +6,8 @@
 //! | `descriptors` | descriptors that the process inherited, if [`note_inherited`] came first |
 //! | `no-new-privileges` | set-user-id programs and file capabilities |
 //! | `capabilities` | all of them |
-//! | `landlock` | all files but the [`Reach`], devices among them; TCP; signals to others |
-//! | `seccomp` | every system call but those that a runtime and a guest's files need: no other programs or processes, no signals to them, no sockets but pairs of its own (and those of [`Reach::sockets`]), no new machine code, no modes, owners and attributes of files |
+//! | `landlock` | all files but the [`Reach`], devices among them; TCP; signals to others; their Unix sockets, by paths from Linux 7.1 on |
+//! | `seccomp` | every system call but those that a runtime and a guest's files need: no other programs or processes, no signals to them, no sockets but pairs of its own, no new machine code, no modes, owners and attributes of files |
 //!
 //! All layers bind the calling thread and the threads that it creates later. An embedder therefore calls [`confine`] on the
 //! main thread, before it starts a runtime. Work that needs more access comes first.

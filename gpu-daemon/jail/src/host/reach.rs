@@ -9,8 +9,6 @@ pub struct Reach {
     pub folders: Vec<PathBuf>,
     /// Files that this process writes. They must exist.
     pub files: Vec<PathBuf>,
-    /// Allows Unix sockets, for connections to workers and daemons. The filter cannot restrict their paths.
-    pub sockets: bool,
 }
 
 /// The role of a confined process, which selects its filter of system calls.

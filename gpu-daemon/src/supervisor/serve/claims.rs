@@ -5,10 +5,9 @@
 //! no other path leads to it, because the parent folder is open to the server's user only.
 //!
 //! ```text
-//! /run/airlock/claims/            0700
-//!     team-a/                     0755, mounted into the containers of team-a under the same name
-//!         gpu.sock                0666
-//!         airlock-worker-Xk2a9q/  0711, a worker's own socket until its client is connected
+//! /run/airlock/claims/   0700
+//!     team-a/        0755, mounted into the containers of team-a
+//!         gpu.sock   0666
 //! ```
 
 use std::{

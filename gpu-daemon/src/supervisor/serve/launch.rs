@@ -24,7 +24,7 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
     io::retry_on_intr,
-    process::{Pid, PidfdFlags, geteuid, pidfd_open},
+    process::{Pid, PidfdFlags, pidfd_open},
 };
 
 use super::claims::Claim;
@@ -126,37 +126,33 @@ impl Launch {
     }
 
     /// Takes a standby worker or starts one. The client's connection becomes its standard input and output. A claim's worker has
-    /// the claim's options, and its folder is in the claim's, the only folder that its client can access.
+    /// the claim's options.
     pub fn start(&self, connection: UnixStream, peer: &Peer, claim: Option<&Claim>) -> io::Result<Worker> {
         if let Some(claim) = claim {
-            let folder = Folder::in_folder(&claim.folder)?;
             let memory = claim.worker.quotas.max_memory.0.saturating_add(BEYOND_QUOTA);
             let (arguments, tenant) = (claim.worker.to_arguments(), Tenant::Claim(Arc::clone(&claim.name)));
-            let (started, process) =
-                self.start_process(&connection, folder, true, Some(&tenant), &arguments, memory)?;
+            let (started, process) = self.start_process(&connection, Some(&tenant), &arguments, memory)?;
             return Ok(Worker::new(started.with_client(connection), process));
         }
-        let foreign = peer.uid != geteuid().as_raw();
         let tenant = Tenant::User(peer.uid);
-        match self.hand_over(connection, &tenant, foreign) {
+        match self.hand_over(connection, &tenant) {
             Ok(worker) => Ok(worker),
             Err(connection) => {
-                let folder = if foreign { Folder::for_others()? } else { Folder::new()? };
                 let (started, process) =
-                    self.start_process(&connection, folder, foreign, Some(&tenant), &self.arguments, self.memory)?;
+                    self.start_process(&connection, Some(&tenant), &self.arguments, self.memory)?;
                 Ok(Worker::new(started.with_client(connection), process))
             }
         }
     }
 
     /// Sends a connection to a standby worker. The error returns the connection when there is none.
-    fn hand_over(&self, connection: UnixStream, tenant: &Tenant, foreign: bool) -> Result<Worker, UnixStream> {
+    fn hand_over(&self, connection: UnixStream, tenant: &Tenant) -> Result<Worker, UnixStream> {
         loop {
             let Some(mut standby) = lock(&self.standby).pop_front() else { return Err(connection) };
             if let (Some(caches), Some(lent)) = (&self.caches, &mut standby.process.lent) {
                 caches.fill(lent, tenant);
             }
-            match standby.take(&connection, foreign) {
+            match standby.take(&connection) {
                 Ok(()) => return Ok(Worker::new(standby.started.with_client(connection), standby.process)),
                 Err(error) => {
                     let pid = standby.process.pid.as_raw_nonzero();
@@ -171,9 +167,7 @@ impl Launch {
     pub fn add_standby(&self) -> io::Result<bool> {
         if self.lacks_standby() {
             let (handover, theirs) = UnixStream::pair()?;
-            // Its client may be another user, to whom the folder is opened later.
-            let folder = Folder::for_anybody()?;
-            let (started, process) = self.start_process(&theirs, folder, true, None, &self.arguments, self.memory)?;
+            let (started, process) = self.start_process(&theirs, None, &self.arguments, self.memory)?;
             lock(&self.standby).push_back(Standby { started, process, handover });
         }
         Ok(self.lacks_standby())
@@ -217,8 +211,6 @@ impl Launch {
     fn start_process(
         &self,
         connection: &UnixStream,
-        folder: Folder,
-        foreign: bool,
         tenant: Option<&Tenant>,
         arguments: &[String],
         memory: u64,
@@ -237,15 +229,12 @@ impl Launch {
             // A terminal's Ctrl-C is for the server, which leaves workers time to end.
             .process_group(0);
         shader_cache::give_to(&mut command, inherited);
-        if foreign {
-            command.arg("--foreign-client");
-        }
         for variable in MANAGER_VARIABLES {
             command.env_remove(variable);
         }
         // The group exists before the process, which is moved into it before the client's first byte is read.
         let group = self.group(memory);
-        let mut started = launch::start(command, connection, folder)?;
+        let mut started = launch::start(command, connection, Folder::new()?)?;
         let pid = Pid::from_child(&started.child);
         let group = group.and_then(|group| kept(group.add(started.child.id()).map(|()| group)));
         match (pidfd_open(pid, PidfdFlags::empty()), started.child.stderr.take()) {
@@ -260,15 +249,9 @@ impl Launch {
 
 impl Standby {
     /// Sends the worker its client's connection.
-    fn take(&self, connection: &UnixStream, foreign: bool) -> io::Result<()> {
+    fn take(&self, connection: &UnixStream) -> io::Result<()> {
         if has_ended(self.process.pid) {
             return Err(io::Error::other("it has ended"));
-        }
-        if !self.started.can_be_reached() {
-            return Err(io::Error::other("its socket was removed"));
-        }
-        if foreign {
-            self.started.open_to_others()?;
         }
         descriptors::send(&self.handover, connection.as_fd())
     }

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     compiled::Compiled,
     confine::{confine_to_load, end_loading},
+    connector::prepared,
     engine,
     error::{CliError, plain, root_cause},
     gpu::{self, StartingGpu, Watch},
@@ -46,9 +47,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, CliError> {
     let code = descriptors::receive(&channel, Some(COMPONENT_WAIT)).map_err(|error| lost_by(&error))?;
     check_seals(&code)?;
     let daemon = if arguments.imports_webgpu { Some(daemon(arguments)?) } else { None };
-    // A worker's server is connected to by its path.
-    let sockets = daemon.is_some();
-    confine_to_load(arguments.daemon.jail(), &Reach { folders: arguments.folders(), sockets, ..Reach::default() })?;
+    confine_to_load(arguments.daemon.jail(), &Reach { folders: arguments.folders(), ..Reach::default() })?;
 
     let file = arguments.file.display().to_string();
     let component = load(&engine, &code, &file)?;
@@ -97,7 +96,7 @@ fn daemon(arguments: &Arguments) -> Result<Daemon, CliError> {
     {
         arguments.push("--start-drivers".to_owned());
     }
-    Ok(daemon.brokered()?)
+    prepared(daemon)
 }
 
 /// Exits this process at the end of the stream, whatever the guest is executing.

@@ -1,0 +1,204 @@
+//! Connections to the socket of `gpu-daemon serve`, for a process that can create no socket and connect to none.
+//!
+//! A connector is a process that was started before and connects for it. Each request is a descriptor, one end of a socket pair;
+//! the connection is sent back on it as a descriptor, or the number of the system's error as bytes. A late answer therefore
+//! belongs to no other request.
+
+use std::{
+    io::{self, Read},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    ptr, thread,
+};
+
+use rustix::net::{SendFlags, send};
+
+use super::{
+    error::{ConnectError, plain},
+    open::{Connection, open},
+    worker_handle::{WorkerHandle, wait_briefly},
+};
+use crate::{
+    limits::HELLO_TIMEOUT,
+    platform::{
+        Link,
+        descriptors::{self, DescriptorError},
+    },
+};
+
+/// A running connector. It exits when this value is dropped.
+#[derive(Debug)]
+pub struct Connector {
+    path: PathBuf,
+    /// `None` only during the drop.
+    requests: Option<UnixStream>,
+    child: Option<Child>,
+}
+
+impl Connector {
+    /// Starts a connector to the socket at `path`. The command must be of a program that calls [`connect_for`] with this path.
+    pub fn start(path: PathBuf, mut command: Command) -> Result<Self, ConnectError> {
+        let failed = |error| ConnectError::Socket { path: path.display().to_string(), cause: plain(&error) };
+        let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().map_err(failed)?;
+        Ok(Self { path, requests: Some(ours), child: Some(child) })
+    }
+
+    /// The server's socket.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a session.
+    pub(super) fn connect(&self) -> Result<Connection, ConnectError> {
+        let link = self.link().map_err(|error| {
+            let cause = match error {
+                DescriptorError::System(error) => plain(&error),
+                DescriptorError::Ended => "the process that connects has ended".to_owned(),
+                error => error.to_string(),
+            };
+            ConnectError::Socket { path: self.path.display().to_string(), cause }
+        })?;
+        let channels = open(&link, &format!("at {}", self.path.display()))?;
+        Ok(Connection { channels, worker: WorkerHandle::of_link(link) })
+    }
+
+    fn link(&self) -> Result<Link, DescriptorError> {
+        let requests = self.requests.as_ref().ok_or(DescriptorError::Ended)?;
+        let (mut answer, theirs) = UnixStream::pair()?;
+        descriptors::send(requests, theirs.as_fd())?;
+        // Otherwise the answer would not end with the connector.
+        drop(theirs);
+        match descriptors::receive(&answer, Some(HELLO_TIMEOUT)) {
+            Ok(connection) => Ok(UnixStream::from(connection).into()),
+            // A byte without a descriptor precedes an error.
+            Err(DescriptorError::Count { .. }) => {
+                let mut number = [0; 4];
+                answer.set_read_timeout(Some(HELLO_TIMEOUT))?;
+                answer.read_exact(&mut number)?;
+                Err(io::Error::from_raw_os_error(i32::from_ne_bytes(number)).into())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl PartialEq for Connector {
+    fn eq(&self, other: &Self) -> bool {
+        ptr::eq(self, other)
+    }
+}
+
+impl Eq for Connector {}
+
+impl Drop for Connector {
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(mut child) = self.child.take()
+            && wait_briefly(&mut child).is_none()
+        {
+            thread::spawn(move || child.wait());
+        }
+    }
+}
+
+/// The connector's process: answers the requests on standard input until its end. It reads nothing of a request but the
+/// descriptor, and answers without blocking: whoever makes requests may be hostile.
+pub fn connect_for(path: &Path) -> io::Result<()> {
+    connect_for_each(path, io::stdin())
+}
+
+fn connect_for_each(path: &Path, requests: impl AsFd) -> io::Result<()> {
+    loop {
+        match descriptors::receive(&requests, None) {
+            // A requester that takes no answer has none.
+            Ok(to) => drop(answer(path, &to)),
+            Err(DescriptorError::Ended) => return Ok(()),
+            // A malformed request is consumed whole.
+            Err(DescriptorError::Count { .. }) => {}
+            Err(error) => return Err(io::Error::other(error)),
+        }
+    }
+}
+
+fn answer(path: &Path, to: &OwnedFd) -> io::Result<()> {
+    match UnixStream::connect(path) {
+        Ok(connection) => descriptors::send(to, connection.as_fd()),
+        Err(error) => {
+            let number = error.raw_os_error().unwrap_or(0).to_ne_bytes();
+            let bytes = [&b"-"[..], &number].concat();
+            send(to, &bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?;
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::File,
+        io::{ErrorKind, Write},
+        os::unix::net::UnixListener,
+    };
+
+    use super::*;
+
+    /// A connector on a thread instead of a process.
+    fn start(path: &Path) -> Connector {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let to = path.to_owned();
+        thread::spawn(move || connect_for_each(&to, theirs));
+        Connector { path: path.to_owned(), requests: Some(ours), child: None }
+    }
+
+    #[test]
+    fn connections_and_errors_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let connector = start(&path);
+        let number = |error| match error {
+            DescriptorError::System(error) => error.kind(),
+            error => panic!("{error}"),
+        };
+        assert_eq!(number(connector.link().unwrap_err()), ErrorKind::NotFound);
+        let listener = UnixListener::bind(&path).unwrap();
+        let link = connector.link().unwrap();
+        let (mut there, _) = listener.accept().unwrap();
+        there.write_all(b"line\n").unwrap();
+        assert_eq!(link.line(HELLO_TIMEOUT).unwrap(), "line");
+        drop(listener);
+        assert_eq!(number(connector.link().unwrap_err()), ErrorKind::ConnectionRefused);
+        let said = connector.connect().unwrap_err().to_string();
+        assert!(said.contains(&path.display().to_string()) && said.contains("nobody serves it"), "{said}");
+    }
+
+    #[test]
+    fn malformed_requests_stop_no_connector() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let connector = start(&path);
+        let mut requests = connector.requests.as_ref().unwrap();
+        requests.write_all(b"connect to /run/docker.sock\n").unwrap();
+        // It cannot be written to.
+        descriptors::send(requests, File::open("/dev/null").unwrap().as_fd()).unwrap();
+        // Its other end is closed.
+        descriptors::send(requests, UnixStream::pair().unwrap().0.as_fd()).unwrap();
+        connector.link().unwrap();
+    }
+
+    #[test]
+    fn a_connector_that_is_gone_is_an_error() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let connector = Connector { path: PathBuf::from("/nowhere"), requests: Some(ours), child: None };
+        let ends = thread::spawn(move || drop(descriptors::receive(&theirs, None)));
+        let said = connector.connect().unwrap_err().to_string();
+        assert!(said.contains("has ended"), "{said}");
+        ends.join().unwrap();
+    }
+}
