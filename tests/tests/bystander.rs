@@ -12,7 +12,7 @@ use std::{
 };
 
 use airlock_tests::{
-    processes::{runs, wait_for, wait_until},
+    processes::{descendants, runs, wait_for, wait_until},
     programs::{LIMIT, Running, Serve, airlock, guest, run},
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -118,10 +118,12 @@ fn a_client_of_the_same_user_is_never_refused_and_never_changed() {
     assert!(seconds < LONG || mean >= KEPT, "it had {mean:.2} of its rate alone");
 }
 
-/// The worker that serves a process, by the server's log after these lines.
-fn worker_for(serve: &Serve, before: usize, client: u32) -> Option<u32> {
-    let client = client.to_string();
+/// The worker that serves a host, by the server's log after these lines. The server's client is the host's child that connects for
+/// it.
+fn worker_for(serve: &Serve, before: usize, host: u32) -> Option<u32> {
+    let clients: Vec<_> = descendants(host).iter().map(u32::to_string).collect();
     let value = |line: &str, key: &str| Some(line.split_once(key)?.1.split(' ').next()?.to_owned());
-    let starts = |line: &&String| line.contains("session starts") && value(line, "client=").as_ref() == Some(&client);
+    let is_ours = |line: &str| value(line, "client=").is_some_and(|client| clients.contains(&client));
+    let starts = |line: &&String| line.contains("session starts") && is_ours(line);
     value(serve.lines().iter().skip(before).find(starts)?, "pid=")?.parse().ok()
 }
