@@ -70,7 +70,7 @@ impl Row {
     /// The row of the text table.
     pub fn text(&self) -> String {
         let [name, ours, theirs, ratio, target] = self.cells();
-        format!("  {name:<33}{ours:<31}{theirs:<31}{ratio:<23}{target}")
+        format!("  {name:<37}{ours:<31}{theirs:<31}{ratio:<23}{target}")
     }
 
     /// The row of the Markdown table.
@@ -124,7 +124,7 @@ impl Row {
 /// The head of the text table.
 pub fn text_head(title: &str, [ours, theirs]: [&str; 2]) -> String {
     let (name, ratio) = ("", "ratio");
-    format!("{title}\n  {name:<33}{ours:<31}{theirs:<31}{ratio:<23}target")
+    format!("{title}\n  {name:<37}{ours:<31}{theirs:<31}{ratio:<23}target")
 }
 
 /// The head of the Markdown table.
