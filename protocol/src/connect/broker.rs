@@ -10,7 +10,6 @@ use std::{
     process::{Child, Command, Stdio},
     ptr,
     sync::{Arc, Mutex, PoisonError},
-    thread,
     time::Instant,
 };
 
@@ -18,7 +17,7 @@ use super::{
     environment,
     error::{ConnectError, plain},
     open::{Connection, open},
-    worker_handle::{WorkerHandle, wait_briefly},
+    worker_handle::{WorkerHandle, reap},
 };
 use crate::{
     limits::HELLO_TIMEOUT,
@@ -99,10 +98,8 @@ impl Eq for Broker {}
 impl Drop for Broker {
     fn drop(&mut self) {
         self.requests = None;
-        if let Some(mut child) = self.child.take()
-            && wait_briefly(&mut child).is_none()
-        {
-            thread::spawn(move || child.wait());
+        if let Some(child) = self.child.take() {
+            reap(child);
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    ptr, thread,
+    ptr,
 };
 
 use rustix::net::{SendFlags, send};
@@ -20,7 +20,7 @@ use rustix::net::{SendFlags, send};
 use super::{
     error::{ConnectError, plain},
     open::{Connection, open},
-    worker_handle::{WorkerHandle, wait_briefly},
+    worker_handle::{WorkerHandle, reap},
 };
 use crate::{
     limits::HELLO_TIMEOUT,
@@ -99,10 +99,8 @@ impl Eq for Connector {}
 impl Drop for Connector {
     fn drop(&mut self) {
         self.requests = None;
-        if let Some(mut child) = self.child.take()
-            && wait_briefly(&mut child).is_none()
-        {
-            thread::spawn(move || child.wait());
+        if let Some(child) = self.child.take() {
+            reap(child);
         }
     }
 }
@@ -144,6 +142,7 @@ mod tests {
         fs::File,
         io::{ErrorKind, Write},
         os::unix::net::UnixListener,
+        thread,
     };
 
     use super::*;

@@ -120,8 +120,15 @@ impl Drop for WorkerHandle {
     }
 }
 
+/// Reaps a process that was told to end: here if it ends soon, else on another thread.
+pub(super) fn reap(mut child: Child) {
+    if wait_briefly(&mut child).is_none() {
+        thread::spawn(move || child.wait());
+    }
+}
+
 /// The exit status of a worker that has ended or is about to; `None` when it runs on.
-pub(super) fn wait_briefly(child: &mut Child) -> Option<Ended> {
+fn wait_briefly(child: &mut Child) -> Option<Ended> {
     let deadline = Instant::now() + EXIT_STATUS_WAIT;
     loop {
         match child.try_wait() {

@@ -147,9 +147,7 @@ impl Receiver {
             self.set_awake(false);
             if let Some(message) = inbound.next()? {
                 self.set_awake(true);
-                if let Some(begun) = begun.take() {
-                    begun();
-                }
+                once(&mut begun);
                 return Ok(message);
             }
             self.receive(&mut inbound, true, max, &mut begun)?;
@@ -162,9 +160,7 @@ impl Receiver {
         let mut begun = Some(begun);
         loop {
             if let Some(message) = inbound.next()? {
-                if let Some(begun) = begun.take() {
-                    begun();
-                }
+                once(&mut begun);
                 return Ok(Some(message));
             }
             let received = self.receive(&mut inbound, false, max, &mut begun)?;
@@ -182,12 +178,7 @@ impl Receiver {
         max: usize,
         begun: &mut Option<impl FnOnce()>,
     ) -> Result<bool, ReceiveError> {
-        let long = || {
-            if let Some(begun) = begun.take() {
-                begun();
-            }
-        };
-        let message = packets::receive(&self.socket, &mut inbound.inbox, wait, max, long)?;
+        let message = packets::receive(&self.socket, &mut inbound.inbox, wait, max, || once(begun))?;
         let Some(message) = message else { return if wait { Err(Gone.into()) } else { Ok(false) } };
         inbound.packets = inbound.packets.wrapping_add(1);
         inbound.held = Some(message).filter(|message| *message != DOORBELL);
@@ -208,6 +199,13 @@ impl Receiver {
     /// See [`Sender::close`].
     pub(super) fn close(&self) {
         close(&self.socket);
+    }
+}
+
+/// Calls a function that has not been called yet.
+fn once(call: &mut Option<impl FnOnce()>) {
+    if let Some(call) = call.take() {
+        call();
     }
 }
 

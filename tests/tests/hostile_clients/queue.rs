@@ -1,9 +1,6 @@
 //! Invalid use of the queues in the shared memory.
 
-use std::{
-    ops::Range,
-    os::fd::{AsFd, OwnedFd},
-};
+use std::{ops::Range, os::fd::OwnedFd};
 
 use airlock_protocol::{
     Event,
@@ -16,7 +13,7 @@ use rustix::io::pwrite;
 
 use crate::{
     Case, World, case,
-    wire::{Raw, channel_pair, good_ring, greeted, send, whole},
+    wire::{Raw, good_ring, send, whole},
 };
 
 pub const CASES: &[Case] = &[
@@ -52,13 +49,8 @@ const QUEUE: u64 = NUMBERS + 2 * LONGEST_PAGE as u64;
 
 /// A session whose memory is accessible, and whose channels are sockets. Its first event has been received.
 fn open(world: &World) -> (Raw, OwnedFd) {
-    let link = greeted(world.serve.socket());
     let ring = good_ring();
-    let ((batches, theirs), (events, their_events)) = (channel_pair(), channel_pair());
-    for descriptor in [&ring, &theirs, &their_events] {
-        send(&link, b"+", &[descriptor.as_fd()]).expect("it is sent");
-    }
-    let raw = Raw { link, batches, events };
+    let raw = Raw::over(world.serve.socket(), &ring);
     assert!(raw.event().is_some(), "no first event");
     (raw, ring)
 }

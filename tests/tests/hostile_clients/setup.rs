@@ -185,7 +185,7 @@ fn closed_at_each_step(world: &World) {
     send(&link, b"+", &[theirs.as_fd()]).expect("a channel is sent");
     drop(link);
     let link = greeted(socket);
-    let channels = hand_over(&link);
+    let channels = hand_over(&link, &good_ring());
     drop(link);
     drop(channels);
     drop(Raw::open(socket));

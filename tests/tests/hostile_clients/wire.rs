@@ -122,9 +122,9 @@ pub fn channel_pair() -> (OwnedFd, OwnedFd) {
 }
 
 /// Sends a ring and two channels, one after the other, as the worker expects them; returns this side's ends of the channels.
-pub fn hand_over(link: &UnixStream) -> (OwnedFd, OwnedFd) {
+pub fn hand_over(link: &UnixStream, ring: &OwnedFd) -> (OwnedFd, OwnedFd) {
     let ((batches, theirs), (events, their_events)) = (channel_pair(), channel_pair());
-    for descriptor in [&good_ring(), &theirs, &their_events] {
+    for descriptor in [ring, &theirs, &their_events] {
         send(link, b"+", &[descriptor.as_fd()]).expect("it is sent");
     }
     (batches, events)
@@ -140,8 +140,13 @@ pub struct Raw {
 impl Raw {
     /// Opens one, without receiving its first event.
     pub fn open(socket: &Path) -> Self {
+        Self::over(socket, &good_ring())
+    }
+
+    /// The same over a ring that the caller keeps.
+    pub fn over(socket: &Path, ring: &OwnedFd) -> Self {
         let link = greeted(socket);
-        let (batches, events) = hand_over(&link);
+        let (batches, events) = hand_over(&link, ring);
         Self { link, batches, events }
     }
 
