@@ -535,3 +535,18 @@ fn a_worker_that_dies_in_the_middle_of_a_long_batch_is_noticed() {
     assert_eq!(sent.recv_timeout(PATIENCE), Ok(true));
     send.join().unwrap().unwrap();
 }
+
+/// A session on the noop adapter never asks for the drivers that were started ahead.
+#[test]
+fn the_jail_is_narrowed_when_drivers_run_whether_they_are_asked_for_or_not() {
+    let filters = |worker: &Worker| {
+        let status = fs::read_to_string(format!("/proc/{}/status", worker.process.id())).unwrap();
+        let count = status.lines().find_map(|line| line.strip_prefix("Seccomp_filters:")).expect("Linux 5.9 or later");
+        count.trim().parse::<u32>().unwrap()
+    };
+    let wide = filters(&Worker::start(&["--jail=strict"]));
+    let worker = Worker::start(&["--jail=strict", "--start-drivers"]);
+    until("the jail stays as wide as at the start", || filters(&worker) > wide);
+    // Its session has begun all the same.
+    assert!(worker.events.recv_timeout(PATIENCE).is_ok_and(|event| decode_event(&event).unwrap() == Event::Welcome));
+}

@@ -7,11 +7,14 @@
 use std::{
     io,
     panic::resume_unwind,
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver},
+    },
     thread::{self, JoinHandle},
 };
 
-use airlock_jail::worker::{Family, Jail, JailError};
+use airlock_jail::worker::{Family, Jail, JailError, Narrowed, Narrowing};
 use airlock_protocol::commands::{adapter::Capabilities, instance::PowerPreference};
 use wgpu_core::{global::Global, id::AdapterId};
 use wgpu_types::{
@@ -28,7 +31,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Instances {
     /// The thread that starts the drivers.
-    starting: Option<JoinHandle<Real>>,
+    starting: Option<JoinHandle<Started>>,
     real: Option<Arc<Global>>,
     noop: Option<Arc<Global>>,
     jail: Jail,
@@ -40,6 +43,13 @@ pub struct Instances {
 
 /// An instance with its real adapters, if any.
 type Real = (Option<Arc<Global>>, Vec<Found>);
+
+/// The same, and the jail that their drivers run in.
+type Started = (Real, Narrowed);
+
+/// Keeps the jail wide enough to accept a client; dropped when that is done.
+#[derive(Debug)]
+pub struct Accepting(#[expect(dead_code, reason = "the drop is the message")] mpsc::Sender<()>);
 
 /// An enumerated adapter.
 #[derive(Debug)]
@@ -130,13 +140,15 @@ impl Instances {
         }
     }
 
-    /// Starts the drivers on a thread, ahead of the first request for adapters.
-    pub fn start_drivers(&mut self) -> io::Result<()> {
+    /// Starts the drivers on a thread, ahead of the first request for adapters. The thread narrows the jail when both they
+    /// have started and the value that is returned was dropped.
+    pub fn start_drivers(&mut self) -> io::Result<Accepting> {
         self.tell();
-        let cache = self.cache.clone();
-        let start = move || start(cache.as_deref());
+        let (cache, narrowing) = (self.cache.clone(), self.jail.narrowing());
+        let (accepting, accepted) = mpsc::channel();
+        let start = move || start_narrowed(cache.as_deref(), &narrowing, &accepted);
         self.starting = Some(thread::Builder::new().name("drivers".to_owned()).spawn(start)?);
-        Ok(())
+        Ok(Accepting(accepting))
     }
 
     /// The current jail.
@@ -147,20 +159,28 @@ impl Instances {
     /// All real adapters, in the order that an adapter index refers to.
     pub fn adapters(&mut self) -> Result<Vec<Found>, JailError> {
         self.tell();
-        let found = match &self.real {
-            Some(global) => list(global),
+        let (found, narrowed) = match &self.real {
+            Some(global) => {
+                let found = list(global);
+                let narrowed = narrow(&self.jail.narrowing(), &found);
+                (found, narrowed)
+            }
             None => {
-                let (real, found) = match self.starting.take() {
+                let ((real, found), narrowed) = match self.starting.take() {
                     // A panic of that thread continues in this command.
                     Some(starting) => starting.join().unwrap_or_else(|panic| resume_unwind(panic)),
-                    None => start(self.cache.as_deref()),
+                    None => {
+                        let real = start(self.cache.as_deref());
+                        let narrowed = narrow(&self.jail.narrowing(), &real.1);
+                        (real, narrowed)
+                    }
                 };
                 // `None` without adapters, so that the next request enumerates again.
                 self.real = real;
-                found
+                (found, narrowed)
             }
         };
-        self.jail.drivers_started(found.iter().map(Found::family).collect())?;
+        self.jail.narrowed(narrowed)?;
         Ok(found)
     }
 
@@ -183,6 +203,19 @@ pub fn prefer(found: Vec<Found>, preference: Option<PowerPreference>, fallback: 
         });
     }
     found.into_iter().next()
+}
+
+/// Starts the drivers, waits until the client was accepted, and narrows the jail.
+fn start_narrowed(cache: Option<&ShaderCache>, narrowing: &Narrowing, accepted: &Receiver<()>) -> Started {
+    let real = start(cache);
+    // Nothing is ever sent: this returns when the other end is dropped.
+    let _ = accepted.recv();
+    let narrowed = narrow(narrowing, &real.1);
+    (real, narrowed)
+}
+
+fn narrow(narrowing: &Narrowing, found: &[Found]) -> Narrowed {
+    narrowing.apply(found.iter().map(Found::family).collect())
 }
 
 fn start(cache: Option<&ShaderCache>) -> Real {

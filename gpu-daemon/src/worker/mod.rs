@@ -134,9 +134,8 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     if has_gpu {
         instances = instances.on_a_gpu(Arc::clone(&vitals));
     }
-    if arguments.options.start_drivers || arguments.standby {
-        instances.start_drivers().map_err(WorkerError::Thread)?;
-    }
+    let early = arguments.options.start_drivers || arguments.standby;
+    let accepting = early.then(|| instances.start_drivers()).transpose().map_err(WorkerError::Thread)?;
     let hello = Hello::ready(listener.told()).to_line();
     let waiting = Waiting::new(listener.name());
     if arguments.standby && !platform::take_connection().map_err(WorkerError::Handover)? {
@@ -162,6 +161,7 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
     thread::Builder::new().name("stdin".to_owned()).spawn(watch_stdin).map_err(WorkerError::Thread)?;
     let channels = accept(listener, ring).inspect_err(|_| waiting.clean_up())?;
     waiting.over();
+    drop(accepting);
     let completions = Arc::new(Completions::new(Events::new(channels.events.clone(), Arc::clone(&vitals))));
     let WorkerOptions { quotas, deadlines, .. } = arguments.options.clone();
     Watchdog::start(Arc::clone(&vitals), Arc::clone(&completions), deadlines, &quotas).map_err(WorkerError::Thread)?;

@@ -119,6 +119,31 @@ pub struct Jail {
     cache: Option<Result<PathBuf, String>>,
 }
 
+/// Narrows the jail of all threads of this process.
+#[derive(Debug)]
+pub struct Narrowing {
+    memory: u64,
+    cache: bool,
+    /// The jail is not off, and was not narrowed before: a filter cannot be widened.
+    needed: bool,
+}
+
+/// The driver families that the jail was narrowed to, and the result; `None` for a jail that stays as it is.
+#[derive(Debug)]
+pub struct Narrowed(Option<(BTreeSet<Family>, Result<(), String>)>);
+
+impl Narrowing {
+    /// Narrows the jail to the system calls that running drivers of these families need. The client must have been accepted:
+    /// sockets can be made no more.
+    pub fn apply(&self, families: BTreeSet<Family>) -> Narrowed {
+        let families = Some(families).filter(|families| self.needed && !families.is_empty());
+        Narrowed(families.map(|families| {
+            let state = system::narrow(&families, self.memory, self.cache);
+            (families, state)
+        }))
+    }
+}
+
 impl Jail {
     /// Applies all layers. The process must have no second thread yet.
     pub fn enter(mode: Mode, plan: Plan) -> Result<Self, JailError> {
@@ -142,20 +167,22 @@ impl Jail {
         Ok(Self { mode, memory, layers, families: None, cache })
     }
 
-    /// Narrows the jail to the system calls that running drivers of these families need. Further calls have no effect:
-    /// a filter cannot be widened.
-    pub fn drivers_started(&mut self, families: BTreeSet<Family>) -> Result<(), JailError> {
-        if self.mode == Mode::Off || families.is_empty() || self.families.is_some() {
-            return Ok(());
-        }
-        let narrowed = system::narrow(&families, self.memory, self.cache_folder().is_some());
+    /// What narrows the jail once drivers run, for the thread that starts them.
+    pub fn narrowing(&self) -> Narrowing {
+        let needed = self.mode != Mode::Off && self.families.is_none();
+        Narrowing { memory: self.memory, cache: self.cache_folder().is_some(), needed }
+    }
+
+    /// Records that the jail was narrowed. Fails in strict mode where it could not be.
+    pub fn narrowed(&mut self, narrowed: Narrowed) -> Result<(), JailError> {
+        let Some((families, state)) = narrowed.0.filter(|_| self.families.is_none()) else { return Ok(()) };
         let names: Vec<_> = families.iter().map(|family| family.name()).collect();
         tracing::debug!("the jail is narrowed to drivers of {}", names.join(", "));
         self.families = Some(families);
-        for (layer, state) in &mut self.layers {
-            if *layer == Layer::Seccomp && state.is_ok() {
-                check(self.mode, *layer, &narrowed)?;
-                state.clone_from(&narrowed);
+        for (layer, known) in &mut self.layers {
+            if *layer == Layer::Seccomp && known.is_ok() {
+                check(self.mode, *layer, &state)?;
+                known.clone_from(&state);
             }
         }
         Ok(())
