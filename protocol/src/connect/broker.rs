@@ -2,12 +2,8 @@
 
 use std::{
     env,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::net::UnixStream,
-    },
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     ptr,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
@@ -16,13 +12,11 @@ use std::{
 use super::{
     environment,
     error::{ConnectError, plain},
+    helper::Helper,
     open::{Connection, open},
-    worker_handle::{WorkerHandle, reap},
+    worker_handle::WorkerHandle,
 };
-use crate::{
-    limits::HELLO_TIMEOUT,
-    platform::{Link, descriptors},
-};
+use crate::{limits::HELLO_TIMEOUT, platform::Link};
 
 /// Variables with the paths of a user's cache folders.
 const CACHE_PLACES: &[&str] = &["HOME", "XDG_CACHE_HOME"];
@@ -31,9 +25,7 @@ const CACHE_PLACES: &[&str] = &["HOME", "XDG_CACHE_HOME"];
 #[derive(Debug)]
 pub struct Broker {
     program: PathBuf,
-    /// `None` only during the drop.
-    requests: Option<UnixStream>,
-    child: Option<Child>,
+    helper: Helper,
     /// A worker that was requested in advance, and the time of the request.
     first: Mutex<Option<(Link, Instant)>>,
 }
@@ -43,14 +35,13 @@ impl Broker {
     /// Every worker is started with the arguments.
     pub fn start(program: PathBuf, arguments: &[String]) -> Result<Self, ConnectError> {
         let failed = |error| ConnectError::Spawn { path: program.display().to_string(), cause: plain(&error) };
-        let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let mut command = Command::new(&program);
         // Its workers inherit its environment without the places of caches, and it needs no other variables.
         environment::restrict(&mut command);
         command.envs(CACHE_PLACES.iter().filter_map(|&name| Some((name, env::var_os(name)?))));
-        command.arg("broker").args(arguments).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
-        let child = command.spawn().map_err(failed)?;
-        let mut broker = Self { program, requests: Some(ours), child: Some(child), first: Mutex::default() };
+        command.arg("broker").args(arguments);
+        let helper = Helper::start(command).map_err(failed)?;
+        let mut broker = Self { program, helper, first: Mutex::default() };
         // A failure is reported by the next connection.
         broker.first = Mutex::new(broker.order().ok().map(|link| (link, Instant::now())));
         Ok(broker)
@@ -66,10 +57,7 @@ impl Broker {
     fn order(&self) -> Result<Link, ConnectError> {
         let failed = |error| ConnectError::Broker { path: self.program.display().to_string(), cause: plain(&error) };
         let (link, theirs) = Link::pair().map_err(failed)?;
-        match &self.requests {
-            Some(requests) => descriptors::send(requests, theirs.as_fd()).map_err(failed)?,
-            None => return Err(failed(std::io::ErrorKind::NotConnected.into())),
-        }
+        self.helper.request(&theirs).map_err(failed)?;
         Ok(link)
     }
 
@@ -94,12 +82,3 @@ impl PartialEq for Broker {
 }
 
 impl Eq for Broker {}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.requests = None;
-        if let Some(child) = self.child.take() {
-            reap(child);
-        }
-    }
-}

@@ -11,7 +11,7 @@ use std::{
         unix::net::UnixStream,
     },
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     ptr,
 };
 
@@ -19,8 +19,9 @@ use rustix::net::{SendFlags, send};
 
 use super::{
     error::{ConnectError, plain},
+    helper::Helper,
     open::{Connection, open},
-    worker_handle::{WorkerHandle, reap},
+    worker_handle::WorkerHandle,
 };
 use crate::{
     limits::HELLO_TIMEOUT,
@@ -34,19 +35,16 @@ use crate::{
 #[derive(Debug)]
 pub struct Connector {
     path: PathBuf,
-    /// `None` only during the drop.
-    requests: Option<UnixStream>,
-    child: Option<Child>,
+    helper: Helper,
 }
 
 impl Connector {
     /// Starts a connector to the socket at `path`. The command must be of a program that calls [`connect_for`] with this path.
     pub fn start(path: PathBuf, mut command: Command) -> Result<Self, ConnectError> {
         let failed = |error| ConnectError::Socket { path: path.display().to_string(), cause: plain(&error) };
-        let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().map_err(failed)?;
-        Ok(Self { path, requests: Some(ours), child: Some(child) })
+        command.stderr(Stdio::null());
+        let helper = Helper::start(command).map_err(failed)?;
+        Ok(Self { path, helper })
     }
 
     /// The server's socket.
@@ -69,9 +67,8 @@ impl Connector {
     }
 
     fn link(&self) -> Result<Link, DescriptorError> {
-        let requests = self.requests.as_ref().ok_or(DescriptorError::Ended)?;
         let (mut answer, theirs) = UnixStream::pair()?;
-        descriptors::send(requests, theirs.as_fd())?;
+        self.helper.request(&theirs)?;
         // Otherwise the answer would not end with the connector.
         drop(theirs);
         match descriptors::receive(&answer, Some(HELLO_TIMEOUT)) {
@@ -95,15 +92,6 @@ impl PartialEq for Connector {
 }
 
 impl Eq for Connector {}
-
-impl Drop for Connector {
-    fn drop(&mut self) {
-        self.requests = None;
-        if let Some(child) = self.child.take() {
-            reap(child);
-        }
-    }
-}
 
 /// The connector's process: answers the requests on standard input until its end. It reads nothing of a request but the
 /// descriptor, and answers without blocking: whoever makes requests may be hostile.
@@ -148,18 +136,18 @@ mod tests {
     use super::*;
 
     /// A connector on a thread instead of a process.
-    fn start(path: &Path) -> Connector {
-        let (ours, theirs) = UnixStream::pair().unwrap();
+    fn start(path: &Path, ours: UnixStream, theirs: UnixStream) -> Connector {
         let to = path.to_owned();
         thread::spawn(move || connect_for_each(&to, theirs));
-        Connector { path: path.to_owned(), requests: Some(ours), child: None }
+        Connector { path: path.to_owned(), helper: Helper::over(ours) }
     }
 
     #[test]
     fn connections_and_errors_come_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
-        let connector = start(&path);
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let connector = start(&path, ours, theirs);
         let number = |error| match error {
             DescriptorError::System(error) => error.kind(),
             error => panic!("{error}"),
@@ -181,20 +169,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         let _listener = UnixListener::bind(&path).unwrap();
-        let connector = start(&path);
-        let mut requests = connector.requests.as_ref().unwrap();
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut requests = ours.try_clone().unwrap();
+        let connector = start(&path, ours, theirs);
         requests.write_all(b"connect to /run/docker.sock\n").unwrap();
         // It cannot be written to.
-        descriptors::send(requests, File::open("/dev/null").unwrap().as_fd()).unwrap();
+        descriptors::send(&requests, File::open("/dev/null").unwrap().as_fd()).unwrap();
         // Its other end is closed.
-        descriptors::send(requests, UnixStream::pair().unwrap().0.as_fd()).unwrap();
+        descriptors::send(&requests, UnixStream::pair().unwrap().0.as_fd()).unwrap();
         connector.link().unwrap();
     }
 
     #[test]
     fn a_connector_that_is_gone_is_an_error() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let connector = Connector { path: PathBuf::from("/nowhere"), requests: Some(ours), child: None };
+        let connector = Connector { path: PathBuf::from("/nowhere"), helper: Helper::over(ours) };
         let ends = thread::spawn(move || drop(descriptors::receive(&theirs, None)));
         let said = connector.connect().unwrap_err().to_string();
         assert!(said.contains("has ended"), "{said}");

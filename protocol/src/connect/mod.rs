@@ -1,9 +1,8 @@
 //! Finding and starting the GPU's process, for every client of it: the Wasm host and the replayer.
 //!
 //! `daemon` finds the program and starts workers, by itself or through a `broker`, or connects to a server's, by itself or
-//! through a `connector`; `open` opens a session over a
-//! worker's connection; `worker_handle` owns the worker; `environment` and `folder` are all that a worker receives of
-//! its parent's.
+//! through a `connector`; `helper` is the process of either; `open` opens a session over a worker's connection; `worker_handle` owns
+//! the worker; `environment` and `folder` are all that a worker receives of its parent's.
 
 #[cfg(target_os = "linux")]
 mod broker;
@@ -13,6 +12,8 @@ mod daemon;
 pub mod environment;
 mod error;
 mod folder;
+#[cfg(target_os = "linux")]
+mod helper;
 mod open;
 mod worker_handle;
 
