@@ -2,7 +2,7 @@
 //! it never share memory with an untrusted guest or its host.
 //!
 //! `gpu-daemon worker` serves one client and exits with it. `serve` accepts clients on a socket and starts a worker for
-//! each; `broker` starts workers for one host. `jail` reports which layers of a worker's jail hold on this machine.
+//! each, which its `zygote` forks; `broker` starts workers for one host. `jail` reports which layers of a worker's jail hold on this machine.
 //!
 //! # Where a line of code belongs
 //!
@@ -16,6 +16,7 @@
 //! | `gpu` | wgpu's objects with their owners, devices, error scopes, memory, bulk data | `convert`, `shaders` |
 //! | `shaders` | rules of WGSL and WebGPU that naga and wgpu-core do not check | |
 //! | `convert` | conversion of the protocol's enums and descriptors to wgpu's, same file names as `execute` | |
+//! | `drivers` | the manifests and libraries of the installed Vulkan drivers | |
 //! | `report`, `platform`, `lock` | `gpu-daemon jail`, the operating system, mutexes | |
 //!
 //! # The life of one command
@@ -37,6 +38,8 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod convert;
+#[cfg(target_os = "linux")]
+mod drivers;
 mod execute;
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
@@ -89,6 +92,10 @@ enum Command {
     /// Start workers for one host that may not start processes itself. Started by `airlock run`, not by hand.
     #[cfg(target_os = "linux")]
     Broker(options::BrokerArguments),
+    /// Fork workers for `serve`, with the drivers' libraries loaded. Started by `serve`, not by hand.
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Zygote(options::ZygoteArguments),
     /// Accept clients on a Unix socket and start a worker for each.
     ///
     /// SIGTERM and SIGINT stop it: it accepts no further clients and ends the sessions that are left after --drain. A
@@ -111,6 +118,9 @@ pub fn main() -> ExitCode {
             logs::start(LogFormat::Text, "warn");
             worker::run(&arguments).map_err(|error| error.to_string())
         }
+        // It logs nothing itself, and each worker that it forks starts its own log.
+        #[cfg(target_os = "linux")]
+        Command::Zygote(arguments) => worker::zygote::run(&arguments).map_err(|error| error.to_string()),
         Command::Jail(arguments) => {
             logs::start(LogFormat::Text, "warn");
             report::run(&arguments).map_err(|error| error.to_string())

@@ -28,6 +28,14 @@ pub struct WorkerArguments {
     pub server: Option<u32>,
 }
 
+/// The command line of `zygote`.
+#[derive(Clone, Debug, Args)]
+pub struct ZygoteArguments {
+    /// The server, whose children the workers will be, and with which this process exits.
+    #[arg(long, value_name = "PID")]
+    pub server: u32,
+}
+
 /// The operator's settings.
 #[derive(Clone, Debug, Args)]
 pub struct WorkerOptions {

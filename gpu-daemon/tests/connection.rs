@@ -269,10 +269,15 @@ impl Drop for Parent {
     }
 }
 
-/// Child processes of a process.
+/// Child processes of a process, but for a zygote.
 fn children(parent: u32) -> Vec<Pid> {
     let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-    children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().unwrap())).collect()
+    let is_zygote = |pid: &&str| {
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split('\0').nth(1) == Some("zygote")
+    };
+    let others = children.split_whitespace().filter(|pid| !is_zygote(pid));
+    others.filter_map(|pid| Pid::from_raw(pid.parse().unwrap())).collect()
 }
 
 fn welcomed(daemon: &Daemon) -> Connection {

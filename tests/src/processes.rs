@@ -161,6 +161,11 @@ pub fn workers_of(parent: u32) -> Vec<u32> {
     own.into_iter().chain(brokers).filter(|id| is(id, "worker")).collect()
 }
 
+/// The workers of a server, with those that have exited and are not reaped.
+pub fn served_by(serve: u32) -> Vec<u32> {
+    children(serve).into_iter().filter(|&id| arguments(id).get(1).is_none_or(|word| word != "zygote")).collect()
+}
+
 /// The worker that a process has started, by itself or through its broker.
 #[track_caller]
 pub fn worker_of(parent: u32) -> u32 {

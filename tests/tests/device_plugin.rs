@@ -17,7 +17,7 @@ use airlock_device_plugin::api::{
 };
 use airlock_protocol::handshake::Hello;
 use airlock_tests::{
-    processes::{children, runs, wait_until},
+    processes::{runs, served_by, wait_until},
     programs::{LIMIT, Running, Serve, command, run, signal},
     scratch,
 };
@@ -138,7 +138,7 @@ impl Node {
         let mut line = String::new();
         BufReader::new(&connection).read_line(&mut line).expect("the daemon's line");
         assert!(Hello::check(&line).is_ok(), "{line}");
-        let workers: Vec<u32> = children(self.daemon.id());
+        let workers = served_by(self.daemon.id());
         for &worker in &workers {
             signal(worker, Signal::ABORT);
         }

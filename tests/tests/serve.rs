@@ -4,7 +4,7 @@
 use std::{fs, os::unix::net::UnixListener};
 
 use airlock_tests::{
-    processes::{children, wait_until},
+    processes::{served_by, wait_until},
     programs::{LIMIT, Running, Serve, airlock, command, guest, run},
     scratch,
 };
@@ -16,7 +16,7 @@ fn sessions_above_the_maximum_are_refused_until_one_ends() {
     let mut long = airlock(["run", "--daemon", &socket]);
     long.arg(guest("nbody")).args(["512", "100000"]);
     let first = Running::start(long);
-    wait_until("worker", LIMIT, || !children(serve.id()).is_empty());
+    wait_until("worker", LIMIT, || !served_by(serve.id()).is_empty());
     let second = || {
         let mut command = airlock(["run", "--daemon", &socket]);
         command.arg(guest("collatz"));
@@ -24,7 +24,7 @@ fn sessions_above_the_maximum_are_refused_until_one_ends() {
     };
     second().refused(&["refuses the session", &socket]);
     drop(first);
-    wait_until("end of the worker", LIMIT, || children(serve.id()).is_empty());
+    wait_until("end of the worker", LIMIT, || served_by(serve.id()).is_empty());
     second().succeeded();
 }
 
@@ -67,7 +67,7 @@ fn silent_and_babbling_clients_do_not_disturb() {
     command.arg(serve.socket()).arg(guest("collatz"));
     run(command).succeeded();
     drop((silent, babbling));
-    wait_until("end of all workers", LIMIT, || children(serve.id()).is_empty());
+    wait_until("end of all workers", LIMIT, || served_by(serve.id()).is_empty());
     assert_eq!(serve.files(), [serve.socket()], "the workers left something behind");
 }
 

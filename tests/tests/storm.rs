@@ -21,7 +21,7 @@ use airlock_protocol::{
     ids::{AdapterId, BufferId, DeviceId, RequestId},
 };
 use airlock_tests::{
-    processes::{children, descriptors, of_threads, wait_for, wait_until, workers_of},
+    processes::{descriptors, of_threads, served_by, wait_for, wait_until, workers_of},
     programs::{LIMIT, Running, Serve, airlock, guest, signal},
     scratch,
 };
@@ -114,7 +114,7 @@ fn two_hundred_sessions_are_killed_and_nothing_is_lost_or_left() {
     };
     // Once without the storm: the bystander's expected output, and the idle server's holdings.
     let expected = run_guest("nbody", &["256", "100"]).finish().succeeded().stdout;
-    wait_until("end of the worker", LIMIT, || children(serve.id()).is_empty());
+    wait_until("end of the worker", LIMIT, || served_by(serve.id()).is_empty());
     let (before, threads) = (descriptors(serve.id()), of_threads(serve.id(), "Pid").len());
 
     let bystander = run_guest("nbody", &["512", "2500"]);
@@ -156,7 +156,7 @@ fn two_hundred_sessions_are_killed_and_nothing_is_lost_or_left() {
     let again = run_guest("nbody", &["256", "100"]).finish().succeeded();
     assert_eq!(results(&again.stdout), results(&expected));
 
-    wait_until("end of all workers", LIMIT, || children(serve.id()).is_empty());
+    wait_until("end of all workers", LIMIT, || served_by(serve.id()).is_empty());
     wait_until("return of the server's descriptors", LIMIT, || {
         descriptors(serve.id()) <= before && of_threads(serve.id(), "Pid").len() <= threads
     });

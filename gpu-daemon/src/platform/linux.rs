@@ -11,7 +11,6 @@ use std::{
         unix::net::UnixStream,
     },
     path::Path,
-    process::Child,
 };
 
 use rustix::{
@@ -131,14 +130,14 @@ impl FolderWatch {
 
     /// Blocks until the worker has removed its socket from the folder, because its client is connected, or has exited.
     /// Returns `false` when neither can be determined.
-    pub fn wait(&self, folder: &Path, child: &Child) -> bool {
-        self.look(folder, child)
+    pub fn wait(&self, folder: &Path, worker: Pid) -> bool {
+        self.look(folder, worker)
             .inspect_err(|error| tracing::warn!("cannot watch {}: {error}", folder.display()))
             .is_ok()
     }
 
-    fn look(&self, folder: &Path, child: &Child) -> rustix::io::Result<()> {
-        let process = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+    fn look(&self, folder: &Path, worker: Pid) -> rustix::io::Result<()> {
+        let process = pidfd_open(worker, PidfdFlags::empty())?;
         loop {
             let mut events = [PollFd::new(&process, PollFlags::IN), PollFd::new(&self.0, PollFlags::IN)];
             rustix::io::retry_on_intr(|| poll(&mut events, None))?;

@@ -11,6 +11,11 @@ mod other;
 pub use other::*;
 
 #[cfg(target_os = "linux")]
+mod fork;
+#[cfg(target_os = "linux")]
+pub use fork::*;
+
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::*;

@@ -30,6 +30,13 @@ pub fn stdin_is_connection() -> bool {
     socket_type(std::io::stdin()) == Ok(SocketType::STREAM)
 }
 
+/// True when standard input is a socket of whole messages.
+#[cfg(target_os = "linux")]
+pub fn stdin_is_messages() -> bool {
+    use rustix::net::{SocketType, sockopt::socket_type};
+    socket_type(std::io::stdin()) == Ok(SocketType::SEQPACKET)
+}
+
 /// Redirects standard output to standard error: drivers print, and must not write to the connection.
 pub fn leave_stdout() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stdout(io::stderr())?)
@@ -78,7 +85,7 @@ impl FolderWatch {
     }
 
     /// Returns `false`: unknown.
-    pub fn wait(&self, _: &std::path::Path, _: &std::process::Child) -> bool {
+    pub fn wait(&self, _: &std::path::Path, _: rustix::process::Pid) -> bool {
         false
     }
 }

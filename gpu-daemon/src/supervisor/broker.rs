@@ -181,8 +181,8 @@ impl Starter {
         shader_cache::give_to(&mut command, given.unwrap_or_default());
         match launch::launch(command, connection) {
             Ok(mut launched) => {
-                let output = launched.child.stderr.take().map(Relay::start).map(Arc::new);
-                let worker = Worker { pid: Pid::from_child(&launched.child), output, lent: lent.map(Arc::new) };
+                let output = launched.output.take().map(Relay::start).map(Arc::new);
+                let worker = Worker { pid: launched.child.pid(), output, lent: lent.map(Arc::new) };
                 tracing::debug!("worker {number} starts as process {}", launched.child.id());
                 running.insert(number, worker.clone());
                 drop(running);
@@ -213,7 +213,7 @@ impl Worker {
 
 /// Waits for a worker's exit without reaping it, removes its entry, reaps it, and sends its client the end line.
 fn wait(launched: Launched, worker: &Worker, number: u64, workers: &Workers, caches: Option<&Caches>) {
-    let Launched { mut child, mut rest } = launched;
+    let Launched { child, mut rest, .. } = launched;
     rest.tidy(&child);
     while let Err(rustix::io::Errno::INTR) =
         waitid(WaitId::Pid(worker.pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)

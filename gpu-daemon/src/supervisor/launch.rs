@@ -10,10 +10,10 @@ use std::{
     io::Write,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::net::UnixStream,
+        unix::{net::UnixStream, process::ExitStatusExt},
     },
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
     sync::Mutex,
 };
 
@@ -22,12 +22,56 @@ use airlock_protocol::{
     handshake::{Ended, Hello},
 };
 
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
 use crate::{lock::lock, platform::FolderWatch};
+
+/// A worker's process, a child of this one that is not reaped.
+#[derive(Debug)]
+pub struct WorkerProcess(Pid);
+
+impl WorkerProcess {
+    /// Takes a child by its process id. Nothing else may reap it.
+    pub fn of(pid: Pid) -> Self {
+        Self(pid)
+    }
+
+    /// The process id, which is not reused before [`Self::wait`].
+    pub fn pid(&self) -> Pid {
+        self.0
+    }
+
+    /// The process id as a number.
+    pub fn id(&self) -> u32 {
+        self.0.as_raw_nonzero().get().cast_unsigned()
+    }
+
+    /// Kills the process.
+    pub fn kill(&self) -> io::Result<()> {
+        Ok(kill_process(self.0, Signal::KILL)?)
+    }
+
+    /// Blocks until the process has exited, and reaps it.
+    pub fn wait(self) -> io::Result<ExitStatus> {
+        let ended = rustix::io::retry_on_intr(|| waitpid(Some(self.0), WaitOptions::empty()))?;
+        let (_, status) = ended.ok_or_else(|| io::Error::other("the process still runs"))?;
+        Ok(ExitStatus::from_raw(status.as_raw()))
+    }
+}
+
+impl From<&Child> for WorkerProcess {
+    /// The child must be waited for by this value only.
+    fn from(child: &Child) -> Self {
+        Self(Pid::from_child(child))
+    }
+}
 
 /// A started worker. The caller waits for the process.
 #[derive(Debug)]
 pub struct Launched {
-    pub child: Child,
+    pub child: WorkerProcess,
+    /// Standard error, where it is a pipe.
+    pub output: Option<ChildStderr>,
     /// The resources to release when the process has exited.
     pub rest: Rest,
 }
@@ -51,43 +95,54 @@ pub fn remove_folders() {
 /// A started worker without a client.
 #[derive(Debug)]
 pub struct Started {
-    pub child: Child,
+    pub child: WorkerProcess,
+    /// Standard error, where it is a pipe.
+    pub output: Option<ChildStderr>,
     folder: PathBuf,
     watch: Option<FolderWatch>,
 }
+
+/// A new worker's process and its standard error.
+pub type Spawned = (WorkerProcess, Option<ChildStderr>);
 
 /// Starts a worker on a connection, with the program, arguments and inherited descriptors of `command`. The error
 /// returns the connection. The command is consumed because it holds clones of the connection, whose end the client must
 /// see.
 pub fn launch(command: Command, connection: UnixStream) -> Result<Launched, (UnixStream, io::Error)> {
-    match Folder::new().and_then(|folder| start(command, &connection, folder)) {
+    match start(|folder| spawn(command, &connection, folder)) {
         Ok(started) => Ok(started.with_client(connection)),
         Err(error) => Err((connection, error)),
     }
 }
 
-/// Starts a worker with a connection as its standard input and output, and the given folder.
-pub fn start(mut command: Command, connection: &UnixStream, folder: Folder) -> io::Result<Started> {
-    let end = || connection.try_clone().map(OwnedFd::from).map(Stdio::from);
-    folder.give_to(&mut command);
+/// Starts a worker with a folder of its own.
+pub fn start(spawn: impl FnOnce(&Folder) -> io::Result<Spawned>) -> io::Result<Started> {
+    let folder = Folder::new()?;
     let watch = FolderWatch::new(folder.path());
-    let child = command.stdin(end()?).stdout(end()?).spawn()?;
+    let (child, output) = spawn(&folder)?;
     let path = folder.path().to_owned();
     lock(&FOLDERS).insert(path.clone(), folder);
-    Ok(Started { child, folder: path, watch })
+    Ok(Started { child, output, folder: path, watch })
+}
+
+/// Starts the process of a command with a connection as its standard input and output, and the given folder.
+pub fn spawn(mut command: Command, connection: &UnixStream, folder: &Folder) -> io::Result<Spawned> {
+    let end = || connection.try_clone().map(OwnedFd::from).map(Stdio::from);
+    folder.give_to(&mut command);
+    let mut child = command.stdin(end()?).stdout(end()?).spawn()?;
+    Ok((WorkerProcess::from(&child), child.stderr.take()))
 }
 
 impl Started {
     /// Adds the client's connection.
     pub fn with_client(self, connection: UnixStream) -> Launched {
-        let Self { child, folder, watch } = self;
-        Launched { child, rest: Rest { connection, folder, watch } }
+        let Self { child, output, folder, watch } = self;
+        Launched { child, output, rest: Rest { connection, folder, watch } }
     }
 
     /// Kills and reaps the worker and removes its folder; returns its exit status.
     #[cfg(target_os = "linux")]
-    pub fn end(mut self) -> io::Result<ExitStatus> {
-        // `Child::kill` does not signal a process that was reaped.
+    pub fn end(self) -> io::Result<ExitStatus> {
         self.child.kill()?;
         let status = self.child.wait();
         lock(&FOLDERS).remove(&self.folder);
@@ -111,8 +166,8 @@ pub fn refuse(connection: UnixStream, reason: String) {
 impl Rest {
     /// Blocks until the worker's client is connected or the worker has exited, then removes the folder. Where that
     /// cannot be determined, the folder stays until the worker's end. Does not reap the worker.
-    pub fn tidy(&mut self, child: &Child) {
-        if self.watch.take().is_some_and(|watch| watch.wait(&self.folder, child)) {
+    pub fn tidy(&mut self, child: &WorkerProcess) {
+        if self.watch.take().is_some_and(|watch| watch.wait(&self.folder, child.pid())) {
             lock(&FOLDERS).remove(&self.folder);
         }
     }

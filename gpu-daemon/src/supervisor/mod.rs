@@ -14,3 +14,5 @@ pub mod process_memory;
 pub mod serve;
 #[cfg(target_os = "linux")]
 pub mod shader_cache;
+#[cfg(target_os = "linux")]
+pub mod zygote;

@@ -10,6 +10,8 @@ pub mod shader_cache;
 pub mod status;
 pub mod vitals;
 pub mod watchdog;
+#[cfg(target_os = "linux")]
+pub mod zygote;
 
 use std::{
     any::Any,

@@ -13,3 +13,4 @@ mod server;
 mod sessions;
 mod standby;
 mod stop;
+mod zygote;

@@ -104,8 +104,17 @@ impl Server {
         (connection, new.unwrap())
     }
 
-    /// Its child processes.
+    /// Its workers, with those that have exited and are not reaped.
     pub fn workers(&self) -> Vec<u32> {
+        self.children().into_iter().filter(|&pid| argument(pid) != "zygote").collect()
+    }
+
+    /// Its zygote, in a list.
+    pub fn zygotes(&self) -> Vec<u32> {
+        self.children().into_iter().filter(|&pid| argument(pid) == "zygote").collect()
+    }
+
+    fn children(&self) -> Vec<u32> {
         let pid = self.process.id();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
         children.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
@@ -191,6 +200,12 @@ pub fn ended(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let threads = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
     stat.is_empty() || stat.contains(") Z ") && threads() <= 1
+}
+
+/// The first argument of a process; none of one that has exited.
+fn argument(pid: u32) -> String {
+    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split('\0').nth(1).unwrap_or_default().to_owned()
 }
 
 /// An open file of a process.

@@ -46,7 +46,7 @@ const TOLD: &[(&str, &str)] = &[
 ];
 
 /// The drivers that the Vulkan loader leaves out, by the names of their manifests (Vulkan loader, "Driver Filtering").
-const DRIVERS_DISABLE: &str = "VK_LOADER_DRIVERS_DISABLE";
+pub const DRIVERS_DISABLE: &str = "VK_LOADER_DRIVERS_DISABLE";
 
 /// Mesa's drivers of GPUs, which look for theirs among the DRM render nodes, the only ones that a jail leaves them.
 const DRM_DRIVERS: &str = "asahi_icd*,broadcom_icd*,freedreno_icd*,gfxstream_vk_icd*,intel_hasvk_icd*,intel_icd*,\

@@ -13,7 +13,7 @@ use airlock_protocol::{
     limits::{MAX_ADAPTERS, MAX_DEVICES, MAX_LABEL, MAX_SHADER_SOURCE},
 };
 use airlock_tests::{
-    processes::{children, descriptors, wait_until},
+    processes::{descriptors, served_by, wait_until},
     programs::{LIMIT, Serve},
 };
 
@@ -297,7 +297,7 @@ fn sessions(_: &World) {
         }
         assert_eq!((workers, refused), (8, 52));
         drop(all);
-        wait_until("end of all workers", LIMIT, || children(serve.id()).is_empty());
+        wait_until("end of all workers", LIMIT, || served_by(serve.id()).is_empty());
         let expected = *before.get_or_insert_with(|| descriptors(serve.id()));
         wait_until("return of the descriptors", LIMIT, || descriptors(serve.id()) <= expected);
     }

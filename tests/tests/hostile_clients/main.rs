@@ -30,7 +30,7 @@ use std::{
 };
 
 use airlock_tests::{
-    processes::{children, descriptors, memory, of_threads, wait_for, wait_until, workers_of},
+    processes::{descriptors, memory, of_threads, served_by, wait_for, wait_until, workers_of},
     programs::{LIMIT, Serve, airlock, guest, root, run},
 };
 
@@ -83,7 +83,7 @@ impl World {
     /// Waits until a server's holdings are as before.
     fn settle(&self, before: &[Holdings]) {
         for (serve, before) in [&self.serve, &self.impatient].into_iter().zip(before) {
-            wait_until("end of all workers", LIMIT, || children(serve.id()).is_empty());
+            wait_until("end of all workers", LIMIT, || served_by(serve.id()).is_empty());
             wait_until("return of what the server had", LIMIT, || {
                 let now = Holdings::of(serve);
                 let same = now.descriptors <= before.descriptors && now.threads <= before.threads;
@@ -162,7 +162,7 @@ fn hostile_clients_harm_nobody_but_themselves() {
     // A session of each server before the count, because the first one leaves some memory in use.
     drop(wire::Client::noop(world.impatient.socket()));
     for serve in [&world.serve, &world.impatient] {
-        wait_until("end of the worker", LIMIT, || children(serve.id()).is_empty());
+        wait_until("end of the worker", LIMIT, || served_by(serve.id()).is_empty());
         wait_until("a tidy folder", LIMIT, || serve.files() == [serve.socket()]);
     }
     let before = [Holdings::of(&world.serve), Holdings::of(&world.impatient)];

@@ -1,4 +1,4 @@
-//! Start of workers, and standby workers.
+//! Start of workers, by the zygote or from the program's file, and standby workers.
 //!
 //! A standby worker has entered its jail and started its drivers before a client connects. It waits for one message on
 //! standard input: a client's connection, which then replaces standard input and output.
@@ -11,15 +11,15 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt},
     },
-    path::PathBuf,
-    process::{Child, ChildStderr, Stdio},
+    path::{Path, PathBuf},
+    process::{ChildStderr, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use airlock_protocol::{connect::Folder, descriptors, visible::is_obeyed};
+use airlock_protocol::{descriptors, visible::is_obeyed};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
@@ -33,18 +33,21 @@ use crate::{
     platform::Peer,
     supervisor::{
         cgroups::{Cgroup, Cgroups},
-        launch::{self, Launched, Rest, Started},
+        launch::{self, Launched, Rest, Spawned, Started, WorkerProcess},
         process_memory::BEYOND_QUOTA,
         serve::ServeArguments,
         shader_cache::{self, Lent, ShaderCaches, Tenant},
+        zygote::Zygote,
     },
-    worker::status::STATUS_LEN,
+    worker::{status::STATUS_LEN, zygote::Request},
 };
 
 /// Variables from the service manager that are for this process only.
 const MANAGER_VARIABLES: [&str; 6] =
     ["LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
+/// Zygotes that may fail before workers are started without one.
+const MAX_ZYGOTES: u32 = 3;
 /// Time limit for the exit of a killed standby worker.
 const STANDBY_EXIT_WAIT: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 /// Upper bound of the bytes read of its output.
@@ -55,6 +58,8 @@ const MAX_OUTPUT: u64 = 64 << 10;
 pub struct Launch {
     program: PathBuf,
     arguments: Vec<String>,
+    /// The zygote, and how many more may be started.
+    zygote: Mutex<(Option<Zygote>, u32)>,
     standby: Mutex<VecDeque<Standby>>,
     /// Target size of the pool.
     max_standby: usize,
@@ -72,7 +77,7 @@ pub struct Launch {
 #[derive(Debug)]
 pub struct Worker {
     /// The process, which the caller reaps.
-    pub child: Child,
+    pub child: WorkerProcess,
     pub process: Process,
     /// The worker's folder, and the connection for the end line.
     pub rest: Rest,
@@ -109,6 +114,7 @@ impl Launch {
         Ok(Self {
             program: std::env::current_exe()?,
             arguments: options.to_arguments(),
+            zygote: Mutex::new((None, if arguments.no_zygote { 0 } else { MAX_ZYGOTES })),
             standby: Mutex::default(),
             max_standby: arguments.standby_workers,
             groups: Mutex::new(groups),
@@ -163,6 +169,11 @@ impl Launch {
         }
     }
 
+    /// Starts the zygote, before the first client.
+    pub fn prepare(&self) {
+        self.add_zygote(&mut lock(&self.zygote));
+    }
+
     /// Starts a standby worker if the pool is not full. Returns true if it still is not.
     pub fn add_standby(&self) -> io::Result<bool> {
         if self.lacks_standby() {
@@ -178,11 +189,12 @@ impl Launch {
         lock(&self.standby).len() < self.max_standby
     }
 
-    /// Kills the standby workers.
+    /// Kills the standby workers, and the zygote.
     pub fn end_standby(&self) {
+        lock(&self.zygote).0 = None;
         let mut pool = lock(&self.standby);
         // All of them before the first wait, so that they exit in parallel.
-        for standby in pool.iter_mut() {
+        for standby in pool.iter() {
             let _ = standby.started.child.kill();
         }
         for standby in pool.drain(..) {
@@ -205,9 +217,10 @@ impl Launch {
 
     /// Starts a worker's process; a standby worker where there is no tenant yet.
     ///
-    /// The worker inherits the connection, its standard error, its status file and its shader cache, and no other descriptor: all
-    /// others are close-on-exec, as the standard library creates them. The flag of the two files is cleared in the child between
-    /// fork and exec, so that a worker that starts at the same time does not inherit them.
+    /// The worker has the connection, its standard error, its status file and its shader cache, and no other descriptor. The zygote
+    /// receives them for one worker. From the program's file, all others are close-on-exec, as the standard library creates them;
+    /// the flag of the two files is cleared in the child between fork and exec, so that a worker that starts at the same time does
+    /// not inherit them.
     fn start_process(
         &self,
         connection: &UnixStream,
@@ -217,32 +230,81 @@ impl Launch {
     ) -> io::Result<(Started, Process)> {
         let status = counters()?;
         let lent = self.caches.as_ref().and_then(|caches| caches.lend(tenant));
-        let mut inherited = vec![("status-fd", status.try_clone()?)];
-        if let Some(lent) = &lent {
-            inherited.push((shader_cache::OPTION, lent.descriptor()?));
-        }
-        let mut command = launch::worker(&self.program, arguments);
-        command
-            .arg(format!("--server={}", std::process::id()))
-            .args(tenant.is_none().then_some("--standby"))
-            .stderr(Stdio::piped())
-            // A terminal's Ctrl-C is for the server, which leaves workers time to end.
-            .process_group(0);
-        shader_cache::give_to(&mut command, inherited);
-        for variable in MANAGER_VARIABLES {
-            command.env_remove(variable);
-        }
+        let cache = lent.as_ref().map(Lent::descriptor).transpose()?;
+        let mut arguments = arguments.to_vec();
+        arguments.push(format!("--server={}", std::process::id()));
+        arguments.extend(tenant.is_none().then(|| "--standby".to_owned()));
         // The group exists before the process, which is moved into it before the client's first byte is read.
         let group = self.group(memory);
-        let mut started = launch::start(command, connection, Folder::new()?)?;
-        let pid = Pid::from_child(&started.child);
+        let mut started = launch::start(|folder| {
+            if let Some(forked) = self.fork(connection, folder.path(), &arguments, &status, cache.as_ref())? {
+                return Ok(forked);
+            }
+            let mut inherited = vec![("status-fd", status.try_clone()?)];
+            inherited.extend(cache.map(|cache| (shader_cache::OPTION, cache)));
+            let mut command = launch::worker(&self.program, &arguments);
+            // A terminal's Ctrl-C is for the server, which leaves workers time to end.
+            command.stderr(Stdio::piped()).process_group(0);
+            shader_cache::give_to(&mut command, inherited);
+            for variable in MANAGER_VARIABLES {
+                command.env_remove(variable);
+            }
+            launch::spawn(command, connection, folder)
+        })?;
+        let pid = started.child.pid();
         let group = group.and_then(|group| kept(group.add(started.child.id()).map(|()| group)));
-        match (pidfd_open(pid, PidfdFlags::empty()), started.child.stderr.take()) {
+        match (pidfd_open(pid, PidfdFlags::empty()), started.output.take()) {
             (Ok(exit), Some(output)) => Ok((started, Process { pid, exit, output, status, group, lent })),
             (exit, _) => {
                 let _ = started.end();
                 Err(exit.err().map_or_else(|| io::Error::other("it has no output"), io::Error::from))
             }
+        }
+    }
+
+    /// Has the zygote fork a worker; `None` where there is no zygote that is ready.
+    fn fork(
+        &self,
+        connection: &UnixStream,
+        folder: &Path,
+        arguments: &[String],
+        status: &OwnedFd,
+        cache: Option<&OwnedFd>,
+    ) -> io::Result<Option<Spawned>> {
+        let mut zygote = lock(&self.zygote);
+        if zygote.0.as_ref().is_some_and(Zygote::is_outdated) {
+            tracing::info!("the installed drivers have changed: new workers use the new ones");
+            *zygote = (None, MAX_ZYGOTES);
+        }
+        let Some(ready) = zygote.0.as_mut() else {
+            self.add_zygote(&mut zygote);
+            return Ok(None);
+        };
+        let (output, errors) = io::pipe()?;
+        let (status, cache) = (status.as_fd(), cache.map(AsFd::as_fd));
+        let request =
+            Request { folder, arguments, connection: connection.as_fd(), errors: errors.as_fd(), status, cache };
+        match ready.is_ready().and_then(|is_ready| is_ready.then(|| ready.fork(&request)).transpose()) {
+            Ok(pid) => Ok(pid.map(|pid| (WorkerProcess::of(pid), Some(OwnedFd::from(output).into())))),
+            Err(error) => {
+                tracing::warn!("the zygote cannot be used: {error}");
+                zygote.0 = None;
+                self.add_zygote(&mut zygote);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Starts a zygote where one may be started. A failure is logged, and workers are started without it.
+    fn add_zygote(&self, (zygote, left): &mut (Option<Zygote>, u32)) {
+        let Some(fewer) = left.checked_sub(1) else { return };
+        *left = fewer;
+        match Zygote::start(&self.program, &MANAGER_VARIABLES) {
+            Ok(started) => {
+                tracing::debug!(pid = started.id(), "the zygote starts");
+                *zygote = Some(started);
+            }
+            Err(error) => tracing::warn!("cannot start the zygote: {error}"),
         }
     }
 }
@@ -258,7 +320,7 @@ impl Standby {
 
     /// Kills and reaps the worker; returns its exit status and the last line of its output. A worker that is stuck in
     /// the kernel is left behind.
-    fn end(mut self) -> (String, String) {
+    fn end(self) -> (String, String) {
         let _ = self.started.child.kill();
         let ended =
             retry_on_intr(|| poll(&mut [PollFd::new(&self.process.exit, PollFlags::IN)], Some(&STANDBY_EXIT_WAIT)));
@@ -276,7 +338,7 @@ impl Standby {
 
 impl Worker {
     fn new(launched: Launched, process: Process) -> Self {
-        let Launched { child, rest } = launched;
+        let Launched { child, rest, .. } = launched;
         Self { child, process, rest }
     }
 }

@@ -99,6 +99,7 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
         })
         .ok();
     let launch = Launch::new(&arguments, groups)?;
+    launch.prepare();
     let sessions = Arc::new(Sessions::new(launch, doors.claims(), &arguments)?);
     sessions.watch()?;
     let mut metrics_file = None;

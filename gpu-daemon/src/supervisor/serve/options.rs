@@ -64,6 +64,10 @@ pub struct ServeArguments {
     /// GPU's device open
     #[arg(long, alias = "spare-workers", value_name = "N", default_value_t = 0, value_parser = standby)]
     pub standby_workers: usize,
+    /// Start each worker from the program's file. Otherwise workers are forked from a process that has loaded the drivers'
+    /// libraries: they start faster and share its memory, and with it the layout of their address spaces
+    #[arg(long)]
+    pub no_zygote: bool,
     /// Crashes within --crash-window that may have reset a GPU, of the workers of one user's cgroup, before clients
     /// from there are refused for a pause, which doubles with each further crash; 0 for never
     #[arg(help_heading = "Server limits", long, value_name = "N", default_value_t = 5)]

@@ -11,7 +11,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixStream,
     },
-    process::{Child, ChildStderr},
+    process::ChildStderr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -41,7 +41,7 @@ use crate::{
     platform::{self, Peer},
     supervisor::{
         cgroups::Cgroup,
-        launch::{self, Rest},
+        launch::{self, Rest, WorkerProcess},
         process_memory,
         shader_cache::Lent,
     },
@@ -96,7 +96,7 @@ struct Session {
     number: u64,
     peer: Peer,
     claim: Option<Arc<Claim>>,
-    child: Child,
+    child: WorkerProcess,
     output: ChildStderr,
     exit: OwnedFd,
     rest: Rest,
@@ -259,7 +259,7 @@ impl Sessions {
         number: u64,
         peer: &Peer,
         claim: Option<&Claim>,
-        mut child: Child,
+        child: WorkerProcess,
         lines_dropped: u64,
     ) -> Option<Ended> {
         let mut state = lock(&self.state);
@@ -267,6 +267,7 @@ impl Sessions {
         let now = Instant::now();
         let length = now.saturating_duration_since(running.since);
         self.count(&mut running, now);
+        let pid = child.id();
         let exit = child.wait();
         let status = exit.as_ref().ok().copied();
         let cause = Cause::of(status, running.counters.seen.end, running.ending);
@@ -281,7 +282,7 @@ impl Sessions {
             ($level:ident) => {
                 tracing::$level!(
                     session = number,
-                    pid = child.id(),
+                    pid,
                     client = peer.pid,
                     uid = peer.uid,
                     gid = peer.gid,

@@ -3,35 +3,12 @@
 //! change of any of them changes the key. Drivers also check their own build, but not all of the rest: llvmpipe 22.3 runs code
 //! of another `LP_NATIVE_VECTOR_WIDTH`, and overflows its heap.
 
-use std::{
-    env, fs,
-    io::Read,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use airlock_protocol::connect::environment::of_drivers;
 
-/// Folders of manifests, below those of `XDG_DATA_DIRS` and the like (Vulkan loader, "Driver Discovery").
-const MANIFESTS: &[&str] = &[
-    "/etc/vulkan/icd.d",
-    "/etc/xdg/vulkan/icd.d",
-    "/usr/local/etc/vulkan/icd.d",
-    "/usr/local/share/vulkan/icd.d",
-    "/usr/share/vulkan/icd.d",
-    "/run/opengl-driver/share/vulkan/icd.d",
-];
-/// Variables that name manifests or their folders.
-const VARIABLES: &[&str] = &["VK_DRIVER_FILES", "VK_ADD_DRIVER_FILES", "VK_ICD_FILENAMES"];
-/// Folders of libraries that are named without one.
-const LIBRARIES: &[&str] = &[
-    "/usr/lib",
-    "/usr/lib64",
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/usr/local/lib",
-    "/run/opengl-driver/lib",
-];
+use crate::drivers::{Manifest, installed, read};
+
 /// Versions of the drivers' kernel modules.
 const VERSIONS: &[&str] = &["/sys/module/nvidia/version", "/proc/sys/kernel/osrelease"];
 /// List of processors, and the fields that identify one's instruction set: `flags` on x86, `Features` on Arm.
@@ -49,21 +26,18 @@ const PROCESSOR: &[&str] = &[
     "CPU part",
     "CPU revision",
 ];
-/// Maximum bytes read of a manifest or a version, and maximum number of manifests.
+/// Maximum bytes read of a version or the list of processors.
 const MAX_READ: u64 = 64 << 10;
-const MAX_MANIFESTS: usize = 256;
 
 /// Computes the fingerprint.
 pub fn fingerprint() -> [u8; 32] {
-    let named = VARIABLES.iter().filter_map(env::var_os);
-    let named = named.flat_map(|paths| env::split_paths(&paths).collect::<Vec<_>>());
     let mut hasher = blake3::Hasher::new();
-    add_installed(&mut hasher, MANIFESTS.iter().map(PathBuf::from).chain(named), VERSIONS);
+    add_installed(&mut hasher, installed(), VERSIONS);
     for (name, value) in of_drivers() {
         add(&mut hasher, name.as_encoded_bytes());
         add(&mut hasher, value.as_encoded_bytes());
     }
-    add_processor(&mut hasher, &read(Path::new(PROCESSORS)));
+    add_processor(&mut hasher, &read(Path::new(PROCESSORS), MAX_READ));
     *hasher.finalize().as_bytes()
 }
 
@@ -77,23 +51,19 @@ fn add_processor(hasher: &mut blake3::Hasher, cpuinfo: &[u8]) {
     }
 }
 
-fn add_installed(hasher: &mut blake3::Hasher, places: impl Iterator<Item = PathBuf>, versions: &[&str]) {
-    for manifest in places.flat_map(manifests).take(MAX_MANIFESTS) {
-        let text = read(&manifest);
-        add(hasher, manifest.as_os_str().as_encoded_bytes());
-        add(hasher, &text);
-        for library in library(&manifest, &text) {
+fn add_installed(hasher: &mut blake3::Hasher, manifests: impl Iterator<Item = Manifest>, versions: &[&str]) {
+    for manifest in manifests {
+        add(hasher, manifest.path.as_os_str().as_encoded_bytes());
+        add(hasher, &manifest.text);
+        for (library, numbers) in manifest.files() {
             add(hasher, library.as_os_str().as_encoded_bytes());
-            if let Ok(data) = fs::metadata(&library) {
-                for number in [data.len(), data.ino(), data.mtime().cast_unsigned(), data.mtime_nsec().cast_unsigned()]
-                {
-                    hasher.update(&number.to_le_bytes());
-                }
+            for number in numbers {
+                hasher.update(&number.to_le_bytes());
             }
         }
     }
     for version in versions {
-        add(hasher, &read(Path::new(version)));
+        add(hasher, &read(Path::new(version), MAX_READ));
     }
 }
 
@@ -102,47 +72,12 @@ fn add(hasher: &mut blake3::Hasher, bytes: &[u8]) {
     hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
 }
 
-/// The manifests in a folder, sorted, or the path itself where it is not a folder.
-fn manifests(place: PathBuf) -> Vec<PathBuf> {
-    match fs::read_dir(&place) {
-        Ok(entries) => {
-            let paths = entries.flatten().map(|entry| entry.path());
-            let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
-            paths.sort();
-            paths
-        }
-        Err(_) => vec![place],
-    }
-}
-
-#[allow(clippy::disallowed_methods)] // It only reads.
-fn read(path: &Path) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    if path.is_file()
-        && let Ok(file) = fs::File::open(path)
-    {
-        // An unreadable file counts as an empty one.
-        let _ = file.take(MAX_READ).read_to_end(&mut bytes);
-    }
-    bytes
-}
-
-/// The candidate paths of a manifest's library.
-fn library(manifest: &Path, text: &[u8]) -> Vec<PathBuf> {
-    let parsed: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
-    let Some(name) = parsed.pointer("/ICD/library_path").and_then(serde_json::Value::as_str) else { return Vec::new() };
-    let path = Path::new(name);
-    if name.contains('/') {
-        // A relative path is relative to its manifest.
-        return vec![manifest.parent().map_or_else(|| path.to_owned(), |folder| folder.join(path))];
-    }
-    let variable = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    env::split_paths(&variable).chain(LIBRARIES.iter().map(PathBuf::from)).map(|folder| folder.join(path)).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::drivers::read_all;
 
     #[test]
     fn a_new_version_of_a_library_or_a_manifest_is_seen() {
@@ -150,7 +85,7 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         let now = || {
             let mut hasher = blake3::Hasher::new();
-            add_installed(&mut hasher, std::iter::once(folder.path().to_owned()), &[]);
+            add_installed(&mut hasher, read_all(std::iter::once(folder.path().to_owned())), &[]);
             hasher.finalize()
         };
         let nothing = now();
