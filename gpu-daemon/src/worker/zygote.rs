@@ -76,6 +76,15 @@ struct Order {
     descriptors: Vec<OwnedFd>,
 }
 
+/// A message of the server's.
+#[derive(Debug)]
+enum Received {
+    Order(Order),
+    Malformed,
+    /// The server is gone.
+    End,
+}
+
 /// A worker's command line without the program.
 #[derive(Debug, Parser)]
 #[command(no_binary_name = true)]
@@ -117,13 +126,14 @@ pub fn run(arguments: &ZygoteArguments) -> Result<ExitCode, WorkerError> {
     }
     preload();
     reply(READY).map_err(WorkerError::Handover)?;
-    while let Some(order) = receive().map_err(WorkerError::Handover)? {
-        let made = match order {
-            Some(order) => match platform::fork_sibling() {
+    loop {
+        let made = match receive().map_err(WorkerError::Handover)? {
+            Received::Order(order) => match platform::fork_sibling() {
                 Ok(None) => return order.carry_out(),
                 made => made,
             },
-            None => Err(io::ErrorKind::InvalidData.into()),
+            Received::Malformed => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+            Received::End => return Ok(ExitCode::SUCCESS),
         };
         let number = match made {
             Ok(pid) => Pid::as_raw(pid),
@@ -131,7 +141,6 @@ pub fn run(arguments: &ZygoteArguments) -> Result<ExitCode, WorkerError> {
         };
         reply(number).map_err(WorkerError::Handover)?;
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Loads the Vulkan loader and the libraries of Mesa's drivers. Where there is none, workers find none either.
@@ -150,8 +159,8 @@ fn reply(number: i32) -> io::Result<()> {
     if sent == size_of_val(&number) { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
-/// Receives a request; `None` at the end, and within it for one that is malformed.
-fn receive() -> io::Result<Option<Option<Order>>> {
+/// Receives a request.
+fn receive() -> io::Result<Received> {
     let mut text = vec![0; MAX_REQUEST];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -167,15 +176,15 @@ fn receive() -> io::Result<Option<Option<Order>>> {
         .flatten()
         .collect();
     if received.bytes == 0 {
-        return Ok(None);
+        return Ok(Received::End);
     }
     if received.flags.intersects(ReturnFlags::CTRUNC | ReturnFlags::TRUNC) || descriptors.len() < DESCRIPTORS - 1 {
-        return Ok(Some(None));
+        return Ok(Received::Malformed);
     }
     text.truncate(received.bytes);
     let mut words = text.split(|&byte| byte == 0).map(|word| OsString::from_vec(word.to_vec()));
     let folder = words.next().unwrap_or_default().into();
-    Ok(Some(Some(Order { folder, arguments: words.collect(), descriptors })))
+    Ok(Received::Order(Order { folder, arguments: words.collect(), descriptors }))
 }
 
 impl Order {
