@@ -7,8 +7,11 @@
 
 use std::time::Duration;
 
-/// The longest spin: about as long as a readback of a megabyte takes.
+/// The longest spin: longer than a readback of a megabyte takes.
 const LONGEST: Duration = Duration::from_micros(500);
+/// The longest spin where nobody waits for the result, about what a wake-up costs. The pause between two batches of a client that
+/// records commands is longer, so that a worker which spun through it would take a processor's whole time.
+const UNHURRIED: Duration = Duration::from_micros(50);
 /// The shortest spin.
 const SHORTEST: Duration = Duration::from_micros(10);
 /// Long waits in a row after which a thread stops spinning.
@@ -21,9 +24,20 @@ const RETRY: u32 = 8;
 pub struct SpinPolicy {
     /// Long waits since the last short one.
     long: u32,
+    /// Nobody waits for the result.
+    unhurried: bool,
 }
 
 impl SpinPolicy {
+    /// Says whether somebody waits for what comes after the wait: by default, yes.
+    pub fn hurry(&mut self, awaited: bool) {
+        self.unhurried = !awaited;
+    }
+
+    fn longest(self) -> Duration {
+        if self.unhurried { UNHURRIED } else { LONGEST }
+    }
+
     /// True where the wait will probably be short.
     pub fn should_spin(self) -> bool {
         self.long < PATIENCE || self.long.is_multiple_of(RETRY)
@@ -31,12 +45,12 @@ impl SpinPolicy {
 
     /// How long to spin.
     pub fn window(self) -> Duration {
-        if self.should_spin() { LONGEST } else { SHORTEST }
+        if self.should_spin() { self.longest() } else { SHORTEST }
     }
 
     /// Records the length of a wait.
     pub fn waited(&mut self, time: Duration) {
-        self.long = if time < LONGEST { 0 } else { self.long.wrapping_add(1) };
+        self.long = if time < self.longest() { 0 } else { self.long.wrapping_add(1) };
     }
 }
 
@@ -46,14 +60,19 @@ mod tests {
 
     #[test]
     fn long_waits_stop_it_soon_and_a_short_one_starts_it_again() {
-        let mut policy = SpinPolicy::default();
-        let mut spins = 0;
-        for _ in 0..100 * RETRY {
-            policy.waited(Duration::from_millis(16));
-            spins += u32::from(policy.window() == LONGEST);
+        for awaited in [true, false] {
+            let mut policy = SpinPolicy::default();
+            policy.hurry(awaited);
+            let longest = policy.window();
+            assert_eq!(longest, if awaited { LONGEST } else { UNHURRIED });
+            let mut spins = 0;
+            for _ in 0..100 * RETRY {
+                policy.waited(Duration::from_millis(16));
+                spins += u32::from(policy.window() == longest);
+            }
+            assert_eq!(spins, 100 + PATIENCE - 1);
+            policy.waited(longest / 2);
+            assert_eq!(policy.window(), longest);
         }
-        assert_eq!(spins, 100 + PATIENCE - 1);
-        policy.waited(LONGEST / 2);
-        assert_eq!(policy.window(), LONGEST);
     }
 }

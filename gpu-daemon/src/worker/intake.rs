@@ -1,7 +1,7 @@
 //! Intake of batches.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -18,12 +18,14 @@ use crate::{pending::poll, session::Session, worker::vitals::Phase};
 pub struct Intake {
     commands: BatchReceiver,
     spin: SpinPolicy,
+    /// Bytes of events at the last wait.
+    answered: u64,
 }
 
 impl Intake {
     /// Creates an intake that has not received a batch.
     pub fn new(commands: BatchReceiver) -> Self {
-        Self { commands, spin: SpinPolicy::default() }
+        Self { commands, spin: SpinPolicy::default(), answered: 0 }
     }
 
     /// Receives a batch: spins for a moment, then blocks. The spin phase polls pending GPU work itself; before it blocks, it
@@ -31,6 +33,10 @@ impl Intake {
     pub fn next(&mut self, session: &mut Session) -> Result<Vec<u8>, ReceiveError> {
         let (completions, vitals) = (Arc::clone(&session.completions), Arc::clone(&session.vitals));
         let begun = || vitals.enter(Phase::Receiving);
+        // A client that was answered, or will be when the GPU is done, waits for the next answer as well. One that only records
+        // does not notice that the worker sleeps.
+        let answered = vitals.bytes_out.load(Ordering::Relaxed);
+        self.spin.hurry(session.waiting || answered != std::mem::replace(&mut self.answered, answered));
         let start = Instant::now();
         let mut time = Duration::ZERO;
         while time < self.spin.window() {
