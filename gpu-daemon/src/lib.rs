@@ -2,13 +2,14 @@
 //! it never share memory with an untrusted guest or its host.
 //!
 //! `gpu-daemon worker` serves one client and exits with it. `serve` accepts clients on a socket and starts a worker for
-//! each, which its `zygote` forks; `broker` starts workers for one host. `jail` reports which layers of a worker's jail hold on this machine.
+//! each, which its `zygote` forks; `broker` starts workers for one host. `jail` reports which layers of a worker's jail hold
+//! on this machine.
 //!
 //! # Where a line of code belongs
 //!
 //! | module | contents | depends on |
 //! |---|---|---|
-//! | `supervisor` | `serve`, `broker`, start and end of worker processes, tenants' shader caches; no GPU, no bytes of a client | `platform`, `worker::status`, `worker::shader_cache::shared` |
+//! | `supervisor` | `serve`, `broker`, start and end of worker processes, tenants' shader caches; no GPU, no bytes of a client | `platform`, `drivers`, `worker::status`, `worker::shader_cache::shared`, `worker::zygote` |
 //! | `worker` | the process of one session: intake of batches, events, watchdog, the status that `serve` reads, the drivers' shader cache | all below |
 //! | `execute` | the arm of each command, one file per WebGPU object; quotas and back-pressure | all below |
 //! | `session` | the state that commands work on: a slab per kind of object | `gpu`, `pending` |

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// The longest spin: longer than a readback of a megabyte takes.
 const LONGEST: Duration = Duration::from_micros(500);
-/// The longest spin where nobody waits for the result, about what a wake-up costs. The pause between two batches of a client that
+/// The longest spin where the client waits for no answer, about what a wake-up costs. The pause between two batches of a client that
 /// records commands is longer, so that a worker which spun through it would take a processor's whole time.
 const UNHURRIED: Duration = Duration::from_micros(50);
 /// The shortest spin.
@@ -24,12 +24,12 @@ const RETRY: u32 = 8;
 pub struct SpinPolicy {
     /// Long waits since the last short one.
     long: u32,
-    /// Nobody waits for the result.
+    /// No answer is awaited.
     unhurried: bool,
 }
 
 impl SpinPolicy {
-    /// Says whether somebody waits for what comes after the wait: by default, yes.
+    /// Sets whether an answer is awaited, which is the default.
     pub fn hurry(&mut self, awaited: bool) {
         self.unhurried = !awaited;
     }

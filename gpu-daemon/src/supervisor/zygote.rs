@@ -1,6 +1,6 @@
 //! The zygote of `serve`: the process that forks its workers, with the drivers' libraries loaded ([`crate::worker::zygote`]).
 //!
-//! Without one that is ready, workers are started from the program's file, so that nobody waits for it, and nothing depends on it.
+//! While none is ready, workers are started from the program's file.
 
 use std::{
     io,
