@@ -8,6 +8,8 @@
 //! REFUSED <reason>
 //! ```
 //!
+//! A server that starts workers for others first precedes it with any number of lines `WAIT`, one every few seconds.
+//!
 //! The line lies outside the codec, so that any two builds can tell why they do not fit. The client checks it and sends,
 //! on the same connection, three descriptors, each with one byte: the ring's memory, the socket of commands, the socket of
 //! events. The worker takes exactly these and reads nothing else from it but its end. The first event is then `Welcome`.
@@ -43,7 +45,10 @@ use crate::{
 pub const PANICKED: &str = "the GPU process panicked";
 
 /// The version of the handshake and of the stream's framing. It changes when older builds are incompatible.
-pub const PROTOCOL_VERSION: u32 = 6;
+pub const PROTOCOL_VERSION: u32 = 7;
+
+/// The line of [`Hello::Wait`].
+const WAIT: &str = "WAIT";
 
 /// A hash over the definitions of commands and events, the descriptions of commands, and [`codec::VERSION`]. Two builds
 /// with the same hash read each other's streams.
@@ -75,6 +80,8 @@ pub enum Hello {
         /// Why.
         reason: String,
     },
+    /// The server starts workers for other clients first. Another line follows.
+    Wait,
 }
 
 /// A failed handshake.
@@ -122,7 +129,13 @@ impl Hello {
             Hello::Ready { version, schema, server: None } => format!("AIRLOCK {version} {schema}\n"),
             Hello::Ready { version, schema, server: Some(server) } => format!("AIRLOCK {version} {schema} {server}\n"),
             Hello::Refused { reason } => format!("REFUSED {}\n", reason.replace('\n', " ")),
+            Hello::Wait => format!("{WAIT}\n"),
         }
+    }
+
+    /// True for the line of [`Hello::Wait`], with or without its newline.
+    pub fn is_wait(line: &str) -> bool {
+        line.strip_suffix('\n').unwrap_or(line) == WAIT
     }
 
     /// Reads a line and checks that its sender fits this build. Returns the server's name, if it has one.

@@ -122,8 +122,14 @@ pub const MAX_BROKER_WORKERS: usize = 4;
 /// longer one silently, and a worker's folder, its socket's folder and the socket take 38.
 pub const MAX_SOCKET_FOLDER: usize = 64;
 
-/// Timeout of a client's wait for a worker's first line, and of a worker's wait for its client.
+/// Timeout of a client's wait for a worker's first line or for a further `WAIT`, and of a worker's wait for its client.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Interval at which a server says `WAIT` to clients whose worker is not started yet.
+pub const WAIT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Lines `WAIT` before a worker's first line: a server says them for ten minutes.
+pub const MAX_WAITS: usize = 300;
 
 /// Shortens a text to `limit` bytes at a character's boundary.
 pub fn cut(text: &str, limit: usize) -> &str {

@@ -9,10 +9,8 @@ use std::time::Duration;
 
 /// The longest spin: longer than a readback of a megabyte takes.
 const LONGEST: Duration = Duration::from_micros(500);
-/// The longest spin where the client waits for no answer, about what a wake-up costs. The pause between two batches of a client that
-/// records commands is longer, so that a worker which spun through it would take a processor's whole time.
-const UNHURRIED: Duration = Duration::from_micros(50);
-/// The shortest spin.
+/// The shortest spin, also where the client waits for no answer. The pause between two batches of a client that records commands is
+/// longer, so that a worker which spun through it would take a processor's whole time.
 const SHORTEST: Duration = Duration::from_micros(10);
 /// Long waits in a row after which a thread stops spinning.
 const PATIENCE: u32 = 3;
@@ -34,10 +32,6 @@ impl SpinPolicy {
         self.unhurried = !awaited;
     }
 
-    fn longest(self) -> Duration {
-        if self.unhurried { UNHURRIED } else { LONGEST }
-    }
-
     /// True where the wait will probably be short.
     pub fn should_spin(self) -> bool {
         self.long < PATIENCE || self.long.is_multiple_of(RETRY)
@@ -45,12 +39,15 @@ impl SpinPolicy {
 
     /// How long to spin.
     pub fn window(self) -> Duration {
-        if self.should_spin() { self.longest() } else { SHORTEST }
+        if self.should_spin() && !self.unhurried { LONGEST } else { SHORTEST }
     }
 
     /// Records the length of a wait.
     pub fn waited(&mut self, time: Duration) {
-        self.long = if time < self.longest() { 0 } else { self.long.wrapping_add(1) };
+        // A wait for no answer tells nothing of how long answers take.
+        if !self.unhurried {
+            self.long = if time < LONGEST { 0 } else { self.long.wrapping_add(1) };
+        }
     }
 }
 
@@ -60,19 +57,25 @@ mod tests {
 
     #[test]
     fn long_waits_stop_it_soon_and_a_short_one_starts_it_again() {
-        for awaited in [true, false] {
-            let mut policy = SpinPolicy::default();
-            policy.hurry(awaited);
-            let longest = policy.window();
-            assert_eq!(longest, if awaited { LONGEST } else { UNHURRIED });
-            let mut spins = 0;
-            for _ in 0..100 * RETRY {
-                policy.waited(Duration::from_millis(16));
-                spins += u32::from(policy.window() == longest);
-            }
-            assert_eq!(spins, 100 + PATIENCE - 1);
-            policy.waited(longest / 2);
-            assert_eq!(policy.window(), longest);
+        let mut policy = SpinPolicy::default();
+        assert_eq!(policy.window(), LONGEST);
+        let mut spins = 0;
+        for _ in 0..100 * RETRY {
+            policy.waited(Duration::from_millis(16));
+            spins += u32::from(policy.window() == LONGEST);
         }
+        assert_eq!(spins, 100 + PATIENCE - 1);
+        policy.waited(LONGEST / 2);
+        assert_eq!(policy.window(), LONGEST);
+    }
+
+    #[test]
+    fn where_no_answer_is_awaited_waits_are_short_and_tell_nothing() {
+        let mut policy = SpinPolicy::default();
+        policy.hurry(false);
+        assert_eq!(policy.window(), SHORTEST);
+        (0..PATIENCE).for_each(|_| policy.waited(2 * LONGEST));
+        policy.hurry(true);
+        assert_eq!(policy.window(), LONGEST);
     }
 }

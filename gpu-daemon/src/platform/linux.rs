@@ -17,15 +17,18 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::inotify,
     io::Errno,
-    process::{PidfdFlags, pidfd_open},
+    process::{
+        Pid, PidfdFlags, Resource, Rlimit, Signal, getppid, getrlimit, pidfd_open, set_parent_process_death_signal,
+        setrlimit,
+    },
 };
-
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 /// Maximum number of a process's supplementary groups: the kernel's `NGROUPS_MAX`.
 const MAX_GROUPS: usize = 65_536;
 /// Upper bound of the bytes read from `/proc/PID/cgroup`.
 const MAX_CGROUP: u64 = 4 << 10;
+/// Upper bound to which the limit of descriptors is raised.
+const MAX_DESCRIPTORS: u64 = 1 << 16;
 /// Number of groups in the first attempt: enough for nearly all processes.
 const USUAL_GROUPS: usize = 64;
 
@@ -106,6 +109,16 @@ pub fn close_on_exec() -> io::Result<()> {
     match unsafe { libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_CLOEXEC) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Raises the soft limit of open descriptors: a session takes some, and the usual default is 1024. A failure is tolerable: clients
+/// wait longer.
+pub fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = limit.maximum.map_or(MAX_DESCRIPTORS, |most| most.min(MAX_DESCRIPTORS));
+    if limit.current.is_some_and(|current| current < raised) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..limit });
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use airlock_protocol::handshake::Hello;
 use rustix::{
     process::{Gid, Pid, Signal, Uid, kill_process},
     thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid},
@@ -172,12 +173,23 @@ pub fn value(text: &str, name: &str) -> f64 {
     found.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()
 }
 
-/// The first line of a connection.
+/// The first line of a connection that does not ask to wait.
 pub fn first_line(connection: UnixStream) -> (UnixStream, String) {
+    loop {
+        let line = next_line(&connection);
+        if !Hello::is_wait(&line) {
+            return (connection, line);
+        }
+    }
+}
+
+/// The next line of a connection.
+pub fn next_line(connection: &UnixStream) -> String {
     connection.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut line = String::new();
-    BufReader::new(&connection).read_line(&mut line).unwrap();
-    (connection, line)
+    // Byte by byte, so that what follows stays in the socket.
+    BufReader::with_capacity(1, connection).read_line(&mut line).unwrap();
+    line
 }
 
 /// Waits until a condition holds; fails after [`PATIENCE`] with the given text.

@@ -2,9 +2,13 @@
 
 use std::{fs, os::unix::net::UnixStream};
 
+use airlock_protocol::{
+    connect::{self, Link},
+    handshake::Hello,
+};
 use rustix::process::Signal;
 
-use crate::server::{File, Server, ended, files, kill, until};
+use crate::server::{File, Server, ended, files, first_line, kill, next_line, until};
 
 /// Starts a session on a worker that the zygote forks, which it does once the libraries are loaded. Returns the zygote, too.
 fn forked(server: &Server) -> (u32, UnixStream, u32) {
@@ -93,6 +97,41 @@ fn a_dead_zygote_is_replaced_and_its_workers_live_on() {
     assert!(sessions.iter().all(|&(_, worker)| !ended(worker)));
     let warnings = server.log().iter().filter(|line| line.contains("the zygote cannot be used")).count();
     assert_eq!(warnings, 3);
+}
+
+#[test]
+fn clients_whose_worker_cannot_start_yet_are_told_to_wait() {
+    let server = Server::start("zygote-hangs", &[]);
+    let (zygote, _connection, _) = forked(&server);
+    // The server waits ten seconds for the zygote, with the first of these clients, and learns of all of them before.
+    kill(zygote, Signal::STOP);
+    server.signal(Signal::STOP);
+    let clients = [(); 3].map(|()| UnixStream::connect(&server.socket).unwrap());
+    server.signal(Signal::CONT);
+    let [first, second, third] = clients;
+    assert!(Hello::is_wait(&next_line(&second)));
+    // A client goes on waiting.
+    let third = Link::from(third);
+    connect::open(&third, "of the test").unwrap();
+    for client in [first, second] {
+        assert!(Hello::check(&first_line(client).1).is_ok());
+    }
+    server.logged(|line| line.contains("the zygote cannot be used"));
+}
+
+#[test]
+fn clients_that_wait_while_the_server_stops_are_refused() {
+    let mut server = Server::start("stops-waiting", &[]);
+    let (zygote, connection, _) = forked(&server);
+    drop(connection);
+    kill(zygote, Signal::STOP);
+    server.signal(Signal::STOP);
+    let clients = [(); 2].map(|()| UnixStream::connect(&server.socket).unwrap());
+    server.signal(Signal::TERM);
+    server.signal(Signal::CONT);
+    let lines = clients.map(|client| first_line(client).1);
+    assert!(lines.iter().any(|line| line == "REFUSED the server stops\n"), "{lines:?}");
+    assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::{
     handshake::{Ended, Hello},
-    limits::HELLO_TIMEOUT,
+    limits::{HELLO_TIMEOUT, MAX_WAITS},
     platform::Link,
     transport::{self, ClientChannels, DaemonChannels, TransportError},
 };
@@ -31,11 +31,12 @@ impl Connection {
     }
 }
 
-/// Opens a session over a connection: waits for the worker's hello line, at most [`HELLO_TIMEOUT`] long, and sends the
-/// ring and the channels. `who` names the worker in errors.
+/// Opens a session over a connection: waits for the worker's hello line, and sends the ring and the channels. The wait lasts
+/// at most [`HELLO_TIMEOUT`], and as long again after each of at most [`MAX_WAITS`] lines with which a server asks for that. `who`
+/// names the worker in errors.
 pub fn open(link: &Link, who: &str) -> Result<ClientChannels, ConnectError> {
     let silent = |cause| ConnectError::Silent { who: who.to_owned(), cause };
-    let line = link.line(HELLO_TIMEOUT).map_err(|error| match error.kind() {
+    let line = first_line(link).map_err(|error| match error.kind() {
         io::ErrorKind::TimedOut => silent(format!("no answer within {} seconds", HELLO_TIMEOUT.as_secs())),
         _ => silent(plain(&error)),
     })?;
@@ -50,4 +51,15 @@ pub fn open(link: &Link, who: &str) -> Result<ClientChannels, ConnectError> {
         Some(ended) => ConnectError::Ended { who: who.to_owned(), how: ended.to_string() },
         None => error.into(),
     })
+}
+
+/// The first line that does not ask to wait.
+fn first_line(link: &Link) -> io::Result<String> {
+    for _ in 0..=MAX_WAITS {
+        let line = link.line(HELLO_TIMEOUT)?;
+        if !Hello::is_wait(&line) {
+            return Ok(line);
+        }
+    }
+    Err(io::Error::other(format!("it asked to wait {MAX_WAITS} times")))
 }

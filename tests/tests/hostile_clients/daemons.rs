@@ -24,7 +24,7 @@ use airlock_protocol::{
     events::{DeviceLostReason, Report},
     handshake::{Hello, PROTOCOL_VERSION, SCHEMA_HASH},
     ids::{DeviceId, RequestId},
-    limits::{EVENT_RING_SIZE, MAX_EVENT, RING_SIZE},
+    limits::{EVENT_RING_SIZE, MAX_EVENT, MAX_WAITS, RING_SIZE},
     transport::{self, DaemonChannels, EventReceiver, HandedOver, Incoming, Listener},
 };
 use airlock_tests::{
@@ -53,6 +53,7 @@ pub const CASES: &[Case] = &[
         "one line, and at once",
         without_end,
     ),
+    case("hello-that-waits", "asks to wait, again and again", "one line", waits),
     case("hello-of-noise", "sends noise, NULs, nothing, half a line, a last line first", "one line", noise),
     case("hello-with-a-name", "names a server to connect to", "one line; the host connects to none", with_a_name),
     case(
@@ -230,6 +231,10 @@ fn without_end(_: &World) {
     refused(ready.as_bytes(), "does not speak Airlock's protocol");
     let outcome = host("collatz", &[], |mut stream| while stream.write_all(&[b'x'; 4096]).is_ok() {});
     survives(outcome).refused(&["does not speak Airlock's protocol"]);
+}
+
+fn waits(_: &World) {
+    refused(&b"WAIT\n".repeat(MAX_WAITS + 1), &format!("asked to wait {MAX_WAITS} times"));
 }
 
 fn noise(_: &World) {

@@ -5,8 +5,9 @@
 //! worker's input. `serve` relies on the kernel for the peer's identity ([`admission`]) and for the exit status of a
 //! worker ([`sessions`]), and sanitizes the numbers that workers report ([`counters`]).
 //!
-//! Threads: the main thread accepts clients, starts workers and stops the server; each session has one ([`sessions`]);
-//! the metrics have one, and one for each of a few scrapes at a time ([`http`]).
+//! Threads: the main thread accepts clients, starts workers and stops the server; one tells clients whose worker is not
+//! started yet that it will be ([`waiting`]); each session has one ([`sessions`]); the metrics have one, and one for each of a few
+//! scrapes at a time ([`http`]).
 
 mod admission;
 mod bounds;
@@ -24,6 +25,7 @@ mod options;
 mod output;
 mod sessions;
 mod signals;
+mod waiting;
 
 pub use claim_argument::claim_name;
 pub use claims::{MAX_CLAIMS, SOCKET};
@@ -31,6 +33,7 @@ pub use options::ServeArguments;
 
 use std::{
     io,
+    os::unix::net::UnixListener,
     process::ExitCode,
     sync::Arc,
     thread,
@@ -54,10 +57,13 @@ use {
     listener::{ACCEPT_PAUSE, Access, Listening},
     sessions::Sessions,
     signals::Signals,
+    waiting::Waiting,
 };
 
 /// Quiet time after a client before a standby worker starts: the sessions that have just started need the processor.
 const STANDBY_DELAY: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+/// Pause of a server that has clients to serve.
+const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// Time limit for the exit of killed workers, so that their ends are counted and logged.
 const KILL_WAIT: Duration = Duration::from_secs(1);
 /// Interval of checks for the end of the last session.
@@ -66,6 +72,7 @@ const STOP_PAUSE: Duration = Duration::from_millis(10);
 /// Serves until SIGTERM or SIGINT.
 pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
     platform::close_on_exec()?;
+    platform::raise_descriptors();
     let access = Access { mode: arguments.socket_mode, group: arguments.socket_group };
     // The sockets come before the first thread, see `Listening::make`.
     let mut doors = Doors::default();
@@ -168,32 +175,47 @@ fn accept(doors: &Doors, signals: &mut Signals, sessions: &Arc<Sessions>) -> io:
         // A client may have disconnected before it is accepted.
         listening.socket.set_nonblocking(true)?;
     }
+    let waiting = Waiting::new(doors.0.len());
+    waiting.tell()?;
     let mut lacking = sessions.lacks_standby();
     while !signals.take() {
         let mut ready: Vec<_> = doors.0.iter().map(|(door, _)| PollFd::new(&door.socket, PollFlags::IN)).collect();
         ready.push(PollFd::new(&*signals, PollFlags::IN));
-        match poll(&mut ready, lacking.then_some(&STANDBY_DELAY)) {
-            Ok(0) => lacking = sessions.add_standby(),
+        let pause = if waiting.is_empty() { lacking.then_some(&STANDBY_DELAY) } else { Some(&NO_TIME) };
+        match poll(&mut ready, pause) {
+            Ok(0) if waiting.is_empty() => lacking = sessions.add_standby(),
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         let came: Vec<bool> = ready.iter().map(|door| !door.revents().is_empty()).collect();
-        // One client of each socket in turn, so that many clients of one tenant do not delay another's.
-        for ((listening, claim), _) in doors.0.iter().zip(came).filter(|(_, came)| *came) {
-            match listening.socket.accept() {
-                Ok((connection, _)) => {
-                    sessions.start(connection, claim.as_ref());
-                    lacking = sessions.lacks_standby();
-                }
-                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
-                Err(error) => {
-                    tracing::error!("cannot accept a client: {error}");
-                    thread::sleep(ACCEPT_PAUSE);
-                }
+        for (number, ((listening, _), _)) in doors.0.iter().zip(came).enumerate().filter(|(_, (_, came))| *came) {
+            accept_all(&listening.socket, number, &waiting);
+        }
+        // One client, then a look at the signals and at who has come meanwhile.
+        if let Some((number, connection)) = waiting.next() {
+            let claim = doors.0.get(number).and_then(|(_, claim)| claim.as_ref());
+            sessions.start(connection, claim);
+            lacking = sessions.lacks_standby();
+        }
+    }
+    waiting.refuse();
+    Ok(())
+}
+
+/// Accepts the clients that have connected to a socket.
+fn accept_all(socket: &UnixListener, number: usize, waiting: &Waiting) {
+    while !waiting.is_full() {
+        match socket.accept() {
+            Ok((connection, _)) => waiting.add(number, connection),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) => {
+                tracing::error!("cannot accept a client: {error}");
+                thread::sleep(ACCEPT_PAUSE);
+                return;
             }
         }
     }
-    Ok(())
 }
 
 /// Waits for the sessions to end, then kills them. A second signal kills them at once.
