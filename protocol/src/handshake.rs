@@ -8,7 +8,8 @@
 //! REFUSED <reason>
 //! ```
 //!
-//! A server that starts workers for others first precedes it with any number of lines `WAIT`, one every few seconds.
+//! A server that starts workers for others first precedes it with up to [`MAX_WAITS`](crate::limits::MAX_WAITS) lines `WAIT`, one
+//! every [`WAIT_INTERVAL`](crate::limits::WAIT_INTERVAL).
 //!
 //! The line lies outside the codec, so that any two builds can tell why they do not fit. The client checks it and sends,
 //! on the same connection, three descriptors, each with one byte: the ring's memory, the socket of commands, the socket of

@@ -125,11 +125,12 @@ pub const MAX_SOCKET_FOLDER: usize = 64;
 /// Timeout of a client's wait for a worker's first line or for a further `WAIT`, and of a worker's wait for its client.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Interval at which a server says `WAIT` to clients whose worker is not started yet.
+/// Interval at which a server sends `WAIT` to clients whose worker has not started.
 pub const WAIT_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Lines `WAIT` before a worker's first line: a server says them for ten minutes.
-pub const MAX_WAITS: usize = 300;
+/// Maximum number of `WAIT` lines that a server sends, and that a client accepts: nearly seven minutes. It bounds how long a server can
+/// hold a client, and the unread lines in the socket's buffer.
+pub const MAX_WAITS: usize = 200;
 
 /// Shortens a text to `limit` bytes at a character's boundary.
 pub fn cut(text: &str, limit: usize) -> &str {

@@ -244,7 +244,7 @@ fn add(
     for figure in run.figures {
         let index = rows.iter().position(|row| row.figure == figure.name).unwrap_or_else(|| {
             rows.push(Row {
-                workload: workload.name,
+                workload,
                 figure: figure.name.clone(),
                 unit: figure.unit,
                 adapter,

@@ -1,4 +1,4 @@
-//! Processor time of a runner and its descendants while the guest `bench` repeats its work.
+//! Processor time of a runner and its descendants while a guest repeats its work.
 //!
 //! The guest prints a line before its repetitions and one after them. At both, the time that all processes' threads have run
 //! is read from `/proc`. The guest repeats its work once more after the second line, so that no process ends before.

@@ -6,12 +6,12 @@ use serde_json::json;
 use crate::{
     options::Adapter,
     targets::{self, Bound, Device},
-    workloads::Unit,
+    workloads::{Unit, Workload},
 };
 
 /// A row: one figure of a workload on one adapter, with its value in each round.
 pub struct Row {
-    pub workload: &'static str,
+    pub workload: Workload,
     pub figure: String,
     pub unit: Unit,
     pub adapter: Adapter,
@@ -51,7 +51,7 @@ impl Row {
     }
 
     fn name(&self) -> String {
-        format!("{} {}", self.workload, self.figure)
+        format!("{} {}", self.workload.name, self.figure)
     }
 
     /// The columns of a table; an empty one is `-`.
@@ -91,7 +91,7 @@ impl Row {
             busy.unwrap_or_default(),
             one(own.median, self.unit)
         );
-        Some((format!("`{}` {}", self.workload, self.figure), cell))
+        Some((format!("`{}` {}", self.workload.name, self.figure), cell))
     }
 
     /// The row as a JSON object.
@@ -105,7 +105,7 @@ impl Row {
             })
             .collect();
         let line = json!({
-            "workload": self.workload,
+            "workload": self.workload.name,
             "figure": self.figure,
             "columns": self.columns,
             "adapter": self.adapter.to_string(),

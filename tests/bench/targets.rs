@@ -1,6 +1,6 @@
 //! The target of each figure, in one table.
 
-use crate::{processor, table::Row};
+use crate::{processor, table::Row, workloads::Workload};
 
 /// Kinds of adapters with their own targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +45,16 @@ const MIB: f64 = (1 << 20) as f64;
 use Bound::{AtMost, Beyond, Ratio};
 use Device::{Gpu, Llvmpipe, Noop};
 
-const TARGETS: [Target; 39] = [
+const TARGETS: [Target; 43] = [
     ("draws", "whole", Llvmpipe, Ratio(1.0)),
     ("draws", "whole", Gpu, Ratio(0.75)),
     ("draws", "whole", Noop, Ratio(1.1)),
     ("draws", "held", Llvmpipe, Ratio(0.75)),
     ("draws", "held", Noop, Ratio(1.1)),
+    ("draws-lists", "whole", Llvmpipe, Ratio(1.0)),
+    ("draws-lists", "held", Noop, Ratio(0.35)),
+    ("draws-lists", "held", Noop, AtMost(60.0)),
+    ("draws-lists", "whole processor", Noop, Ratio(0.6)),
     ("dispatches", "whole", Llvmpipe, Ratio(1.05)),
     ("dispatches", "whole", Noop, Ratio(1.1)),
     ("create-drop", "whole", Llvmpipe, Ratio(0.7)),
@@ -87,13 +91,13 @@ const TARGETS: [Target; 39] = [
     ("js-start", "spawn-to-line", Noop, Beyond(60.0 * MS)),
 ];
 
-/// The target of processor time, of every workload on every device.
+/// The target of processor time, of every workload that the peer runs as well, on every device.
 const PROCESSOR: Bound = Ratio(1.15);
 
 /// The targets of a figure: none, one or two.
-pub fn of(workload: &str, figure: &str, device: Device) -> impl Iterator<Item = Bound> {
-    let is = move |target: &&Target| target.0 == workload && target.1 == figure && target.2 == device;
-    let processor = processor::is_figure(figure).then_some(PROCESSOR);
+pub fn of(workload: Workload, figure: &str, device: Device) -> impl Iterator<Item = Bound> {
+    let is = move |target: &&Target| target.0 == workload.name && target.1 == figure && target.2 == device;
+    let processor = (processor::is_figure(figure) && !workload.compares_guests()).then_some(PROCESSOR);
     TARGETS.iter().filter(is).map(|target| target.3).chain(processor)
 }
 

@@ -15,6 +15,8 @@ use crate::{
 enum Kind {
     /// A case of the guest `bench`, which measures itself.
     Case,
+    /// The case `draws` with lists of commands, by the guest `passes`, and as calls in the peer.
+    Lists,
     /// The case `first-result`, timed from outside as well.
     FirstResult,
     /// The guest `triangle`, from start to exit.
@@ -54,8 +56,9 @@ const fn script(name: &'static str, case: &'static str) -> Workload {
 const FIRST_RESULT: &str = "first-result";
 
 /// All workloads, in the order of the table.
-pub const WORKLOADS: [Workload; 26] = [
+pub const WORKLOADS: [Workload; 27] = [
     case("draws"),
+    Workload { name: "draws-lists", kind: Kind::Lists },
     case("dispatches"),
     case("create-drop"),
     case("create-drop-sampler"),
@@ -137,7 +140,7 @@ impl Workload {
 
     /// Runs the workload once, for one column of the table.
     pub fn run(self, side: Side, runner: &Runner, adapter: Adapter, options: &Options) -> Result<Figures, Error> {
-        let (guest_name, arguments) = self.guest(options);
+        let (guest_name, arguments) = self.guest(side, options);
         let guest = match (self.kind, side) {
             (Kind::Wgpu(folder), Side::First) => wgpu_guest(folder, guest_name)?,
             (Kind::Script(_), Side::First) => in_repository("guests/js/bench.js")?,
@@ -152,7 +155,7 @@ impl Workload {
         })?;
         let said = match self.kind {
             Kind::StartUp => Figures { adapter: None, figures: Vec::new() },
-            Kind::Case | Kind::FirstResult | Kind::Memory | Kind::Script(_) => said(&run, adapter)?,
+            Kind::Case | Kind::Lists | Kind::FirstResult | Kind::Memory | Kind::Script(_) => said(&run, adapter)?,
             Kind::Wgpu(_) => of_draws(&run)?,
         };
         let figures = match self.kind {
@@ -160,7 +163,7 @@ impl Workload {
                 let arrived = run.lines.first().map(|line| nanoseconds("spawn-to-line", line.time));
                 said.figures.into_iter().chain(arrived).collect()
             }
-            Kind::Case | Kind::Script(_) => {
+            Kind::Case | Kind::Lists | Kind::Script(_) => {
                 said.figures.into_iter().filter(|figure| figure.unit == Unit::Nanoseconds).collect()
             }
             Kind::StartUp => vec![nanoseconds("spawn-to-exit", run.time)],
@@ -170,13 +173,17 @@ impl Workload {
         Ok(Figures { adapter: said.adapter, figures })
     }
 
-    fn guest(self, options: &Options) -> (&'static str, Vec<String>) {
-        let (guest, case, count) = match self.kind {
-            Kind::Case | Kind::FirstResult => ("bench", Some(self.name), options.count.map(|count| count.to_string())),
-            Kind::Script(case) => ("bench", Some(case), options.count.map(|count| count.to_string())),
-            Kind::StartUp => ("triangle", None, None),
-            Kind::Memory => ("bench", Some("write-buffer-16m"), Some(MEMORY_COUNT.to_owned())),
-            Kind::Wgpu(_) => return ("draws", DRAWS.map(|number| number.to_string()).to_vec()),
+    /// The guest's name and its arguments.
+    fn guest(self, side: Side, options: &Options) -> (&'static str, Vec<String>) {
+        let count = options.count.map(|count| count.to_string());
+        let (guest, case, count) = match (self.kind, side) {
+            (Kind::Case | Kind::FirstResult, _) => ("bench", Some(self.name), count),
+            (Kind::Lists, Side::First) => ("passes", Some("measure"), count),
+            (Kind::Lists, Side::Second) => ("bench", Some("draws"), count),
+            (Kind::Script(case), _) => ("bench", Some(case), count),
+            (Kind::StartUp, _) => ("triangle", None, None),
+            (Kind::Memory, _) => ("bench", Some("write-buffer-16m"), Some(MEMORY_COUNT.to_owned())),
+            (Kind::Wgpu(_), _) => return ("draws", DRAWS.map(|number| number.to_string()).to_vec()),
         };
         (guest, case.map(str::to_owned).into_iter().chain(count).collect())
     }

@@ -31,8 +31,8 @@ guests=("$@")
 if [ ${#guests[@]} -eq 0 ]; then
     for manifest in */Cargo.toml; do
         guest=${manifest%/Cargo.toml}
-        # `support`, `service` and `window` are libraries, and `wgpu` a workspace of its own with a script of its own.
-        case $guest in support | service | window | wgpu) ;; *) guests+=("$guest") ;; esac
+        # `support`, `service`, `window` and `measure` are libraries, and `wgpu` a workspace of its own with a script of its own.
+        case $guest in support | service | window | measure | wgpu) ;; *) guests+=("$guest") ;; esac
     done
 fi
 packages=()

@@ -264,7 +264,7 @@ impl Completions {
     /// drop.
     pub fn end_mapping(&self, buffer: BufferId) {
         let mut maps = lock(&self.maps);
-        // Mostly nothing is mapped, and even then a map hashes what it is asked for.
+        // `HashMap::remove` hashes the key even when the map is empty, which is the usual case.
         let mapping = if maps.is_empty() { None } else { maps.remove(&buffer.0) };
         drop(maps);
         if let Some(mapping) = mapping {

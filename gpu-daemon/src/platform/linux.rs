@@ -112,14 +112,15 @@ pub fn close_on_exec() -> io::Result<()> {
     }
 }
 
-/// Raises the soft limit of open descriptors: a session takes some, and the usual default is 1024. A failure is tolerable: clients
-/// wait longer.
-pub fn raise_descriptors() {
+/// Raises the soft limit of open descriptors, of which each session takes some; the usual default is 1024. Returns the limit.
+pub fn raise_descriptors() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = limit.maximum.map_or(MAX_DESCRIPTORS, |most| most.min(MAX_DESCRIPTORS));
     if limit.current.is_some_and(|current| current < raised) {
+        // On failure fewer sessions run at a time.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..limit });
     }
+    getrlimit(Resource::Nofile).current.unwrap_or(MAX_DESCRIPTORS)
 }
 
 /// Sets the parent-death signal: the kernel kills this process when the thread that started it exits, which in `serve`

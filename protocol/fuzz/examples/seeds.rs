@@ -83,6 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("hello", hello.to_line()),
         ("version", "AIRLOCK 99 0123456789abcdef /tmp/socket\n".to_owned()),
         ("refused", Hello::Refused { reason: "64 sessions are running".to_owned() }.to_line()),
+        ("wait", Hello::Wait.to_line()),
         ("foreign", "220 mail.example.org ESMTP\r\n".to_owned()),
         ("code", Ended::Code(-1).to_line()),
         ("signal", Ended::Signal(9).to_line()),

@@ -71,8 +71,7 @@ impl Daemon {
         }
     }
 
-    /// Starts a worker and opens a session with it. Waits for the worker's first line, at most
-    /// [`HELLO_TIMEOUT`](crate::limits::HELLO_TIMEOUT).
+    /// Starts a worker and opens a session with it. Blocks until the worker's first line as [`open`](super::open()) does.
     pub fn connect(&self) -> Result<Connection, ConnectError> {
         match self {
             Daemon::Spawn { program, arguments } => spawn(program, arguments),

@@ -32,8 +32,7 @@ impl Connection {
 }
 
 /// Opens a session over a connection: waits for the worker's hello line, and sends the ring and the channels. The wait lasts
-/// at most [`HELLO_TIMEOUT`], and as long again after each of at most [`MAX_WAITS`] lines with which a server asks for that. `who`
-/// names the worker in errors.
+/// at most [`HELLO_TIMEOUT`], and as long again after each of at most [`MAX_WAITS`] lines `WAIT`. `who` names the worker in errors.
 pub fn open(link: &Link, who: &str) -> Result<ClientChannels, ConnectError> {
     let silent = |cause| ConnectError::Silent { who: who.to_owned(), cause };
     let line = first_line(link).map_err(|error| match error.kind() {

@@ -73,6 +73,7 @@ pub fn handshake(data: &[u8]) {
 fn lines(line: &str) {
     match Hello::check(line) {
         Ok(server) => {
+            assert!(!Hello::is_wait(line));
             assert_eq!(server.is_some(), cfg!(not(target_os = "linux")));
             assert_eq!(Hello::check(&Hello::ready(server.clone()).to_line()), Ok(server));
             assert_eq!(Ended::parse(line), None);

@@ -19,7 +19,7 @@ use airlock_tests::{
 
 use crate::{
     Case, World, case,
-    wire::{BUFFER, Client, DEVICE, create_buffer, dial, ended, line, noop_adapter},
+    wire::{BUFFER, Client, DEVICE, create_buffer, dial, ended, first_line, noop_adapter},
 };
 
 pub const CASES: &[Case] = &[
@@ -289,7 +289,7 @@ fn sessions(_: &World) {
         let all: Vec<_> = (0..60).map(|_| dial(serve.socket())).collect();
         let (mut workers, mut refused) = (0, 0);
         for stream in &all {
-            match line(stream) {
+            match first_line(stream) {
                 hello if hello.starts_with("AIRLOCK ") => workers += 1,
                 hello if hello.starts_with("REFUSED ") => refused += 1,
                 other => panic!("{other:?}"),

@@ -66,10 +66,20 @@ pub fn line(mut stream: &UnixStream) -> String {
     String::from_utf8_lossy(&line).into_owned()
 }
 
+/// The first line that is not `WAIT`.
+pub fn first_line(stream: &UnixStream) -> String {
+    loop {
+        let next = line(stream);
+        if !Hello::is_wait(&next) {
+            return next;
+        }
+    }
+}
+
 /// Connects and reads the hello line.
 pub fn greeted(socket: &Path) -> UnixStream {
     let stream = dial(socket);
-    let hello = line(&stream);
+    let hello = first_line(&stream);
     Hello::check(&hello).unwrap_or_else(|error| panic!("{error}: {hello:?}"));
     stream
 }

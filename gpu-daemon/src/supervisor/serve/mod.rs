@@ -5,9 +5,9 @@
 //! worker's input. `serve` relies on the kernel for the peer's identity ([`admission`]) and for the exit status of a
 //! worker ([`sessions`]), and sanitizes the numbers that workers report ([`counters`]).
 //!
-//! Threads: the main thread accepts clients, starts workers and stops the server; one tells clients whose worker is not
-//! started yet that it will be ([`waiting`]); each session has one ([`sessions`]); the metrics have one, and one for each of a few
-//! scrapes at a time ([`http`]).
+//! Threads: the main thread accepts clients, starts workers and stops the server; one sends `WAIT` to queued clients
+//! ([`waiting`]); each session has one ([`sessions`]); the metrics have one, and one for each of a few scrapes at a time
+//! ([`http`]).
 
 mod admission;
 mod bounds;
@@ -62,7 +62,7 @@ use {
 
 /// Quiet time after a client before a standby worker starts: the sessions that have just started need the processor.
 const STANDBY_DELAY: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
-/// Pause of a server that has clients to serve.
+/// Timeout of the poll while clients are queued.
 const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// Time limit for the exit of killed workers, so that their ends are counted and logged.
 const KILL_WAIT: Duration = Duration::from_secs(1);
@@ -72,7 +72,7 @@ const STOP_PAUSE: Duration = Duration::from_millis(10);
 /// Serves until SIGTERM or SIGINT.
 pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
     platform::close_on_exec()?;
-    platform::raise_descriptors();
+    let descriptors = platform::raise_descriptors();
     let access = Access { mode: arguments.socket_mode, group: arguments.socket_group };
     // The sockets come before the first thread, see `Listening::make`.
     let mut doors = Doors::default();
@@ -117,7 +117,7 @@ pub fn run(arguments: ServeArguments) -> Result<ExitCode, ServeError> {
         endpoint.serve(Arc::clone(&sessions))?;
         tracing::info!(address = place, "metrics");
     }
-    accept(&doors, &mut signals, &sessions)?;
+    accept(&doors, &mut signals, &sessions, descriptors)?;
     tracing::info!(sessions = sessions.open(), drain = arguments.drain.as_secs_f64(), "stopping");
     doors.close();
     tell_manager(NotifyState::Stopping);
@@ -170,20 +170,21 @@ fn tell_manager(state: NotifyState<'_>) {
 ///
 /// Only this thread starts workers: the kernel kills them when the thread that started them exits, and this thread exits
 /// with the process ([`platform::end_with_parent`]).
-fn accept(doors: &Doors, signals: &mut Signals, sessions: &Arc<Sessions>) -> io::Result<()> {
+fn accept(doors: &Doors, signals: &mut Signals, sessions: &Arc<Sessions>, descriptors: u64) -> io::Result<()> {
     for (listening, _) in &doors.0 {
         // A client may have disconnected before it is accepted.
         listening.socket.set_nonblocking(true)?;
     }
-    let waiting = Waiting::new(doors.0.len());
-    waiting.tell()?;
+    let waiting = Waiting::new(doors.0.len(), descriptors);
+    waiting.start_thread()?;
     let mut lacking = sessions.lacks_standby();
     while !signals.take() {
         let mut ready: Vec<_> = doors.0.iter().map(|(door, _)| PollFd::new(&door.socket, PollFlags::IN)).collect();
         ready.push(PollFd::new(&*signals, PollFlags::IN));
-        let pause = if waiting.is_empty() { lacking.then_some(&STANDBY_DELAY) } else { Some(&NO_TIME) };
-        match poll(&mut ready, pause) {
-            Ok(0) if waiting.is_empty() => lacking = sessions.add_standby(),
+        let idle = waiting.is_empty();
+        let timeout = if idle { lacking.then_some(&STANDBY_DELAY) } else { Some(&NO_TIME) };
+        match poll(&mut ready, timeout) {
+            Ok(0) if idle => lacking = sessions.add_standby(),
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -198,20 +199,27 @@ fn accept(doors: &Doors, signals: &mut Signals, sessions: &Arc<Sessions>) -> io:
             lacking = sessions.lacks_standby();
         }
     }
+    // The backlog of a socket from the service manager is for the next server.
+    for (number, (listening, _)) in doors.0.iter().enumerate().filter(|(_, (door, _))| door.file.is_some()) {
+        accept_all(&listening.socket, number, &waiting);
+    }
     waiting.refuse();
     Ok(())
 }
 
 /// Accepts the clients that have connected to a socket.
 fn accept_all(socket: &UnixListener, number: usize, waiting: &Waiting) {
-    while !waiting.is_full() {
+    while !waiting.is_full(number) {
         match socket.accept() {
             Ok((connection, _)) => waiting.add(number, connection),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             Err(error) => {
                 tracing::error!("cannot accept a client: {error}");
-                thread::sleep(ACCEPT_PAUSE);
+                // Starts of queued clients may free what is lacking.
+                if waiting.is_empty() {
+                    thread::sleep(ACCEPT_PAUSE);
+                }
                 return;
             }
         }

@@ -1,60 +1,15 @@
-//! Counting dispatches: the case `dispatches`, the first result, and the test whether an adapter computes.
+//! Counting dispatches: the case `dispatches`, and the first result.
 
 use std::cell::Cell;
 
-use guest_support::gpu::{GpuBindGroup, GpuBindingResource, GpuBuffer, GpuBufferUsage, GpuComputePipeline};
-use guest_support::passes::{bind, compute_pass};
 use guest_support::{ErrorScopes, Gpu, Outcome, fail};
-
-use crate::bench::{Bench, Watch, report};
+use measure::{Bench, Counter, Watch, report};
 
 const PASSES: u32 = 4;
 /// Dispatches per pass.
 const DISPATCHES: u32 = 2000;
 /// Bind groups that a pass cycles through, so that no group is set twice in a row.
 const GROUPS: usize = 4;
-
-/// A pipeline whose dispatches count into the buffer of the current bind group.
-pub struct Counter {
-    pipeline: GpuComputePipeline,
-    groups: Vec<(GpuBuffer, GpuBindGroup)>,
-}
-
-impl Counter {
-    pub async fn new(gpu: &Gpu, groups: usize) -> Outcome<Counter> {
-        let pipeline = gpu.compute_pipeline("counter", include_str!("counter.wgsl"), "main").await?;
-        let layout = pipeline.get_bind_group_layout(0);
-        let group = |_| {
-            let buffer = gpu.buffer("count", 4, GpuBufferUsage::STORAGE | GpuBufferUsage::COPY_SRC);
-            let group = gpu.bind_group(&layout, vec![GpuBindingResource::GpuBuffer(&buffer)]);
-            (buffer, group)
-        };
-        Ok(Counter { pipeline, groups: (0..groups).map(group).collect() })
-    }
-
-    /// Submits one pass of `dispatches`, each with the next bind group.
-    pub fn count_to(&self, gpu: &Gpu, dispatches: u32) -> Outcome {
-        let encoder = gpu.encoder("dispatches");
-        let pass = compute_pass(&encoder, "dispatches");
-        pass.set_pipeline(&self.pipeline);
-        for (_, (_, group)) in (0..dispatches).zip(self.groups.iter().cycle()) {
-            bind(&pass, 0, group)?;
-            pass.dispatch_workgroups(1, None, None);
-        }
-        pass.end();
-        gpu.submit(&encoder);
-        Ok(())
-    }
-
-    /// The count of each bind group.
-    pub async fn read(&self, gpu: &Gpu) -> Outcome<Vec<u32>> {
-        let mut counts = Vec::new();
-        for (buffer, _) in &self.groups {
-            counts.extend(gpu.download_range::<u32>(buffer, 0, 4).await?);
-        }
-        Ok(counts)
-    }
-}
 
 /// The time of set-bind-group and dispatch, per pair of calls.
 pub async fn dispatches(bench: &Bench) -> Outcome {

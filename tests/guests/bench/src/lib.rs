@@ -8,15 +8,14 @@
 //! It calls only functions that every host has. Above all, it waits with a readback of 4 bytes, because on some hosts
 //! `on-submitted-work-done` never completes by itself.
 
-mod bench;
 mod compute;
 mod objects;
 mod readback;
 mod render;
 mod upload;
 
-use bench::Bench;
 use guest_support::{Failure, Outcome, env};
+use measure::Bench;
 
 guest_support::main!(run);
 

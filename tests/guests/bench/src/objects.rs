@@ -3,7 +3,7 @@
 use guest_support::gpu::{GpuBufferUsage, GpuTextureFormat, GpuTextureUsage};
 use guest_support::{ErrorScopes, Outcome};
 
-use crate::bench::{Bench, Watch};
+use measure::{Bench, Watch};
 
 /// Objects per repetition.
 const OBJECTS: u32 = 20_000;

@@ -6,8 +6,8 @@ use guest_support::gpu::GpuBufferUsage;
 use guest_support::tasks::{First, race, sleep_ms};
 use guest_support::{ErrorScopes, Failure, Outcome, errln, fail};
 
-use crate::bench::{Bench, Watch, map, unmap};
 use crate::upload::pattern;
+use measure::{Bench, Watch, map, unmap};
 
 /// Waits per repetition.
 const WAITS: u32 = 50;

@@ -5,7 +5,7 @@ use guest_support::textures::{extent, whole};
 use guest_support::{ErrorScopes, Failure, Outcome, fail};
 
 use crate::MIB;
-use crate::bench::{Bench, Watch};
+use measure::{Bench, Watch};
 
 /// Bytes that reveal a shift, a gap or a repeated page.
 pub fn pattern(size: u32) -> Vec<u8> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use guest_support::gpu::{GpuBuffer, GpuBufferUsage, GpuMapMode};
 use guest_support::{Failure, Gpu, Outcome, outln};
 
-use crate::compute::Counter;
+use crate::Counter;
 
 /// The minimum duration of a case's repetitions, if no count is given.
 const LONG_ENOUGH: Duration = Duration::from_millis(600);
