@@ -55,7 +55,7 @@ pub fn dial(socket: &Path) -> UnixStream {
 }
 
 /// The next line on a connection, byte by byte; empty at its end.
-pub fn line(mut stream: &UnixStream) -> String {
+fn line(mut stream: &UnixStream) -> String {
     let (mut line, mut byte) = (Vec::new(), [0]);
     while let Ok(1) = stream.read(&mut byte) {
         line.extend(byte);
