@@ -12,9 +12,9 @@ use crate::{Bench, Watch};
 const PASSES: u32 = 50;
 const DRAWS: u32 = 2000;
 /// The picture's width and height, the same as in `draws.wgsl`.
-const SIZE: u32 = 64;
+pub const SIZE: u32 = 64;
 /// The bind groups' values; draws cycle through them.
-const VALUES: [u32; 4] = [1, 20, 300, 4000];
+pub const VALUES: [u32; 4] = [1, 20, 300, 4000];
 
 /// Pipeline, bind groups and target of the draws.
 pub struct Draws {
@@ -22,14 +22,21 @@ pub struct Draws {
     pub pipeline: GpuRenderPipeline,
     /// The bind groups that they cycle through.
     pub groups: Vec<GpuBindGroup>,
-    picture: GpuTexture,
-    view: GpuTextureView,
+    /// The target, [`SIZE`] texels wide and high.
+    pub picture: GpuTexture,
+    /// The view of all of it.
+    pub view: GpuTextureView,
 }
 
 impl Draws {
-    /// Creates them on the device.
+    /// Creates them on the device, with the shader of [`Draws::measure`].
     pub async fn new(gpu: &Gpu) -> Outcome<Draws> {
-        let module = gpu.shader("draws", include_str!("draws.wgsl")).await?;
+        Self::with_shader(gpu, include_str!("draws.wgsl")).await
+    }
+
+    /// Creates them on the device. The shader has one uniform, a `vec4u`, and draws to a target of four 32-bit numbers.
+    pub async fn with_shader(gpu: &Gpu, shader: &str) -> Outcome<Draws> {
+        let module = gpu.shader("draws", shader).await?;
         let target = color_target(GpuTextureFormat::Rgba32uint);
         let pipeline = gpu.render_pipeline(render_descriptor("draws", &module, target)).await?;
         let scopes = ErrorScopes::open(&gpu.device);
@@ -86,11 +93,12 @@ impl Draws {
 }
 
 /// The bind group of a draw, in the pass with this number.
-fn group_of(pass: u32, draw: u32) -> usize {
+pub fn group_of(pass: u32, draw: u32) -> usize {
     (pass + draw) as usize % VALUES.len()
 }
 
-fn texel(value: u32) -> [u32; 4] {
+/// What a draw with this value leaves in a texel.
+pub fn texel(value: u32) -> [u32; 4] {
     [value, value + 1, 0, 7]
 }
 

@@ -2,7 +2,7 @@
 
 mod bench;
 mod counter;
-mod draws;
+pub mod draws;
 
 pub use bench::{Bench, Watch, map, report, unmap};
 pub use counter::Counter;
