@@ -1,5 +1,4 @@
-//! Linker options of the programs, for their build scripts. Each start of a program reads its relocations and the symbols
-//! that it offers to shared libraries.
+//! Linker options of the programs, for their build scripts. Each start of a program reads its relocations.
 
 use std::{env, process::Command};
 
@@ -12,9 +11,6 @@ pub fn options() {
     if target("OS") != "linux" || target("ENV") != "gnu" {
         return;
     }
-    // A symbol of a static library is offered where a shared library on the linker's command line has it too, as libstdc++
-    // does. It would be kept, whether it is used or not.
-    println!("cargo:rustc-link-arg-bins=-Wl,--exclude-libs,ALL");
     // A program with the short form does not start with an older glibc.
     if env::var("TARGET") == env::var("HOST") && glibc().is_some_and(|version| version >= SHORT_FORM) {
         println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");

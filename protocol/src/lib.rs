@@ -10,7 +10,8 @@
 //! - [`handshake`]: the lines before and after the stream. [`transport`]: channels and shared memory of a session.
 //! - [`connect`]: finding and starting workers, for every client.
 //! - [`limits`]: every bound on a peer. `platform`: the code that depends on the operating system.
-//! - [`output`], [`throttle`], [`visible`], [`size`], [`spin`]: helpers of several packages, without knowledge of the stream.
+//! - [`output`], [`processor`], [`throttle`], [`visible`], [`size`], [`spin`]: helpers of several packages, without knowledge of
+//!   the stream.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 #[cfg(feature = "allocator")]
@@ -31,6 +32,7 @@ pub mod pages;
 pub mod payload;
 mod platform;
 pub mod printing;
+pub mod processor;
 pub mod size;
 pub mod spin;
 pub mod throttle;

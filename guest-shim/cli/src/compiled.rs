@@ -2,12 +2,14 @@
 //!
 //! The code is not trusted. Cranelift, which a hostile component may have taken over, returned it, and wasmtime's loader and
 //! whatever it loads trust it. So it is loaded only after the process is confined (`confine_to_load`), where it
-//! is worth no more than a guest that has broken out of its sandbox. The cache's key is the SHA-256 of the component and of the
-//! compiler's settings, which this process computes: false code reaches later runs of the component that made it, and no other.
+//! is worth no more than a guest that has broken out of its sandbox. The cache's key is the SHA-256 of the component, of the
+//! engine's settings and of the processor, which this process computes: false code reaches later runs of the component that made
+//! it, and no other.
 //! It lies apart from the entries of wasmtime's own command, which loads them without being confined.
 
 use std::hash::{Hash, Hasher};
 
+use airlock_protocol::processor;
 use wasmtime::{Cache, Engine, Precompiled, component::Component};
 use wasmtime_internal_cache::ModuleCacheEntry;
 
@@ -28,6 +30,8 @@ pub struct Compiled(Vec<u8>);
 struct Key<'a> {
     engine: &'a Engine,
     file: &'a ComponentFile,
+    /// The engine's settings include what the compiler takes from the processor only where it has a compiler.
+    processor: &'a str,
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there is no process for the compiler"))]
     settings: Settings,
 }
@@ -36,15 +40,19 @@ impl Hash for Key<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.engine.precompile_compatibility_hash().hash(state);
         self.file.bytes.hash(state);
+        self.processor.hash(state);
     }
 }
 
 impl Compiled {
     /// Takes the code from the cache, or compiles the component.
     pub fn new(file: &ComponentFile, engine: &Engine, settings: Settings) -> Result<Self, CliError> {
+        let processor = processor::identity();
+        // Code for an unknown processor would have an unknown key.
+        let has_key = !cfg!(target_os = "linux") || !processor.is_empty();
         // A cache folder that cannot be created, or an invalid configuration of wasmtime's, only costs compilation time. The
         // cache's thread ends with this function, which confinement waits for.
-        let cache = settings.cache.then(|| Cache::from_file(None)).and_then(|opened| {
+        let cache = (settings.cache && has_key).then(|| Cache::from_file(None)).and_then(|opened| {
             opened.inspect_err(|error| tracing::debug!("no compilation cache: {}", root_cause(error))).ok()
         });
         let entry = ModuleCacheEntry::new(COMPILER, cache.as_ref());
@@ -52,7 +60,8 @@ impl Compiled {
             // A cut or damaged entry is compiled anew.
             (Engine::detect_precompiled(&code) == Some(Precompiled::Component)).then_some(code)
         };
-        let code = entry.get_data_raw(&Key { engine, file, settings }, compile, |_, code| Some(code.clone()), is_code);
+        let key = Key { engine, file, processor: &processor, settings };
+        let code = entry.get_data_raw(&key, compile, |_, code| Some(code.clone()), is_code);
         code.map(Self)
     }
 

@@ -115,7 +115,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, CliError> {
     let least = |limit: Option<u64>| Some(limit.map_or(MAX_CODE, |limit| limit.min(MAX_CODE)));
     let limit = Rlimit { current: least(limit.current), maximum: least(limit.maximum) };
     setrlimit(Resource::Fsize, limit).map_err(|error| failed(error.into()))?;
-    let engine = engine::engine(arguments.interruptible)?;
+    let engine = engine::compiler(arguments.interruptible)?;
     confine(arguments.jail, &Reach::default())?;
 
     let mut component = Vec::new();

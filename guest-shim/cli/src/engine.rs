@@ -1,6 +1,7 @@
-//! wasmtime, configured for guests of `airlock run`.
+//! wasmtime, configured for guests of `airlock run` and `airlock serve`.
 //!
-//! The process that runs a guest compiles nothing: `compiled` has the machine code.
+//! The process that runs a guest compiles nothing: `compiled` has the machine code. Its engine has no compiler, whose set-up
+//! would cost it time and memory at each start.
 
 use airlock_traces::cli::jail::JailMode;
 use wasmtime::{Config, Engine};
@@ -26,10 +27,22 @@ pub struct Settings {
     pub jail: JailMode,
 }
 
-/// Creates an engine. Interruptible code checks a counter in every loop and function, so that only guests with a timeout have that
-/// overhead.
+/// Creates the engine of a process that runs a guest. Interruptible code checks a counter in every loop and function, so that only
+/// guests with a timeout have that overhead.
 pub fn engine(interruptible: bool) -> Result<Engine, CliError> {
+    // Only Linux has a process for the compiler.
+    create(interruptible, !cfg!(target_os = "linux"))
+}
+
+/// Creates the engine of the compiler's process.
+#[cfg(target_os = "linux")]
+pub fn compiler(interruptible: bool) -> Result<Engine, CliError> {
+    create(interruptible, true)
+}
+
+fn create(interruptible: bool, compiles: bool) -> Result<Engine, CliError> {
     let mut config = Config::new();
+    config.enable_compiler(compiles);
     config.epoch_interruption(interruptible);
     config.wasm_component_model(true);
     config.wasm_component_model_async(true);

@@ -1,45 +1,32 @@
 //! FLIP: the perceived difference of two pictures when flipping between them (Andersson and others, "FLIP: A Difference
-//! Evaluator for Alternating Images", 2020), by NVIDIA's own code.
+//! Evaluator for Alternating Images", 2020).
 
 use crate::replay::Picture;
 
-/// A picture's mean error, from 0 (equal) to 1; `None` where this program was built without the measure.
-#[cfg(feature = "flip")]
+/// A picture's mean error, from 0 (equal) to 1; `None` where its bytes are not a picture of its size.
 pub(crate) fn mean(picture: &Picture) -> Option<f32> {
-    Some(nv_flip::FlipPool::from_image(&map(picture)?).mean())
-}
-
-/// Without the feature, there is no measure.
-#[cfg(not(feature = "flip"))]
-pub(crate) fn mean(_: &Picture) -> Option<f32> {
-    None
+    Some(map(picture)?.statistics().mean)
 }
 
 /// The error of each texel as a color, from black (none) over red to white; `None` as for [`mean`].
-#[cfg(feature = "flip")]
 pub(crate) fn difference(picture: &Picture) -> Option<Vec<u8>> {
-    Some(map(picture)?.apply_color_lut(&nv_flip::magma_lut()).to_vec())
+    Some(map(picture)?.colorize().ok()?.pixels().iter().map(|&channel| byte(channel)).collect())
 }
 
-/// Without the feature, there is no picture.
-#[cfg(not(feature = "flip"))]
-pub(crate) fn difference(_: &Picture) -> Option<Vec<u8>> {
-    None
+/// The error of each texel, from 0 to 1, on a screen of 3840 pixels that is as wide as it is far away.
+fn map(picture: &Picture) -> Option<flip_rs::ErrorMap> {
+    let size = |length: u32| usize::try_from(length).ok();
+    let (width, height) = (size(picture.width)?, size(picture.height)?);
+    let image = |rgb: &[u8]| flip_rs::RgbImage::new(width, height, rgb.to_vec()).ok();
+    flip_rs::ldr_flip(&image(&picture.expected)?, &image(&picture.found)?, flip_rs::DEFAULT_PPD).ok()
 }
 
-#[cfg(feature = "flip")]
-fn map(picture: &Picture) -> Option<nv_flip::FlipImageFloat> {
-    let Picture { width, height, expected, found, .. } = picture;
-    // The library does not check the lengths.
-    let length = usize::try_from(u64::from(*width).checked_mul((*height).into())?.checked_mul(3)?).ok()?;
-    if length == 0 || expected.len() != length || found.len() != length {
-        return None;
-    }
-    let image = |rgb: &[u8]| nv_flip::FlipImageRgb8::with_data(*width, *height, rgb);
-    Some(nv_flip::flip(image(expected), image(found), nv_flip::DEFAULT_PIXELS_PER_DEGREE))
+/// A channel from 0 to 1 as a byte.
+fn byte(channel: f32) -> u8 {
+    (channel.clamp(0.0, 1.0) * 255.0).round() as u8
 }
 
-#[cfg(all(test, feature = "flip"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -5,28 +5,13 @@
 
 use std::path::Path;
 
-use airlock_protocol::connect::environment::of_drivers;
+use airlock_protocol::{connect::environment::of_drivers, processor};
 
 use crate::drivers::{Manifest, installed, read};
 
 /// Versions of the drivers' kernel modules.
 const VERSIONS: &[&str] = &["/sys/module/nvidia/version", "/proc/sys/kernel/osrelease"];
-/// List of processors, and the fields that identify one's instruction set: `flags` on x86, `Features` on Arm.
-const PROCESSORS: &str = "/proc/cpuinfo";
-const PROCESSOR: &[&str] = &[
-    "vendor_id",
-    "cpu family",
-    "model",
-    "stepping",
-    "flags",
-    "Features",
-    "CPU implementer",
-    "CPU architecture",
-    "CPU variant",
-    "CPU part",
-    "CPU revision",
-];
-/// Maximum bytes read of a version or the list of processors.
+/// Maximum bytes read of a version.
 const MAX_READ: u64 = 64 << 10;
 
 /// Computes the fingerprint.
@@ -37,18 +22,8 @@ pub fn fingerprint() -> [u8; 32] {
         add(&mut hasher, name.as_encoded_bytes());
         add(&mut hasher, value.as_encoded_bytes());
     }
-    add_processor(&mut hasher, &read(Path::new(PROCESSORS), MAX_READ));
+    add(&mut hasher, processor::identity().as_bytes());
     *hasher.finalize().as_bytes()
-}
-
-/// Adds the first processor of a `/proc/cpuinfo`.
-fn add_processor(hasher: &mut blake3::Hasher, cpuinfo: &[u8]) {
-    let text = String::from_utf8_lossy(cpuinfo);
-    for line in text.lines().take_while(|line| !line.is_empty()) {
-        if line.split_once(':').is_some_and(|(name, _)| PROCESSOR.contains(&name.trim())) {
-            add(hasher, line.as_bytes());
-        }
-    }
 }
 
 fn add_installed(hasher: &mut blake3::Hasher, manifests: impl Iterator<Item = Manifest>, versions: &[&str]) {
@@ -99,21 +74,5 @@ mod tests {
         assert_ne!(second, first);
         fs::write(path("b.json"), "not JSON").unwrap();
         assert_ne!(now(), second);
-    }
-
-    #[test]
-    fn a_processor_is_its_model_and_instructions() {
-        let of = |text: &str| {
-            let mut hasher = blake3::Hasher::new();
-            add_processor(&mut hasher, text.as_bytes());
-            hasher.finalize()
-        };
-        let known = of("processor\t: 0\nmodel\t\t: 2\ncpu MHz\t\t: 2400.1\nflags\t\t: sse avx\n\nprocessor\t: 1\n");
-        assert_eq!(
-            of("processor\t: 0\nmodel\t\t: 2\ncpu MHz\t\t: 3100.7\nflags\t\t: sse avx\n\nprocessor\t: 1\n"),
-            known
-        );
-        assert_ne!(of("processor\t: 0\nmodel\t\t: 3\nflags\t\t: sse avx\n"), known);
-        assert_ne!(of("processor\t: 0\nmodel\t\t: 2\nflags\t\t: sse avx avx2\n"), known);
     }
 }
