@@ -1,10 +1,11 @@
 //! `gpu-daemon serve` from the operator's point of view.
 #![allow(clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::{fs, os::unix::net::UnixListener};
+use std::{fs, io::Write as _, os::unix::net::UnixListener};
 
+use airlock_protocol::handshake::Hello;
 use airlock_tests::{
-    processes::{served_by, wait_until},
+    processes::{served_by, wait_for, wait_until},
     programs::{LIMIT, Running, Serve, airlock, command, guest, run},
     scratch,
 };
@@ -55,10 +56,32 @@ fn a_live_socket_is_not_taken_over_and_a_dead_one_is() {
     drop(taker);
 }
 
+/// A wait may take minutes: the user sees what it is, once.
+#[test]
+fn a_client_says_that_it_waits() {
+    let folder = scratch();
+    let socket = folder.path().join("gpu.sock");
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    listener.set_nonblocking(true).expect("a listener that is asked");
+    let mut command = airlock(["run", "--daemon"]);
+    command.arg(&socket).arg(guest("collatz"));
+    let client = Running::start(command);
+    let (mut server, _) = wait_for("client", LIMIT, || listener.accept().ok());
+    let refused = Hello::Refused { reason: "it is a test's".to_owned() };
+    for line in [Hello::Wait, Hello::Wait, refused] {
+        server.write_all(line.to_line().as_bytes()).expect("a client that reads");
+    }
+    let outcome = client.finish();
+    assert_eq!(outcome.code(), Some(2), "{outcome}");
+    let [waits, ends] = outcome.stderr.lines().collect::<Vec<_>>()[..] else { panic!("not two lines: {outcome}") };
+    assert!(waits.contains("warning") && waits.ends_with("waiting"), "{outcome}");
+    assert!(ends.contains("error") && ends.contains("it is a test's"), "{outcome}");
+}
+
 /// A client that sends nothing, or an invalid message, takes a session and nothing else.
 #[test]
 fn silent_and_babbling_clients_do_not_disturb() {
-    use std::{io::Write, os::unix::net::UnixStream};
+    use std::os::unix::net::UnixStream;
     let serve = Serve::start(&[]);
     let silent = UnixStream::connect(serve.socket()).expect("a connection");
     let mut babbling = UnixStream::connect(serve.socket()).expect("a connection");

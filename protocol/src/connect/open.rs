@@ -35,7 +35,7 @@ impl Connection {
 /// at most [`HELLO_TIMEOUT`], and as long again after each of at most [`MAX_WAITS`] lines `WAIT`. `who` names the worker in errors.
 pub fn open(link: &Link, who: &str) -> Result<ClientChannels, ConnectError> {
     let silent = |cause| ConnectError::Silent { who: who.to_owned(), cause };
-    let line = first_line(link).map_err(|error| match error.kind() {
+    let line = first_line(link, who).map_err(|error| match error.kind() {
         io::ErrorKind::TimedOut => silent(format!("no answer within {} seconds", HELLO_TIMEOUT.as_secs())),
         _ => silent(plain(&error)),
     })?;
@@ -52,12 +52,15 @@ pub fn open(link: &Link, who: &str) -> Result<ClientChannels, ConnectError> {
     })
 }
 
-/// The first line that does not ask to wait.
-fn first_line(link: &Link) -> io::Result<String> {
-    for _ in 0..=MAX_WAITS {
+/// The first line that does not ask to wait. That it waits is logged once: a wait may take minutes.
+fn first_line(link: &Link, who: &str) -> io::Result<String> {
+    for waits in 0..=MAX_WAITS {
         let line = link.line(HELLO_TIMEOUT)?;
         if !Hello::is_wait(&line) {
             return Ok(line);
+        }
+        if waits == 0 {
+            tracing::warn!("the GPU daemon {who} starts workers for others first; waiting");
         }
     }
     Err(io::Error::other(format!("it asked to wait {MAX_WAITS} times")))
