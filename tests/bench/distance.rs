@@ -30,6 +30,9 @@ pub struct Distance {
     pub mebibyte: f64,
 }
 
+/// Looks at a counter before the other thread is offered the processor: some tens of microseconds.
+const LOOKS: u32 = 1000;
+
 /// A counter that shares no cache line, even with the prefetch of adjacent lines.
 #[repr(align(128))]
 #[derive(Default)]
@@ -41,8 +44,16 @@ impl Line {
     }
 
     fn wait_for(&self, count: u32) {
+        let mut looks = 0;
         while self.0.load(Ordering::Acquire) < count {
-            spin_loop();
+            looks += 1;
+            if looks < LOOKS {
+                spin_loop();
+            } else {
+                // The other thread has lost its processor: it may have this one.
+                looks = 0;
+                thread::yield_now();
+            }
         }
     }
 }

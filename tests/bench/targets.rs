@@ -91,13 +91,15 @@ const TARGETS: [Target; 43] = [
     ("js-start", "spawn-to-line", Noop, Beyond(60.0 * MS)),
 ];
 
-/// The target of processor time, of every workload that the peer runs as well, on every device.
+/// The target of processor time, of every workload that the peer runs as well and that has no target of its own for it.
 const PROCESSOR: Bound = Ratio(1.15);
 
 /// The targets of a figure: none, one or two.
 pub fn of(workload: Workload, figure: &str, device: Device) -> impl Iterator<Item = Bound> {
     let is = move |target: &&Target| target.0 == workload.name && target.1 == figure && target.2 == device;
-    let processor = (processor::is_figure(figure) && !workload.compares_guests()).then_some(PROCESSOR);
+    let is_general =
+        processor::is_figure(figure) && !workload.compares_guests() && !TARGETS.iter().any(|target| is(&target));
+    let processor = is_general.then_some(PROCESSOR);
     TARGETS.iter().filter(is).map(|target| target.3).chain(processor)
 }
 
