@@ -6,6 +6,7 @@ use std::{
     fmt, fs,
     io::{self, Read},
     mem::MaybeUninit,
+    num::NonZeroU64,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
         unix::net::UnixStream,
@@ -21,6 +22,7 @@ use rustix::{
         Pid, PidfdFlags, Resource, Rlimit, Signal, getppid, getrlimit, pidfd_open, set_parent_process_death_signal,
         setrlimit,
     },
+    thread::set_current_timer_slack,
 };
 
 /// Maximum number of a process's supplementary groups: the kernel's `NGROUPS_MAX`.
@@ -121,6 +123,12 @@ pub fn raise_descriptors() -> u64 {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..limit });
     }
     getrlimit(Resource::Nofile).current.unwrap_or(MAX_DESCRIPTORS)
+}
+
+/// Lets sleeps of this thread, and of those that it starts, end when they should: by default they may end 50 us later, so that the
+/// kernel can let timers end together.
+pub fn sleep_precisely() -> io::Result<()> {
+    Ok(set_current_timer_slack(Some(NonZeroU64::MIN))?)
 }
 
 /// Sets the parent-death signal: the kernel kills this process when the thread that started it exits, which in `serve`

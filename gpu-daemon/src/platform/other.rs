@@ -23,6 +23,11 @@ pub fn take_connection() -> std::io::Result<bool> {
 /// Does nothing: the parent alone reports a worker's exit.
 pub fn say_last(_: &str) {}
 
+/// Does nothing: sleeps are as long as the system makes them.
+pub fn sleep_precisely() -> std::io::Result<()> {
+    Ok(())
+}
+
 /// Unsupported: a worker exits with its client only.
 pub fn end_with_parent(_: u32) -> std::io::Result<bool> {
     Ok(true)

@@ -18,6 +18,12 @@ pub fn quit(code: u8) -> ! {
     _exit(c_int::from(code))
 }
 
+/// Does nothing outside Linux.
+#[cfg(not(target_os = "linux"))]
+pub fn sleep_precisely() -> std::io::Result<()> {
+    Ok(())
+}
+
 /// Unsupported outside Linux: a worker exits with its client only.
 #[cfg(not(target_os = "linux"))]
 pub fn end_with_parent(_: u32) -> std::io::Result<bool> {

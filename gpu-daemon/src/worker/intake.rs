@@ -28,8 +28,8 @@ impl Intake {
         Self { commands, spin: SpinPolicy::default(), answered: 0 }
     }
 
-    /// Receives a batch: spins for a moment, then blocks. The spin phase polls pending GPU work itself; before it blocks, it
-    /// wakes the poll thread for that.
+    /// Receives a batch: naps where one is expected later, spins for a moment, then blocks. The spin phase polls pending GPU work
+    /// itself; before it blocks, it wakes the poll thread for that.
     pub fn next(&mut self, session: &mut Session) -> Result<Vec<u8>, ReceiveError> {
         let (completions, vitals) = (Arc::clone(&session.completions), Arc::clone(&session.vitals));
         let begun = || vitals.enter(Phase::Receiving);
@@ -38,26 +38,44 @@ impl Intake {
         let answered = vitals.bytes_out.load(Ordering::Relaxed);
         self.spin.hurry(session.waiting || answered != std::mem::replace(&mut self.answered, answered));
         let start = Instant::now();
-        let mut time = Duration::ZERO;
-        while time < self.spin.window() {
+        let (mut nap, mut time, mut end) = (self.spin.nap(), Duration::ZERO, self.spin.window());
+        let mut napped = false;
+        while time < end {
             if let Some(batch) = self.commands.try_recv_watched(begun)? {
-                self.spin.waited(time);
+                if napped {
+                    self.spin.overslept()
+                } else {
+                    self.spin.waited(time)
+                }
                 return Ok(batch);
             }
+            napped = !nap.is_zero();
             session.waiting = session.waiting && vitals.polls.run(|| poll::poll_waited_for(&completions));
-            // Yields to every other runnable thread: the driver's own threads, and the client.
-            thread::yield_now();
-            time = start.elapsed();
+            if nap.is_zero() {
+                // Yields to every other runnable thread: the driver's own threads, and the client.
+                thread::yield_now();
+                time = start.elapsed();
+            } else {
+                give_credit(session);
+                self.commands.nap(std::mem::take(&mut nap))?;
+                time = start.elapsed();
+                end = time.saturating_add(end);
+            }
         }
-        completions.credit.settle(session.payloads.consumed());
-        if completions.credit.is_short() {
-            session.await_uploads();
-        }
+        give_credit(session);
         if std::mem::take(&mut session.waiting) {
             session.completions.watch.wake();
         }
         let batch = self.commands.recv_watched(begun)?;
         self.spin.waited(start.elapsed());
         Ok(batch)
+    }
+}
+
+/// Gives the client the ring's memory back before this thread sleeps.
+fn give_credit(session: &mut Session) {
+    session.completions.credit.settle(session.payloads.consumed());
+    if session.completions.credit.is_short() {
+        session.await_uploads();
     }
 }

@@ -116,6 +116,9 @@ pub fn run(arguments: &WorkerArguments) -> Result<ExitCode, WorkerError> {
         return Err(WorkerError::ByHand);
     }
     set_hook(Box::new(|info| tracing::error!("{}", one_line(&info.to_string()))));
+    if let Err(error) = platform::sleep_precisely() {
+        tracing::debug!("naps between batches may be longer: {error}");
+    }
     // Before this process opens a descriptor of its own.
     let vitals = Arc::new(Vitals::new(arguments.status_fd.and_then(platform::inherited)));
     let cache = arguments.shader_cache_fd.and_then(platform::inherited).map(Shared::new);

@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::limits::{MAX_BATCH, MAX_EVENT};
 
@@ -92,6 +93,17 @@ impl BatchReceiver {
         match &self.0 {
             Receiver::Process(receiver) => receiver.try_recv(MAX_BATCH, begun),
             Receiver::Local(receiver) => receiver.try_recv(MAX_BATCH, begun),
+        }
+    }
+
+    /// Waits for a batch to begin to arrive, for at most a time. On platforms that cannot tell it returns at once.
+    pub fn nap(&self, time: Duration) -> Result<(), ReceiveError> {
+        match &self.0 {
+            Receiver::Process(receiver) => receiver.nap(time),
+            Receiver::Local(receiver) => {
+                receiver.nap(time);
+                Ok(())
+            }
         }
     }
 

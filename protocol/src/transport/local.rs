@@ -4,6 +4,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use super::received::{Awaited, Gone, ReceiveError};
@@ -130,6 +131,13 @@ impl Receiver {
     pub(super) fn try_recv(&self, max: usize, begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
         let pipe = &self.0.0;
         pipe.pop(&mut pipe.lock(), max, begun)
+    }
+
+    /// Waits for a message or the end of the channel, for at most a time.
+    pub(super) fn nap(&self, time: Duration) {
+        let pipe = &self.0.0;
+        let quiet = |state: &mut State| state.messages.is_empty() && !state.closed;
+        drop(pipe.changed.wait_timeout_while(pipe.lock(), time, quiet));
     }
 
     /// Waits for a message, the end of the channel, or an interruption.

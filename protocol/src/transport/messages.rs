@@ -1,6 +1,6 @@
 //! Channels between two processes where there are no sequenced packet sockets: ipc-channel's own messages.
 
-use std::{io, sync::Mutex};
+use std::{io, sync::Mutex, time::Duration};
 
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
 
@@ -49,6 +49,11 @@ impl Receiver {
     /// Returns `None`: the platform does not report whether a message arrives.
     pub(super) fn try_recv(&self, _max: usize, _begun: impl FnOnce()) -> Result<Option<Vec<u8>>, ReceiveError> {
         Ok(None)
+    }
+
+    /// Returns at once: the platform does not report what arrives.
+    pub(super) fn nap(&self, _time: Duration) -> Result<(), ReceiveError> {
+        Ok(())
     }
 
     /// Does nothing: every message takes the channel.

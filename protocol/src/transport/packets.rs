@@ -18,11 +18,12 @@ use std::{
     io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
     os::fd::{AsFd, OwnedFd},
+    time::Duration,
 };
 
 use rustix::{
     buffer::spare_capacity,
-    event::{EventfdFlags, PollFd, PollFlags, eventfd, poll},
+    event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
     io::{Errno, retry_on_intr},
     net::{
         AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -130,6 +131,16 @@ pub fn wait_for_either(socket: &OwnedFd, interrupt: &Interrupt) -> Result<Awaite
         let _ = rustix::io::read(&interrupt.0, &mut [0_u8; 8]);
     }
     Ok(if packet { Awaited::Event } else { Awaited::Interrupted })
+}
+
+/// Waits for a packet, which stays where it is, for at most a time.
+pub fn wait_at_most(socket: &OwnedFd, time: Duration) -> Result<(), ReceiveError> {
+    let Ok(time) = Timespec::try_from(time) else { return Ok(()) };
+    match poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&time)) {
+        // Waiting was interrupted: shorter, then.
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(broken(error)),
+    }
 }
 
 /// The buffer for the first packet of a message, reused for each.

@@ -8,6 +8,7 @@ use std::{
     io,
     os::fd::{AsFd, OwnedFd},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use rustix::net::{
@@ -168,6 +169,14 @@ impl Receiver {
                 return Ok(None);
             }
         }
+    }
+
+    /// Waits for a message to begin to arrive, for at most a time. This side is awake afterwards.
+    pub(super) fn nap(&self, time: Duration) -> Result<(), ReceiveError> {
+        self.set_awake(false);
+        let napped = if self.has_next() { Ok(()) } else { packets::wait_at_most(&self.socket, time) };
+        self.set_awake(true);
+        napped
     }
 
     /// Receives a message from the socket into `held`; returns whether there was any, doorbells included.
