@@ -22,7 +22,7 @@ use crate::{
         device::Device,
         made::Made,
         memory::Charge,
-        objects::{Object, Texture, TextureView},
+        objects::{Object, Texture, TextureView, ViewObject},
         refusal::Refusal,
         sizes::texture_bytes,
         violation::{Outcome, check_list},
@@ -165,7 +165,7 @@ impl Session {
         let flat = descriptor.dimension.map_or(flat, |dimension| {
             matches!(dimension, wgt::TextureViewDimension::D2 | wgt::TextureViewDimension::D2Array)
         });
-        let object = Rc::new(Object { id, device });
+        let object = ViewObject::new(Object { id, device }, format, volume);
         let (texture, descriptor) = (made_as, unlabelled);
         self.texture_views
             .insert(c.view, TextureView { object, format, samples, volume, colored, flat, texture, descriptor })

@@ -30,8 +30,11 @@ pub struct Discards {
 impl Discards {
     /// The store operation for a color attachment; adds it if it needs clearing.
     pub fn color(&mut self, attachment: &ColorAttachment, view: &TextureView) -> StoreOp {
-        if attachment.store_op == StoreOp::Discard && view.volume {
-            self.slices.push((Rc::clone(&view.object), attachment.depth_slice));
+        if attachment.store_op == StoreOp::Discard
+            && view.volume
+            && let Some(object) = view.object.shared()
+        {
+            self.slices.push((object, attachment.depth_slice));
             return StoreOp::Store;
         }
         attachment.store_op
@@ -41,8 +44,12 @@ impl Discards {
     pub fn depth_stencil(&mut self, attachment: &DepthStencilAttachment, view: &TextureView) -> [Option<StoreOp>; 2] {
         let stores = [attachment.depth_store_op, attachment.stencil_store_op];
         let both = view.format.has_depth_aspect() && view.format.has_stencil_aspect();
-        if both && stores == [Some(StoreOp::Discard); 2] && attachment.depth_load_op != attachment.stencil_load_op {
-            self.depth_stencil = Some(Rc::clone(&view.object));
+        if both
+            && stores == [Some(StoreOp::Discard); 2]
+            && attachment.depth_load_op != attachment.stencil_load_op
+            && let Some(object) = view.object.shared()
+        {
+            self.depth_stencil = Some(object);
             return [Some(StoreOp::Store); 2];
         }
         stores

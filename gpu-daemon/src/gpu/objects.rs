@@ -199,8 +199,7 @@ pub struct Texture {
 /// `GPUTextureView`, with the properties that the checks of attachments need.
 #[derive(Debug)]
 pub struct TextureView {
-    /// Shared with passes that clear it at their end.
-    pub object: Rc<Object<id::TextureViewId>>,
+    pub object: ViewObject,
     pub format: wgt::TextureFormat,
     /// Samples per texel.
     pub samples: u32,
@@ -214,6 +213,44 @@ pub struct TextureView {
     pub texture: Rc<Made>,
     /// The descriptor passed to wgpu, without the label.
     pub descriptor: TextureViewDescriptor<'static>,
+}
+
+/// wgpu's view. Guests make views for every pass, so that most are not worth an allocation.
+#[derive(Debug)]
+pub enum ViewObject {
+    Own(Object<id::TextureViewId>),
+    /// Passes that discard it clear it at their end, see `discards`, when the client may have dropped it.
+    Shared(Rc<Object<id::TextureViewId>>),
+}
+
+impl ViewObject {
+    /// Shares the view where a pass may have to clear it: a view of a 3D texture, or of a format with depth and stencil.
+    pub fn new(object: Object<id::TextureViewId>, format: wgt::TextureFormat, volume: bool) -> Self {
+        if volume || format.has_depth_aspect() && format.has_stencil_aspect() {
+            Self::Shared(Rc::new(object))
+        } else {
+            Self::Own(object)
+        }
+    }
+
+    /// The view for a pass that clears it at its end.
+    pub fn shared(&self) -> Option<Rc<Object<id::TextureViewId>>> {
+        match self {
+            Self::Own(_) => None,
+            Self::Shared(object) => Some(Rc::clone(object)),
+        }
+    }
+}
+
+impl Deref for ViewObject {
+    type Target = Object<id::TextureViewId>;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Own(object) => object,
+            Self::Shared(object) => object,
+        }
+    }
 }
 
 impl TextureView {

@@ -162,7 +162,7 @@ impl Receiver {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
+    use std::{thread, time::Instant};
 
     use super::*;
 
@@ -211,6 +211,21 @@ mod tests {
             sender.send(b"y").unwrap();
             assert_eq!(come.recv().unwrap(), Awaited::Event);
         });
+    }
+
+    #[test]
+    fn a_nap_ends_with_its_time_or_a_message() {
+        let (sender, receiver) = channel(4);
+        let (short, start) = (Duration::from_millis(20), Instant::now());
+        receiver.nap(short);
+        assert!(start.elapsed() >= short);
+        let sending = thread::spawn(move || sender.send(b"x"));
+        receiver.nap(Duration::from_secs(3600));
+        assert_eq!(receiver.try_recv(4, || {}).unwrap().unwrap(), b"x");
+        sending.join().unwrap().unwrap();
+        // The sender has gone.
+        receiver.nap(Duration::from_secs(3600));
+        assert!(matches!(receiver.try_recv(4, || {}), Err(ReceiveError::Gone(_))));
     }
 
     #[test]

@@ -261,7 +261,7 @@ fn close(socket: &OwnedFd) {
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::net::UnixStream, thread};
+    use std::{os::unix::net::UnixStream, thread, time::Instant};
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -340,7 +340,35 @@ mod tests {
         assert_eq!(receiver.recv(100, || {}).unwrap(), b"late");
     }
 
-    /// Each number once and in order, through a receiver that polls for a while and sleeps for a while, from a sender whose
+    #[test]
+    fn a_nap_ends_with_its_time_or_a_message() {
+        const SHORT: Duration = Duration::from_millis(20);
+        const LONG: Duration = Duration::from_secs(3600);
+        let (link, there) = UnixStream::pair().unwrap();
+        let (sender, receiver) = ends(&link, &there);
+        let start = Instant::now();
+        receiver.nap(SHORT).unwrap();
+        assert!(start.elapsed() >= SHORT);
+        // It is awake after a nap, so that this takes the queue, which the next nap looks into.
+        sender.send(b"queued").unwrap();
+        assert!(!on_the_socket(&receiver));
+        receiver.nap(LONG).unwrap();
+        assert_eq!(receiver.try_recv(10, || {}).unwrap().unwrap(), b"queued");
+        let napping = thread::spawn(move || {
+            receiver.nap(LONG).unwrap();
+            let message = receiver.try_recv(10, || {}).unwrap();
+            receiver.nap(LONG).unwrap();
+            (message, receiver.try_recv(10, || {}))
+        });
+        sender.send(b"wakes").unwrap();
+        drop(sender);
+        let (message, end) = napping.join().unwrap();
+        assert_eq!(message.unwrap(), b"wakes");
+        assert!(matches!(end, Err(ReceiveError::Gone(_))));
+        assert!(start.elapsed() < LONG);
+    }
+
+    /// Each number once and in order, through a receiver that polls for a while, naps and sleeps for a while, from a sender whose
     /// messages are short and long.
     #[test]
     fn no_message_is_lost_or_overtaken_between_sleep_and_wake() {
@@ -357,8 +385,11 @@ mod tests {
         });
         for number in 0..MESSAGES {
             let mut polled = None;
-            for _ in 0..number % 7 {
+            for turn in 0..number % 7 {
                 polled = polled.or_else(|| receiver.try_recv(10_000, || {}).unwrap());
+                if turn == 3 && polled.is_none() {
+                    receiver.nap(Duration::from_micros(20)).unwrap();
+                }
             }
             let message = polled.map_or_else(|| receiver.recv(10_000, || {}), Ok).unwrap();
             assert_eq!(message[..4], number.to_le_bytes());
