@@ -11,7 +11,7 @@ use wgpu_core::{
 use wgpu_types as wgt;
 
 use crate::{
-    gpu::{discards::Discards, passes::PassLayout, violation::Violation},
+    gpu::{discards::Discards, objects::TextureView, passes::PassLayout, violation::Violation},
     session::Session,
 };
 
@@ -26,14 +26,14 @@ impl Session {
         let mut formats = Vec::with_capacity(colors.len());
         for attachment in colors {
             let view = attachment.as_ref().map(|attachment| self.texture_views.get(attachment.view)).transpose()?;
-            samples = view.map_or(samples, |view| view.samples);
-            formats.push(view.map(|view| view.format));
+            samples = view.map_or(samples, |view| view.texture.descriptor.sample_count);
+            formats.push(view.map(TextureView::format));
         }
         let view = depth_stencil.map(|attachment| self.texture_views.get(attachment.view)).transpose()?;
-        samples = view.map_or(samples, |view| view.samples);
+        samples = view.map_or(samples, |view| view.texture.descriptor.sample_count);
         Ok(PassLayout {
             colors: formats,
-            depth_stencil: view.map(|view| view.format),
+            depth_stencil: view.map(TextureView::format),
             samples,
             depth_read_only: depth_stencil.is_some_and(|attachment| attachment.depth_read_only),
             stencil_read_only: depth_stencil.is_some_and(|attachment| attachment.stencil_read_only),
@@ -49,11 +49,11 @@ impl Session {
     ) -> Result<Option<ColorAttachment>, Violation> {
         for attachment in attachments.iter().flatten() {
             let plain = ColorAttachment { depth_slice: None, resolve_target: None, ..*attachment };
-            if !self.texture_views.get(attachment.view)?.colored {
+            if !self.texture_views.get(attachment.view)?.is_colored() {
                 return Ok(Some(plain));
             }
             if let Some(view) = attachment.resolve_target
-                && !self.texture_views.get(view)?.flat
+                && !self.texture_views.get(view)?.is_flat()
             {
                 return Ok(Some(ColorAttachment { view, ..plain }));
             }

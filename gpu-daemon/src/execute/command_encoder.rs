@@ -85,7 +85,7 @@ impl Session {
         // WebGPU, "the set of subresources for texture copy": a level of a volume is one subresource, while wgpu compares slices.
         if c.source.texture == c.destination.texture
             && c.source.mip_level == c.destination.mip_level
-            && self.textures.get(c.source.texture)?.volume
+            && self.textures.get(c.source.texture)?.made.is_volume()
         {
             encoder.flaw("a level of a 3D texture is copied to itself".to_owned());
         }

@@ -170,7 +170,7 @@ impl Session {
         let destination = copy_texture(&c.destination, texture.id);
         let (layout, size) = (copy_layout(&c.layout), extent(c.size));
         self.flush_uploads(&device.core);
-        let bytes = staged_rows(&layout, &size, texture.format.block_dimensions().1, c.data.len());
+        let bytes = staged_rows(&layout, &size, texture.made.descriptor.format.block_dimensions().1, c.data.len());
         if let Err(refusal) = self.make_way(&device, c.data, bytes) {
             self.out_of_memory(&device, WRITE_TEXTURE, "", &refusal);
             return self.skip(c.data);

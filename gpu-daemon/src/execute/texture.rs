@@ -61,12 +61,9 @@ impl Session {
         if charge.is_some() {
             self.initialize_volume(&device, id, &descriptor);
         }
-        let (format, flat) = (descriptor.format, descriptor.dimension == wgt::TextureDimension::D2);
-        let (samples, volume) = (descriptor.sample_count, descriptor.dimension == wgt::TextureDimension::D3);
         let descriptor = descriptor.map_label(|_| None);
         let made = Rc::new(Made { descriptor, valid, destroyed: Cell::new(false) });
-        self.textures
-            .insert(c.texture, Texture { object: Object { id, device }, charge, format, samples, volume, flat, made })
+        self.textures.insert(c.texture, Texture { object: Object { id, device }, charge, made })
     }
 
     /// Makes wgpu clear a volume that passes may draw to.
@@ -137,10 +134,9 @@ impl Session {
     /// Absent fields are left to wgpu's `create_texture_view`, which resolves them as WebGPU does.
     pub(super) fn create_texture_view(&mut self, c: CreateTextureView<'_>) -> Outcome {
         let texture = self.textures.get(c.texture)?;
-        let (format, flat, samples, volume) = (texture.format, texture.flat, texture.samples, texture.volume);
-        let (texture, device, made_as) = (texture.id, Rc::clone(&texture.device), Rc::clone(&texture.made));
+        let (id, device, texture) = (texture.id, Rc::clone(&texture.device), Rc::clone(&texture.made));
         self.texture_views.vacant(c.view)?;
-        let unlabelled = TextureViewDescriptor {
+        let descriptor = TextureViewDescriptor {
             label: None,
             format: c.format.map(texture_format),
             dimension: c.dimension.map(view_dimension),
@@ -154,21 +150,16 @@ impl Session {
                 array_layer_count: c.array_layer_count,
             },
         };
-        let descriptor = TextureViewDescriptor { label: convert::label(c.label), ..unlabelled.clone() };
-        let stand_in = made_as.needs_stand_in().then(|| self.texture_stand_in(&device, &made_as).ok()).flatten();
-        let viewed = stand_in.as_ref().map_or(texture, |(stand_in, _)| *stand_in);
-        let made = device.global.texture_create_view(viewed, &descriptor, None);
+        let labelled =
+            convert::label(c.label).map(|label| TextureViewDescriptor { label: Some(label), ..descriptor.clone() });
+        let stand_in = texture.needs_stand_in().then(|| self.texture_stand_in(&device, &texture).ok()).flatten();
+        let viewed = stand_in.as_ref().map_or(id, |(stand_in, _)| *stand_in);
+        let made = device.global.texture_create_view(viewed, labelled.as_ref().unwrap_or(&descriptor), None);
         drop(stand_in);
         let id = device.created("GPUTexture.createView", c.label, made);
-        let format = descriptor.format.unwrap_or(format);
-        let colored = format.target_pixel_byte_cost().is_some();
-        let flat = descriptor.dimension.map_or(flat, |dimension| {
-            matches!(dimension, wgt::TextureViewDimension::D2 | wgt::TextureViewDimension::D2Array)
-        });
-        let object = ViewObject::new(Object { id, device }, format, volume);
-        let (texture, descriptor) = (made_as, unlabelled);
-        self.texture_views
-            .insert(c.view, TextureView { object, format, samples, volume, colored, flat, texture, descriptor })
+        let format = descriptor.format.unwrap_or(texture.descriptor.format);
+        let object = ViewObject::new(Object { id, device }, format, texture.is_volume());
+        self.texture_views.insert(c.view, TextureView { object, texture, descriptor })
     }
 
     pub(super) fn destroy_texture(&mut self, c: DestroyTexture) -> Outcome {

@@ -31,7 +31,7 @@ impl Discards {
     /// The store operation for a color attachment; adds it if it needs clearing.
     pub fn color(&mut self, attachment: &ColorAttachment, view: &TextureView) -> StoreOp {
         if attachment.store_op == StoreOp::Discard
-            && view.volume
+            && view.texture.is_volume()
             && let Some(object) = view.object.shared()
         {
             self.slices.push((object, attachment.depth_slice));
@@ -43,7 +43,8 @@ impl Discards {
     /// The store operations for depth and stencil; adds them if they need clearing.
     pub fn depth_stencil(&mut self, attachment: &DepthStencilAttachment, view: &TextureView) -> [Option<StoreOp>; 2] {
         let stores = [attachment.depth_store_op, attachment.stencil_store_op];
-        let both = view.format.has_depth_aspect() && view.format.has_stencil_aspect();
+        let format = view.format();
+        let both = format.has_depth_aspect() && format.has_stencil_aspect();
         if both
             && stores == [Some(StoreOp::Discard); 2]
             && attachment.depth_load_op != attachment.stencil_load_op

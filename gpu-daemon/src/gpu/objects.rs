@@ -179,36 +179,20 @@ pub struct RenderBundle {
     pub stencil_read_only: bool,
 }
 
-/// `GPUTexture`, with the properties that the checks of copies and attachments need.
+/// `GPUTexture`.
 #[derive(Debug)]
 pub struct Texture {
     pub object: Object<id::TextureId>,
     /// Its GPU memory, until it is destroyed.
     pub charge: Option<Charge>,
-    pub format: wgt::TextureFormat,
-    /// Samples per texel.
-    pub samples: u32,
-    /// True for a 3D texture.
-    pub volume: bool,
-    /// True when its views are 2D by default.
-    pub flat: bool,
-    /// Properties for its views after it is dropped.
+    /// Its properties, which views need after it is dropped.
     pub made: Rc<Made>,
 }
 
-/// `GPUTextureView`, with the properties that the checks of attachments need.
+/// `GPUTextureView`.
 #[derive(Debug)]
 pub struct TextureView {
     pub object: ViewObject,
-    pub format: wgt::TextureFormat,
-    /// Samples per texel.
-    pub samples: u32,
-    /// True for a view of a 3D texture.
-    pub volume: bool,
-    /// True when the format has a size as a color attachment.
-    pub colored: bool,
-    /// True for a 2D or 2D array view.
-    pub flat: bool,
     /// Properties of the texture.
     pub texture: Rc<Made>,
     /// The descriptor passed to wgpu, without the label.
@@ -254,6 +238,22 @@ impl Deref for ViewObject {
 }
 
 impl TextureView {
+    pub fn format(&self) -> wgt::TextureFormat {
+        self.descriptor.format.unwrap_or(self.texture.descriptor.format)
+    }
+
+    /// True when the format has a size as a color attachment.
+    pub fn is_colored(&self) -> bool {
+        self.format().target_pixel_byte_cost().is_some()
+    }
+
+    /// True for a 2D or 2D array view.
+    pub fn is_flat(&self) -> bool {
+        use wgt::TextureViewDimension as D;
+        let default = self.texture.descriptor.dimension == wgt::TextureDimension::D2;
+        self.descriptor.dimension.map_or(default, |dimension| matches!(dimension, D::D2 | D::D2Array))
+    }
+
     /// Number of array layers; `None` for all from the base layer on.
     pub fn layers(&self) -> Option<u32> {
         use wgt::TextureViewDimension as D;
