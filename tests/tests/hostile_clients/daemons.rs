@@ -199,17 +199,24 @@ fn fails(outcome: Outcome, what: &str) {
     assert!(outcome.stderr.contains(what), "no {what:?} in: {outcome}");
 }
 
-/// Expects that the host rejects the connection, with this message in one line.
+/// Runs a host that is sent these bytes first.
 #[track_caller]
-fn refused(first: &[u8], what: &str) {
+fn told(first: &[u8]) -> Outcome {
     let outcome = host("collatz", &[], |mut stream| {
         let _ = stream.write_all(first);
         // The connection stays open until the host goes.
         let _ = std::io::Read::read(&mut stream, &mut [0]);
     });
-    let outcome = survives(outcome).refused(&[what]);
+    let outcome = survives(outcome);
     // The host did not wait for more until its timeout.
     assert!(!outcome.stderr.contains("no answer within"), "{outcome}");
+    outcome
+}
+
+/// Expects that the host rejects the connection, with this message in one line.
+#[track_caller]
+fn refused(first: &[u8], what: &str) {
+    told(first).refused(&[what]);
 }
 
 fn other_version(_: &World) {
@@ -234,7 +241,12 @@ fn without_end(_: &World) {
 }
 
 fn waits(_: &World) {
-    refused(&b"WAIT\n".repeat(MAX_WAITS + 1), &format!("asked to wait {MAX_WAITS} times"));
+    let outcome = told(&b"WAIT\n".repeat(MAX_WAITS + 1));
+    assert_eq!(outcome.code(), Some(2), "{outcome}");
+    // That it waits is said once.
+    let [waits, ends] = outcome.stderr.lines().collect::<Vec<_>>()[..] else { panic!("not two lines: {outcome}") };
+    assert!(waits.ends_with("waiting"), "{outcome}");
+    assert!(ends.contains(&format!("asked to wait {MAX_WAITS} times")), "{outcome}");
 }
 
 fn noise(_: &World) {
