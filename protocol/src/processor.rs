@@ -1,5 +1,5 @@
-//! The processor that this process runs on, for the keys of caches with machine code: code for one processor may use
-//! instructions that another does not have.
+//! The processor that this process runs on, as the kernel describes it: for the keys of caches with machine code, which may use
+//! instructions that another processor does not have, and for traces.
 
 use std::{fs::File, io::Read as _};
 
@@ -22,14 +22,19 @@ const FIELDS: &[&str] = &[
     "CPU revision",
 ];
 
-/// Returns the lines that identify this machine's first processor; none where the system has no list of them.
-pub fn identity() -> String {
+/// Returns the start of the list, with the whole entry of the first processor; nothing where the system has no list.
+pub fn list() -> String {
     let mut list = Vec::new();
     if let Ok(file) = File::open(LIST) {
         // What was read before an error is a processor's entry, too, or identifies none.
         let _ = file.take(MAX_READ).read_to_end(&mut list);
     }
-    first(&String::from_utf8_lossy(&list))
+    String::from_utf8_lossy(&list).into_owned()
+}
+
+/// Returns the lines that identify this machine's first processor; none where the system has no list of them.
+pub fn identity() -> String {
+    first(&list())
 }
 
 /// The identifying lines of a list's first processor.

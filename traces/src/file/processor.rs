@@ -2,10 +2,8 @@
 
 use std::{fmt, sync::OnceLock};
 
+use airlock_protocol::processor;
 use serde::{Deserialize, Serialize};
-
-/// Bytes of `/proc/cpuinfo` that are read: the first processor's entry is at the start of it.
-const MAX_CPUINFO: u64 = 64 << 10;
 
 /// The instruction set extensions that affect a compiler's output for vectors of floats, by Linux's names.
 const VECTOR_FEATURES: &[&str] = &[
@@ -42,7 +40,7 @@ impl Processor {
     /// This machine's. Read once: a confined process calls this before it confines itself.
     pub fn here() -> &'static Self {
         static HERE: OnceLock<Processor> = OnceLock::new();
-        HERE.get_or_init(|| Self::parse(&cpuinfo()))
+        HERE.get_or_init(|| Self::parse(&processor::list()))
     }
 
     fn parse(cpuinfo: &str) -> Self {
@@ -102,22 +100,6 @@ impl fmt::Display for Processor {
             features => write!(f, "{model}, {}", features.join(" ")),
         }
     }
-}
-
-#[cfg(target_os = "linux")]
-fn cpuinfo() -> String {
-    use std::io::Read as _;
-    let mut text = Vec::new();
-    let read = std::fs::File::open("/proc/cpuinfo").and_then(|file| file.take(MAX_CPUINFO).read_to_end(&mut text));
-    if let Err(error) = read {
-        tracing::debug!("the processor is not known: {error}");
-    }
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn cpuinfo() -> String {
-    String::new()
 }
 
 #[cfg(test)]
