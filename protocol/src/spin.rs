@@ -19,9 +19,9 @@ const SHORTEST: Duration = Duration::from_micros(10);
 const EARLY: Duration = Duration::from_micros(12);
 /// How long after its expected end a wait may still end while its thread spins.
 const LATE: Duration = Duration::from_micros(25);
-/// The share by which the next nap is shorter after one that was too long.
+/// After a nap that was too long, the expected length falls by one part in this many.
 const OVERSLEPT: u32 = 8;
-/// The share of the last wait in the expected length of the next.
+/// Each wait counts as one part in this many of the expected length of the next.
 const SMOOTHING: u32 = 4;
 /// Long waits in a row after which a thread stops spinning.
 const PATIENCE: u32 = 3;
